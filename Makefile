@@ -1,0 +1,63 @@
+# Every target sets up what it needs: a virtual environment in .venv and the compiled core. Both are made
+# once, and again only after a change to what they are made from.
+#
+#   make replay   replay the recorded blocks in scenarios/, checked against sequential execution
+#   make test     run the tests
+#   make bench    run the benchmarks
+#   make lint     check style and types
+#   make clean    remove everything that was made
+#
+# PYTHON=/path/to/python3 chooses the interpreter of the virtual environment (3.11 or newer).
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+BUILT := build/built
+CORE := $(wildcard ext/*.pyx ext/*.pxd ext/*.pxi ext/*.h)
+BLOCKS := $(wildcard scenarios/*.block)
+
+.DEFAULT_GOAL := replay
+.DELETE_ON_ERROR:
+.PHONY: replay test bench lint build clean
+
+replay: $(BUILT)
+	$(BIN)/blockstm replay $(BLOCKS) --verify
+
+test: $(BUILT)
+	$(BIN)/python -m pytest
+
+bench: $(BUILT)
+	$(BIN)/python -m pytest tests/benchmarks --timeout=0
+
+lint: $(BUILT)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+build: $(BUILT)
+
+clean:
+	rm -rf build dist *.egg-info $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks
+	rm -f blockstm/*.so
+	find blockstm tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The core, compiled in place.
+$(BUILT): $(INSTALLED) setup.py $(CORE)
+	@echo "Compiling the core (about half a minute) ..."
+	@mkdir -p build
+	@$(BIN)/python setup.py --quiet build_ext --inplace
+	@touch $@
+
+# The package's dependencies and its command, as an editable install. The requirements come first, for pip
+# to compile the core with them, where $(BUILT) finds it, and not in a throwaway environment of its own.
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "blockstm needs Python 3.11 or newer with venv; choose one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the requirements into $(VENV) ..."
+	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
+		> $(VENV)/build-requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(VENV)/build-requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[test,lint]'
+	@touch $@

@@ -1,0 +1,376 @@
+# The arena as Python sees it: the memory file, its mapping, and the supervisor's hand on the block.
+
+cdef extern from "<sys/mman.h>" nogil:
+    void* mmap(void* address, size_t length, int protection, int flags, int fd, long offset) noexcept
+    int munmap(void* address, size_t length) noexcept
+    enum:
+        PROT_READ, PROT_WRITE, MAP_SHARED, MAP_NORESERVE
+
+cdef enum:
+    MAGIC = 0x5354534B434F4C42
+    ALIGNMENT = 4096
+    RETAINED_BYTES = 64 << 20   # memory kept for the next block
+
+
+cdef class Arena:
+    """The shared memory that a pool of workers executes blocks in.
+
+    Arguments:
+        memory_limit_bytes: how large it may grow; memory is taken page by page as it is used.
+        worker_slots: how many workers may share it.
+        hash_seed: seed of the key table's hash; with the same seed, blocks are laid out the same.
+
+    Raises:
+        MemoryLimitError: not even the bookkeeping of the workers fits into the limit.
+    """
+
+    cdef Local local            # the supervisor's own view, in the slot after the last worker's
+    cdef Local* dead            # views of the workers' slots, for recovery
+    cdef uint8_t* base
+    cdef uint64_t size
+    cdef readonly int fd
+    cdef bint owner
+    cdef object snapshot_reference
+    cdef dict first_seen
+
+    def __cinit__(self):
+        self.fd = -1
+        self.base = NULL
+        self.dead = NULL
+        self.first_seen = {}
+
+    def __init__(self, memory_limit_bytes, worker_slots, hash_seed=0):
+        cdef uint64_t slots_at = (sizeof(Header) + 127) & ~<uint64_t>127
+        cdef uint64_t begin = slots_at + (worker_slots + 1) * sizeof(WorkerSlot)
+        begin = (begin + ALIGNMENT - 1) & ~<uint64_t>(ALIGNMENT - 1)
+        if memory_limit_bytes < begin + ALIGNMENT:
+            raise MemoryLimitError(
+                f"a memory limit of {memory_limit_bytes} bytes does not hold {worker_slots} workers: "
+                f"raise it to {begin + (1 << 20)} or more"
+            )
+        self.owner = True
+        self.fd = os.memfd_create("blockstm", os.MFD_CLOEXEC)
+        os.ftruncate(self.fd, memory_limit_bytes)
+        self._map(memory_limit_bytes)
+        header = <Header*>self.base
+        header.magic = MAGIC
+        header.limit_bytes = memory_limit_bytes
+        header.block_begin = begin
+        header.slots = slots_at
+        header.worker_slots = worker_slots
+        header.hash_seed = hash_seed
+        header.bump = begin
+        header.done = 1
+        local_open(&self.local, self.base, worker_slots, -1)
+        self.dead = <Local*>calloc(worker_slots, sizeof(Local))
+        if self.dead == NULL:
+            raise MemoryError
+        for worker in range(worker_slots):
+            local_open(&self.dead[worker], self.base, worker, -1)
+
+    @staticmethod
+    def attach(int fd):
+        """Map the arena behind a file descriptor that was inherited, as a worker."""
+        cdef Arena arena = Arena.__new__(Arena)
+        arena.owner = False
+        arena.fd = fd
+        arena._map(os.fstat(fd).st_size)
+        if (<Header*>arena.base).magic != MAGIC:
+            raise EngineError("the inherited file is no arena: start workers through Engine")
+        return arena
+
+    cdef int _map(self, uint64_t size) except -1:
+        cdef void* mapped = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, self.fd, 0)
+        if mapped == <void*>-1:
+            raise MemoryLimitError(f"{size} bytes of shared memory cannot be reserved: lower the memory limit")
+        self.base = <uint8_t*>mapped
+        self.size = size
+        return 0
+
+    cdef Header* _header(self) except NULL:
+        if self.base == NULL:
+            raise EngineError("the arena is closed: make a new engine")
+        return <Header*>self.base
+
+    def __dealloc__(self):
+        self._release()
+
+    cdef void _release(self) noexcept:
+        cdef uint32_t worker
+        if self.dead != NULL:
+            for worker in range((<Header*>self.base).worker_slots):
+                local_close(&self.dead[worker])
+            free(self.dead)
+            self.dead = NULL
+            local_close(&self.local)
+        if self.base != NULL:
+            munmap(self.base, self.size)
+            self.base = NULL
+
+    def close(self):
+        """Give the memory back. A snapshot still in use keeps a copy of what it shows."""
+        if self.base == NULL:
+            return
+        self._detach_snapshot()
+        self._release()
+        if self.owner:
+            os.close(self.fd)
+
+    # --- the block ---
+
+    def load(self, block, program_ids, double rounds_per_gas=1.0):
+        """Lay a block out in the arena, ready to be started any number of times but once a load.
+
+        Arguments:
+            block: a blockstm.Block.
+            program_ids: ids of the programs that it uses, by name.
+            rounds_per_gas: rounds of work that `trace` does for each unit of recorded gas.
+
+        Raises:
+            MemoryLimitError: the block does not fit.
+        """
+        cdef Header* header = self._header()
+        cdef uint64_t used = header.bump
+        self._detach_snapshot()
+        self._reset(header)
+        if used > RETAINED_BYTES and self.owner:
+            self._give_back(header.block_begin + RETAINED_BYTES)
+        header.rounds_per_gas = rounds_per_gas
+        try:
+            packed = block.rows()
+            if packed is None:
+                load_objects(&self.local, block, program_ids)
+            else:
+                load_packed(&self.local, packed, program_ids)
+        except MemoryLimitError:
+            header.done = 1
+            raise
+
+    cdef void _reset(self, Header* header) noexcept:
+        cdef uint32_t worker
+        cdef int level
+        cdef WorkerSlot* slot
+        for worker in range(header.worker_slots + 1):
+            slot = slot_at(&self.local, worker)
+            slot.published = 0
+            slot.chunk_tip = 0
+            slot.chunk_end = 0
+            slot.running = 0
+            slot.live_read_count = 0
+            slot.intent_count = 0
+            slot.executions = 0
+            slot.validations = 0
+            slot.aborts = 0
+            slot.suspensions = 0
+        for level in range(HASH_TABLES_MAX):
+            header.tables[level] = 0
+        header.done = 0
+        header.stop = 0
+        header.failure = FAILURE_NONE
+        header.want_progress = 0
+        header.execution_index = 0
+        header.validation_index = 0
+        header.commit_index = 0
+        header.commit_wave = 0
+        header.collector = 0
+        header.start_ns = 0
+        header.end_ns = 0
+        header.bump = header.block_begin
+        self.local.abort = ABORT_NONE
+        self.local.scratch.length = 0
+        self.first_seen.clear()
+
+    cdef int _give_back(self, uint64_t start) except -1:
+        """Return pages that only a larger block needs to the system."""
+        os.ftruncate(self.fd, start)
+        os.ftruncate(self.fd, self.size)
+        return 0
+
+    def start(self, uint32_t model, uint32_t active_workers):
+        """Start the loaded block: the first `active_workers` workers take part.
+
+        Arguments:
+            model: MODEL_BLOCK_STM or MODEL_SEQUENTIAL (which wants one worker).
+            active_workers: how many take part.
+        """
+        cdef Header* header = self._header()
+        cdef uint32_t worker
+        header.model = model
+        header.active_workers = active_workers
+        header.start_ns = monotonic_ns()
+        if header.txn_count == 0:
+            header.end_ns = header.start_ns
+            store_sc[uint32_t](&header.done, 1)
+            return
+        for worker in range(active_workers):
+            self.activate(worker)
+
+    def activate(self, uint32_t worker):
+        """Let a worker take part in the running block, or call it back after it was replaced."""
+        cdef WorkerSlot* slot
+        self._header()
+        slot = slot_at(&self.local, worker)
+        fetch_add_sc[uint32_t](&slot.run_epoch, 1)
+        futex_wake(&slot.run_epoch, 1)
+
+    def is_done(self):
+        """Whether the block is complete."""
+        return load_sc[uint32_t](&self._header().done) != 0
+
+    def committed(self):
+        """The length of the committed prefix."""
+        return load_sc[uint64_t](&self._header().commit_index)
+
+    def failure(self):
+        """Why the block cannot be completed: 0, or 1 where the memory limit is reached."""
+        return load_sc[uint32_t](&self._header().failure)
+
+    def stop(self):
+        """Let the workers leave the block unfinished."""
+        store_sc[uint32_t](&self._header().stop, 1)
+        wake_sleepers(&self.local, 0xFFFFFFFF)
+
+    def is_idle(self):
+        """Whether no worker is in the block any more."""
+        cdef uint32_t worker
+        cdef WorkerSlot* slot
+        for worker in range(self._header().worker_slots):
+            slot = slot_at(&self.local, worker)
+            if load_sc[uint32_t](&slot.left_epoch) != load_sc[uint32_t](&slot.run_epoch):
+                return False
+        return True
+
+    def want_progress(self):
+        """Ask for one write to the event descriptor at the next commit."""
+        store_sc[uint32_t](&self._header().want_progress, 1)
+
+    def shutdown(self):
+        """Let every Worker.wait() return False."""
+        cdef Header* header = self._header()
+        cdef uint32_t worker
+        store_sc[uint32_t](&header.shutdown, 1)
+        for worker in range(header.worker_slots):
+            self.activate(worker)
+
+    @property
+    def memory_limit_bytes(self):
+        return self._header().limit_bytes
+
+    @property
+    def used_bytes(self):
+        """Bytes of the arena that the block uses, bookkeeping included."""
+        return min(self._header().bump, self._header().limit_bytes)
+
+    @property
+    def program_version(self):
+        """A number that the pool counts up when it sends programs; workers compare it with what they hold."""
+        return self._header().program_version
+
+    @program_version.setter
+    def program_version(self, uint32_t version):
+        store_sc[uint32_t](&self._header().program_version, version)
+
+    @property
+    def delay_seed(self):
+        """Not 0: workers delay themselves at random at step points (for stress tests)."""
+        return self._header().delay_seed
+
+    @delay_seed.setter
+    def delay_seed(self, uint32_t seed):
+        self._header().delay_seed = seed
+
+    # --- supervision ---
+
+    def running(self, uint32_t worker):
+        """What a worker runs: (txn_idx, incarnation, seconds since first asked, reads are final), or None."""
+        cdef WorkerSlot* slot
+        cdef uint64_t now, running
+        self._header()
+        slot = slot_at(&self.local, worker)
+        running = load_sc[uint64_t](&slot.running)
+        now = monotonic_ns()
+        if running == 0:
+            self.first_seen.pop(worker, None)
+            return None
+        seen = self.first_seen.get(worker)
+        if seen is None or seen[0] != running:
+            seen = self.first_seen[worker] = (running, now)
+        return (running >> 32) - 1, running & 0xFFFFFFFF, (now - seen[1]) / 1e9, slot.reads_are_final != 0
+
+    def is_doomed(self, uint32_t worker):
+        """Whether the incarnation that a worker runs has read something that is stale by now."""
+        cdef WorkerSlot* slot
+        cdef uint64_t running, reads
+        cdef uint32_t count
+        cdef bint valid
+        if self._header().model != BLOCK_STM:
+            return False
+        slot = slot_at(&self.local, worker)
+        running = load_sc[uint64_t](&slot.running)
+        count = load_acquire[uint32_t](&slot.live_read_count)
+        reads = load_acquire[uint64_t](&slot.live_reads)
+        if running == 0 or count == 0:
+            return False
+        valid = read_set_is_valid(
+            &self.local, <uint32_t>(running >> 32) - 1, <Read*>address(&self.local, reads), count
+        )
+        return not valid and load_sc[uint64_t](&slot.running) == running
+
+    def recover(self, uint32_t worker):
+        """Put right what a worker that died (and was reaped) has left undone.
+
+        Its death counts against the transaction that it ran, where all before that was final; the
+        third makes it a failed receipt, "worker died".
+        """
+        self._header()
+        self.first_seen.pop(worker, None)
+        if not self._took_part(worker):
+            return
+        count_death(&self.dead[worker])
+        recover(&self.dead[worker])
+
+    def expire(self, uint32_t worker, str reason):
+        """As recover(), for a worker that was killed because its transaction ran past the time limit.
+
+        Arguments:
+            worker: its slot.
+            reason: what the transaction's receipt will say.
+        """
+        cdef bytes text = reason.encode()
+        cdef uint64_t running
+        self._header()
+        self.first_seen.pop(worker, None)
+        if not self._took_part(worker):
+            return
+        running = slot_at(&self.local, worker).running
+        if running != 0:
+            condemn(
+                &self.dead[worker], <uint32_t>(running >> 32) - 1, <const uint8_t*>text, <uint32_t>len(text)
+            )
+        recover(&self.dead[worker])
+
+    cdef bint _took_part(self, uint32_t worker):
+        cdef WorkerSlot* slot = slot_at(&self.local, worker)
+        return load_sc[uint32_t](&slot.left_epoch) != load_sc[uint32_t](&slot.run_epoch)
+
+    # --- the result ---
+
+    def snapshot(self):
+        """What the finished block came to. Reads the arena until the next load(), then a copy."""
+        cdef Snapshot snapshot = Snapshot.__new__(Snapshot)
+        self._header()
+        self._detach_snapshot()
+        snapshot.arena = self
+        snapshot._look_at(self.base)
+        self.snapshot_reference = weakref.ref(snapshot)
+        return snapshot
+
+    cdef int _detach_snapshot(self) except -1:
+        cdef Snapshot snapshot
+        if self.snapshot_reference is None:
+            return 0
+        snapshot = self.snapshot_reference()
+        self.snapshot_reference = None
+        if snapshot is not None:
+            snapshot._detach(self.used_bytes)
+        return 0

@@ -1,0 +1,202 @@
+"""The collector: the rolling commit, in the preset order.
+
+Whichever worker finds the next transaction ready to commit becomes the collector for a moment.
+"""
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+
+from atomics cimport (
+    compare_exchange_sc, exchange_sc, load_acquire, load_relaxed, load_sc, store_relaxed, store_release, store_sc,
+)
+from layout cimport (
+    Bounds, COMMITTED, EXECUTED, Header, Number, READ_OUTSIDE, READ_WITHIN, Read, ReadSet, SUSPENDED,
+    TXN_AFTER_COMMIT, Txn, WORD_ADD, WORD_VALUE, WriteSet,
+)
+from local cimport Local, STEP_COMMIT, address, location_at, now_ns, step, txn_at
+from multiversion cimport (
+    FOUND_ABSENT, FOUND_ESTIMATE, FOUND_INVALID, FOUND_SUM, Found, base_number, find, make_record, pack_word,
+    record_bytes, record_of, word_kind,
+)
+from number cimport apply_delta, number_compare, number_encode, number_set
+from publication cimport read_set_items, try_abort, write_set_items
+from scheduler cimport make_ready, pack_status, status_incarnation, status_state, wake_sleepers
+
+cdef extern from "<unistd.h>" nogil:
+    ssize_t write_fd "write"(int fd, const void* data, size_t count) noexcept
+
+
+cdef inline void notify(Local* local) noexcept nogil:
+    """Wake whoever waits for the block's progress."""
+    cdef uint64_t one = 1
+    cdef ssize_t written = 0
+    if local.event_fd >= 0:
+        written = write_fd(local.event_fd, &one, sizeof(uint64_t))
+    if written < 0:
+        return
+
+
+cdef inline bint check_holds(Local* local, uint32_t txn_idx, const Read* read) noexcept nogil:
+    """Whether what is below an add still lies where the program was told. All below is final."""
+    cdef Found found
+    cdef Number number
+    cdef Bounds bounds
+    cdef bint within
+    find(local, read.location, txn_idx, 0xFFFFFFFF, &found)
+    if found.kind == FOUND_SUM:
+        number = found.sum
+        within = True
+    else:
+        within = found.kind != FOUND_INVALID and base_number(local, found.word, &number)
+    memcpy(&bounds, address(local, read.word), sizeof(Bounds))
+    if within:
+        within = (
+            number_compare(&number, &bounds.minimum) >= 0 and number_compare(&number, &bounds.maximum) <= 0
+        )
+    return within == (read.kind == READ_WITHIN)
+
+
+cdef inline bint checks_hold(Local* local, uint32_t txn_idx) noexcept nogil:
+    cdef ReadSet* read_set = <ReadSet*>address(local, txn_at(local, txn_idx).read_set)
+    cdef Read* reads = read_set_items(read_set)
+    cdef uint32_t index
+    if read_set.checks == 0:
+        return True
+    for index in range(read_set.count):
+        if (reads[index].kind == READ_WITHIN or reads[index].kind == READ_OUTSIDE) and not check_holds(
+            local, txn_idx, reads + index
+        ):
+            return False
+    return True
+
+
+cdef inline bint settle_adds(Local* local, uint32_t txn_idx) noexcept nogil:
+    """Turn the adds of a committed transaction into values; False where the arena is full.
+
+    So nobody sums further down than the last committed transaction. Invariant: the sum does not
+    change; doing it twice (after a collector died) changes nothing.
+    """
+    cdef WriteSet* write_set = <WriteSet*>address(local, txn_at(local, txn_idx).write_set)
+    cdef uint64_t* place
+    cdef uint64_t word, record
+    cdef Found found
+    cdef Number delta
+    cdef uint8_t digits[32]
+    cdef uint32_t index
+    if write_set.adds == 0:
+        return True
+    for index in range(write_set.count):
+        place = <uint64_t*>address(local, write_set_items(write_set)[index].place)
+        word = load_relaxed[uint64_t](place)
+        if word_kind(word) != WORD_ADD:
+            continue
+        find(local, write_set_items(write_set)[index].location, txn_idx, 0xFFFFFFFF, &found)
+        if found.kind != FOUND_SUM and not base_number(local, found.word, &found.sum):
+            number_set(&found.sum, 0)
+        memcpy(&delta, record_bytes(record_of(local, word)), sizeof(Number))
+        apply_delta(&found.sum, &delta, record_of(local, word).negative != 0)
+        record = make_record(local, digits, number_encode(&found.sum, digits), 0)
+        if record == 0:
+            return False
+        store_release[uint64_t](place, pack_word(WORD_VALUE, txn_idx, record))
+    return True
+
+
+cdef inline bint may_commit(Local* local, uint32_t txn_idx) noexcept nogil:
+    """Whether a validation of the current incarnation passed in the newest wave that concerns it.
+
+    Exact for the transaction at commit_index: all below is final, so nothing moves validation back to
+    it any more, and once true it stays so unless a stale validator aborts it.
+    """
+    cdef Txn* txn = txn_at(local, txn_idx)
+    cdef uint64_t status = load_acquire[uint64_t](&txn.status)
+    cdef uint64_t validated
+    if status_state(status) != EXECUTED:
+        return status_state(status) == COMMITTED
+    validated = load_sc[uint64_t](&txn.validated)
+    return (
+        <uint32_t>(validated >> 32) == status_incarnation(status)
+        and <uint32_t>validated > load_acquire[uint32_t](&txn.triggered_wave)
+        and <uint32_t>validated > load_relaxed[uint32_t](&local.header.commit_wave)
+    )
+
+
+cdef inline bint commit_next(Local* local, uint64_t* time_ns) noexcept nogil:
+    """Commit the next transaction where it may be; False where it may not.
+
+    Invariant: the committed prefix never changes. Order: the status (EXECUTED -> COMMITTED), its adds,
+    the index. A collector that dies in between is followed by one that finds the status COMMITTED at
+    the index and does the rest.
+    """
+    cdef Header* header = local.header
+    cdef uint32_t txn_idx = <uint32_t>header.commit_index
+    cdef Txn* txn = txn_at(local, txn_idx)
+    cdef uint64_t status
+    if load_relaxed[uint32_t](&header.stop) != 0:
+        return False
+    if status_state(load_acquire[uint64_t](&txn.status)) != COMMITTED:
+        if not may_commit(local, txn_idx):
+            return False
+        status = load_acquire[uint64_t](&txn.status)
+        if not checks_hold(local, txn_idx):
+            try_abort(local, txn_idx, status_incarnation(status))
+            return False
+        step(local, STEP_COMMIT, txn_idx)
+        if status_state(status) != EXECUTED or not compare_exchange_sc[uint64_t](
+            &txn.status, status, pack_status(COMMITTED, 0, status_incarnation(status))
+        ):
+            return False
+    if txn.triggered_wave > header.commit_wave:
+        store_relaxed[uint32_t](&header.commit_wave, txn.triggered_wave)
+    if not settle_adds(local, txn_idx):
+        return False
+    if time_ns[0] == 0:
+        time_ns[0] = now_ns(local)
+    txn.commit_ns = time_ns[0]
+    store_sc[uint64_t](&header.commit_index, txn_idx + 1)
+    return True
+
+
+cdef inline void release_successor(Local* local, uint32_t txn_idx) noexcept nogil:
+    """Let a transaction run that waits until all before it is final (see wait_for_commit)."""
+    cdef uint64_t status
+    if txn_idx < local.header.txn_count and txn_at(local, txn_idx).flags & TXN_AFTER_COMMIT:
+        status = load_sc[uint64_t](&txn_at(local, txn_idx).status)
+        if status_state(status) == SUSPENDED:
+            make_ready(local, txn_idx, status)
+
+
+cdef inline void announce_progress(Local* local) noexcept nogil:
+    """Tell the supervisor, and at the end everybody, how far the block is."""
+    cdef Header* header = local.header
+    if header.commit_index == header.txn_count:
+        header.end_ns = now_ns(local)
+        store_sc[uint32_t](&header.done, 1)
+        wake_sleepers(local, 0xFFFFFFFF)
+        notify(local)
+    elif load_sc[uint32_t](&header.want_progress) != 0:
+        store_sc[uint32_t](&header.want_progress, 0)
+        notify(local)
+
+
+cdef inline void commit_ready(Local* local) noexcept nogil:
+    """Commit all that may be committed, unless another worker is at it.
+
+    Invariant: no committable transaction is left behind. A validator stores its result (sc) before it
+    tries for the collector's place; the collector gives the place up (sc) before it looks again.
+    """
+    cdef Header* header = local.header
+    cdef uint64_t first, time_ns
+    while load_relaxed[uint32_t](&header.stop) == 0:
+        first = load_sc[uint64_t](&header.commit_index)
+        if first >= header.txn_count or not may_commit(local, <uint32_t>first):
+            return
+        if not compare_exchange_sc[uint32_t](&header.collector, 0, local.worker + 1):
+            return
+        time_ns = 0
+        first = header.commit_index
+        while header.commit_index < header.txn_count and commit_next(local, &time_ns):
+            release_successor(local, <uint32_t>header.commit_index)
+        if header.commit_index != first:
+            announce_progress(local)
+        exchange_sc[uint32_t](&header.collector, 0)

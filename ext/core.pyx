@@ -1,0 +1,62 @@
+"""The compiled core as Python sees it: arena, worker, context, snapshot.
+
+The core itself stands in the .pxd files beside this one; they are compiled here, as one unit, so that
+the compiler sees through every call between them.
+"""
+
+import importlib
+import os
+import weakref
+
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy, memset
+
+from atomics cimport fetch_add_sc, futex_wait, futex_wake, load_acquire, load_sc, monotonic_ns, spin_pause, store_sc
+from context cimport (
+    OK, OUT_OF_BOUNDS, Savepoint, Value, append, ctx_add, ctx_charge, ctx_delete, ctx_emit, ctx_read, ctx_write,
+    decide, poll, read_value, savepoint_keep, savepoint_open, savepoint_roll_back,
+)
+from delays cimport DelayState, delay_at_step, delays_open
+from executor cimport PROGRAMS_MAX, Program
+from keytable cimport find_or_insert, table_capacity
+from layout cimport (
+    FAILURE_NONE, HASH_TABLES_MAX, KEY_BYTES_MAX, OUTCOME_FAILED, OUTCOME_REVERTED, OUTCOME_SUCCESS, READ_SUM,
+    READ_VERSION, VALUE_BYTES_MAX, WORD_VALUE, Bounds, Header, Location, Number, Read, ReadSet, Record, Txn,
+    WorkerSlot,
+)
+from layout cimport MODEL_BLOCK_STM as BLOCK_STM
+from layout cimport MODEL_SEQUENTIAL as SEQUENTIAL
+from local cimport (
+    ABORT_NONE, Bytes, Local, address, allocate, local_close, local_open, location_at, slot_at, take_bytes, txn_at,
+)
+from multiversion cimport BASE_TXN, make_record, newest_below, pack_word, record_bytes, record_of, word_kind
+from number cimport number_decode, number_set
+from publication cimport read_set_items
+from recovery cimport condemn, count_death, recover
+from scheduler cimport wake_sleepers
+from sequential cimport run_block_in_order
+from trace cimport trace
+from transfer cimport transfer
+from validation cimport read_set_is_valid
+from worker_loop cimport work_on_block
+
+from blockstm.arguments import decode_arguments
+from blockstm.errors import (
+    BoundsError, EngineError, LimitError, MemoryLimitError, OutOfGas, ProgramException, Revert, SpeculationAborted,
+    shown,
+)
+from blockstm.limits import EVENT_BYTES_MAX, REASON_BYTES_MAX, U256_MAX
+from blockstm.program import NativeProgram
+
+MODEL_BLOCK_STM = BLOCK_STM
+MODEL_SEQUENTIAL = SEQUENTIAL
+CALL_DEPTH_MAX = 64
+
+include "encoding.pxi"
+include "loader.pxi"
+include "snapshot.pxi"
+include "arena.pxi"
+include "worker.pxi"

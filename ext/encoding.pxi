@@ -1,0 +1,105 @@
+# Native programs' arguments: from Python objects to the layout that arguments.pxd reads.
+
+cdef dict KIND_CODES = {"key": 0, "keys": 1, "u64": 2, "u256": 3, "adds": 4}
+
+
+cdef bytes parameter_codes(program):
+    """The kinds of a native program's parameters, one byte each; b"" for a Python program."""
+    return bytes([KIND_CODES[parameter.kind] for parameter in getattr(program, "parameters", ())])
+
+
+cdef int number_from_object(object value, Number* out) except -1:
+    """An unsigned number given as an int or as big-endian bytes."""
+    cdef bytes digits
+    cdef uint64_t small
+    number_set(out, 0)
+    if type(value) is bytes:
+        digits = value
+    else:
+        if 0 <= value <= 0xFFFFFFFFFFFFFFFF:
+            small = value
+            number_set(out, small)
+            return 0
+        digits = value.to_bytes(32, "big")
+    if not number_decode(<const uint8_t*>digits, <uint32_t>len(digits), out):
+        raise LimitError(f"a number is over 256 bits: {shown(value)}; keep it below 2**256")
+    return 0
+
+
+cdef uint32_t locate(Local* local, object key, const uint32_t* locations) except 0:
+    """The location of a key given as bytes or, where `locations` is there, as an index into it."""
+    cdef bytes name
+    cdef uint32_t location
+    if locations != NULL:
+        return locations[<uint32_t>key]
+    name = key
+    location = find_or_insert(local, <const uint8_t*>name, <uint32_t>len(name), 0)
+    if location == 0:
+        raise MemoryLimitError(memory_limit_message(local))
+    return location
+
+
+cdef object memory_limit_message(Local* local):
+    return (
+        f"the block does not fit into the memory limit of {local.header.limit_bytes} bytes: "
+        "raise memory_limit_bytes (on the command line: --memory-limit)"
+    )
+
+
+cdef int put_u64(Local* local, Bytes* out, uint64_t value) except -1:
+    if not append(local, out, &value, 8):
+        raise MemoryLimitError(memory_limit_message(local))
+    return 0
+
+
+cdef int put_keys(Local* local, Bytes* out, object keys, const uint32_t* locations) except -1:
+    cdef uint32_t location
+    cdef uint64_t padding = 0
+    put_u64(local, out, len(keys))
+    for key in keys:
+        location = locate(local, key, locations)
+        if not append(local, out, &location, 4):
+            raise MemoryLimitError(memory_limit_message(local))
+    if len(keys) % 2 and not append(local, out, &padding, 4):
+        raise MemoryLimitError(memory_limit_message(local))
+    return 0
+
+
+cdef int put_number(Local* local, Bytes* out, object value) except -1:
+    cdef Number number
+    number_from_object(value, &number)
+    if not append(local, out, &number, sizeof(Number)):
+        raise MemoryLimitError(memory_limit_message(local))
+    return 0
+
+
+cdef int put_adds(Local* local, Bytes* out, object adds, const uint32_t* locations) except -1:
+    cdef Py_ssize_t index
+    if locations == NULL:
+        adds = [part for pair in adds.items() for part in pair]
+    put_u64(local, out, len(adds) // 2)
+    for index in range(0, len(adds), 2):
+        put_u64(local, out, locate(local, adds[index], locations))
+        put_number(local, out, adds[index + 1])
+    return 0
+
+
+cdef int put_arguments(
+    Local* local, Bytes* out, bytes codes, object arguments, const uint32_t* locations
+) except -1:
+    """Append a native program's arguments; with `locations`, keys are indexes into it."""
+    cdef const uint8_t* code = <const uint8_t*>codes
+    cdef Py_ssize_t index
+    for index in range(len(codes)):
+        argument = arguments[index]
+        if code[index] == 0:
+            put_u64(local, out, locate(local, argument, locations))
+        elif code[index] == 1:
+            put_keys(local, out, argument, locations)
+        elif code[index] == 2:
+            put_u64(local, out, int.from_bytes(argument, "big") if type(argument) is bytes else argument)
+        elif code[index] == 3:
+            put_number(local, out, argument)
+        else:
+            put_adds(local, out, argument, locations)
+    return 0

@@ -1,0 +1,164 @@
+"""Running one incarnation of a transaction, and validating one."""
+
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memset
+
+from atomics cimport compare_exchange_sc, load_acquire, load_relaxed, load_sc, store_relaxed, store_release, store_sc
+from context cimport append, decide
+from layout cimport (
+    EXECUTED, EXECUTING, OUTCOME_FAILED, OUTCOME_SUCCESS, ReadSet, Record, SUSPENDED, TXN_AFTER_COMMIT, Txn,
+    WorkerSlot,
+)
+from local cimport (
+    ABORT_DOOMED, ABORT_NONE, ABORT_STOPPED, ABORT_SUSPENDED, Local, STEP_STATUS, STEP_WAIT, Touched, address,
+    step, txn_at,
+)
+from multiversion cimport record_bytes
+from publication cimport finish_execution, keep_intents, read_set_items, try_abort
+from scheduler cimport (
+    index_part, make_ready, pack_status, status_incarnation, status_state, wait_for, wave_part,
+)
+from validation cimport read_set_is_valid
+
+# A native program: returns when done or when a verb says so; its outcome is in the Local.
+ctypedef void (*Program)(Local* local, const uint8_t* arguments, uint32_t length) noexcept nogil
+
+cdef enum:
+    PROGRAMS_MAX = 65536
+
+
+# --- executing ----------------------------------------------------------------------------------
+
+cdef inline void begin_incarnation(Local* local, uint32_t txn_idx, uint32_t incarnation) noexcept nogil:
+    """Clear what the last transaction left in private memory."""
+    local.txn = txn_at(local, txn_idx)
+    local.txn_idx = txn_idx
+    local.incarnation = incarnation
+    local.abort = ABORT_NONE
+    local.closed = 0
+    local.outcome = OUTCOME_SUCCESS
+    local.checks = 0
+    local.gas_used = 0
+    local.gas_limit = local.txn.gas_limit
+    local.published_seen = <uint64_t>-1
+    local.read_count = 0
+    local.touched_count = 0
+    local.touched_epoch += 1
+    if local.touched_epoch == 0:
+        memset(local.touched, 0, (local.touched_mask + 1) * sizeof(Touched))
+        local.touched_epoch = 1
+    local.write_count = 0
+    local.depth = 0
+    local.scratch.length = 0
+    local.events.length = 0
+    local.event_count = 0
+    local.reason.length = 0
+    local.undo.length = 0
+
+
+cdef inline void run_program(Local* local) noexcept nogil:
+    """Run the program of the transaction, or fail one that is not run any more."""
+    cdef Txn* txn = local.txn
+    cdef Record* why
+    if txn.condemned != 0:
+        why = <Record*>address(local, txn.condemned)
+        decide(local, OUTCOME_FAILED, record_bytes(why), why.length)
+        return
+    (<Program*>local.programs)[txn.program](local, address(local, txn.arguments), txn.arguments_bytes)
+
+
+cdef inline void wait_for_commit(Local* local, uint32_t txn_idx, uint32_t incarnation) noexcept nogil:
+    """EXECUTING -> SUSPENDED until all before the transaction is final.
+
+    Invariant: not forgotten. The status is stored (sc) before commit_index is read; the collector
+    stores the index (sc) before it reads the status (release_successor).
+    """
+    cdef uint64_t suspended = pack_status(SUSPENDED, 0, incarnation)
+    step(local, STEP_WAIT, txn_idx)
+    txn_at(local, txn_idx).blocker = txn_idx - 1
+    store_sc[uint64_t](&txn_at(local, txn_idx).status, suspended)
+    if load_sc[uint64_t](&local.header.commit_index) >= txn_idx:
+        make_ready(local, txn_idx, suspended)
+
+
+cdef inline void note_running(Local* local, uint32_t txn_idx, uint32_t incarnation) noexcept nogil:
+    """Say in the slot what this worker runs, for the supervisor's eyes."""
+    cdef WorkerSlot* slot = local.slot
+    store_release[uint32_t](&slot.live_read_count, 0)
+    slot.reads_are_final = load_acquire[uint64_t](&local.header.commit_index) == txn_idx
+    store_release[uint64_t](&slot.running, (<uint64_t>(txn_idx + 1) << 32) | incarnation)
+
+
+cdef inline void execute(Local* local, uint32_t txn_idx, uint32_t incarnation) noexcept nogil:
+    """Run a transaction that this worker has claimed until it is executed or suspended.
+
+    An incarnation that turns out to be doomed starts anew at once, as the next incarnation: nothing
+    of it was published but intents, which stay.
+    """
+    cdef WorkerSlot* slot = local.slot
+    slot.intent_count = 0
+    while True:
+        note_running(local, txn_idx, incarnation)
+        if txn_at(local, txn_idx).flags & TXN_AFTER_COMMIT and not slot.reads_are_final:
+            wait_for_commit(local, txn_idx, incarnation)
+            break
+        begin_incarnation(local, txn_idx, incarnation)
+        run_program(local)
+        if local.abort == ABORT_NONE:
+            store_relaxed[uint64_t](&slot.executions, slot.executions + 1)
+            if finish_execution(local):
+                validate_own(local)
+            break
+        if local.abort == ABORT_STOPPED:
+            break
+        if local.abort == ABORT_SUSPENDED:
+            store_relaxed[uint64_t](&slot.suspensions, slot.suspensions + 1)
+            if keep_intents(local, txn_idx):
+                wait_for(local, txn_idx, incarnation, local.blocker)
+            break
+        store_relaxed[uint64_t](&slot.aborts, slot.aborts + 1)
+        incarnation += 1
+        step(local, STEP_STATUS, txn_idx)
+        store_sc[uint64_t](&local.txn.status, pack_status(EXECUTING, local.worker, incarnation))
+    store_release[uint64_t](&slot.running, 0)
+
+
+cdef inline void validate_own(Local* local) noexcept nogil:
+    """Validate what was just executed, where the validation index has passed it already.
+
+    Invariant: no validation is lost. The status says EXECUTED (sc) before the index is read: whoever
+    moves the index past it later sees it executed, and else the index seen here is past it.
+    """
+    cdef uint64_t packed = load_sc[uint64_t](&local.header.validation_index)
+    if index_part(packed) > local.txn_idx:
+        validate(local, local.txn_idx, wave_part(packed))
+
+
+# --- validating ---------------------------------------------------------------------------------
+
+cdef inline void note_validated(Txn* txn, uint32_t incarnation, uint32_t wave) noexcept nogil:
+    """Record a passed validation, unless a newer one is recorded."""
+    cdef uint64_t passed = (<uint64_t>incarnation << 32) | (wave + 1)
+    cdef uint64_t seen = load_relaxed[uint64_t](&txn.validated)
+    while seen < passed and not compare_exchange_sc[uint64_t](&txn.validated, seen, passed):
+        seen = load_relaxed[uint64_t](&txn.validated)
+
+
+cdef inline void validate(Local* local, uint32_t txn_idx, uint32_t wave) noexcept nogil:
+    """Validate an executed transaction for a wave; abort it where its reads are stale.
+
+    Invariant: `wave` was read before any key is looked at here. The incarnation comes from the status
+    read first: what passes or aborts is that incarnation, whatever happens meanwhile.
+    """
+    cdef Txn* txn = txn_at(local, txn_idx)
+    cdef uint64_t status = load_sc[uint64_t](&txn.status)
+    cdef ReadSet* read_set
+    if status_state(status) != EXECUTED:
+        return
+    read_set = <ReadSet*>address(local, load_acquire[uint64_t](&txn.read_set))
+    store_relaxed[uint64_t](&local.slot.validations, local.slot.validations + 1)
+    if read_set_is_valid(local, txn_idx, read_set_items(read_set), read_set.count):
+        note_validated(txn, status_incarnation(status), wave)
+        local.may_commit = 1
+    else:
+        try_abort(local, txn_idx, status_incarnation(status))

@@ -1,0 +1,210 @@
+"""The shared memory: every structure in the arena, and the limits of the core.
+
+Offsets, not pointers, link the structures: each process maps the arena at an address of its own.
+Fields that several workers change stand on cache lines of their own (pairs of lines, as the
+hardware fetches neighbours together).
+"""
+
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t, int32_t
+
+cdef enum:
+    KEY_BYTES_MAX = 64
+    VALUE_BYTES_MAX = 65536
+    TXN_COUNT_MAX = 1 << 20
+    WORKER_SLOTS_MAX = 256
+    HASH_TABLES_MAX = 20
+    INLINE_SLOTS = 5            # writers of a key kept in its location before a tree is made
+    LEAF_SLOTS = 8              # one cache line of version words
+    NODE_CHILDREN = 64
+    INTENTS_MAX = 16
+    CHUNK_BYTES = 65536         # what a worker takes from the arena at a time
+    READS_INITIAL = 1024
+    DEATHS_MAX = 3              # deaths with final reads after which a transaction is failed
+
+# How a block is executed.
+cdef enum:
+    MODEL_BLOCK_STM = 0
+    MODEL_SEQUENTIAL = 1
+
+# Why a block could not be finished.
+cdef enum:
+    FAILURE_NONE = 0
+    FAILURE_MEMORY_LIMIT = 1
+
+# The outcome of a transaction.
+cdef enum:
+    OUTCOME_SUCCESS = 0
+    OUTCOME_REVERTED = 1
+    OUTCOME_FAILED = 2
+
+# Kinds of a version word; WORD_EMPTY is a slot that no transaction has claimed.
+cdef enum:
+    WORD_EMPTY = 0
+    WORD_VALUE = 1              # a value record
+    WORD_DELETE = 2             # the key is absent from here on
+    WORD_ADD = 3                # a signed delta, to be added to what is below
+    WORD_TOMBSTONE = 4          # claimed, but the last incarnation did not write here
+    WORD_INTENT = 5             # a write is expected (acts as an ESTIMATE that never held a value)
+
+# Kinds of a read set entry.
+cdef enum:
+    READ_VERSION = 1            # word = the version read, 0 for an absent key
+    READ_SUM = 2                # word = offset of the 32-byte number that the adds came to
+    READ_WITHIN = 3             # word = offset of a Bounds that the number below lay within
+    READ_OUTSIDE = 4            # ... lay outside
+
+# States of a transaction, in its status word.
+cdef enum:
+    READY = 0
+    EXECUTING = 1
+    SUSPENDED = 2
+    EXECUTED = 3
+    ABORTING = 4
+    COMMITTED = 5
+
+# Flags of a transaction.
+cdef enum:
+    TXN_AFTER_COMMIT = 1        # killed its worker: runs only when all before it is final
+
+# Flags of a location.
+cdef enum:
+    LOCATION_READ_MODIFY_WRITE = 1   # some transaction of this block read the key and wrote it
+
+cdef struct WorkerSlot:
+    uint64_t published          # bumped after each publication or abort; others poll it
+    uint64_t _pad0[15]
+    uint32_t run_epoch          # futex: bumped by the supervisor to call the worker to a block
+    uint32_t left_epoch         # the run_epoch that the worker has finished with
+    uint64_t chunk_tip
+    uint64_t chunk_end
+    uint64_t running            # txn_idx + 1 in the high half, incarnation in the low; 0 = none
+    uint64_t started_ns
+    uint64_t live_reads         # offset of the read set under construction
+    uint32_t live_read_count
+    uint32_t live_read_capacity
+    uint32_t reads_are_final    # all before the running transaction was final when it started
+    uint32_t intent_count
+    uint32_t intents[INTENTS_MAX]
+    uint64_t executions
+    uint64_t validations
+    uint64_t aborts
+    uint64_t suspensions
+    uint64_t _pad1[13]
+
+cdef struct Header:
+    uint64_t magic
+    uint64_t limit_bytes
+    uint64_t block_begin        # where the memory of the current block starts
+    uint64_t slots              # WorkerSlot[worker_slots]
+    uint64_t hash_seed
+    uint32_t worker_slots
+    uint32_t shutdown
+    # What the current block is; constant while it runs.
+    uint32_t model
+    uint32_t txn_count
+    uint32_t tree_levels        # levels of nodes above the leaves of a version tree
+    uint32_t active_workers
+    uint32_t program_version
+    uint32_t delay_seed         # not 0: workers delay themselves at random at step points
+    uint64_t txns               # Txn[txn_count]
+    uint64_t ready[3]           # the ready set: bits, bits of words, bits of those
+    double rounds_per_gas
+    uint64_t start_ns
+    uint64_t tables[HASH_TABLES_MAX]
+    uint64_t table_capacity     # of tables[0]; each next one has four times the last one's
+    uint64_t _pad0[16]
+    uint32_t done
+    uint32_t stop
+    uint32_t failure
+    uint32_t want_progress
+    uint64_t end_ns
+    uint64_t _pad1[29]
+    uint64_t execution_index    # the lowest transaction that was never handed out
+    uint64_t _pad2[15]
+    uint64_t validation_index   # wave in the high half, index in the low
+    uint64_t _pad3[15]
+    uint64_t commit_index       # everything below is final
+    uint32_t collector          # the worker that commits, + 1; 0 = none
+    uint32_t commit_wave
+    uint64_t _pad4[14]
+    uint64_t bump               # the arena's first byte that nobody owns
+    uint64_t _pad5[15]
+    uint32_t wake_epoch         # futex of workers without a task
+    uint32_t sleepers
+    uint64_t _pad6[15]
+
+cdef struct Txn:
+    uint64_t status             # state 0..7, owner 8..23, incarnation 32..63
+    uint64_t validated          # incarnation in the high half, wave + 1 in the low
+    uint64_t waiters            # offset of the newest Waiter
+    uint64_t read_set           # offset of a ReadSet
+    uint64_t write_set          # offset of a WriteSet
+    uint64_t commit_ns
+    uint32_t triggered_wave     # the newest wave that starts at this transaction
+    uint32_t blocker            # whom it waits for while SUSPENDED
+    uint32_t flags
+    uint32_t deaths
+    uint64_t arguments          # offset
+    uint64_t gas_limit
+    uint64_t gas_used
+    uint64_t events             # offset of event_count times: uint32 length, bytes
+    uint64_t reason             # Record offset: why it was reverted or failed; 0 = it was not
+    uint64_t condemned          # Record offset: why it is not run any more; 0 = it may run
+    uint32_t program
+    uint32_t arguments_bytes
+    uint32_t outcome
+    uint32_t event_count
+
+cdef struct Location:
+    uint64_t base               # version word of the state before the block; 0 = absent
+    uint64_t tree               # offset of the root Node; 0 = none yet
+    uint64_t slots[INLINE_SLOTS]
+    uint32_t key_bytes
+    uint32_t flags
+    uint8_t key[KEY_BYTES_MAX]
+
+cdef struct Leaf:
+    uint64_t slots[LEAF_SLOTS]
+
+cdef struct Node:
+    uint64_t present            # bit i: child i exists
+    uint32_t children[NODE_CHILDREN]    # offsets in units of 8 bytes
+
+cdef struct Record:             # an immutable value or delta
+    uint32_t length             # bytes that follow; for a delta 32
+    uint32_t negative           # of a delta
+    # the bytes follow
+
+cdef struct Read:
+    uint64_t word
+    uint32_t location           # offset / 64
+    uint32_t kind
+
+cdef struct ReadSet:
+    uint32_t count
+    uint32_t checks             # how many entries are READ_WITHIN or READ_OUTSIDE
+    # Read[count] follows
+
+cdef struct WriteSet:
+    uint32_t count              # places written by the last incarnation
+    uint32_t leftover           # places that it must still turn into tombstones
+    uint32_t adds
+    uint32_t _pad
+    # Write[count + leftover] follows
+
+cdef struct Write:
+    uint64_t place              # offset of the version word
+    uint32_t location           # offset / 64
+    uint32_t kind
+
+cdef struct Waiter:
+    uint64_t next
+    uint32_t txn_idx
+    uint32_t incarnation
+
+cdef struct Number:             # unsigned 256 bit, least significant limb first
+    uint64_t limb[4]
+
+cdef struct Bounds:
+    Number minimum
+    Number maximum

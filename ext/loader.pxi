@@ -1,0 +1,138 @@
+# Loading a block into the arena: keys, state, transactions.
+
+
+cdef uint64_t table_capacity_for(Py_ssize_t keys):
+    """Slots of the first hash table: a power of two with room for twice the keys and some new ones."""
+    cdef uint64_t capacity = 1024
+    while capacity < <uint64_t>keys * 2 + 512:
+        capacity *= 2
+    return capacity
+
+
+cdef uint64_t take_zeroed(Local* local, uint64_t size) except 0:
+    cdef uint64_t offset = take_bytes(local, (size + 127) & ~<uint64_t>127)
+    if offset == 0:
+        raise MemoryLimitError(memory_limit_message(local))
+    memset(address(local, offset), 0, size)
+    return offset
+
+
+cdef int lay_out(Local* local, Py_ssize_t txn_count, Py_ssize_t key_count) except -1:
+    """Make room for a block: transactions, ready set, hash table."""
+    cdef Header* header = local.header
+    cdef uint64_t covered = 8 * 64
+    cdef uint64_t words = txn_count
+    cdef uint64_t capacity = table_capacity_for(key_count)
+    cdef int level
+    header.txn_count = <uint32_t>txn_count
+    header.tree_levels = 1
+    while covered < <uint64_t>txn_count:
+        covered *= 64
+        header.tree_levels += 1
+    header.txns = take_zeroed(local, (txn_count + 1) * sizeof(Txn))
+    for level in range(3):
+        words = words // 64 + 1
+        header.ready[level] = take_zeroed(local, words * 8)
+    header.table_capacity = capacity
+    header.tables[0] = take_zeroed(local, capacity * 8)
+    return 0
+
+
+cdef int set_base(Local* local, uint32_t location, bytes value) except -1:
+    """Set what a key holds before the block."""
+    cdef uint64_t record = make_record(local, <const uint8_t*>value, <uint32_t>len(value), 0)
+    if record == 0:
+        raise MemoryLimitError(memory_limit_message(local))
+    location_at(local, location).base = pack_word(WORD_VALUE, BASE_TXN, record)
+    return 0
+
+
+cdef int set_txn(Local* local, Py_ssize_t txn_idx, uint32_t program, object gas_limit, Bytes* arguments) except -1:
+    """Fill in one transaction; takes the encoded arguments out of the buffer."""
+    cdef Txn* txn = txn_at(local, <uint32_t>txn_idx)
+    cdef uint64_t offset = allocate(local, arguments.length)
+    if offset == 0:
+        raise MemoryLimitError(memory_limit_message(local))
+    if arguments.length != 0:
+        memcpy(address(local, offset), arguments.data, arguments.length)
+    txn.arguments = offset
+    txn.arguments_bytes = <uint32_t>arguments.length
+    txn.program = program
+    txn.gas_limit = <uint64_t>-1 if gas_limit is None else gas_limit
+    arguments.length = 0
+    return 0
+
+
+cdef int put_encoded(Local* local, Bytes* out, bytes encoded) except -1:
+    if not append(local, out, <const uint8_t*>encoded, len(encoded)):
+        raise MemoryLimitError(memory_limit_message(local))
+    return 0
+
+
+cdef int load_objects(Local* local, object block, object program_ids) except -1:
+    """Load a block made of Python objects."""
+    cdef Bytes* out = &local.scratch
+    cdef dict known = {}
+    cdef Py_ssize_t txn_idx = 0
+    transactions = block.transactions
+    state = block.state
+    lay_out(local, len(transactions), len(state) + len(transactions))
+    for key, value in state.items():
+        set_base(local, locate(local, key, NULL), value)
+    for transaction in transactions:
+        program = transaction.program
+        entry = known.get(program.name)
+        if entry is None:
+            entry = known[program.name] = (program_ids[program.name], parameter_codes(program))
+        encoded = transaction.encoded
+        if encoded is not None:
+            put_encoded(local, out, encoded)
+        else:
+            put_arguments(local, out, entry[1], transaction.arguments, NULL)
+        set_txn(local, txn_idx, entry[0], transaction.gas_limit, out)
+        txn_idx += 1
+    return 0
+
+
+cdef int load_keys(Local* local, list keys, uint32_t* locations) except -1:
+    cdef Py_ssize_t index = 0
+    for key in keys:
+        locations[index] = locate(local, key, NULL)
+        index += 1
+    return 0
+
+
+cdef int load_rows(Local* local, object packed, object program_ids, const uint32_t* locations) except -1:
+    """Load the rows of a block that came from a file; the reader of the file has checked them."""
+    cdef Bytes* out = &local.scratch
+    cdef list entries = [
+        (program_ids[program.name], parameter_codes(program)) for program in packed.programs
+    ]
+    cdef Py_ssize_t txn_idx = 0
+    for index, value in (<dict>packed.state).items():
+        set_base(local, locations[<uint32_t>index], value)
+    for row in <list>packed.rows:
+        entry = entries[(<list>row)[0]]
+        arguments = (<list>row)[1]
+        if type(arguments) is bytes:
+            put_encoded(local, out, arguments)
+        else:
+            put_arguments(local, out, entry[1], arguments, locations)
+        set_txn(local, txn_idx, entry[0], (<list>row)[2], out)
+        txn_idx += 1
+    return 0
+
+
+cdef int load_packed(Local* local, object packed, object program_ids) except -1:
+    """Load a block that came from a file."""
+    cdef Py_ssize_t key_count = len(packed.keys)
+    cdef uint32_t* locations = <uint32_t*>malloc((key_count + 1) * sizeof(uint32_t))
+    if locations == NULL:
+        raise MemoryError
+    try:
+        lay_out(local, len(packed.rows), key_count)
+        load_keys(local, packed.keys, locations)
+        load_rows(local, packed, program_ids, locations)
+    finally:
+        free(locations)
+    return 0

@@ -1,0 +1,304 @@
+"""Finishing an incarnation, and aborting one: what becomes visible to others, in which order."""
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
+
+from atomics cimport (
+    compare_exchange_sc, fetch_or_sc, load_acquire, load_relaxed, load_sc, store_relaxed, store_release, store_sc,
+)
+from context cimport append, pending, touch
+from layout cimport (
+    ABORTING, EXECUTED, LOCATION_READ_MODIFY_WRITE, OUTCOME_SUCCESS, READY, Read, ReadSet, Txn, WORD_ADD,
+    WORD_DELETE, WORD_EMPTY, WORD_INTENT, WORD_TOMBSTONE, WORD_VALUE, WorkerSlot, Write, WriteSet,
+)
+from local cimport (
+    ABORT_STOPPED, Local, PendingWrite, STEP_PUBLISH, STEP_STATUS, Touched, address, allocate, location_at,
+    step, txn_at,
+)
+from multiversion cimport as_estimate, claim_place, make_record, pack_word, word_is_estimate, word_kind
+from scheduler cimport make_ready, pack_status, ready_add, resume_waiters, rewind_validation
+
+
+cdef inline Write* write_set_items(WriteSet* write_set) noexcept nogil:
+    return <Write*>(<uint8_t*>write_set + sizeof(WriteSet))
+
+
+cdef inline Read* read_set_items(ReadSet* read_set) noexcept nogil:
+    return <Read*>(<uint8_t*>read_set + sizeof(ReadSet))
+
+
+cdef inline bint is_live(uint64_t word) noexcept nogil:
+    """Whether the word holds (or, as an ESTIMATE, held) something that others may have read."""
+    cdef uint32_t kind = word_kind(word)
+    return kind == WORD_VALUE or kind == WORD_DELETE or kind == WORD_ADD
+
+
+# --- finishing ----------------------------------------------------------------------------------
+
+cdef inline bint store_read_set(Local* local) noexcept nogil:
+    """Copy the finished read set to where validators find it; False where the arena is full."""
+    cdef uint64_t offset = allocate(local, sizeof(ReadSet) + local.read_count * sizeof(Read))
+    cdef ReadSet* read_set
+    if offset == 0:
+        return False
+    read_set = <ReadSet*>address(local, offset)
+    read_set.count = local.read_count
+    read_set.checks = local.checks
+    if local.read_count != 0:
+        memcpy(read_set_items(read_set), local.reads, local.read_count * sizeof(Read))
+    store_release[uint64_t](&local.txn.read_set, offset)
+    return True
+
+
+cdef inline bint add_place(Local* local, uint64_t place, uint32_t location, uint32_t kind) noexcept nogil:
+    cdef Write write
+    write.place = place
+    write.location = location
+    write.kind = kind
+    return append(local, &local.places, &write, sizeof(Write))
+
+
+cdef inline bint add_leftover(Local* local, uint64_t place, uint32_t location) noexcept nogil:
+    """Note a place of an earlier incarnation, unless this one writes there too."""
+    cdef Touched* touched = touch(local, location)
+    if touched == NULL:
+        return False
+    if touched.write_index >= 0 and local.outcome == OUTCOME_SUCCESS:
+        return True
+    if place == 0:
+        place = touched.place
+    return place == 0 or add_place(local, place, location, WORD_TOMBSTONE)
+
+
+cdef inline bint collect_places(Local* local, WriteSet* totals) noexcept nogil:
+    """List the places that this incarnation writes, then those that it must clear."""
+    cdef uint32_t index
+    cdef Touched* touched
+    cdef PendingWrite* write
+    cdef WriteSet* previous
+    local.places.length = 0
+    memset(totals, 0, sizeof(WriteSet))
+    if local.outcome == OUTCOME_SUCCESS:
+        for index in range(local.write_count):
+            write = pending(local, index)
+            touched = touch(local, write.location)
+            if touched.place == 0:
+                touched.place = claim_place(local, write.location, local.txn_idx)
+            if touched.place == 0 or not add_place(local, touched.place, write.location, write.kind):
+                return False
+            totals.adds += write.kind == WORD_ADD
+            if touched.read_index >= 0 and not (
+                location_at(local, write.location).flags & LOCATION_READ_MODIFY_WRITE
+            ):
+                fetch_or_sc[uint32_t](&location_at(local, write.location).flags, LOCATION_READ_MODIFY_WRITE)
+        totals.count = local.write_count
+    if local.txn.write_set != 0:
+        previous = <WriteSet*>address(local, local.txn.write_set)
+        for index in range(previous.count + previous.leftover):
+            if not add_leftover(
+                local, write_set_items(previous)[index].place, write_set_items(previous)[index].location
+            ):
+                return False
+    for index in range(local.slot.intent_count):
+        if not add_leftover(local, 0, local.slot.intents[index]):
+            return False
+    totals.leftover = <uint32_t>(local.places.length // sizeof(Write)) - totals.count
+    return True
+
+
+cdef inline WriteSet* store_write_set(Local* local) noexcept nogil:
+    """Put the list of places into the transaction, before any of them changes; NULL = arena full.
+
+    Invariant: at every moment the list names every place that holds something of the transaction
+    (intents of the running incarnation are named in the slot), so recovery finds all of them.
+    """
+    cdef WriteSet totals
+    cdef WriteSet* write_set
+    cdef uint64_t offset
+    if not collect_places(local, &totals):
+        return NULL
+    offset = allocate(local, sizeof(WriteSet) + local.places.length)
+    if offset == 0:
+        return NULL
+    write_set = <WriteSet*>address(local, offset)
+    write_set[0] = totals
+    if local.places.length != 0:
+        memcpy(write_set_items(write_set), local.places.data, local.places.length)
+    store_release[uint64_t](&local.txn.write_set, offset)
+    return write_set
+
+
+cdef inline bint publish_writes(Local* local, WriteSet* write_set, bint* new_place) noexcept nogil:
+    """Make the writes visible, one by one; whether any is where the last incarnation had none.
+
+    Memory ordering: each word is stored with release after its record is complete.
+    """
+    cdef Write* items = write_set_items(write_set)
+    cdef PendingWrite* write
+    cdef uint64_t* place
+    cdef uint64_t record
+    cdef uint32_t index
+    new_place[0] = False
+    for index in range(write_set.count):
+        write = pending(local, index)
+        record = make_record(local, local.scratch.data + write.data, write.length, write.negative)
+        if record == 0:
+            return False
+        place = <uint64_t*>address(local, items[index].place)
+        if not is_live(load_relaxed[uint64_t](place)):
+            new_place[0] = True
+        step(local, STEP_PUBLISH, items[index].location)
+        store_release[uint64_t](place, pack_word(write.kind, local.txn_idx, record))
+    for index in range(write_set.count, write_set.count + write_set.leftover):
+        step(local, STEP_PUBLISH, items[index].location)
+        store_release[uint64_t](
+            <uint64_t*>address(local, items[index].place), pack_word(WORD_TOMBSTONE, local.txn_idx, 0)
+        )
+    store_release[uint32_t](&write_set.leftover, 0)
+    local.slot.intent_count = 0
+    return True
+
+
+cdef inline bint store_receipt(Local* local) noexcept nogil:
+    """Store what the receipt will say; False where the arena is full."""
+    cdef Txn* txn = local.txn
+    txn.gas_used = local.gas_used
+    txn.outcome = local.outcome
+    txn.event_count = 0
+    txn.reason = 0
+    if local.outcome != OUTCOME_SUCCESS:
+        txn.reason = make_record(local, local.reason.data, <uint32_t>local.reason.length, 0)
+        return txn.reason != 0
+    if local.event_count != 0:
+        txn.events = allocate(local, local.events.length)
+        if txn.events == 0:
+            return False
+        memcpy(address(local, txn.events), local.events.data, local.events.length)
+        txn.event_count = local.event_count
+    return True
+
+
+cdef inline void note_publication(Local* local) noexcept nogil:
+    """Let running incarnations know that something has changed below some of them (see poll)."""
+    store_release[uint64_t](&local.slot.published, local.slot.published + 1)
+
+
+cdef inline bint finish_execution(Local* local) noexcept nogil:
+    """EXECUTING -> EXECUTED: publish the running incarnation; False where the arena is full.
+
+    Order: the write set's list, the writes, the rewind of validation where a place is new, the
+    status, the waiters. Invariants: whoever sees EXECUTED (acquire) sees all of it; the transaction
+    cannot commit before its wave is noted; no waiter is forgotten (see wait_for).
+    """
+    cdef WriteSet* write_set
+    cdef bint new_place
+    if not store_read_set(local) or not store_receipt(local):
+        return False
+    write_set = store_write_set(local)
+    if write_set == NULL or not publish_writes(local, write_set, &new_place):
+        return False
+    note_publication(local)
+    if new_place:
+        rewind_validation(local, local.txn_idx + 1, False)
+    step(local, STEP_STATUS, local.txn_idx)
+    store_sc[uint64_t](&local.txn.status, pack_status(EXECUTED, 0, local.incarnation))
+    resume_waiters(local, local.txn_idx)
+    return True
+
+
+cdef inline bint is_listed(WriteSet* write_set, uint32_t location) noexcept nogil:
+    cdef uint32_t index
+    for index in range(write_set.count + write_set.leftover):
+        if write_set_items(write_set)[index].location == location:
+            return True
+    return False
+
+
+cdef inline bint keep_intents(Local* local, uint32_t txn_idx) noexcept nogil:
+    """Move the intents of an incarnation that ends unfinished from the slot to the transaction.
+
+    The next incarnation finds them among the places to clear. Invariant: as store_write_set.
+    """
+    cdef Txn* txn = txn_at(local, txn_idx)
+    cdef WriteSet* previous = NULL
+    cdef WriteSet* write_set
+    cdef uint32_t known = 0, index
+    cdef uint64_t offset
+    if local.slot.intent_count == 0:
+        return True
+    if txn.write_set != 0:
+        previous = <WriteSet*>address(local, txn.write_set)
+        known = previous.count + previous.leftover
+    offset = allocate(local, sizeof(WriteSet) + (known + local.slot.intent_count) * sizeof(Write))
+    if offset == 0:
+        return False
+    write_set = <WriteSet*>address(local, offset)
+    memset(write_set, 0, sizeof(WriteSet))
+    if previous != NULL:
+        memcpy(write_set, previous, sizeof(WriteSet) + known * sizeof(Write))
+    for index in range(local.slot.intent_count):
+        if not is_listed(write_set, local.slot.intents[index]):
+            write_set_items(write_set)[known].place = claim_place(local, local.slot.intents[index], txn_idx)
+            write_set_items(write_set)[known].location = local.slot.intents[index]
+            write_set_items(write_set)[known].kind = WORD_TOMBSTONE
+            if write_set_items(write_set)[known].place == 0:
+                return False
+            write_set.leftover += 1
+            known += 1
+    store_release[uint64_t](&txn.write_set, offset)
+    return True
+
+
+# --- aborting -----------------------------------------------------------------------------------
+
+cdef inline void mark_estimates(Local* local, uint32_t txn_idx) noexcept nogil:
+    """Turn all that a transaction has published into ESTIMATEs.
+
+    Invariant: only the owner of the ABORTING (or EXECUTING) status does this, so the words do not
+    change under it.
+    """
+    cdef Txn* txn = txn_at(local, txn_idx)
+    cdef WriteSet* write_set
+    cdef uint64_t* place
+    cdef uint64_t word
+    cdef uint32_t index
+    if txn.write_set == 0:
+        return
+    write_set = <WriteSet*>address(local, txn.write_set)
+    for index in range(write_set.count + write_set.leftover):
+        place = <uint64_t*>address(local, write_set_items(write_set)[index].place)
+        word = load_relaxed[uint64_t](place)
+        if is_live(word):
+            step(local, STEP_PUBLISH, write_set_items(write_set)[index].location)
+            store_release[uint64_t](place, as_estimate(word))
+
+
+cdef inline void finish_abort(Local* local, uint32_t txn_idx, uint32_t incarnation) noexcept nogil:
+    """ABORTING (or a dead worker's EXECUTING) -> READY with the next incarnation.
+
+    Order: ESTIMATEs, the rewind, the status. Invariant: it cannot run again, let alone commit, before
+    all above it are bound to be validated in a new wave.
+    """
+    mark_estimates(local, txn_idx)
+    note_publication(local)
+    rewind_validation(local, txn_idx + 1, False)
+    step(local, STEP_STATUS, txn_idx)
+    store_sc[uint64_t](&txn_at(local, txn_idx).status, pack_status(READY, 0, incarnation + 1))
+    ready_add(local, txn_idx)
+
+
+cdef inline bint try_abort(Local* local, uint32_t txn_idx, uint32_t incarnation) noexcept nogil:
+    """Abort an incarnation whose reads are stale; False where another was faster or it is final.
+
+    Invariant: EXECUTED goes to ABORTING or to COMMITTED, by one compare-and-swap.
+    """
+    step(local, STEP_STATUS, txn_idx)
+    if not compare_exchange_sc[uint64_t](
+        &txn_at(local, txn_idx).status,
+        pack_status(EXECUTED, 0, incarnation),
+        pack_status(ABORTING, local.worker, incarnation),
+    ):
+        return False
+    store_relaxed[uint64_t](&local.slot.aborts, local.slot.aborts + 1)
+    finish_abort(local, txn_idx, incarnation)
+    return True

@@ -1,0 +1,91 @@
+"""The sequential model: one transaction after the other on plain state, no versions, no validation.
+
+What parallel execution is measured against. The current word of a key is the first slot of its
+location; the programs and their verbs are the same.
+"""
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memset
+
+from atomics cimport load_acquire, load_relaxed, store_relaxed, store_release, store_sc
+from collector cimport notify
+from context cimport pending
+from executor cimport begin_incarnation, note_running, run_program
+from layout cimport COMMITTED, Header, Location, OUTCOME_SUCCESS, WORD_TOMBSTONE, WriteSet
+from local cimport ABORT_NONE, Local, PendingWrite, address, location_at, now_ns, txn_at
+from multiversion cimport make_record, pack_word
+from publication cimport add_place, store_read_set, store_receipt
+from scheduler cimport pack_status
+
+cdef enum:
+    TIMES_SHARED_MAX = 8        # short transactions share one reading of the clock
+    SHORT_NS = 1500
+
+
+cdef inline bint apply_writes(Local* local) noexcept nogil:
+    """Put the pending writes into the state; False where the arena is full."""
+    cdef PendingWrite* write
+    cdef uint64_t record
+    cdef uint32_t index
+    if local.outcome != OUTCOME_SUCCESS:
+        return True
+    for index in range(local.write_count):
+        write = pending(local, index)
+        record = make_record(local, local.scratch.data + write.data, write.length, 0)
+        if record == 0:
+            return False
+        location_at(local, write.location).slots[0] = pack_word(write.kind, local.txn_idx, record)
+    return True
+
+
+cdef inline bint run_in_order(Local* local, uint32_t txn_idx) noexcept nogil:
+    """Run one transaction to its end; False where the block is stopped."""
+    note_running(local, txn_idx, 0)
+    local.slot.reads_are_final = 1
+    begin_incarnation(local, txn_idx, 0)
+    run_program(local)
+    if local.abort != ABORT_NONE:
+        return False
+    local.slot.executions += 1
+    if not store_read_set(local) or not store_receipt(local) or not apply_writes(local):
+        return False
+    local.txn.status = pack_status(COMMITTED, 0, 0)
+    return True
+
+
+cdef inline void note_times(Local* local, uint32_t first, uint32_t end, uint64_t time_ns) noexcept nogil:
+    """Make transactions `first` to `end` final, as of now."""
+    cdef Header* header = local.header
+    cdef uint32_t txn_idx
+    for txn_idx in range(first, end):
+        txn_at(local, txn_idx).commit_ns = time_ns
+    store_sc[uint64_t](&header.commit_index, end)
+    if end == header.txn_count:
+        header.end_ns = time_ns
+        store_sc[uint32_t](&header.done, 1)
+        notify(local)
+    elif load_relaxed[uint32_t](&header.want_progress) != 0:
+        store_sc[uint32_t](&header.want_progress, 0)
+        notify(local)
+
+
+cdef inline void run_block_in_order(Local* local) noexcept nogil:
+    """Run the whole block. Short transactions read the clock every few, so that it costs them little."""
+    cdef uint32_t txn_idx = 0
+    cdef uint32_t noted = 0
+    cdef uint32_t shared = 1
+    cdef uint64_t time_ns
+    cdef uint64_t last_ns = now_ns(local)
+    local.reads = NULL
+    local.read_capacity = 0
+    while txn_idx < local.header.txn_count and load_relaxed[uint32_t](&local.header.stop) == 0:
+        if not run_in_order(local, txn_idx):
+            break
+        txn_idx += 1
+        if txn_idx - noted == shared or txn_idx == local.header.txn_count:
+            time_ns = now_ns(local)
+            note_times(local, noted, txn_idx, time_ns)
+            shared = TIMES_SHARED_MAX if time_ns - last_ns < SHORT_NS * shared else 1
+            last_ns = time_ns
+            noted = txn_idx
+    store_release[uint64_t](&local.slot.running, 0)

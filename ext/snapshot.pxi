@@ -1,0 +1,150 @@
+# The result of a block, decoded when looked at.
+
+
+cdef class Snapshot:
+    """What a finished block came to: receipts, reads, writes, state. Made by Arena.snapshot()."""
+
+    cdef object __weakref__
+    cdef Arena arena            # keeps the memory mapped while it is looked at
+    cdef bytes copied
+    cdef Local local
+
+    cdef int _look_at(self, const uint8_t* base) except -1:
+        self.local.base = <uint8_t*>base
+        self.local.header = <Header*>base
+        return 0
+
+    cdef int _detach(self, uint64_t used_bytes) except -1:
+        """Go on with a copy of the memory: the arena is wanted for the next block."""
+        self.copied = PyBytes_FromStringAndSize(<const char*>self.local.base, used_bytes)
+        self._look_at(<const uint8_t*>self.copied)
+        self.arena = None
+        return 0
+
+    cdef Txn* _txn(self, Py_ssize_t txn_idx) except NULL:
+        if txn_idx < 0 or txn_idx >= self.local.header.txn_count:
+            raise IndexError(f"transaction {txn_idx} is not in a block of {self.local.header.txn_count}")
+        return txn_at(&self.local, <uint32_t>txn_idx)
+
+    def __len__(self):
+        return self.local.header.txn_count
+
+    def status(self, txn_idx):
+        """0 success, 1 reverted, 2 failed."""
+        return self._txn(txn_idx).outcome
+
+    def gas_used(self, txn_idx):
+        """The gas that it has charged."""
+        return self._txn(txn_idx).gas_used
+
+    def error(self, txn_idx):
+        """Why it was reverted or failed; None where it was not."""
+        cdef Txn* txn = self._txn(txn_idx)
+        if txn.reason == 0:
+            return None
+        return self._record(txn.reason).decode("utf-8", "replace")
+
+    cdef bytes _record(self, uint64_t offset):
+        cdef Record* record = <Record*>address(&self.local, offset)
+        return PyBytes_FromStringAndSize(<const char*>record_bytes(record), record.length)
+
+    def events(self, txn_idx):
+        """The events that it emitted, in order."""
+        cdef Txn* txn = self._txn(txn_idx)
+        cdef const uint8_t* place = address(&self.local, txn.events)
+        cdef uint32_t length, index
+        events = []
+        for index in range(txn.event_count):
+            memcpy(&length, place, 4)
+            events.append(PyBytes_FromStringAndSize(<const char*>place + 4, length))
+            place += 4 + length
+        return events
+
+    def commit_seconds(self, txn_idx):
+        """When it became final, from the start of the block."""
+        return (self._txn(txn_idx).commit_ns - self.local.header.start_ns) / 1e9
+
+    def incarnations(self, txn_idx):
+        """How many incarnations it had, those given up included."""
+        return (self._txn(txn_idx).status >> 32) + 1
+
+    def reads(self, txn_idx):
+        """The keys that its final incarnation read from below, with the values: (key, value or None)."""
+        cdef Txn* txn = self._txn(txn_idx)
+        cdef ReadSet* read_set
+        cdef Read* read
+        cdef Value value
+        cdef uint32_t index
+        reads = []
+        if txn.read_set == 0:
+            return reads
+        read_set = <ReadSet*>address(&self.local, txn.read_set)
+        for index in range(read_set.count):
+            read = read_set_items(read_set) + index
+            if read.kind != READ_VERSION and read.kind != READ_SUM:
+                continue
+            read_value(&self.local, read, &value)
+            reads.append((
+                self._key(read.location),
+                PyBytes_FromStringAndSize(<const char*>value.data, value.length) if value.present else None,
+            ))
+        return reads
+
+    cdef bytes _key(self, uint32_t location_ref):
+        cdef Location* location = location_at(&self.local, location_ref)
+        return PyBytes_FromStringAndSize(<const char*>location.key, location.key_bytes)
+
+    cdef uint64_t _final_word(self, Location* location) noexcept:
+        cdef uint64_t word
+        if self.local.header.model == SEQUENTIAL:
+            word = location.slots[0]
+        else:
+            word = newest_below(&self.local, location, self.local.header.txn_count)
+        return word if word != 0 else location.base
+
+    def state(self):
+        """The state after the block, by key."""
+        cdef uint32_t level = 0
+        cdef uint64_t place, entry, word
+        cdef uint64_t* table
+        cdef Location* location
+        cdef Record* record
+        state = {}
+        while level < HASH_TABLES_MAX and self.local.header.tables[level] != 0:
+            table = <uint64_t*>address(&self.local, self.local.header.tables[level])
+            for place in range(table_capacity(&self.local, level)):
+                entry = table[place]
+                if entry == 0:
+                    continue
+                location = location_at(&self.local, <uint32_t>entry)
+                word = self._final_word(location)
+                if word != 0 and word_kind(word) == WORD_VALUE:
+                    record = record_of(&self.local, word)
+                    state[self._key(<uint32_t>entry)] = PyBytes_FromStringAndSize(
+                        <const char*>record_bytes(record), record.length
+                    )
+            level += 1
+        return state
+
+    def counters(self):
+        """Totals of the block: executions, validations, aborts, suspensions."""
+        cdef WorkerSlot* slot
+        cdef uint32_t worker
+        totals = {"executions": 0, "validations": 0, "aborts": 0, "suspensions": 0}
+        for worker in range(self.local.header.worker_slots):
+            slot = slot_at(&self.local, worker)
+            totals["executions"] += slot.executions
+            totals["validations"] += slot.validations
+            totals["aborts"] += slot.aborts
+            totals["suspensions"] += slot.suspensions
+        return totals
+
+    @property
+    def wall_seconds(self):
+        """From the block's start to its last commit."""
+        return (self.local.header.end_ns - self.local.header.start_ns) / 1e9
+
+    @property
+    def arena_bytes(self):
+        """Bytes of shared memory that the block used."""
+        return self.local.header.bump

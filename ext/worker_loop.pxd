@@ -1,0 +1,166 @@
+"""The worker loop: take the most urgent task, do it, until the block is done."""
+
+from libc.stdint cimport uint32_t, uint64_t
+
+from atomics cimport (
+    fetch_add_sc, futex_wait, load_acquire, load_relaxed, load_sc, spin_pause, store_release,
+)
+from collector cimport commit_ready, may_commit
+from executor cimport execute, validate
+from layout cimport Header, WorkerSlot
+from local cimport Local, STEP_IDLE, now_ns, step
+from scheduler cimport (
+    NO_TXN, front_is_executed, index_part, ready_lowest, take_fresh, take_ready, take_validations, validations_end,
+    wake_sleepers,
+)
+
+cdef enum:
+    VALIDATIONS_TAKEN_MAX = 8
+    FRESH_TAKEN_MAX = 8
+    FRONT_LAG_MAX = 64          # how far executions may run ahead of a validation index that is held up
+    SPINS_BEFORE_SLEEP = 2000
+    SLEEP_NS = 1000000000
+    SHORT_TXN_NS = 1500         # below this a worker takes more fresh transactions at a time
+    LONG_TXN_NS = 4000
+
+
+cdef inline void adapt_fresh_chunk(Local* local) noexcept nogil:
+    """Take more fresh transactions at a time while they are short, so that counters are touched less.
+
+    Long ones are taken singly: a transaction waiting behind a long one would hold others up.
+    """
+    cdef uint64_t now, each
+    cdef uint64_t left
+    if local.fresh_next < local.fresh_end:
+        return
+    now = now_ns(local)
+    each = (now - local.fresh_started_ns) // local.fresh_chunk
+    local.fresh_started_ns = now
+    if each > LONG_TXN_NS:
+        local.fresh_chunk = 1
+    elif each < SHORT_TXN_NS and local.fresh_chunk < FRESH_TAKEN_MAX:
+        local.fresh_chunk *= 2
+    left = local.header.txn_count - load_relaxed[uint64_t](&local.header.execution_index)
+    if left < local.header.active_workers * local.fresh_chunk * 2:
+        local.fresh_chunk = 1
+
+
+cdef inline bint leave(Local* local) noexcept nogil:
+    return load_acquire[uint32_t](&local.header.done) != 0 or load_relaxed[uint32_t](&local.header.stop) != 0
+
+
+cdef inline bint validate_front(Local* local, bint skip) noexcept nogil:
+    """Validate some transactions at the validation index; False where none can be."""
+    cdef uint32_t first, wave, index
+    cdef uint32_t count = take_validations(local, VALIDATIONS_TAKEN_MAX, skip, &first, &wave)
+    if count == 0:
+        return False
+    if count == VALIDATIONS_TAKEN_MAX and front_is_executed(local, first + count - 1):
+        wake_sleepers(local, 1)
+    for index in range(first, first + count):
+        validate(local, index, wave)
+    return True
+
+
+cdef inline bint execute_ready(Local* local, uint32_t txn_idx) noexcept nogil:
+    """Run a transaction from the ready set, and call for help where there are more."""
+    cdef uint32_t incarnation = 0
+    if take_ready(local, txn_idx, &incarnation) == NO_TXN:
+        return False
+    if load_sc[uint32_t](&local.header.sleepers) != 0 and ready_lowest(local) != NO_TXN:
+        wake_sleepers(local, 1)
+    execute(local, txn_idx, incarnation)
+    return True
+
+
+cdef inline bint execute_fresh(Local* local) noexcept nogil:
+    cdef uint32_t incarnation = 0
+    cdef uint32_t txn_idx
+    adapt_fresh_chunk(local)
+    txn_idx = take_fresh(local, &incarnation)
+    if txn_idx == NO_TXN:
+        return False
+    execute(local, txn_idx, incarnation)
+    return True
+
+
+cdef inline bint do_task(Local* local) noexcept nogil:
+    """Do the task that is lowest in the preset order; False where there is none.
+
+    The lowest executable transaction is never behind a higher one for long: re-executions come first
+    where they are below the validation index, then validations, then fresh transactions.
+    """
+    cdef Header* header = local.header
+    cdef uint64_t front = load_relaxed[uint64_t](&header.validation_index)
+    cdef uint64_t handed_out = load_relaxed[uint64_t](&header.execution_index)
+    cdef uint32_t ready = ready_lowest(local)
+    if ready != NO_TXN and ready <= index_part(front):
+        return execute_ready(local, ready)
+    if validate_front(local, handed_out > index_part(front) + FRONT_LAG_MAX):
+        return True
+    if ready != NO_TXN:
+        return execute_ready(local, ready)
+    if execute_fresh(local):
+        return True
+    return validate_front(local, True)
+
+
+cdef inline bint has_task(Local* local) noexcept nogil:
+    """Whether there is anything to do, for a worker about to sleep."""
+    cdef Header* header = local.header
+    cdef uint64_t commit
+    cdef uint32_t front
+    if leave(local) or ready_lowest(local) != NO_TXN:
+        return True
+    if load_sc[uint64_t](&header.execution_index) < header.txn_count:
+        return True
+    front = index_part(load_sc[uint64_t](&header.validation_index))
+    if validations_end(local, front, 1, True) != front:
+        return True
+    commit = load_sc[uint64_t](&header.commit_index)
+    return commit < header.txn_count and header.collector == 0 and may_commit(local, <uint32_t>commit)
+
+
+cdef inline void rest(Local* local, uint32_t* spins) noexcept nogil:
+    """Spin briefly, then sleep until someone has a task to share.
+
+    Invariant: see wake_sleepers. The epoch is read before the last look for tasks, so a wake-up
+    between the look and the sleep makes the sleep return at once.
+    """
+    cdef Header* header = local.header
+    cdef uint32_t epoch
+    step(local, STEP_IDLE, 0)
+    spins[0] += 1
+    if spins[0] < SPINS_BEFORE_SLEEP:
+        spin_pause()
+        return
+    epoch = load_sc[uint32_t](&header.wake_epoch)
+    fetch_add_sc[uint32_t](&header.sleepers, 1)
+    if not has_task(local):
+        futex_wait(&header.wake_epoch, epoch, SLEEP_NS)
+    fetch_add_sc[uint32_t](&header.sleepers, <uint32_t>-1)
+    spins[0] = 0
+
+
+cdef inline void begin_block(Local* local) noexcept nogil:
+    """Forget what belonged to the last block."""
+    local.fresh_next = 0
+    local.fresh_end = 0
+    local.fresh_chunk = 1
+    local.fresh_started_ns = now_ns(local)
+    local.reads = NULL
+    local.read_capacity = 0
+
+
+cdef inline void work_on_block(Local* local) noexcept nogil:
+    """Take part in a block until it is done or stopped."""
+    cdef uint32_t spins = 0
+    begin_block(local)
+    while not leave(local):
+        if do_task(local):
+            spins = 0
+        else:
+            rest(local, &spins)
+        if local.may_commit:
+            local.may_commit = 0
+            commit_ready(local)

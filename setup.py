@@ -1,0 +1,108 @@
+"""Build the compiled core: every ``ext/NAME.pyx`` becomes the extension module ``blockstm._NAME``.
+
+Everything else about the package stands in pyproject.toml.
+"""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
+from setuptools.modified import newer_group
+
+EXT = Path("ext")
+# What users need to write native programs of their own; installed as blockstm/include.
+HEADERS = sorted([*EXT.glob("*.pxd"), *EXT.glob("*.pxi"), *EXT.glob("*.h")])
+# The newest GCC whose warnings are known to be none. A newer one may warn about something new in the
+# code that Cython generates; that must not keep anybody from installing the package.
+NEWEST_KNOWN_GCC = 12
+
+
+def warnings_are_errors() -> bool:
+    """Tell whether to compile with -Werror: by BLOCKSTM_WERROR (0 or 1), else by the compiler's version."""
+    wish = os.environ.get("BLOCKSTM_WERROR")
+    if wish:
+        return wish != "0"
+    compiler = os.environ.get("CXX", "g++").split()
+    try:
+        answer = subprocess.run([*compiler, "--version"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    version = re.search(r"\) (\d+)\.", answer)
+    is_gcc = "Free Software Foundation" in answer
+    return is_gcc and version is not None and int(version[1]) <= NEWEST_KNOWN_GCC
+
+
+COMPILE_ARGS = ["-std=c++20", "-O3", "-Wall", "-Wextra"]
+
+
+def extensions() -> list[Extension]:
+    """One extension for each ext/*.pyx; all depend on everything in ext/, so that an edit rebuilds them."""
+    return [
+        Extension(
+            name=f"blockstm._{source.stem}",
+            sources=[str(source)],
+            depends=["setup.py", *map(str, HEADERS + PARTS)],
+            include_dirs=[str(EXT)],
+            language="c++",
+            extra_compile_args=[*COMPILE_ARGS, *(["-Werror"] if warnings_are_errors() else [])],
+        )
+        for source in sorted(EXT.glob("*.pyx"))
+    ]
+
+
+class BuildOutdatedExtensions(build_ext):
+    """The usual build_ext, which when it builds in place leaves alone what is up to date there.
+
+    The usual one compares with what is in its build directory, which is a new one for each editable install.
+    """
+
+    def run(self) -> None:
+        if self.inplace:
+            self.extensions = [
+                extension
+                for extension in self.extensions
+                if newer_group(
+                    [*extension.sources, *extension.depends], self.get_ext_fullpath(extension.name)
+                )
+            ]
+        super().run()
+
+
+class BuildPythonAndHeaders(build_py):
+    """The usual build_py, which also puts the headers into the package, unless it is an editable install."""
+
+    def run(self) -> None:
+        super().run()
+        if not self.editable_mode:
+            for source, target in self._headers():
+                self.mkpath(str(target.parent))
+                self.copy_file(str(source), str(target))
+
+    def get_outputs(self, include_bytecode: bool = True) -> list[str]:
+        headers = [] if self.editable_mode else [str(target) for _, target in self._headers()]
+        return [*super().get_outputs(include_bytecode), *headers]
+
+    def _headers(self) -> list[tuple[Path, Path]]:
+        return [(header, Path(self.build_lib, "blockstm", "include", header.name)) for header in HEADERS]
+
+
+setup(
+    ext_modules=cythonize(
+        extensions(),
+        include_path=[str(EXT)],  # lets ext/*.pyx say "from layout cimport ..."
+        build_dir="build/cython",
+        compiler_directives={
+            "language_level": "3",
+            "boundscheck": False,
+            "wraparound": False,
+            "cdivision": True,
+            "initializedcheck": False,
+        },
+    ),
+    cmdclass={"build_ext": BuildOutdatedExtensions, "build_py": BuildPythonAndHeaders},
+)
