@@ -46,7 +46,7 @@ def extensions() -> list[Extension]:
         Extension(
             name=f"blockstm._{source.stem}",
             sources=[str(source)],
-            depends=["setup.py", *map(str, HEADERS + PARTS)],
+            depends=["setup.py", *map(str, HEADERS)],
             include_dirs=[str(EXT)],
             language="c++",
             extra_compile_args=[*COMPILE_ARGS, *(["-Werror"] if warnings_are_errors() else [])],

@@ -1,0 +1,71 @@
+"""A laboratory for parallel transaction execution: Block-STM in worker processes over shared memory.
+
+    import blockstm
+
+    @blockstm.program
+    def transfer(ctx, sender: bytes, receiver: bytes, amount: int): ...
+
+    block = blockstm.Block([transfer.txn(b"a", b"b", 5)], state={b"a": b"\\x09"})
+    with blockstm.Engine(workers=2) as engine:
+        result = engine.execute(block)
+"""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from blockstm._core import Context
+from blockstm.block import Block
+from blockstm.engine import Engine
+from blockstm.errors import (
+    AccessTraceError,
+    BlockFileError,
+    BlockstmError,
+    BoundsError,
+    EngineError,
+    LimitError,
+    MemoryLimitError,
+    OutOfGas,
+    ProgramError,
+    ProgramException,
+    Revert,
+    UnknownProgramError,
+    UsageError,
+)
+from blockstm.parameters import Parameter
+from blockstm.program import NativeProgram, Program, PythonProgram, program
+from blockstm.result import Receipt, Result, Stats
+from blockstm.transaction import Recorded, Transaction
+
+__all__ = [
+    "AccessTraceError",
+    "Block",
+    "BlockFileError",
+    "BlockstmError",
+    "BoundsError",
+    "Context",
+    "Engine",
+    "EngineError",
+    "LimitError",
+    "MemoryLimitError",
+    "NativeProgram",
+    "OutOfGas",
+    "Parameter",
+    "Program",
+    "ProgramError",
+    "ProgramException",
+    "PythonProgram",
+    "Receipt",
+    "Recorded",
+    "Result",
+    "Revert",
+    "Stats",
+    "Transaction",
+    "UnknownProgramError",
+    "UsageError",
+    "__version__",
+    "program",
+]
+
+try:
+    __version__ = version("blockstm")
+except PackageNotFoundError:  # run from a checkout that was not installed
+    __version__ = "0"

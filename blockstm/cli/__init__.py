@@ -1,0 +1,113 @@
+"""The command line: ``blockstm COMMAND ...``. The only part of the package that prints.
+
+Exit status: 0 done, 1 the run disagrees with sequential execution, 2 bad usage or bad input (one line on
+standard error says what, where and the mend), 130 interrupted, 141 the reader of standard output went away.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Annotated
+
+import typer
+
+from blockstm import __version__
+from blockstm.cli.record import record_app
+from blockstm.cli.replay import replay
+from blockstm.errors import BlockstmError, shown_path
+
+__all__ = ["app", "main"]
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+# What to do about the commonest refusals of the operating system.
+MENDS: dict[type[OSError], str] = {
+    FileNotFoundError: "no such file or folder; check the path",
+    IsADirectoryError: "is a folder; name a file",
+    NotADirectoryError: "a part of the path is not a folder; check the path",
+    PermissionError: "permission denied; allow access or choose another path",
+}
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app.command()(replay)
+app.add_typer(record_app, name="record")
+
+
+def print_version(wanted: bool) -> None:
+    """Print the version and end, if `wanted`."""
+    if wanted:
+        print(f"blockstm {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def blockstm(
+    version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Execute blocks of transactions speculatively in parallel, and see what it gains."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status; prints no traceback for anything a user can cause.
+
+    `arguments`: what follows the command's name; those of this process if None.
+    """
+    if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
+        # A file name may hold bytes that the terminal's encoding cannot show.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        status = run(sys.argv[1:] if arguments is None else arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        discard_output()
+        return BROKEN_PIPE
+    except (typer.TyperException, BlockstmError, OSError) as error:
+        if isinstance(error, OSError):
+            discard_output()
+        with suppress(OSError):
+            print(f"error: {one_line(error)}", file=sys.stderr)
+        return BAD_INPUT
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Parse and carry out one command; errors are left to the caller."""
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("blockstm", list(arguments)) as context:
+            command.invoke(context)
+    except typer.Exit as leave:
+        return leave.exit_code
+    return 0
+
+
+def one_line(error: Exception) -> str:
+    """Describe an error of the user's in one line: what, where and the mend."""
+    if isinstance(error, typer.TyperException):
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "blockstm"
+        message = f"{error.format_message().rstrip('.')}; see '{command} --help'"
+    elif isinstance(error, OSError):
+        reason = MENDS.get(type(error), error.strerror or str(error))
+        message = reason if error.filename is None else f"{shown_path(os.fsdecode(error.filename))}: {reason}"
+    else:
+        message = str(error)
+    return " ".join(message.split())
+
+
+def discard_output() -> None:
+    """Send what is left in standard output's buffer nowhere, so that Python's own last flush cannot fail."""
+    with suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

@@ -1,0 +1,78 @@
+"""Option values that need more than a type: sizes, finite numbers, modules to import."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import os
+import re
+import sys
+from collections.abc import Iterable
+
+import typer
+
+from blockstm.errors import UsageError
+
+__all__ = ["import_programs", "memory_bytes", "not_negative", "positive"]
+
+UNITS = {"": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
+SIZE = re.compile(r"(\d{1,20}) *(|KiB|MiB|GiB|TiB)", re.IGNORECASE | re.ASCII)
+
+
+def memory_bytes(text: str | int) -> int:
+    """Return the bytes of a size such as ``512MiB``, ``2GiB`` or ``1048576``.
+
+    Raises:
+        typer.BadParameter: it is no size.
+    """
+    matched = SIZE.fullmatch(str(text).strip())
+    if matched is None:
+        raise typer.BadParameter(
+            f"{text!r} is not a size; give bytes, or a whole number with KiB, MiB or GiB, as in 512MiB"
+        )
+    return int(matched[1]) * UNITS[matched[2].lower()]
+
+
+def not_negative(value: float) -> float:
+    """Return a finite number that is not below zero.
+
+    Raises:
+        typer.BadParameter: it is not one.
+    """
+    if not (math.isfinite(value) and value >= 0):
+        raise typer.BadParameter(f"{value} is out of range; give a finite number, 0 or more")
+    return value
+
+
+def positive(value: float | None) -> float | None:
+    """Return None or a finite number above zero.
+
+    Raises:
+        typer.BadParameter: it is neither.
+    """
+    if value is not None and not (math.isfinite(value) and value > 0):
+        raise typer.BadParameter(f"{value} is out of range; give a finite number above 0")
+    return value
+
+
+def import_programs(modules: Iterable[str]) -> None:
+    """Import the modules that define the Python programs of a block, also from the current folder.
+
+    Arguments:
+        modules: dotted names.
+
+    Raises:
+        UsageError: one cannot be imported.
+    """
+    here = os.getcwd()
+    if here not in sys.path and "" not in sys.path:
+        # As ``python -m blockstm`` would have it; the command in a venv's bin/ starts without.
+        sys.path.insert(0, here)
+    for name in modules:
+        try:
+            importlib.import_module(name)
+        except (Exception, SystemExit) as error:
+            raise UsageError(
+                f"--programs {name}: importing it raised {type(error).__name__}: {error}; "
+                "give the dotted name of a module in the current folder or on PYTHONPATH"
+            ) from error

@@ -1,0 +1,68 @@
+"""Progress of long work, on standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Timer
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+__all__ = ["Progress"]
+
+# Work that is done sooner than this shows nothing.
+DELAY_SECONDS = 1.0
+
+# Drawing takes time from the workers that are being measured, so it is done seldom.
+DRAWINGS_PER_SECOND = 2
+
+
+class Progress:
+    """A context manager that shows a bar while work goes on, if it goes on for long and a person can see it.
+
+    Nothing is shown when standard error is not a terminal. The bar vanishes at the end.
+    """
+
+    def __init__(self, steps: int) -> None:
+        """Expect `steps` uses of step()."""
+        console = Console(stderr=True)
+        self._bar = Bar(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            refresh_per_second=DRAWINGS_PER_SECOND,
+            redirect_stdout=False,
+            # A terminal as rich sees it may also be a file, if the environment asks for colours.
+            disable=not (console.is_interactive and console.file.isatty()),
+        )
+        self._task = self._bar.add_task("", total=steps)
+        self._timer = Timer(DELAY_SECONDS, self._bar.start)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Progress:
+        """Start to wait for the moment to show the bar."""
+        if not self._bar.disable:
+            self._timer.start()
+        return self
+
+    @contextmanager
+    def step(self, label: str) -> Iterator[None]:
+        """Show `label` while the body runs, and count it as a step when it is done."""
+        self._bar.update(self._task, description=label)
+        yield
+        self._bar.advance(self._task)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take the bar away."""
+        self._timer.cancel()
+        if self._timer.ident is not None:
+            self._timer.join()
+        self._bar.stop()

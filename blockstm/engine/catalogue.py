@@ -1,0 +1,139 @@
+"""What every worker must hold before it takes part in a block: the programs, and the levels of the loggers.
+
+The engine keeps the catalogue; its version goes up with every change. A worker that holds an older version is
+sent what has changed since, and a new worker everything.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import cloudpickle
+
+from blockstm.engine.logs import logger_levels
+from blockstm.errors import ProgramError
+from blockstm.limits import PROGRAMS_MAX
+from blockstm.program import NativeProgram, Program, PythonProgram
+
+__all__ = ["Catalogue"]
+
+# The native programs that the core has built in, and the first id for others.
+BUILT_IN: Final = {"transfer": 0, "trace": 1}
+FIRST_PROGRAM_ID: Final = 16
+
+
+@dataclass(slots=True)
+class Entry:
+    """One program as it is sent."""
+
+    program_id: int
+    pickled: bytes
+    """Its function; for a native program the program itself, which tells where its code is found."""
+    version: int
+    """The version of the catalogue since which it has been so."""
+
+
+class Catalogue:
+    """The programs that workers hold, and their log levels."""
+
+    def __init__(self) -> None:
+        """Start with no programs."""
+        self.version = 1
+        self._levels = logger_levels()
+        self._entries: dict[str, Entry] = {}
+        self._next_id = FIRST_PROGRAM_ID
+        self._by_value: set[str] = set()
+
+    @property
+    def program_ids(self) -> Mapping[str, int]:
+        """The ids of the programs by name."""
+        return BUILT_IN | {name: entry.program_id for name, entry in self._entries.items()}
+
+    def names_since(self, version: int) -> list[str]:
+        """List the programs that a worker with that version does not hold as they are now."""
+        return [name for name, entry in self._entries.items() if entry.version > version]
+
+    def bring_up_to_date(self, programs: Iterable[Program]) -> None:
+        """Hold these programs as they are now (a function may see other globals than before), and the levels.
+
+        Raises:
+            ProgramError: a program cannot be pickled.
+        """
+        version = self.version + 1
+        if len(self._entries) > PROGRAMS_MAX:  # of blocks long gone, most of them
+            self._entries.clear()
+            self._next_id = FIRST_PROGRAM_ID
+        for program in programs:
+            if isinstance(program, NativeProgram) and not program.entry:
+                continue  # the core has it
+            pickled = _pickled(program, by_value=program.name in self._by_value)
+            entry = self._entries.get(program.name)
+            if entry is not None and entry.pickled == pickled:
+                continue
+            if entry is None:
+                program_id, self._next_id = self._next_id, self._next_id + 1
+            else:
+                program_id = entry.program_id
+            self._entries[program.name] = Entry(program_id, pickled, version)
+            self.version = version
+        levels = logger_levels()
+        if levels != self._levels:
+            self._levels = levels
+            self.version = version
+
+    def send_by_value(self, program: Program) -> bool:
+        """Send what this program takes from its own module by value, too; False if it is so already.
+
+        For a module that workers cannot import: one made at run time, or loaded from where they do not look.
+
+        Raises:
+            ProgramError: it cannot be pickled by value.
+        """
+        if program.name in self._by_value or not isinstance(program, PythonProgram):
+            return False
+        self._by_value.add(program.name)
+        self.bring_up_to_date([program])
+        return True
+
+    def forget(self, name: str) -> None:
+        """Drop a program that no worker could load. The next block that names it tries again."""
+        self._by_value.discard(name)
+        self._entries.pop(name, None)
+
+    def message(self, since: int) -> dict[str, object]:
+        """Return what a worker that holds version `since` (0: a new one) must be sent."""
+        return {
+            "version": self.version,
+            "levels": self._levels,
+            "programs": [
+                (name, entry.program_id, entry.pickled)
+                for name, entry in self._entries.items()
+                if entry.version > since
+            ],
+        }
+
+
+def _pickled(program: Program, *, by_value: bool) -> bytes:
+    sent = program.function if isinstance(program, PythonProgram) else program
+    module = sys.modules.get(sent.__module__) if by_value else None
+    try:
+        if module is None or module.__name__ in cloudpickle.list_registry_pickle_by_value():
+            return _dumps(sent)
+        cloudpickle.register_pickle_by_value(module)
+        try:
+            return _dumps(sent)
+        finally:
+            cloudpickle.unregister_pickle_by_value(module)
+    except Exception as error:  # what a foreign __reduce__ raises may be anything
+        raise ProgramError(
+            f"program {program.name} cannot be sent to the workers: {type(error).__name__}: {error}; "
+            "what it refers to must be such as can be pickled"
+        ) from error
+
+
+def _dumps(sent: object) -> bytes:
+    pickled: bytes = cloudpickle.dumps(sent)
+    return pickled

@@ -1,0 +1,287 @@
+"""The engine: executes blocks in worker processes, and hands out what came of them."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import weakref
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Final, Self
+
+from blockstm._core import MODEL_BLOCK_STM, MODEL_SEQUENTIAL, Arena
+from blockstm.block import Block
+from blockstm.engine.pool import Pool
+from blockstm.engine.supervisor import Supervisor
+from blockstm.errors import EngineError, MemoryLimitError, UsageError, shown
+from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, MEMORY_LIMIT_BYTES_MIN, WORKERS_MAX
+from blockstm.program import Program
+from blockstm.result import Receipt, Result, receipt_at
+
+__all__ = ["Engine"]
+
+MODELS: Final = {"block-stm": MODEL_BLOCK_STM, "sequential": MODEL_SEQUENTIAL}
+MEMORY_LIMIT_BYTES_MAX: Final = 1 << 46  # what an address space of 47 bits has room for
+
+
+class Engine:
+    """Worker processes that execute blocks, one block at a time, over shared memory.
+
+    It can be used from any thread, and from a script, a notebook or `python -c`: the workers are started
+    afresh, and programs defined there are sent to them. What programs log reaches the handlers of this
+    process, in the thread that waits for the block. Close it, or use it in a `with` statement; if it is
+    forgotten, its workers end with it or with this process.
+
+    Arguments:
+        workers: how many worker processes; None for one for each usable core.
+        memory_limit_bytes: the most memory that a block and its execution may take, in bytes.
+        time_limit_seconds: how long a transaction may run before it fails; None for no limit. What a
+            transaction does on speculative reads does not count.
+        active_workers: how many workers take part in a block at once, while the others stand by to replace
+            any that die; None for one for each usable core.
+        rounds_per_gas: how much work the program `trace` does for a unit of recorded gas, in rounds of
+            about 1 ns.
+
+    Raises:
+        UsageError: an argument has a value that it cannot have.
+        MemoryLimitError: the memory limit is too small for any block.
+        EngineError: the worker processes cannot be started.
+    """
+
+    def __init__(
+        self,
+        workers: int | None = None,
+        *,
+        memory_limit_bytes: int = MEMORY_LIMIT_BYTES_DEFAULT,
+        time_limit_seconds: float | None = None,
+        active_workers: int | None = None,
+        rounds_per_gas: float = 1.0,
+    ) -> None:
+        """Start the workers; they are ready a little later, and the first block waits for them."""
+        cores = len(os.sched_getaffinity(0))
+        if workers is None:
+            workers = min(cores, WORKERS_MAX)
+        self._workers = _whole_number("workers", workers, 1, WORKERS_MAX)
+        if active_workers is None:
+            active_workers = min(self._workers, cores)
+        self._active_workers = _whole_number("active_workers", active_workers, 1, self._workers)
+        self._memory_limit_bytes = _whole_number(
+            "memory_limit_bytes", memory_limit_bytes, MEMORY_LIMIT_BYTES_MIN, MEMORY_LIMIT_BYTES_MAX
+        )
+        self._rounds_per_gas = _number("rounds_per_gas", rounds_per_gas)
+        if time_limit_seconds is not None and _number("time_limit_seconds", time_limit_seconds) == 0:
+            raise UsageError("time_limit_seconds is 0; give more than 0 seconds, or None for no limit")
+
+        # Held while the engine is at work, but not while the caller looks at a receipt of a stream.
+        self._lock = threading.RLock()
+        self._has_block = False
+        self._arena = Arena(self._memory_limit_bytes, self._workers)
+        try:
+            self._pool = Pool(self._arena, self._workers)
+        except BaseException:
+            self._arena.close()
+            raise
+        self._supervisor = Supervisor(self._arena, self._pool, time_limit_seconds)
+        # Runs when the engine is forgotten, too, and at the interpreter's exit.
+        self._finalizer = weakref.finalize(self, _end, self._pool, self._arena)
+
+    @property
+    def workers(self) -> int:
+        """How many worker processes there are."""
+        return self._workers
+
+    @property
+    def active_workers(self) -> int:
+        """How many workers take part in a block at once."""
+        return self._active_workers
+
+    @property
+    def memory_limit_bytes(self) -> int:
+        """The most memory that a block and its execution may take, in bytes."""
+        return self._memory_limit_bytes
+
+    @property
+    def worker_pids(self) -> list[int]:
+        """The process ids of the workers. One that has died keeps its place until the next block."""
+        return [] if self._pool.is_closed else self._pool.pids
+
+    def execute(self, block: Block, model: str = "block-stm") -> Result:
+        """Execute a block and return what came of it: receipts, state, figures.
+
+        Arguments:
+            block: the transactions and the state they start from.
+            model: "block-stm" (speculatively, in parallel) or "sequential" (one by one, in one worker). The
+                outcome is the same.
+
+        Raises:
+            UsageError: an argument is not what it must be.
+            ProgramError: a program of the block cannot be sent to the workers.
+            MemoryLimitError: the block needs more memory than the limit.
+            EngineError: the engine is closed or busy, or workers cannot be kept alive.
+        """
+        number = _model_number(model)
+        with self._at_work(block):
+            workers = self._start(block, number)
+            while not self._arena.is_done():
+                self._check_memory()
+                self._supervisor.step()
+            self._supervisor.leave()
+            return Result(self._arena.snapshot(), model=model, workers=self._workers, active_workers=workers)
+
+    def stream(self, block: Block, model: str = "block-stm") -> Iterator[Receipt]:
+        """Execute a block and yield its receipts in the preset order, each as soon as it is final.
+
+        Execution starts when the first receipt is asked for, and goes on while the caller looks at one. An
+        iterator that is closed, or forgotten, before its end stops the block. Until then the engine takes no
+        other block.
+
+        Arguments:
+            block: the transactions and the state they start from.
+            model: as for `execute`.
+
+        Raises:
+            as `execute` does; all but UsageError when a receipt is asked for.
+        """
+        return self._receipts(_checked_block(block), _model_number(model))
+
+    def close(self) -> None:
+        """End the workers and free the memory; results stay readable. May be called again.
+
+        A block that another thread executes meanwhile ends with an EngineError there.
+        """
+        if self._pool.owner != os.getpid():
+            return
+        self._supervisor.is_closing = True
+        self._pool.wake()
+        with self._lock:
+            self._finalizer()
+
+    def __enter__(self) -> Self:
+        """Return the engine; it is closed at the end of the `with` statement."""
+        return self
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the engine."""
+        self.close()
+
+    def __repr__(self) -> str:
+        """Say how many workers there are, and whether it is closed."""
+        closed = ", closed" if self._pool.is_closed else ""
+        return f"<Engine of {self._workers} workers, {self._active_workers} at a time{closed}>"
+
+    @contextmanager
+    def _at_work(self, block: Block) -> Iterator[None]:
+        """Have the engine for one block. Whatever ends that early, no worker is left in the block."""
+        _checked_block(block)
+        self._check_open()
+        if not self._lock.acquire(blocking=False):
+            raise EngineError("the engine is busy with another thread's block; use one engine a thread")
+        try:
+            self._check_open()  # it may have been closed just now
+            if self._has_block:
+                raise EngineError("the engine is busy with a stream; read it to its end or close() it first")
+            self._has_block = True
+            try:
+                yield
+            except BaseException:
+                self._supervisor.leave()
+                raise
+            finally:
+                self._has_block = False
+        finally:
+            self._lock.release()
+
+    def _check_open(self) -> None:
+        if self._pool.owner != os.getpid():
+            raise EngineError(
+                f"the engine belongs to process {self._pool.owner}, from which this one was forked; "
+                "make one here"
+            )
+        if self._pool.is_closed:
+            raise EngineError("the engine is closed; make a new one")
+
+    def _start(self, block: Block, model: int) -> int:
+        """Start a block; return how many workers take part in it."""
+        workers = 1 if model == MODEL_SEQUENTIAL else self._active_workers
+        # Workers may have died since, and an interrupt may have cut short the end of the last block.
+        self._supervisor.leave()
+        self._supervisor.make_ready(_programs_of(block), workers)
+        self._arena.load(block, self._pool.catalogue.program_ids, self._rounds_per_gas)
+        self._supervisor.start(model, workers)
+        return workers
+
+    def _check_memory(self) -> None:
+        if self._arena.failure():
+            raise MemoryLimitError(
+                f"executing the block takes more than the memory limit of {self._memory_limit_bytes} bytes; "
+                "raise memory_limit_bytes (on the command line: --memory-limit)"
+            )
+
+    def _receipts(self, block: Block, model: int) -> Iterator[Receipt]:
+        with self._at_work(block):
+            self._start(block, model)
+            snapshot = self._arena.snapshot()  # of what is final it shows the truth already
+            for txn_idx in range(len(block)):
+                self._await_commit(txn_idx)
+                receipt = receipt_at(snapshot, txn_idx)
+                self._lock.release()
+                try:
+                    yield receipt
+                finally:
+                    self._lock.acquire()
+                self._check_open()
+            self._supervisor.leave()
+
+    def _await_commit(self, txn_idx: int) -> None:
+        while self._arena.committed() <= txn_idx:
+            self._check_memory()
+            self._arena.want_progress()
+            # It may have been committed before the wish was seen.
+            if self._arena.committed() <= txn_idx:
+                self._supervisor.step()
+
+
+def _end(pool: Pool, arena: Arena) -> None:
+    try:
+        pool.close()
+    finally:
+        arena.close()
+
+
+def _programs_of(block: Block) -> Iterable[Program]:
+    packed = block.rows()
+    if packed is not None:
+        return packed.programs
+    return {transaction.program for transaction in block.transactions}
+
+
+def _checked_block(block: Block) -> Block:
+    if not isinstance(block, Block):
+        raise UsageError(f"{shown(block)} is a {type(block).__name__}; give a blockstm.Block")
+    return block
+
+
+def _model_number(model: str) -> int:
+    number = MODELS.get(model) if isinstance(model, str) else None
+    if number is None:
+        raise UsageError(f"model {shown(model)} is unknown; choose one of {', '.join(MODELS)}")
+    return number
+
+
+def _whole_number(name: str, value: int, least: int, greatest: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= greatest:
+        raise UsageError(f"{name} is {shown(value)}; give a whole number from {least} to {greatest}")
+    return value
+
+
+def _number(name: str, value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise UsageError(f"{name} is {shown(value)}; give a finite number, 0 or more")
+    return value

@@ -1,0 +1,104 @@
+"""Every exception that blockstm raises, and how values and paths are shown in their messages.
+
+A message is one line that says what is wrong, where, and the mend. Whatever a caller or a file can cause is
+a `BlockstmError`; what a program meets while it runs is a `ProgramException`.
+"""
+
+from __future__ import annotations
+
+import os
+import reprlib
+
+_SHOWN_CHARACTERS_MAX = 96
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = _SHOWN_CHARACTERS_MAX
+
+
+class BlockstmError(Exception):
+    """Base of every error that a caller or an input can cause."""
+
+
+class BlockFileError(BlockstmError):
+    """A .block file cannot be read or written: missing, damaged, foreign, of another version, or hostile."""
+
+
+class AccessTraceError(BlockstmError):
+    """An access trace cannot be read; the message names the file and, where there is one, the line."""
+
+
+class LimitError(BlockstmError):
+    """A key, a value, a number or a count is over a limit of `blockstm.limits`."""
+
+
+class UnknownProgramError(BlockstmError):
+    """A program is named that no imported module has defined."""
+
+
+class ProgramError(BlockstmError):
+    """A program cannot be used as it is: wrong arguments, a bad definition, or it does not reach a worker."""
+
+
+class UsageError(BlockstmError):
+    """An option has a value that it cannot have."""
+
+
+class MemoryLimitError(BlockstmError):
+    """A block does not fit into the memory limit that the user has set."""
+
+
+class EngineError(BlockstmError):
+    """The engine cannot do this: it is closed, busy, or has failed inside."""
+
+
+class ProgramException(Exception):  # noqa: N818 - a program's way to end, not an error of the library
+    """Base of the exceptions that programs meet, may catch, and may let out: then the transaction fails."""
+
+
+class Revert(ProgramException):
+    """The transaction takes back what it wrote, and its receipt says why.
+
+    Arguments:
+        reason: the text that goes into the receipt.
+    """
+
+    def __init__(self, reason: str = "") -> None:
+        """Keep the reason."""
+        super().__init__(reason)
+        self.reason = reason
+
+
+class BoundsError(ProgramException):
+    """A `ctx.add` would take a number out of its bounds."""
+
+
+class OutOfGas(ProgramException):
+    """The gas that was charged is over the transaction's gas limit."""
+
+
+class SpeculationAborted(BaseException):
+    """Internal: unwinds a program whose incarnation is given up; a program must not catch it."""
+
+
+def shown(value: object) -> str:
+    """Return `value` as bounded, printable, one-line text for a message (bytes as hex)."""
+    if isinstance(value, bytes):
+        return one_line("0x" + value[:_SHOWN_CHARACTERS_MAX].hex())
+    if isinstance(value, int) and abs(value) >= 1 << 256:
+        return f"an integer of {value.bit_length()} bits"
+    try:
+        return one_line(_REPR.repr(value))
+    except Exception:  # a foreign __repr__ may fail in any way; the message must not
+        return f"a {type(value).__name__}"
+
+
+def one_line(text: str) -> str:
+    """Return a text bounded, and without line ends and other characters that do not print."""
+    start = text[: _SHOWN_CHARACTERS_MAX + 1]
+    start = "".join(character if character.isprintable() else "?" for character in start)
+    return start if len(start) <= _SHOWN_CHARACTERS_MAX else start[:-4] + "..."
+
+
+def shown_path(path: str | bytes | os.PathLike[str]) -> str:
+    """Return a file's path as one printable line for a message."""
+    text = os.fsdecode(path)
+    return text if text.isprintable() else ascii(text)

@@ -1,0 +1,145 @@
+"""Reading and writing files so that nothing in them can do harm: bounded memory, whole files or none."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import BinaryIO, Final
+
+import zstandard
+
+from blockstm.errors import BlockstmError, shown_path
+
+ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
+
+# One compressed slice holds at most 512 blocks of four bytes, and a block expands to 128 KiB at most: so
+# however hostile the file is, a step makes at most 64 MiB, and what comes out is handed on in small pieces.
+_SLICE_BYTES: Final = 2048
+_PIECE_BYTES: Final = 1 << 16
+_WINDOW_BYTES_MAX: Final = 1 << 27
+
+
+class ContentError(ValueError):
+    """What is in a file is not as it must be; the text says where, what and the mend, without the file."""
+
+
+class DamagedError(ContentError):
+    """The compressed data itself is damaged or cut short, whatever it was meant to hold."""
+
+
+def open_input(path: str | os.PathLike[str], error_type: type[BlockstmError]) -> BinaryIO:
+    """Open a regular file for reading.
+
+    Raises:
+        error_type: it is missing, not a regular file, or cannot be opened.
+    """
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            raise error_type(f"{shown_path(path)}: is a directory; name a file")
+        if not stat.S_ISREG(mode):  # a pipe or a device may block, or never end
+            raise error_type(f"{shown_path(path)}: is not a regular file; copy it into one")
+        return open(path, "rb")
+    except FileNotFoundError:
+        raise error_type(f"{shown_path(path)}: no such file; check the path") from None
+    except (OSError, ValueError) as error:
+        raise error_type(f"{shown_path(path)}: cannot be read: {reason_of(error)}; check the path") from error
+
+
+def reason_of(error: Exception) -> str:
+    """Return what an OSError, or the ValueError of an impossible path, says, without number and path."""
+    return getattr(error, "strerror", None) or str(error)
+
+
+def decompressed(file: BinaryIO, limit: int, *, checksum_required: bool) -> Iterator[bytes]:
+    """Yield the content of a zstd file piece by piece; it must be one frame, and nothing after it.
+
+    Arguments:
+        file: positioned at its start.
+        limit: the most that the content may be, in bytes.
+        checksum_required: whether a frame without a content checksum is an error.
+
+    Raises:
+        DamagedError: the data is damaged or cut short.
+        ContentError: the content is over the limit, lacks its checksum, or something follows it.
+    """
+    data = file.read(_SLICE_BYTES)
+    _check_frame_header(data, limit, checksum_required)
+    decompressor = zstandard.ZstdDecompressor(max_window_size=_WINDOW_BYTES_MAX).decompressobj()
+    taken = given = 0
+    while data and not decompressor.eof:
+        try:
+            content = decompressor.decompress(data)
+        except zstandard.ZstdError as error:
+            raise DamagedError(
+                f"compressed bytes {taken} to {taken + len(data)}: damaged ({_reason(error)}); "
+                "copy or make the file again"
+            ) from error
+        taken += len(data)
+        given += len(content)
+        if given > limit:
+            raise _too_large(limit)
+        for start in range(0, len(content), _PIECE_BYTES):
+            yield content[start : start + _PIECE_BYTES]
+        data = decompressor.unused_data or file.read(_SLICE_BYTES)
+    if not decompressor.eof:
+        raise DamagedError(f"byte {taken}: the file ends too early; copy or make the file again")
+    if data:
+        end = taken - len(decompressor.unused_data)
+        raise ContentError(
+            f"byte {end}: something follows the compressed data; cut it off or make the file again"
+        )
+
+
+def _check_frame_header(data: bytes, limit: int, checksum_required: bool) -> None:
+    try:
+        parameters = zstandard.get_frame_parameters(data)
+    except zstandard.ZstdError as error:
+        raise DamagedError(
+            f"byte 0: the compressed data does not begin well ({_reason(error)}); copy or make the file again"
+        ) from error
+    known = parameters.content_size != zstandard.CONTENTSIZE_UNKNOWN
+    if known and parameters.content_size > limit:
+        raise _too_large(limit)
+    if checksum_required and not parameters.has_checksum:
+        raise ContentError("byte 4: the compressed data has no checksum; make the file again (zstd --check)")
+
+
+def _too_large(limit: int) -> ContentError:
+    return ContentError(f"the content takes more than {limit} bytes, which is the limit; split it")
+
+
+def _reason(error: zstandard.ZstdError) -> str:
+    # The library prefixes each reason with the function that found it.
+    return str(error).rpartition(": ")[2]
+
+
+def replace_file(path: str | os.PathLike[str], data: bytes, error_type: type[BlockstmError]) -> None:
+    """Write a file whole or not at all: to another name in the same directory first, then renamed.
+
+    Raises:
+        error_type: the path names something other than a regular file, or it cannot be written.
+    """
+    try:
+        target = os.path.realpath(path)  # a link stays a link
+        directory, name = os.path.split(target)
+        temporary = os.path.join(directory, f".{name[:50]}.{secrets.token_hex(8)}")
+        if os.path.lexists(target) and not os.path.isfile(target):
+            raise error_type(f"{shown_path(path)}: is not a regular file; name another")
+        try:
+            with open(temporary, "xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(temporary)
+            raise
+    except (OSError, ValueError) as error:
+        raise error_type(
+            f"{shown_path(path)}: cannot be written: {reason_of(error)}; check the path and the space left"
+        ) from error

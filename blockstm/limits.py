@@ -1,0 +1,42 @@
+"""The limits of blocks, files and engines. Sizes are in bytes unless the name says otherwise."""
+
+from typing import Final
+
+U64_MAX: Final = (1 << 64) - 1
+U256_MAX: Final = (1 << 256) - 1
+
+KEY_BYTES_MAX: Final = 64
+VALUE_BYTES_MAX: Final = 65_536
+TRANSACTIONS_MAX: Final = 1_000_000
+KEYS_MAX: Final = 1 << 23
+"""Distinct keys that one block may name."""
+ACCESSES_MAX: Final = 1 << 20
+"""Entries of one list of keys, or of one mapping of adds, of one transaction."""
+WORKERS_MAX: Final = 256
+
+REASON_BYTES_MAX: Final = 4096
+EVENT_BYTES_MAX: Final = 65_536
+
+MEMORY_LIMIT_BYTES_DEFAULT: Final = 1 << 30
+MEMORY_LIMIT_BYTES_MIN: Final = 1 << 20
+
+PROGRAMS_MAX: Final = 1024
+"""Different programs in one block."""
+PROGRAM_NAME_BYTES_MAX: Final = 512
+ARGUMENTS_BYTES_MAX: Final = 1 << 20
+"""Encoded arguments of one Python program's transaction."""
+ARGUMENTS_DEPTH_MAX: Final = 32
+"""How deep lists and dicts may be nested in arguments and in a block's meta."""
+CHAIN_NAME_BYTES_MAX: Final = 256
+
+BLOCK_FILE_BYTES_MAX: Final = 1 << 30
+"""A block file's content, decompressed."""
+BLOCK_HEADER_BYTES_MAX: Final = 1 << 20
+"""The first object of a block file: names of programs and free-form meta."""
+BLOCK_META_BYTES_MAX: Final = 1 << 18
+BLOCK_ROW_BYTES_MAX: Final = 16 << 20
+"""One transaction in a block file, as msgpack."""
+
+ACCESS_TRACE_BYTES_MAX: Final = 1 << 30
+"""An access trace's text, decompressed."""
+ACCESS_TRACE_LINE_BYTES_MAX: Final = 16 << 20

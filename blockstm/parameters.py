@@ -1,0 +1,170 @@
+"""The kinds of parameters that native programs have, and the checks of their values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from blockstm.errors import LimitError, ProgramError, shown
+from blockstm.limits import ACCESSES_MAX, KEY_BYTES_MAX, U64_MAX, U256_MAX
+
+Kind = Literal["key", "keys", "u64", "u256", "adds"]
+
+
+class _Required:
+    """The type of REQUIRED."""
+
+    def __repr__(self) -> str:
+        return "REQUIRED"
+
+    def __reduce__(self) -> str:
+        return "REQUIRED"
+
+
+REQUIRED: Final = _Required()
+"""The default of a parameter that has none."""
+
+
+def check_key(value: object, what: str) -> bytes:
+    """Return a key after checking it.
+
+    Arguments:
+        value: the key, bytes.
+        what: what the key is, for the message.
+
+    Raises:
+        ProgramError: it is not bytes.
+        LimitError: it is longer than KEY_BYTES_MAX.
+    """
+    if type(value) is not bytes:
+        raise ProgramError(f"{what} is {shown(value)}, a {type(value).__name__}; a key is bytes")
+    if len(value) > KEY_BYTES_MAX:
+        raise LimitError(
+            f"{what} {shown(value)} is {len(value)} bytes long; "
+            f"a key has at most {KEY_BYTES_MAX} bytes: use a hash of it"
+        )
+    return value
+
+
+def check_keys(value: object, what: str) -> tuple[bytes, ...]:
+    """Return several keys as a tuple after checking them; raises like `check_key`.
+
+    Arguments:
+        value: a list or tuple of keys.
+        what: what they are, for the message.
+    """
+    if not isinstance(value, list | tuple):
+        raise ProgramError(f"{what} is {shown(value)}, a {type(value).__name__}; give a list of keys (bytes)")
+    _check_count(len(value), what)
+    for key in value:
+        if type(key) is not bytes or len(key) > KEY_BYTES_MAX:
+            check_key(key, f"a key of {what}")
+    return tuple(value)
+
+
+def check_adds(value: object, what: str) -> dict[bytes, int]:
+    """Return amounts by key as a dict in the same order after checking them.
+
+    Arguments:
+        value: a mapping of keys to unsigned 256-bit numbers.
+        what: what they are, for the message.
+
+    Raises:
+        ProgramError: something is of the wrong type.
+        LimitError: a key is too long, or an amount does not fit 256 bits.
+    """
+    if not isinstance(value, Mapping):
+        raise ProgramError(
+            f"{what} is {shown(value)}, a {type(value).__name__}; give a dict of keys (bytes) and amounts"
+        )
+    _check_count(len(value), what)
+    return {
+        check_key(key, f"a key of {what}"): check_integer(amount, U256_MAX, f"an amount of {what}")
+        for key, amount in value.items()
+    }
+
+
+def check_integer(value: object, largest: int, what: str) -> int:
+    """Return an unsigned number after checking it.
+
+    Arguments:
+        value: the number.
+        largest: the largest allowed.
+        what: what it is, for the message.
+
+    Raises:
+        ProgramError: it is not an int (a bool is not one).
+        LimitError: it is negative or larger than `largest`.
+    """
+    if type(value) is not int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ProgramError(f"{what} is {shown(value)}, a {type(value).__name__}; give an int")
+        value = int(value)
+    if not 0 <= value <= largest:
+        raise LimitError(f"{what} is {shown(value)}; it must be from 0 to 2**{largest.bit_length()} - 1")
+    return value
+
+
+def _check_count(count: int, what: str) -> None:
+    if count > ACCESSES_MAX:
+        raise LimitError(f"{what} has {count} entries; the limit is {ACCESSES_MAX}: split the transaction")
+
+
+def _check_u64(value: object, what: str) -> int:
+    return check_integer(value, U64_MAX, what)
+
+
+def _check_u256(value: object, what: str) -> int:
+    return check_integer(value, U256_MAX, what)
+
+
+_CHECKS: Final[dict[str, Callable[[object, str], object]]] = {
+    "key": check_key,
+    "keys": check_keys,
+    "u64": _check_u64,
+    "u256": _check_u256,
+    "adds": check_adds,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a native program.
+
+    Arguments:
+        name: its name.
+        kind: "key" (bytes), "keys" (a list of keys), "u64", "u256" (unsigned numbers), or
+            "adds" (a mapping of keys to unsigned 256-bit amounts).
+        default: its value where none is given; REQUIRED for none.
+
+    Raises:
+        ProgramError: the kind is unknown, or the default is not of that kind.
+    """
+
+    name: str
+    kind: Kind
+    default: object = REQUIRED
+
+    def __post_init__(self) -> None:
+        """Check the kind and the default."""
+        check = _CHECKS.get(self.kind)
+        if check is None:
+            raise ProgramError(
+                f"parameter {shown(self.name)} is of kind {shown(self.kind)}; use one of {', '.join(_CHECKS)}"
+            )
+        if self.default is not REQUIRED:
+            check(self.default, f"the default of {self.name}")
+
+    def __str__(self) -> str:
+        """Return it as one would declare it."""
+        text = f"{self.name}: {self.kind}"
+        return text if self.default is REQUIRED else f"{text} = {shown(self.default)}"
+
+    @property
+    def check(self) -> Callable[[object, str], object]:
+        """The function of a value and of a name for messages that returns the canonical form of this kind.
+
+        It raises ProgramError where the value is of the wrong type, and LimitError where it is over a limit.
+        """
+        return _CHECKS[self.kind]

@@ -1,0 +1,278 @@
+"""Programs: what transactions run.
+
+A `PythonProgram` is made by the decorator `program`; a `NativeProgram` names compiled code and the kinds of
+its parameters. Both are known by name, so that a block file can name them: making a program registers it,
+and `lookup` finds it.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from blockstm.arguments import decode_arguments, encode_arguments
+from blockstm.errors import ProgramError, UnknownProgramError, one_line, shown
+from blockstm.limits import PROGRAM_NAME_BYTES_MAX
+from blockstm.parameters import REQUIRED, Parameter
+from blockstm.transaction import Recorded, Transaction
+
+__all__ = [
+    "REQUIRED",
+    "NativeProgram",
+    "Parameter",
+    "Program",
+    "PythonProgram",
+    "Recorded",
+    "Transaction",
+    "lookup",
+    "program",
+]
+
+_BY_POSITION: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+_registry: dict[str, Program] = {}
+
+
+class Program(ABC):
+    """What a transaction can run, known by its name."""
+
+    __slots__ = ()
+
+    name: str
+
+    @abstractmethod
+    def bind(self, arguments: tuple[object, ...], named: dict[str, object]) -> tuple[object, ...]:
+        """Return all arguments by position.
+
+        Raises:
+            ProgramError: they do not fit the program's parameters.
+        """
+
+    @abstractmethod
+    def checked(self, arguments: tuple[object, ...]) -> tuple[tuple[object, ...], bytes | None]:
+        """Return the arguments as the program will get them, and encoded (None for a native program).
+
+        Raises:
+            ProgramError: they do not fit the program's parameters.
+            LimitError: a key, a number or a count is over its limit.
+        """
+
+    def txn(self, *arguments: object, gas_limit: int | None = None, **named: object) -> Transaction:
+        """Return a transaction that runs this program with these arguments.
+
+        Arguments:
+            arguments: the arguments after the context, by position.
+            gas_limit: the most gas that it may be charged; None for no limit.
+            named: further arguments by name.
+
+        Raises:
+            ProgramError: the arguments do not fit the program.
+            LimitError: a key, a number or a count is over its limit.
+        """
+        return Transaction(self, self.bind(arguments, named) if named else arguments, gas_limit)
+
+
+class PythonProgram(Program):
+    """A Python function `f(ctx, ...)` as a program. Calling it calls the function.
+
+    Arguments:
+        function: takes the context first; all its parameters can be given by position.
+
+    Raises:
+        ProgramError: the function cannot serve as a program.
+    """
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        """Check the function and register the program."""
+        self.name = _function_name(function)
+        self.function = function
+        functools.update_wrapper(self, function, updated=())
+        self._signature = _signature_after_context(function, self.name)
+        parameters = self._signature.parameters.values()
+        self._accepted_min = sum(p.default is p.empty and p.kind != p.VAR_POSITIONAL for p in parameters)
+        open_ended = any(p.kind == p.VAR_POSITIONAL for p in parameters)
+        self._accepted_max = None if open_ended else len(parameters)
+        _register(self)
+
+    def __call__(self, context: object, /, *arguments: object, **named: object) -> object:
+        """Call the function."""
+        return self.function(context, *arguments, **named)
+
+    def __repr__(self) -> str:
+        """Name the program."""
+        return f"<program {self.name}>"
+
+    def __eq__(self, other: object) -> bool:
+        """Two programs are equal when they are the same function."""
+        return isinstance(other, PythonProgram) and other.function is self.function
+
+    def __hash__(self) -> int:
+        """Hash by name."""
+        return hash(self.name)
+
+    def __reduce__(self) -> tuple[type[PythonProgram], tuple[Callable[..., object]]]:
+        """Pickle as the function, which cloudpickle sends by value when no module gives it back."""
+        return PythonProgram, (self.function,)
+
+    def bind(self, arguments: tuple[object, ...], named: dict[str, object]) -> tuple[object, ...]:
+        """Return all arguments by position; see `Program.bind`."""
+        try:
+            bound = self._signature.bind(*arguments, **named)
+        except TypeError as error:
+            problem, takes = one_line(str(error)), one_line(str(self._signature))
+            raise ProgramError(f"program {shown(self.name)}: {problem}; it takes {takes}") from error
+        if bound.kwargs:  # an argument given by name comes after one left to its default
+            bound.apply_defaults()
+        return bound.args
+
+    def checked(self, arguments: tuple[object, ...]) -> tuple[tuple[object, ...], bytes | None]:
+        """Return the arguments as they come out of their encoding, and encoded; see `Program.checked`."""
+        self.check_count(arguments)
+        try:
+            encoded = encode_arguments(arguments)
+        except ProgramError as error:
+            raise ProgramError(f"program {shown(self.name)}: {error}") from error
+        return tuple(decode_arguments(encoded)), encoded
+
+    def check_count(self, arguments: Sequence[object]) -> None:
+        """Check that the program takes that many arguments.
+
+        Raises:
+            ProgramError: it does not.
+        """
+        count = len(arguments)
+        if count < self._accepted_min or (self._accepted_max is not None and count > self._accepted_max):
+            self.bind(tuple(arguments), {})
+
+
+def _function_name(function: Callable[..., object]) -> str:
+    module = getattr(function, "__module__", None)
+    qualified = getattr(function, "__qualname__", None)
+    if not callable(function) or isinstance(function, type) or not module or not qualified:
+        raise ProgramError(f"{shown(function)} cannot be a program; decorate a function: def f(ctx, ...)")
+    name = f"{module}.{qualified}"
+    if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
+        raise ProgramError(f"program {shown(name)} is async or a generator; make it a plain function")
+    return name
+
+
+def _signature_after_context(function: Callable[..., object], name: str) -> inspect.Signature:
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError) as error:
+        raise ProgramError(
+            f"program {shown(name)}: its parameters are not known; write it in Python"
+        ) from error
+    parameters = list(signature.parameters.values())
+    if not parameters or parameters[0].kind not in _BY_POSITION:
+        raise ProgramError(f"program {shown(name)} takes no context; write it as def f(ctx, ...)")
+    rest = parameters[1:]
+    for parameter in rest:
+        if parameter.kind in (parameter.KEYWORD_ONLY, parameter.VAR_KEYWORD):
+            raise ProgramError(
+                f"program {shown(name)}: parameter {parameter.name} cannot be given by position; "
+                "arguments are kept by position: write it before any *"
+            )
+    return signature.replace(parameters=rest)
+
+
+def program(function: Callable[..., object]) -> PythonProgram:
+    """Make a function `f(ctx, ...)` a program, and register it as `module.qualname`; a decorator.
+
+    Arguments:
+        function: takes the context first; all its parameters can be given by position.
+
+    Raises:
+        ProgramError: the function cannot serve as a program.
+    """
+    return PythonProgram(function)
+
+
+@dataclass(frozen=True, slots=True)
+class NativeProgram(Program):
+    """A program in compiled code.
+
+    Arguments:
+        name: how blocks name it.
+        parameters: its parameters, in the order in which the code gets them.
+        entry: `package.module:attribute` of the capsule that holds the code; empty for those built in.
+
+    Raises:
+        ProgramError: the definition is not sound, or the name is that of a built-in program.
+    """
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    entry: str = ""
+    _checks: tuple[tuple[Callable[[object, str], object], str], ...] = field(
+        init=False, repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        """Check the definition and register the program."""
+        object.__setattr__(self, "parameters", tuple(self.parameters))
+        names = [parameter.name for parameter in self.parameters]
+        if len(set(names)) != len(names):
+            raise ProgramError(f"program {shown(self.name)} has two parameters of one name; rename one")
+        if self.entry and not all(self.entry.partition(":")):
+            raise ProgramError(
+                f"program {shown(self.name)}: entry {shown(self.entry)} is not package.module:attribute"
+            )
+        checks = tuple((parameter.check, parameter.name) for parameter in self.parameters)
+        object.__setattr__(self, "_checks", checks)
+        _register(self)
+
+    def bind(self, arguments: tuple[object, ...], named: dict[str, object]) -> tuple[object, ...]:
+        """Return all arguments by position; see `Program.bind`."""
+        parameters = self.parameters
+        if len(arguments) > len(parameters):
+            raise ProgramError(f"{self._takes()}; {len(arguments)} arguments were given")
+        bound = list(arguments)
+        for parameter in parameters[len(arguments) :]:
+            value = named.pop(parameter.name, parameter.default)
+            if value is REQUIRED:
+                raise ProgramError(f"{self._takes()}; {parameter.name} is missing")
+            bound.append(value)
+        if named:
+            raise ProgramError(f"{self._takes()}; {shown(next(iter(named)))} is unknown or given twice")
+        return tuple(bound)
+
+    def checked(self, arguments: tuple[object, ...]) -> tuple[tuple[object, ...], None]:
+        """Return the arguments in their canonical form, all of them; see `Program.checked`."""
+        if len(arguments) != len(self.parameters):
+            arguments = self.bind(arguments, {})
+        pairs = zip(self._checks, arguments, strict=True)
+        return tuple([check(value, name) for (check, name), value in pairs]), None
+
+    def _takes(self) -> str:
+        return f"program {shown(self.name)} takes ({', '.join(map(str, self.parameters))})"
+
+
+def _register(new: Program) -> None:
+    if not isinstance(new.name, str) or not 0 < len(new.name.encode()) <= PROGRAM_NAME_BYTES_MAX:
+        raise ProgramError(
+            f"program name {shown(new.name)} is not a text of 1 to {PROGRAM_NAME_BYTES_MAX} bytes; rename it"
+        )
+    old = _registry.get(new.name)
+    if isinstance(old, NativeProgram) and not old.entry and old != new:
+        raise ProgramError(f"program {shown(new.name)} is built in; choose another name")
+    _registry[new.name] = new
+
+
+def lookup(name: str) -> Program:
+    """Return the program of that name that was defined last.
+
+    Raises:
+        UnknownProgramError: no module imported so far defines it.
+    """
+    found = _registry.get(name)
+    if found is None:
+        raise UnknownProgramError(
+            f"program {shown(name)} is not known; import the module that defines it "
+            "(on the command line: --programs MODULE)"
+        )
+    return found

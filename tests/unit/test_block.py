@@ -1,0 +1,136 @@
+"""Blocks made of objects."""
+
+from typing import Any
+
+import pytest
+
+from blockstm.block import Block
+from blockstm.errors import BlockstmError, LimitError, UsageError
+from blockstm.limits import KEY_BYTES_MAX, VALUE_BYTES_MAX
+from blockstm.packed import unpack_state, unpack_transactions
+from blockstm.program import Program, Recorded, Transaction, program
+from blockstm.programs import trace, transfer
+
+
+@program
+def note(ctx: Any, *values: object) -> None:
+    """Takes anything."""
+
+
+BLOCK = Block(
+    [
+        transfer.txn(b"a", b"b", 5, gas_limit=9),
+        transfer.txn(b"b", b"c", 1 << 255, work=3),
+        trace.txn([b"a", b"a"], [b"d"], {b"e": 1 << 64, b"a": 1}, 21_000),
+        note.txn(1, [2, {"x": 1 << 200}], None),
+        Transaction(
+            trace,
+            ([], [], {}, 0),
+            None,
+            Recorded(gas_used=1, seconds=0.5, reads=(b"new",), writes=(), adds={b"e": 7}),
+        ),
+        Transaction(transfer, (b"", b"x" * KEY_BYTES_MAX, 0), 0, Recorded()),
+    ],
+    {b"a": b"\x05", b"only in state": b"", b"big": bytes(VALUE_BYTES_MAX)},
+    chain="test",
+    number=7,
+    meta={"fork": "x", "nested": {"list": [1, 2.5, None, True, b"y"]}},
+)
+
+
+def test_packing_and_unpacking_give_the_same() -> None:
+    packed = BLOCK.packed
+    assert unpack_transactions(packed) == BLOCK.transactions
+    assert unpack_state(packed) == BLOCK.state
+    assert len(set(packed.keys)) == len(packed.keys)
+    assert [p.name for p in packed.programs] == ["transfer", "trace", note.name]
+
+
+def test_a_block_of_objects_has_no_rows() -> None:
+    assert BLOCK.rows() is None
+    assert len(BLOCK) == 6
+    assert repr(Block([], number=0)) == "<Block of 0 transactions, number 0>"
+
+
+def test_a_block_does_not_follow_what_it_was_made_of() -> None:
+    transactions = [transfer.txn(b"a", b"b", 1)]
+    state = {b"a": b"\x01"}
+    meta: dict[str, Any] = {"list": [1]}
+    block = Block(transactions, state, meta=meta)
+    transactions.clear()
+    state.clear()
+    meta["list"].append(2)
+    assert len(block) == len(block.transactions) == 1
+    assert block.state == {b"a": b"\x01"}
+    assert block.meta == {"list": [1]}
+    with pytest.raises(TypeError):
+        block.state[b"x"] = b""  # type: ignore[index]
+
+
+def test_blocks_are_equal_when_everything_is() -> None:
+    def make(**changes: Any) -> Block:
+        values: dict[str, Any] = {
+            "transactions": [transfer.txn(b"a", b"b", 1)],
+            "state": {b"a": b"1"},
+            "chain": "c",
+            "number": 1,
+            "meta": {"k": (1,)},
+        }
+        values.update(changes)
+        return Block(values.pop("transactions"), values.pop("state"), **values)
+
+    assert make() == make(meta={"k": [1]})
+    assert make() != make(transactions=[])
+    assert make() != make(state={})
+    assert make() != make(chain=None)
+    assert make() != make(number=2)
+    assert make() != make(meta={})
+    assert make() != 5
+
+
+def _named_alike() -> list[Program]:
+    def make() -> Program:
+        @program
+        def twin(ctx: Any) -> None: ...
+
+        return twin
+
+    return [make(), make()]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "error", "problem"),
+    [
+        (([], {bytes(65): b""}), {}, LimitError, "state key 0x0.* is 65 bytes long"),
+        (([], {b"k": bytes(VALUE_BYTES_MAX + 1)}), {}, LimitError, "state key 0x6b is 65537 bytes long"),
+        (([], {"k": b""}), {}, BlockstmError, "state key is 'k', a str; a key is bytes"),
+        (([], {b"k": 5}), {}, UsageError, "state key 0x6b is a int; give bytes"),
+        (([], [1]), {}, UsageError, "state is a list"),
+        ((5,), {}, UsageError, "transactions is 5"),
+        (([transfer.txn(b"a", b"b", 1), 5],), {}, UsageError, "transaction 1 is 5, a int"),
+        (([],), {"chain": 5}, UsageError, "chain is 5"),
+        (([],), {"chain": "x" * 300}, LimitError, "longer than 256 bytes"),
+        (([],), {"chain": "\ud800"}, UsageError, "cannot be kept"),
+        (([],), {"number": "5"}, UsageError, "number is '5', a str; give an int"),
+        (([],), {"number": True}, UsageError, "number is True"),
+        (([],), {"number": -1}, LimitError, "number is -1"),
+        (([],), {"number": 1 << 64}, LimitError, "number is 18446744073709551616"),
+        (([],), {"meta": [1]}, UsageError, "meta is"),
+        (([],), {"meta": {1: 2}}, UsageError, "a int cannot be the key"),
+        (([],), {"meta": {"a": 1 << 64}}, UsageError, "beyond 63 bits"),
+        (([],), {"meta": {"a": {1}}}, UsageError, "type set"),
+        (([],), {"meta": {"a": bytes(1 << 18)}}, LimitError, "meta takes"),
+        (
+            ([transaction.txn() for transaction in _named_alike()],),
+            {},
+            UsageError,
+            "transaction 1: two different programs are named",
+        ),
+    ],
+)
+def test_what_a_block_cannot_hold_is_refused(
+    arguments: tuple[Any, ...], options: dict[str, Any], error: type[BlockstmError], problem: str
+) -> None:
+    with pytest.raises(error, match=problem) as caught:
+        Block(*arguments, **options)
+    assert "\n" not in str(caught.value)

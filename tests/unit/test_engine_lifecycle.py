@@ -1,0 +1,318 @@
+"""An engine's processes come and go with it: however it is used, and however its process ends."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from blockstm.block import Block
+from blockstm.engine import Engine
+from blockstm.errors import EngineError
+from blockstm.program import program
+
+pytestmark = pytest.mark.usefixtures("leaves_nothing")
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+# The beginning of scripts that define a program themselves.
+DEFINES = """
+import os, signal, sys, time
+from blockstm.block import Block
+from blockstm.engine import Engine
+from blockstm.program import program
+
+def plus(value, step):
+    return bytes([value[0] + step])
+
+@program
+def count(ctx, step=1):
+    ctx.write(b"n", plus(ctx.read(b"n") or b"\\0", step))
+
+@program
+def forever(ctx):
+    while True:
+        pass
+
+@program
+def nap(ctx, seconds):
+    time.sleep(seconds)
+
+def check(engine):
+    result = engine.execute(Block([count.txn(step) for step in (1, 2, 3)]))
+    assert result.state == {b"n": b"\\6"}, result.receipts[0]
+"""
+
+
+@program
+def nap(ctx, seconds: float):
+    time.sleep(seconds)
+    ctx.write(b"%d" % ctx.txn_idx, b"1")
+
+
+@program
+def forever(ctx):
+    while True:
+        pass
+
+
+def expect_quiet(completed: subprocess.CompletedProcess[str], output: str = "") -> None:
+    assert (completed.returncode, completed.stderr, completed.stdout) == (0, "", output)
+
+
+@pytest.mark.parametrize("stdin", [False, True], ids=["python -c", "python -"])
+@pytest.mark.parametrize(
+    "use",
+    [
+        "with Engine(2) as engine:\n    check(engine)",
+        "engine = Engine(2)\ncheck(engine)",  # not closed: ends with the interpreter
+        "Engine(2)",
+        "check(Engine(2))",
+        "engine = Engine(2)\ncheck(engine)\nengine.itself = engine\ndel engine",
+        "engine = Engine(2)\nreceipts = engine.stream(Block([count.txn()] * 3))\nnext(receipts)",
+    ],
+    ids=["with", "not closed", "not used", "forgotten", "in a cycle", "stream not read"],
+)
+def test_script(run_script: Run, use: str, stdin: bool) -> None:
+    expect_quiet(run_script(DEFINES + use, stdin=stdin))
+
+
+def test_script_without_main_guard(tmp_path: Path, run_script: Run) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(DEFINES + "with Engine(2) as engine:\n    check(engine)\nprint('once')\n")
+    expect_quiet(run_script(f"import runpy; runpy.run_path({str(script)!r}, run_name='__main__')"), "once\n")
+    completed = subprocess.run(
+        [sys.executable, "-X", "dev", script.name],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    expect_quiet(completed, "once\n")
+
+
+def test_cells_of_a_notebook(run_script: Run) -> None:
+    code = f"""
+    import __main__
+    cells = [{DEFINES!r}, "engine = Engine(2)", "check(engine)", "engine.close()"]
+    for cell in cells:
+        exec(compile(cell, "<cell>", "exec"), __main__.__dict__)
+    """
+    expect_quiet(run_script(textwrap.dedent(code)))
+
+
+def test_script_that_raises(run_script: Run) -> None:
+    completed = run_script(DEFINES + "engine = Engine(2)\ncheck(engine)\nraise SystemExit(3)")
+    assert (completed.returncode, completed.stderr) == (3, "")
+    completed = run_script(DEFINES + "with Engine(2) as engine:\n    check(engine)\n    1 / 0")
+    assert completed.stderr.rstrip().endswith("ZeroDivisionError: division by zero")
+    assert completed.returncode == 1
+
+
+def test_what_programs_print_goes_to_standard_error(run_script: Run) -> None:
+    code = """
+    @program
+    def prints(ctx):
+        print("hello", flush=True)
+    with Engine(1) as engine:
+        engine.execute(Block([prints.txn()]))
+    """
+    completed = run_script(DEFINES + textwrap.dedent(code))
+    assert (completed.returncode, completed.stdout, completed.stderr) == (0, "", "hello\n")
+
+
+def test_forgotten_engine_ends_its_workers() -> None:
+    engine = Engine(2)
+    engine.execute(Block([nap.txn(0)]))
+    pidfds = [os.pidfd_open(pid) for pid in engine.worker_pids]
+    try:
+        del engine
+        for pidfd in pidfds:
+            assert select.select([pidfd], [], [], 2)[0]
+    finally:
+        for pidfd in pidfds:
+            os.close(pidfd)
+
+
+def test_fork_of_the_process_has_no_part_in_the_engine(run_script: Run) -> None:
+    code = """
+    engine = Engine(2)
+    check(engine)
+    child = os.fork()
+    if child == 0:
+        try:
+            check(engine)
+        except Exception as error:
+            print(type(error).__name__, str(error).replace(str(os.getppid()), "PARENT"), flush=True)
+        engine.close()
+        with Engine(1) as own:
+            check(own)
+        sys.exit(0)  # the interpreter's whole end, too, must not touch the workers
+    assert os.waitpid(child, 0)[1] == 0
+    check(engine)
+    """
+    message = "EngineError the engine belongs to process PARENT, from which this one was forked; make one here\n"
+    # Python warns of forking a process with threads; there are none.
+    expect_quiet(run_script(DEFINES + textwrap.dedent(code)), message)
+
+
+def interrupt_soon(seconds: float) -> None:
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+@pytest.fixture
+def alarm_interrupts() -> object:
+    """Have the alarm signal raise KeyboardInterrupt, as Ctrl-C does."""
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.usefixtures("alarm_interrupts")
+@pytest.mark.parametrize("model", ["block-stm", "sequential"])
+@pytest.mark.parametrize("name", ["nap", "forever"])
+def test_interrupt_stops_the_block_and_leaves_the_engine_usable(name: str, model: str) -> None:
+    endless = {"nap": nap.txn(0.01), "forever": forever.txn()}[name]
+    with Engine(2) as engine:
+        for _ in range(2):
+            engine.execute(Block([nap.txn(0)]))
+            interrupt_soon(0.2)
+            began = time.monotonic()
+            with pytest.raises(KeyboardInterrupt):
+                engine.execute(Block([endless] * 1000), model)
+            assert time.monotonic() - began < 1.5
+        assert len(engine.execute(Block([nap.txn(0)] * 20)).state) == 20
+
+
+@pytest.mark.usefixtures("alarm_interrupts")
+def test_interrupts_at_any_moment() -> None:
+    block = Block([nap.txn(0.0005)] * 20)
+    interrupted = 0
+    with Engine(2) as engine:
+        for number in range(60):
+            interrupt_soon(0.0003 + number * 0.0003)
+            try:
+                result = engine.execute(block)
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                assert len(result.state) == 20
+            except KeyboardInterrupt:
+                interrupted += 1
+        assert len(engine.execute(block).state) == 20
+    assert interrupted > 5
+
+
+def test_ctrl_c_in_a_terminal(tmp_path: Path) -> None:
+    """The signal goes to the workers, too, whatever they do at that moment; they let it pass."""
+    code = """
+    with Engine(2) as engine:
+        check(engine)
+        pids = engine.worker_pids
+        print("ready", flush=True)
+        try:
+            engine.execute(Block([nap.txn(0.01)] * 1000))
+        except KeyboardInterrupt:
+            print("interrupted", flush=True)
+        assert engine.worker_pids == pids
+        check(engine)
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", DEFINES + textwrap.dedent(code)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGINT)  # the group that was started just now
+        output, errors = process.communicate(timeout=30)
+    assert (process.returncode, output, errors) == (0, "interrupted\n", "")
+
+
+@pytest.mark.parametrize("doing", ["waiting", "starting", "running", "holding the interpreter's lock"])
+def test_workers_vanish_with_a_killed_parent(tmp_path: Path, doing: str) -> None:
+    code = {
+        "waiting": "check(engine); show()",
+        "starting": "show()",
+        "running": "check(engine); show(); engine.execute(Block([forever.txn()] * 2))",
+        "holding the interpreter's lock": "check(engine); show(); engine.execute(Block([backtrack.txn()] * 2))",
+    }[doing]
+    script = DEFINES + textwrap.dedent(
+        f"""
+        import re
+
+        @program
+        def backtrack(ctx):
+            re.match("(a+)+$", "a" * 64 + "b")
+
+        def show():
+            print(*engine.worker_pids, flush=True)
+
+        engine = Engine(2)
+        {code}
+        time.sleep(60)
+        """
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    pidfds = []
+    with process:
+        assert process.stdout is not None
+        pidfds = [os.pidfd_open(int(pid)) for pid in process.stdout.readline().split()]
+        if doing in ("running", "holding the interpreter's lock"):
+            time.sleep(0.3)
+        process.kill()
+        began = time.monotonic()
+        for pidfd in pidfds:
+            # An exited process is readable, even one that nobody reaps.
+            assert select.select([pidfd], [], [], 2)[0]
+        assert time.monotonic() - began < 1
+    for pidfd in pidfds:
+        os.close(pidfd)
+    assert len(pidfds) == 2
+
+
+def test_no_room_for_more_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+    popen = subprocess.Popen
+
+    def refuse_the_third(*arguments, **options):
+        if len(started) == 2:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        started.append(popen(*arguments, **options))
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", refuse_the_third)
+    message = "worker process 2 cannot be started: Resource temporarily unavailable; use fewer workers"
+    with pytest.raises(EngineError, match=message):
+        Engine(4)
+    assert [process.poll() for process in started] == [-signal.SIGKILL, -signal.SIGKILL]
+
+
+def test_workers_that_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with Engine(1) as engine, pytest.raises(EngineError, match="exited with status 1 each time before it was"):
+        engine.execute(Block([nap.txn(0)]))
+    monkeypatch.setattr(sys, "executable", None)
+    with pytest.raises(EngineError, match="set sys.executable"):
+        Engine(1)
