@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgpack
 
+import blockstm.programs  # noqa: F401 - registers what files may name without a further import
 from blockstm.arguments import unique_dict
 from blockstm.blockheader import BlockHeader
 from blockstm.errors import LimitError, UsageError, one_line, shown

@@ -153,11 +153,11 @@ def _grouped(programs: Column, arguments: Column) -> dict[int, Column]:
 def _columns(rows: Sequence[Any], fields: Sequence[str], what: str) -> list[Column]:
     try:
         columns: list[Column] = list(zip(*rows, strict=True))
+        if len(columns) == len(fields):
+            return columns
     except (TypeError, ValueError):  # not lists, or of different lengths
-        columns = []
-    if len(columns) != len(fields):
-        raise _Broken(f"{what} must have {len(fields)} elements ({', '.join(fields)})")
-    return columns
+        pass
+    raise _Broken(f"{what} must have {len(fields)} elements ({', '.join(fields)})")
 
 
 def _named(what: str, check: Callable[[Column], None], column: Column) -> None:

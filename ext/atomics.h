@@ -7,6 +7,7 @@
 
 #include <climits>
 #include <cstdint>
+#include <cstring>
 #include <ctime>
 #include <linux/futex.h>
 #include <sys/syscall.h>
@@ -67,6 +68,30 @@ static inline uint64_t multiply_fold(uint64_t a, uint64_t b) {
     const unsigned __int128 product = static_cast<unsigned __int128>(a) * b;
     return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
 }
+
+// memcpy for what is mostly a few words: no call, no over-read.
+static inline void copy_small(void* to, const void* from, uint64_t length) {
+    auto* target = static_cast<unsigned char*>(to);
+    const auto* source = static_cast<const unsigned char*>(from);
+    if (length > 64) {
+        memcpy(target, source, length);
+    } else if (length >= 8) {
+        for (uint64_t place = 0; place + 8 <= length; place += 8) {
+            memcpy(target + place, source + place, 8);
+        }
+        memcpy(target + length - 8, source + length - 8, 8);
+    } else if (length >= 4) {
+        uint32_t first, last;
+        memcpy(&first, source, 4);
+        memcpy(&last, source + length - 4, 4);
+        memcpy(target, &first, 4);
+        memcpy(target + length - 4, &last, 4);
+    } else {
+        for (uint64_t place = 0; place < length; ++place) target[place] = source[place];
+    }
+}
+
+static inline uint64_t big_endian(uint64_t word) { return __builtin_bswap64(word); }
 
 // Keeps a computed value alive: the compiler must assume that it is used.
 static inline void keep(uint64_t value) { __asm__ volatile("" : : "r"(value)); }

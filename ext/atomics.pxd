@@ -24,4 +24,6 @@ cdef extern from "atomics.h" namespace "blockstm" nogil:
     uint32_t lowest_bit(uint64_t word) noexcept
     uint32_t highest_bit(uint64_t word) noexcept
     uint64_t multiply_fold(uint64_t a, uint64_t b) noexcept
+    void copy_small(void* to, const void* source, uint64_t length) noexcept
+    uint64_t big_endian(uint64_t word) noexcept
     void keep(uint64_t value) noexcept

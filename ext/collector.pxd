@@ -153,17 +153,19 @@ cdef inline bint commit_next(Local* local, uint64_t* time_ns) noexcept nogil:
     if time_ns[0] == 0:
         time_ns[0] = now_ns(local)
     txn.commit_ns = time_ns[0]
-    store_sc[uint64_t](&header.commit_index, txn_idx + 1)
+    store_release[uint64_t](&header.commit_index, txn_idx + 1)
+    if txn_idx + 1 < header.txn_count and txn_at(local, txn_idx + 1).flags & TXN_AFTER_COMMIT:
+        release_successor(local, txn_idx + 1)
     return True
 
 
 cdef inline void release_successor(Local* local, uint32_t txn_idx) noexcept nogil:
     """Let a transaction run that waits until all before it is final (see wait_for_commit)."""
     cdef uint64_t status
-    if txn_idx < local.header.txn_count and txn_at(local, txn_idx).flags & TXN_AFTER_COMMIT:
-        status = load_sc[uint64_t](&txn_at(local, txn_idx).status)
-        if status_state(status) == SUSPENDED:
-            make_ready(local, txn_idx, status)
+    store_sc[uint64_t](&local.header.commit_index, txn_idx)
+    status = load_sc[uint64_t](&txn_at(local, txn_idx).status)
+    if status_state(status) == SUSPENDED:
+        make_ready(local, txn_idx, status)
 
 
 cdef inline void announce_progress(Local* local) noexcept nogil:
@@ -196,7 +198,7 @@ cdef inline void commit_ready(Local* local) noexcept nogil:
         time_ns = 0
         first = header.commit_index
         while header.commit_index < header.txn_count and commit_next(local, &time_ns):
-            release_successor(local, <uint32_t>header.commit_index)
+            pass
         if header.commit_index != first:
             announce_progress(local)
         exchange_sc[uint32_t](&header.collector, 0)

@@ -8,7 +8,7 @@ from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
-from atomics cimport keep, load_acquire, load_relaxed, store_relaxed, store_release, unlikely_true
+from atomics cimport copy_small, keep, load_acquire, load_relaxed, store_relaxed, store_release, unlikely_true
 from keytable cimport find_or_insert
 from layout cimport (
     Bounds, INTENTS_MAX, KEY_BYTES_MAX, LOCATION_READ_MODIFY_WRITE, Location, MODEL_SEQUENTIAL, Number,
@@ -178,11 +178,12 @@ cdef inline void announce_intent(Local* local, Touched* touched) noexcept nogil:
     """Mark a key that is usually read and then written as about to be written by this transaction.
 
     Later transactions that read the key then wait instead of working on a value that will be stale.
+    Short transactions (see adapt_fresh_chunk) do not: running one in vain costs less than waiting.
     Invariant: an intent never held a value, so nobody has read through it: it needs no validation
     when it comes or goes. It is noted in the slot before it shows, for recovery.
     """
     cdef uint64_t word
-    if touched.place != 0 or local.slot.intent_count >= INTENTS_MAX:
+    if touched.place != 0 or local.fresh_chunk > 1 or local.slot.intent_count >= INTENTS_MAX:
         return
     store_release[uint32_t](&local.slot.intents[local.slot.intent_count], touched.location)
     store_release[uint32_t](&local.slot.intent_count, local.slot.intent_count + 1)
@@ -308,7 +309,7 @@ cdef inline bint append(Local* local, Bytes* buffer, const void* data, uint64_t 
     if not reserve(local, buffer, buffer.length + length):
         return False
     if length != 0:
-        memcpy(buffer.data + buffer.length, data, length)
+        copy_small(buffer.data + buffer.length, data, length)
     buffer.length += length
     return True
 

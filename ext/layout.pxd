@@ -161,7 +161,7 @@ cdef struct Location:
     uint64_t slots[INLINE_SLOTS]
     uint32_t key_bytes
     uint32_t flags
-    uint8_t key[KEY_BYTES_MAX]
+    uint8_t key[KEY_BYTES_MAX]  # and after it, where there is room, the base value's record
 
 cdef struct Leaf:
     uint64_t slots[LEAF_SLOTS]

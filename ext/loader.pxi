@@ -38,9 +38,24 @@ cdef int lay_out(Local* local, Py_ssize_t txn_count, Py_ssize_t key_count) excep
     return 0
 
 
+cdef uint64_t place_beside_key(Local* local, uint32_t location_ref, bytes value):
+    """Store a record where the key leaves room for it: one cache line less to fetch; 0 where it does not."""
+    cdef Location* location = location_at(local, location_ref)
+    cdef uint32_t begin = (location.key_bytes + 7) & ~<uint32_t>7
+    cdef Record* record = <Record*>(location.key + begin)
+    if begin + sizeof(Record) + len(value) > KEY_BYTES_MAX:
+        return 0
+    record.length = <uint32_t>len(value)
+    record.negative = 0
+    memcpy(record_bytes(record), <const uint8_t*>value, len(value))
+    return <uint64_t>(<uint8_t*>record - local.base)
+
+
 cdef int set_base(Local* local, uint32_t location, bytes value) except -1:
     """Set what a key holds before the block."""
-    cdef uint64_t record = make_record(local, <const uint8_t*>value, <uint32_t>len(value), 0)
+    cdef uint64_t record = place_beside_key(local, location, value)
+    if record == 0:
+        record = make_record(local, <const uint8_t*>value, <uint32_t>len(value), 0)
     if record == 0:
         raise MemoryLimitError(memory_limit_message(local))
     location_at(local, location).base = pack_word(WORD_VALUE, BASE_TXN, record)

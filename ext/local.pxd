@@ -73,6 +73,7 @@ cdef struct Local:
     uint32_t worker
     int event_fd
     void* programs              # Program[], by program id (executor)
+    uint8_t* leading_keys       # by program id: how many of its first arguments are single keys
     void* python                # what runs Python programs, NULL where none can run
     uint64_t virtual_ns         # the time under a controlled clock
     # fresh transactions taken but not begun
@@ -110,7 +111,6 @@ cdef struct Local:
     uint32_t event_count
     Bytes reason
     Bytes undo                  # Undo[]
-    Bytes places                # Write[] of the incarnation being published
 
 
 cdef inline void step(Local* local, uint32_t kind, uint64_t what) noexcept nogil:
@@ -230,5 +230,4 @@ cdef inline void local_close(Local* local) noexcept nogil:
     free(local.events.data)
     free(local.reason.data)
     free(local.undo.data)
-    free(local.places.data)
     memset(local, 0, sizeof(Local))

@@ -13,7 +13,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t, int32_t
 from libc.string cimport memcpy
 
 from atomics cimport (
-    compare_exchange_sc, fetch_or_sc, highest_bit, load_acquire, store_release, unlikely_true,
+    compare_exchange_sc, copy_small, fetch_or_sc, highest_bit, load_acquire, store_release, unlikely_true,
 )
 from layout cimport (
     INLINE_SLOTS, LEAF_SLOTS, NODE_CHILDREN, Leaf, Location, Node, Number, Record, WORD_ADD, WORD_DELETE,
@@ -83,7 +83,7 @@ cdef inline uint64_t make_record(
         record = <Record*>address(local, offset)
         record.length = length
         record.negative = negative
-        memcpy(record_bytes(record), data, length)
+        copy_small(record_bytes(record), data, length)
     return offset
 
 

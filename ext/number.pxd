@@ -1,9 +1,9 @@
 """Unsigned 256-bit numbers as they stand in state: big-endian bytes without leading zeros."""
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
-from atomics cimport highest_bit
+from atomics cimport big_endian, highest_bit
 from layout cimport Number
 
 
@@ -20,26 +20,44 @@ cdef inline void number_maximum(Number* out) noexcept nogil:
 
 cdef inline bint number_decode(const uint8_t* data, uint32_t length, Number* out) noexcept nogil:
     """Read big-endian bytes (leading zeros allowed); False where they are more than 32."""
-    cdef uint32_t place
+    cdef uint64_t word
+    cdef int limb = 0
     number_set(out, 0)
     if length > 32:
         return False
-    for place in range(length):
-        out.limb[place >> 3] |= <uint64_t>data[length - 1 - place] << ((place & 7) * 8)
+    while length >= 8:
+        length -= 8
+        memcpy(&word, data + length, 8)
+        out.limb[limb] = big_endian(word)
+        limb += 1
+    word = 0
+    while length > 0:
+        word = (word << 8) | data[0]
+        data += 1
+        length -= 1
+    if word != 0:
+        out.limb[limb] = word
     return True
 
 
 cdef inline uint32_t number_encode(const Number* number, uint8_t* out) noexcept nogil:
-    """Write the shortest big-endian form (zero is empty); the count of bytes, at most 32."""
-    cdef uint32_t length = 0
-    cdef uint32_t place
+    """Write the shortest big-endian form (zero is empty); the count of bytes. `out` has room for 32."""
     cdef int limb = 3
-    while limb >= 0 and number.limb[limb] == 0:
+    cdef uint32_t top, length
+    cdef uint64_t word
+    while limb > 0 and number.limb[limb] == 0:
         limb -= 1
-    if limb >= 0:
-        length = <uint32_t>limb * 8 + (highest_bit(number.limb[limb]) >> 3) + 1
-    for place in range(length):
-        out[length - 1 - place] = <uint8_t>(number.limb[place >> 3] >> ((place & 7) * 8))
+    if number.limb[limb] == 0:
+        return 0
+    top = (highest_bit(number.limb[limb]) >> 3) + 1
+    word = big_endian(number.limb[limb] << (64 - 8 * top))
+    memcpy(out, &word, 8)
+    length = top
+    while limb > 0:
+        limb -= 1
+        word = big_endian(number.limb[limb])
+        memcpy(out + length, &word, 8)
+        length += 8
     return length
 
 

@@ -6,9 +6,9 @@ from libc.string cimport memcpy, memset
 from atomics cimport (
     compare_exchange_sc, fetch_or_sc, load_acquire, load_relaxed, load_sc, store_relaxed, store_release, store_sc,
 )
-from context cimport append, pending, touch
+from context cimport pending, touch
 from layout cimport (
-    ABORTING, EXECUTED, LOCATION_READ_MODIFY_WRITE, OUTCOME_SUCCESS, READY, Read, ReadSet, Txn, WORD_ADD,
+    ABORTING, EXECUTED, LOCATION_READ_MODIFY_WRITE, Location, OUTCOME_SUCCESS, READY, Read, ReadSet, Txn, WORD_ADD,
     WORD_DELETE, WORD_EMPTY, WORD_INTENT, WORD_TOMBSTONE, WORD_VALUE, WorkerSlot, Write, WriteSet,
 )
 from local cimport (
@@ -50,16 +50,37 @@ cdef inline bint store_read_set(Local* local) noexcept nogil:
     return True
 
 
-cdef inline bint add_place(Local* local, uint64_t place, uint32_t location, uint32_t kind) noexcept nogil:
-    cdef Write write
+cdef inline void add_place(WriteSet* write_set, uint64_t place, uint32_t location, uint32_t kind) noexcept nogil:
+    cdef Write* write = write_set_items(write_set) + write_set.count + write_set.leftover
     write.place = place
     write.location = location
     write.kind = kind
-    return append(local, &local.places, &write, sizeof(Write))
 
 
-cdef inline bint add_leftover(Local* local, uint64_t place, uint32_t location) noexcept nogil:
-    """Note a place of an earlier incarnation, unless this one writes there too."""
+cdef inline bint add_written(Local* local, WriteSet* write_set) noexcept nogil:
+    """List the places that this incarnation writes; False where the arena is full."""
+    cdef uint32_t index
+    cdef Touched* touched
+    cdef PendingWrite* write
+    cdef Location* location
+    for index in range(local.write_count):
+        write = pending(local, index)
+        touched = touch(local, write.location)
+        if touched.place == 0:
+            touched.place = claim_place(local, write.location, local.txn_idx)
+            if touched.place == 0:
+                return False
+        add_place(write_set, touched.place, write.location, write.kind)
+        write_set.count += 1
+        write_set.adds += write.kind == WORD_ADD
+        location = location_at(local, write.location)
+        if touched.read_index >= 0 and not location.flags & LOCATION_READ_MODIFY_WRITE:
+            fetch_or_sc[uint32_t](&location.flags, LOCATION_READ_MODIFY_WRITE)
+    return True
+
+
+cdef inline bint add_leftover(Local* local, WriteSet* write_set, uint64_t place, uint32_t location) noexcept nogil:
+    """List a place of an earlier incarnation, unless this one writes there too."""
     cdef Touched* touched = touch(local, location)
     if touched == NULL:
         return False
@@ -67,63 +88,43 @@ cdef inline bint add_leftover(Local* local, uint64_t place, uint32_t location) n
         return True
     if place == 0:
         place = touched.place
-    return place == 0 or add_place(local, place, location, WORD_TOMBSTONE)
-
-
-cdef inline bint collect_places(Local* local, WriteSet* totals) noexcept nogil:
-    """List the places that this incarnation writes, then those that it must clear."""
-    cdef uint32_t index
-    cdef Touched* touched
-    cdef PendingWrite* write
-    cdef WriteSet* previous
-    local.places.length = 0
-    memset(totals, 0, sizeof(WriteSet))
-    if local.outcome == OUTCOME_SUCCESS:
-        for index in range(local.write_count):
-            write = pending(local, index)
-            touched = touch(local, write.location)
-            if touched.place == 0:
-                touched.place = claim_place(local, write.location, local.txn_idx)
-            if touched.place == 0 or not add_place(local, touched.place, write.location, write.kind):
-                return False
-            totals.adds += write.kind == WORD_ADD
-            if touched.read_index >= 0 and not (
-                location_at(local, write.location).flags & LOCATION_READ_MODIFY_WRITE
-            ):
-                fetch_or_sc[uint32_t](&location_at(local, write.location).flags, LOCATION_READ_MODIFY_WRITE)
-        totals.count = local.write_count
-    if local.txn.write_set != 0:
-        previous = <WriteSet*>address(local, local.txn.write_set)
-        for index in range(previous.count + previous.leftover):
-            if not add_leftover(
-                local, write_set_items(previous)[index].place, write_set_items(previous)[index].location
-            ):
-                return False
-    for index in range(local.slot.intent_count):
-        if not add_leftover(local, 0, local.slot.intents[index]):
-            return False
-    totals.leftover = <uint32_t>(local.places.length // sizeof(Write)) - totals.count
+    if place != 0:
+        add_place(write_set, place, location, WORD_TOMBSTONE)
+        write_set.leftover += 1
     return True
 
 
 cdef inline WriteSet* store_write_set(Local* local) noexcept nogil:
-    """Put the list of places into the transaction, before any of them changes; NULL = arena full.
+    """List the places that this incarnation writes, then those that it must clear; NULL = arena full.
 
-    Invariant: at every moment the list names every place that holds something of the transaction
-    (intents of the running incarnation are named in the slot), so recovery finds all of them.
+    Invariant: at every moment the transaction's list names every place that holds something of it
+    (intents of the running incarnation are named in the slot), so recovery finds all of them. So it
+    is stored, with release, before any of the places changes.
     """
-    cdef WriteSet totals
+    cdef WriteSet* previous = NULL
     cdef WriteSet* write_set
+    cdef uint32_t known = 0, index
     cdef uint64_t offset
-    if not collect_places(local, &totals):
-        return NULL
-    offset = allocate(local, sizeof(WriteSet) + local.places.length)
+    if local.txn.write_set != 0:
+        previous = <WriteSet*>address(local, local.txn.write_set)
+        known = previous.count + previous.leftover
+    offset = allocate(
+        local, sizeof(WriteSet) + (local.write_count + known + local.slot.intent_count) * sizeof(Write)
+    )
     if offset == 0:
         return NULL
     write_set = <WriteSet*>address(local, offset)
-    write_set[0] = totals
-    if local.places.length != 0:
-        memcpy(write_set_items(write_set), local.places.data, local.places.length)
+    memset(write_set, 0, sizeof(WriteSet))
+    if local.outcome == OUTCOME_SUCCESS and not add_written(local, write_set):
+        return NULL
+    for index in range(known):
+        if not add_leftover(
+            local, write_set, write_set_items(previous)[index].place, write_set_items(previous)[index].location
+        ):
+            return NULL
+    for index in range(local.slot.intent_count):
+        if not add_leftover(local, write_set, 0, local.slot.intents[index]):
+            return NULL
     store_release[uint64_t](&local.txn.write_set, offset)
     return write_set
 

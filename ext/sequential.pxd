@@ -14,7 +14,7 @@ from executor cimport begin_incarnation, note_running, run_program
 from layout cimport COMMITTED, Header, Location, OUTCOME_SUCCESS, WORD_TOMBSTONE, WriteSet
 from local cimport ABORT_NONE, Local, PendingWrite, address, location_at, now_ns, txn_at
 from multiversion cimport make_record, pack_word
-from publication cimport add_place, store_read_set, store_receipt
+from publication cimport store_read_set, store_receipt
 from scheduler cimport pack_status
 
 cdef enum:

@@ -30,7 +30,7 @@ cdef inline int write_balance(Local* local, uint32_t key, const Number* balance)
 
 cdef inline void transfer(Local* local, const uint8_t* data, uint32_t length) noexcept nogil:
     cdef Arguments arguments
-    cdef Number amount, balance
+    cdef Number amount, balance, received
     cdef uint32_t sender, receiver
     cdef uint64_t work
     arguments.next = data
@@ -40,7 +40,7 @@ cdef inline void transfer(Local* local, const uint8_t* data, uint32_t length) no
     work = next_u64(&arguments)
     if ctx_charge(local, 21000 + work) != OK:
         return
-    if read_balance(local, receiver, &balance) != OK or read_balance(local, sender, &balance) != OK:
+    if read_balance(local, sender, &balance) != OK or read_balance(local, receiver, &received) != OK:
         return
     if work != 0:
         do_work(local, work)
@@ -48,9 +48,10 @@ cdef inline void transfer(Local* local, const uint8_t* data, uint32_t length) no
         ctx_revert(local, "insufficient funds", 18)
         return
     number_subtract(&balance, &amount)
-    if write_balance(local, sender, &balance) != OK or read_balance(local, receiver, &balance) != OK:
-        return
-    if number_add(&balance, &amount):
+    if sender == receiver:
+        received = balance
+    if number_add(&received, &amount):
         ctx_revert(local, "balance overflow", 16)
         return
-    write_balance(local, receiver, &balance)
+    if write_balance(local, sender, &balance) == OK:
+        write_balance(local, receiver, &received)

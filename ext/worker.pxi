@@ -37,6 +37,7 @@ cdef class Worker:
     cdef Arena arena
     cdef Local local
     cdef Program* programs
+    cdef uint8_t* leading_keys
     cdef DelayState delays
     cdef dict functions
     cdef uint32_t seen_epoch
@@ -45,17 +46,21 @@ cdef class Worker:
         self.arena = arena
         self.functions = {}
         self.programs = <Program*>calloc(PROGRAMS_MAX, sizeof(Program))
-        if self.programs == NULL:
+        self.leading_keys = <uint8_t*>calloc(PROGRAMS_MAX, 1)
+        if self.programs == NULL or self.leading_keys == NULL:
             raise MemoryError
         self.programs[0] = transfer
+        self.leading_keys[0] = 2
         self.programs[1] = trace
         local_open(&self.local, arena.base, worker, event_fd)
         self.local.programs = self.programs
+        self.local.leading_keys = self.leading_keys
         self.local.python = <void*>self
 
     def __dealloc__(self):
         local_close(&self.local)
         free(self.programs)
+        free(self.leading_keys)
 
     def set_program(self, uint32_t program_id, program):
         """Make a program known under an id: a PythonProgram, or a NativeProgram of the user's own."""
@@ -63,6 +68,7 @@ cdef class Worker:
             raise LimitError(f"program id {program_id} is over {PROGRAMS_MAX - 1}: use a new engine")
         if isinstance(program, NativeProgram):
             self.programs[program_id] = native_entry(program)
+            self.leading_keys[program_id] = leading_keys(program)
         else:
             self.functions[program_id] = program
             self.programs[program_id] = run_python_program
@@ -119,6 +125,16 @@ cdef class Worker:
         except BaseException as error:
             decide_text(local, OUTCOME_FAILED, describe(error))
         return 0
+
+
+cdef uint8_t leading_keys(program):
+    """How many of a native program's first parameters are single keys."""
+    cdef uint8_t count = 0
+    for parameter in program.parameters:
+        if parameter.kind != "key" or count == 8:
+            break
+        count += 1
+    return count
 
 
 cdef Program native_entry(program) except *:

@@ -1,14 +1,14 @@
 """The worker loop: take the most urgent task, do it, until the block is done."""
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from atomics cimport (
-    fetch_add_sc, futex_wait, load_acquire, load_relaxed, load_sc, spin_pause, store_release,
+    fetch_add_sc, futex_wait, load_acquire, load_relaxed, load_sc, prefetch_line, spin_pause,
 )
 from collector cimport commit_ready, may_commit
 from executor cimport execute, validate
-from layout cimport Header, WorkerSlot
-from local cimport Local, STEP_IDLE, now_ns, step
+from layout cimport Header, Txn
+from local cimport Local, STEP_IDLE, address, location_at, now_ns, step, txn_at
 from scheduler cimport (
     NO_TXN, front_is_executed, index_part, ready_lowest, take_fresh, take_ready, take_validations, validations_end,
     wake_sleepers,
@@ -18,7 +18,8 @@ cdef enum:
     VALIDATIONS_TAKEN_MAX = 8
     FRESH_TAKEN_MAX = 8
     FRONT_LAG_MAX = 64          # how far executions may run ahead of a validation index that is held up
-    SPINS_BEFORE_SLEEP = 2000
+    SPINS_BEFORE_SLEEP = 100
+    PAUSES_LOG2_MAX = 5
     SLEEP_NS = 1000000000
     SHORT_TXN_NS = 1500         # below this a worker takes more fresh transactions at a time
     LONG_TXN_NS = 4000
@@ -73,6 +74,30 @@ cdef inline bint execute_ready(Local* local, uint32_t txn_idx) noexcept nogil:
     return True
 
 
+cdef inline void prefetch_keys(Local* local, uint32_t txn_idx) noexcept nogil:
+    """Fetch what the next transaction will touch first: its keys, where its program's come first."""
+    cdef Txn* txn = txn_at(local, txn_idx)
+    cdef uint32_t keys = local.leading_keys[txn.program]
+    cdef const uint64_t* arguments = <const uint64_t*>address(local, txn.arguments)
+    cdef uint8_t* location
+    while keys > 0:
+        keys -= 1
+        location = <uint8_t*>location_at(local, <uint32_t>arguments[keys])
+        prefetch_line(location)
+        prefetch_line(location + 64)
+
+
+cdef inline void prefetch_fresh(Local* local) noexcept nogil:
+    """Fetch ahead for the fresh transactions that follow: the supervisor's core wrote them last."""
+    cdef uint32_t next_one = local.fresh_next
+    if next_one + 2 >= local.header.txn_count or local.fresh_chunk == 1:
+        return
+    prefetch_line(txn_at(local, next_one + 2))
+    prefetch_line(<uint8_t*>txn_at(local, next_one + 2) + 64)
+    prefetch_line(address(local, txn_at(local, next_one + 1).arguments))
+    prefetch_keys(local, next_one)
+
+
 cdef inline bint execute_fresh(Local* local) noexcept nogil:
     cdef uint32_t incarnation = 0
     cdef uint32_t txn_idx
@@ -80,6 +105,7 @@ cdef inline bint execute_fresh(Local* local) noexcept nogil:
     txn_idx = take_fresh(local, &incarnation)
     if txn_idx == NO_TXN:
         return False
+    prefetch_fresh(local)
     execute(local, txn_idx, incarnation)
     return True
 
@@ -88,7 +114,8 @@ cdef inline bint do_task(Local* local) noexcept nogil:
     """Do the task that is lowest in the preset order; False where there is none.
 
     The lowest executable transaction is never behind a higher one for long: re-executions come first
-    where they are below the validation index, then validations, then fresh transactions.
+    where they are below the validation index, then validations, then fresh transactions. Of short
+    fresh transactions a worker finishes those that it has taken first, and validates them together.
     """
     cdef Header* header = local.header
     cdef uint64_t front = load_relaxed[uint64_t](&header.validation_index)
@@ -96,6 +123,8 @@ cdef inline bint do_task(Local* local) noexcept nogil:
     cdef uint32_t ready = ready_lowest(local)
     if ready != NO_TXN and ready <= index_part(front):
         return execute_ready(local, ready)
+    if local.fresh_next < local.fresh_end:
+        return execute_fresh(local)
     if validate_front(local, handed_out > index_part(front) + FRONT_LAG_MAX):
         return True
     if ready != NO_TXN:
@@ -128,11 +157,13 @@ cdef inline void rest(Local* local, uint32_t* spins) noexcept nogil:
     between the look and the sleep makes the sleep return at once.
     """
     cdef Header* header = local.header
-    cdef uint32_t epoch
+    cdef uint32_t epoch, pause
     step(local, STEP_IDLE, 0)
     spins[0] += 1
     if spins[0] < SPINS_BEFORE_SLEEP:
-        spin_pause()
+        # Looking costs the others: each look takes cache lines from those who change them.
+        for pause in range(1 << (spins[0] if spins[0] < PAUSES_LOG2_MAX else PAUSES_LOG2_MAX)):
+            spin_pause()
         return
     epoch = load_sc[uint32_t](&header.wake_epoch)
     fetch_add_sc[uint32_t](&header.sleepers, 1)

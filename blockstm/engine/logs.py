@@ -9,6 +9,7 @@ else can be kept waiting.
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -63,14 +64,22 @@ def _is_plain(value: object) -> bool:
 
 
 def handle_record(packed: bytes) -> None:
-    """Give a record that a worker sent to the handlers here, as if it had been made here."""
+    """Give a record that a worker sent to the handlers here, as if it had been made here.
+
+    A handler or filter that raises gets its traceback onto standard error, as `logging` itself does where a
+    handler fails: it is not a fault of the block that is being executed.
+    """
     fields: dict[str, Any] = msgpack.unpackb(
         packed, use_list=False, strict_map_key=False, unicode_errors="surrogatepass"
     )
     record = logging.makeLogRecord(fields)
     logger = logging.getLogger(record.name)
-    if logger.isEnabledFor(record.levelno):
-        logger.handle(record)
+    try:
+        if logger.isEnabledFor(record.levelno):
+            logger.handle(record)
+    except Exception:
+        if logging.raiseExceptions:
+            traceback.print_exc()
 
 
 def logger_levels() -> tuple[int, dict[str, int]]:

@@ -226,7 +226,7 @@ class Pool:
         messages = worker.channel.receive()
         if not worker.channel.is_open:
             self._selector.unregister(worker.channel)
-        # Acknowledgements first: a handler of log records may raise, or be interrupted.
+        # Acknowledgements first: an interrupt may come while log records are handled.
         for kind, *content in sorted(messages, key=lambda message: message[0] == "log"):
             if kind == "log":
                 handle_record(*content)

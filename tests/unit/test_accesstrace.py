@@ -1,6 +1,8 @@
 """Access traces: real ones and bad ones."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +85,17 @@ def test_compression_and_the_last_line_end_do_not_matter(tmp_path: Path, ending:
     packed.write_bytes(zstandard.compress(text))
     bare.write_bytes(text.rstrip())
     assert read_access_trace(plain) == read_access_trace(packed) == read_access_trace(str(bare))
+
+
+def test_the_examples_of_the_specification_run(tmp_path: Path) -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "access-trace.md"
+    json_part, python_part = page.read_text().split("```")[1::2]
+    path = tmp_path / "t"
+    path.write_text(json_part.removeprefix("json\n"))
+    assert len(read_access_trace(path)) == 2
+    subprocess.run([sys.executable, "-c", python_part.removeprefix("python\n"), path], check=True)
+    block = read_access_trace(path)
+    assert block.transactions[0].arguments == ((b"alice",), (b"alice",), {b"miner": 500}, 21_000)
 
 
 def test_what_is_optional_may_be_left_out(tmp_path: Path) -> None:

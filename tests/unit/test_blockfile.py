@@ -18,7 +18,7 @@ from blockstm.blockfile import check_rows
 from blockstm.errors import BlockFileError, LimitError, UnknownProgramError
 from blockstm.limits import BLOCK_FILE_BYTES_MAX, VALUE_BYTES_MAX
 from blockstm.packed import PackedBlock
-from blockstm.program import Program, Recorded, Transaction, program
+from blockstm.program import NativeProgram, Program, Recorded, Transaction, program
 from blockstm.programs import trace, transfer
 
 
@@ -122,6 +122,25 @@ def test_frames_of_other_writers_load(tmp_path: Path) -> None:
         b"".join(streamed.compress(bytes([b])) + streamed.flush(1) for b in content) + streamed.flush()
     )
     assert Block.load(path) == _block()
+
+
+def _example(page: str, number: int) -> str:
+    """Return one of the Python examples of a page of docs/."""
+    text = (Path(__file__).resolve().parents[2] / "docs" / page).read_text()
+    return text.split("```python\n")[number + 1].split("```")[0]
+
+
+def test_the_examples_of_the_specification_run(tmp_path: Path) -> None:
+    path = tmp_path / "x.block"
+    subprocess.run([sys.executable, "-c", _example("block-file.md", 1), path], check=True)
+    block = Block.load(path)
+    assert block.transactions == (transfer.txn(b"alice", b"bob", 30),)
+    assert block.state == {b"alice": b"\x64"}
+    _block().save(path)
+    reading = [sys.executable, "-c", _example("block-file.md", 0), str(path)]
+    shown = subprocess.run(reading, check=True, capture_output=True, text=True).stdout
+    assert f"transfer {b'b'.hex()} {b'c'.hex()} {1 << 255}" in shown
+    assert "trace reads ['61', '61'] gas 21000" in shown
 
 
 # Damage.
@@ -431,7 +450,6 @@ _LOADER = """
 import sys
 from blockstm.block import Block
 from blockstm.errors import BlockFileError
-import blockstm.programs
 try:
     Block.load(sys.argv[1])
 except BlockFileError as error:
@@ -621,6 +639,15 @@ def test_several_threads_may_load(tmp_path: Path) -> None:
 
 
 # The check of rows by itself: whoever makes a PackedBlock by hand may use it.
+
+
+def test_a_program_without_parameters() -> None:
+    bare = NativeProgram("bare", (), "some.module:capsule")
+    rows: list[Any] = [[0, [], None, None], [0, [], None, None]]
+    check_rows(PackedBlock([bare], [], {}, rows))
+    rows[1][1].append(5)
+    with pytest.raises(BlockFileError, match=r"^transaction 1: the arguments of 'bare' must have 0 elements"):
+        check_rows(PackedBlock([bare], [], {}, rows))
 
 
 def test_check_rows_finds_the_first_bad_row() -> None:

@@ -1,5 +1,8 @@
 """The state root, against a second implementation and fixed values."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from blake3 import blake3
 from hypothesis import given
@@ -49,6 +52,14 @@ def test_fixed_values() -> None:
     assert state_root(one).hex() == "647a90ffdfcbd32183e0fa0acbc0366a50f8ec003d3786d9d962c3f69140a12d"
     three = {b"alice": b"\x0a", b"bob": b"", b"carol": bytes(32)}
     assert state_root(three).hex() == "56f9a0fb350b7b3d24dcc8ee5a414e9f9c148b05fda5606408a9d74506184ee2"
+
+
+def test_the_example_of_the_specification_runs() -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "state-root.md"
+    names: dict[str, Any] = {}
+    exec(page.read_text().split("```python\n")[1].split("```")[0], names)
+    state = {bytes([i]) * (i % 5): bytes(i) for i in range(1, 60)}
+    assert names["state_root"](state) == state_root(state)
 
 
 def test_other_keys_are_refused() -> None:

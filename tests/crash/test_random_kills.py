@@ -1,0 +1,152 @@
+"""Workers killed at random moments, any number of them: the result is that of sequential execution."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from blockstm.block import Block
+from blockstm.engine import Engine
+from blockstm.program import program
+from blockstm.programs import transfer
+from blockstm.verify import differences
+from tests.crash.killing import kill, killer, traces, transfers
+
+pytestmark = [pytest.mark.usefixtures("leaves_nothing"), pytest.mark.timeout(240)]
+
+
+@program
+def shuffle(ctx, first: bytes, second: bytes, third: bytes):
+    """Reads, writes, deletes and adds, depending on what it reads."""
+    one, two = ctx.read(first) or b"", ctx.read(second) or b""
+    if len(one) > len(two):
+        ctx.write(third, one[: len(one) // 2] + two)
+        ctx.delete(first)
+    else:
+        ctx.write(first, bytes([ctx.txn_idx % 256]) + two[:20] + one[:20])
+    ctx.add(b"counter", len(one) + 1)
+    if (len(one) + len(two)) % 7 == 3:
+        ctx.revert(f"{len(one)} and {len(two)}")
+    ctx.emit(one)
+
+
+def shuffles(seed: int, count: int, keys: int) -> Block:
+    import random
+
+    choice = random.Random(seed)
+    names = [b"%d" % number for number in range(keys)]
+    return Block([shuffle.txn(*choice.sample(names, 3)) for _ in range(count)], {b"1": b"one"})
+
+
+SHAPES = {
+    "transfers, few accounts": lambda seed: transfers(seed, 3000, 10, 2000),
+    "transfers, many accounts": lambda seed: transfers(seed, 3000, 3000, 2000),
+    "traces": lambda seed: traces(seed, 2000, 60, 3000),
+    "traces, few keys": lambda seed: traces(seed, 2000, 5, 3000),
+    "python": lambda seed: shuffles(seed, 400, 12),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("workers", [2, 4])
+def test_killed_while_blocks_run(shape: str, workers: int) -> None:
+    """Two kills a block at the most: a third could by bad luck fall on the same transaction."""
+    killed_in_blocks = 0
+    with Engine(workers, active_workers=min(workers, 3)) as engine:
+        for seed in range(12):
+            block = SHAPES[shape](seed)
+            reference = engine.execute(block, "sequential")
+            seconds = engine.execute(block).stats.wall_seconds
+            with killer(engine, seed, kills=1 + seed % 2, within_seconds=1.2 * seconds) as killed:
+                result = engine.execute(block)
+                killed_in_blocks += len(killed)
+            assert differences(result, reference) == []
+        assert all(engine.execute(block).receipts == reference.receipts for _ in range(2))
+    assert killed_in_blocks >= 6
+
+
+@pytest.mark.parametrize("shape", ["transfers, few accounts", "traces"])
+def test_killed_while_blocks_run_sequentially(shape: str) -> None:
+    with Engine(2) as engine:
+        for seed in range(6):
+            block = SHAPES[shape](seed)
+            reference = engine.execute(block, "sequential")
+            with killer(engine, seed, kills=2, within_seconds=1.2 * reference.stats.wall_seconds):
+                result = engine.execute(block, "sequential")
+            assert differences(result, reference) == []
+
+
+def test_killed_again_and_again() -> None:
+    """A long block under steady fire. No transaction is long enough to be hit three times."""
+    block = transfers(1, 20_000, 500, 20_000)
+    with Engine(4, active_workers=3) as engine:
+        reference = engine.execute(block, "sequential")
+        with killer(engine, 1, kills=25, within_seconds=1.5) as killed:
+            result = engine.execute(block)
+        assert differences(result, reference) == []
+    assert len(killed) == 25
+
+
+def test_all_killed_at_once() -> None:
+    block = transfers(2, 5000, 50, 5000)
+    with Engine(3) as engine:
+        reference = engine.execute(block, "sequential")
+        for _ in range(5):
+            receipts = engine.stream(block)
+            found = [next(receipts)]
+            for slot in range(3):
+                kill(engine, slot)
+            found += receipts
+            assert found == list(reference.receipts)
+
+
+def test_killed_while_idle() -> None:
+    block = Block([transfer.txn(b"a", b"b", 1)] * 50, {b"a": b"\x40"})
+    with Engine(3) as engine:
+        reference = engine.execute(block, "sequential")
+        for slots in ([0], [1, 2], [0, 1, 2]):
+            pids = engine.worker_pids
+            for slot in slots:
+                kill(engine, slot)
+            time.sleep(0.05)
+            assert differences(engine.execute(block), reference) == []
+            assert [old != new for old, new in zip(pids, engine.worker_pids, strict=True)] == [
+                slot in slots for slot in range(3)
+            ]
+
+
+def test_killed_while_starting() -> None:
+    block = Block([transfer.txn(b"a", b"b", 1)] * 50, {b"a": b"\x40"})
+    with Engine(3) as engine:
+        for moment in range(6):
+            for slot in range(3):
+                kill(engine, slot)
+            time.sleep(moment * 0.02)
+        assert engine.execute(block).state == {b"a": b"\x0e", b"b": b"\x32"}
+
+
+def test_killed_while_programs_are_sent() -> None:
+    with Engine(2) as engine:
+        for seed in range(10):
+
+            @program
+            def note(ctx, seed: int = seed):
+                ctx.write(b"seed", bytes([seed]))
+
+            with killer(engine, seed, kills=2, within_seconds=0.003):
+                assert engine.execute(Block([note.txn()])).state == {b"seed": bytes([seed])}
+
+
+def test_pool_is_whole_again_afterwards() -> None:
+    block = transfers(3, 1000, 50, 1000)
+    with Engine(4, active_workers=2) as engine:
+        engine.execute(block)
+        with killer(engine, 4, kills=3, within_seconds=0.01):
+            engine.execute(block)
+        engine.execute(block)
+        deadline = time.monotonic() + 5
+        # Those that stand by come up while blocks run.
+        while not all(map(engine._pool.has_answered, range(4))) and time.monotonic() < deadline:
+            engine.execute(block)
+        assert all(map(engine._pool.has_answered, range(4)))
