@@ -10,8 +10,6 @@
         result = engine.execute(block)
 """
 
-from importlib.metadata import PackageNotFoundError, version
-
 from blockstm._core import Context
 from blockstm.block import Block
 from blockstm.engine import Engine
@@ -30,6 +28,7 @@ from blockstm.errors import (
     UnknownProgramError,
     UsageError,
 )
+from blockstm.native import include_directory
 from blockstm.parameters import Parameter
 from blockstm.program import NativeProgram, Program, PythonProgram, program
 from blockstm.result import Receipt, Result, Stats
@@ -62,10 +61,15 @@ __all__ = [
     "UnknownProgramError",
     "UsageError",
     "__version__",
+    "include_directory",
     "program",
 ]
 
-try:
-    __version__ = version("blockstm")
-except PackageNotFoundError:  # run from a checkout that was not installed
-    __version__ = "0"
+
+def __getattr__(name: str) -> str:
+    """Look the version up when it is asked for: workers start sooner without."""
+    if name != "__version__":
+        raise AttributeError(f"module 'blockstm' has no attribute {name!r}")
+    from importlib.metadata import version
+
+    return version("blockstm")

@@ -337,16 +337,14 @@ cdef class Arena:
             reason: what the transaction's receipt will say.
         """
         cdef bytes text = reason.encode()
-        cdef uint64_t running
+        cdef uint32_t txn_idx
         self._header()
         self.first_seen.pop(worker, None)
         if not self._took_part(worker):
             return
-        running = slot_at(&self.local, worker).running
-        if running != 0:
-            condemn(
-                &self.dead[worker], <uint32_t>(running >> 32) - 1, <const uint8_t*>text, <uint32_t>len(text)
-            )
+        txn_idx = died_running(&self.dead[worker])
+        if txn_idx != NO_TXN:
+            condemn(&self.dead[worker], txn_idx, <const uint8_t*>text, <uint32_t>len(text))
         recover(&self.dead[worker])
 
     cdef bint _took_part(self, uint32_t worker):

@@ -9,7 +9,7 @@ import os
 import weakref
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from cpython.pycapsule cimport PyCapsule_GetPointer
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
@@ -20,7 +20,7 @@ from context cimport (
     decide, poll, read_value, savepoint_keep, savepoint_open, savepoint_roll_back,
 )
 from delays cimport DelayState, delay_at_step, delays_open
-from executor cimport PROGRAMS_MAX, Program
+from executor cimport CAPSULE_NAME, PROGRAMS_MAX, Program
 from keytable cimport find_or_insert, table_capacity
 from layout cimport (
     FAILURE_NONE, HASH_TABLES_MAX, KEY_BYTES_MAX, OUTCOME_FAILED, OUTCOME_REVERTED, OUTCOME_SUCCESS, READ_SUM,
@@ -35,8 +35,8 @@ from local cimport (
 from multiversion cimport BASE_TXN, make_record, newest_below, pack_word, record_bytes, record_of, word_kind
 from number cimport number_decode, number_set
 from publication cimport read_set_items
-from recovery cimport condemn, count_death, recover
-from scheduler cimport wake_sleepers
+from recovery cimport condemn, count_death, died_running, recover
+from scheduler cimport NO_TXN, wake_sleepers
 from sequential cimport run_block_in_order
 from trace cimport trace
 from transfer cimport transfer
@@ -45,8 +45,8 @@ from worker_loop cimport work_on_block
 
 from blockstm.arguments import decode_arguments
 from blockstm.errors import (
-    BoundsError, EngineError, LimitError, MemoryLimitError, OutOfGas, ProgramException, Revert, SpeculationAborted,
-    shown,
+    BoundsError, EngineError, LimitError, MemoryLimitError, OutOfGas, ProgramError, ProgramException, Revert,
+    SpeculationAborted, shown,
 )
 from blockstm.limits import EVENT_BYTES_MAX, REASON_BYTES_MAX, U256_MAX
 from blockstm.program import NativeProgram

@@ -26,6 +26,13 @@ ctypedef void (*Program)(Local* local, const uint8_t* arguments, uint32_t length
 cdef enum:
     PROGRAMS_MAX = 65536
 
+cdef extern from *:
+    """
+    // Changes whenever the layout of Local, or of anything in the arena, changes.
+    #define BLOCKSTM_CAPSULE_NAME "blockstm.program.1"
+    """
+    const char* CAPSULE_NAME "BLOCKSTM_CAPSULE_NAME"
+
 
 # --- executing ----------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from atomics cimport compare_exchange_sc, futex_wake, load_acquire, load_sc, store_release, store_sc
-from collector cimport commit_ready
+from collector cimport announce_progress, commit_ready
 from keytable cimport table_capacity
 from layout cimport (
     ABORTING, DEATHS_MAX, EXECUTING, HASH_TABLES_MAX, Header, MODEL_SEQUENTIAL, READY, SUSPENDED,
@@ -20,7 +20,7 @@ from local cimport Local, address, location_at, txn_at
 from multiversion cimport make_record
 from publication cimport finish_abort, keep_intents
 from scheduler cimport (
-    make_ready, pack_status, ready_add, rewind_validation, status_incarnation, status_owner, status_state,
+    NO_TXN, make_ready, pack_status, ready_add, rewind_validation, status_incarnation, status_owner, status_state,
     wake_sleepers,
 )
 
@@ -32,28 +32,37 @@ cdef inline void condemn(Local* local, uint32_t txn_idx, const uint8_t* reason, 
         store_release[uint64_t](&txn_at(local, txn_idx).condemned, record)
 
 
+cdef inline uint32_t died_running(Local* local) noexcept nogil:
+    """The transaction whose program the dead worker of this slot was running, NO_TXN for none."""
+    cdef uint64_t running = load_acquire[uint64_t](&local.slot.running)
+    cdef uint32_t txn_idx = <uint32_t>(running >> 32) - 1
+    cdef uint64_t status
+    if running == 0:
+        return NO_TXN
+    status = load_acquire[uint64_t](&txn_at(local, txn_idx).status)
+    if local.header.model != MODEL_SEQUENTIAL and (
+        status_state(status) != EXECUTING or status_owner(status) != local.worker
+    ):
+        return NO_TXN
+    return txn_idx
+
+
 cdef inline void count_death(Local* local) noexcept nogil:
     """Hold the death of this slot's worker against the transaction that it ran, if it did run one.
 
     A death on reads that may be stale is not the transaction's fault: it only has to wait, from now
     on, until all before it is final. One on final reads is, and the third condemns it.
     """
-    cdef uint64_t running = load_acquire[uint64_t](&local.slot.running)
+    cdef uint32_t txn_idx = died_running(local)
     cdef Txn* txn
-    cdef uint64_t status
-    if running == 0:
+    if txn_idx == NO_TXN:
         return
-    txn = txn_at(local, <uint32_t>(running >> 32) - 1)
-    status = load_acquire[uint64_t](&txn.status)
-    if local.header.model != MODEL_SEQUENTIAL and (
-        status_state(status) != EXECUTING or status_owner(status) != local.worker
-    ):
-        return
+    txn = txn_at(local, txn_idx)
     txn.flags |= TXN_AFTER_COMMIT
     if local.slot.reads_are_final:
         txn.deaths += 1
         if txn.deaths >= DEATHS_MAX:
-            condemn(local, <uint32_t>(running >> 32) - 1, <const uint8_t*>"worker died", 11)
+            condemn(local, txn_idx, <const uint8_t*>"worker died", 11)
 
 
 cdef inline void abort_owned(Local* local) noexcept nogil:
@@ -95,13 +104,16 @@ cdef inline void recover_block_stm(Local* local) noexcept nogil:
     """Bring all that the dead worker of this slot had begun to an end.
 
     Order matters twice: its transaction is aborted before validation is rewound for whatever it had
-    taken; the collector's place is given up before somebody tries to commit.
+    taken; the collector's place is given up before somebody tries to commit. The worker may have died
+    between the last commit and saying that the block is done.
     """
     abort_owned(local)
     resume_all(local)
     rewind_validation(local, <uint32_t>load_sc[uint64_t](&local.header.commit_index), True)
     compare_exchange_sc[uint32_t](&local.header.collector, local.worker + 1, 0)
     commit_ready(local)
+    if load_sc[uint64_t](&local.header.commit_index) == local.header.txn_count:
+        announce_progress(local)
     store_release[uint64_t](&local.slot.running, 0)
     wake_sleepers(local, 0xFFFFFFFF)
 

@@ -145,7 +145,12 @@ cdef Program native_entry(program) except *:
         return trace
     module, _, attribute = program.entry.partition(":")
     capsule = getattr(importlib.import_module(module), attribute)
-    return <Program>PyCapsule_GetPointer(capsule, "blockstm.program")
+    if not PyCapsule_IsValid(capsule, CAPSULE_NAME):
+        raise ProgramError(
+            f"{program.entry} holds no native program for this version of blockstm ({CAPSULE_NAME.decode()}): "
+            "compile it again with blockstm.include_directory()"
+        )
+    return <Program>PyCapsule_GetPointer(capsule, CAPSULE_NAME)
 
 
 cdef class Context:
@@ -192,7 +197,7 @@ cdef class Context:
         """
         cdef uint32_t location = self._locate(key)
         cdef Value value
-        if ctx_read(self.local, location, &value) != OK:
+        if not poll(self.local) or ctx_read(self.local, location, &value) != OK:
             self._give_up()
         if not value.present:
             return None

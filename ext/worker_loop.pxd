@@ -165,6 +165,7 @@ cdef inline void rest(Local* local, uint32_t* spins) noexcept nogil:
         for pause in range(1 << (spins[0] if spins[0] < PAUSES_LOG2_MAX else PAUSES_LOG2_MAX)):
             spin_pause()
         return
+    local.may_commit = 1
     epoch = load_sc[uint32_t](&header.wake_epoch)
     fetch_add_sc[uint32_t](&header.sleepers, 1)
     if not has_task(local):

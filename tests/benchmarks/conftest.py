@@ -1,0 +1,46 @@
+"""Engines to measure, and the table of figures at the end of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+import blockstm
+
+_figures: list[tuple[str, str, str]] = []
+
+
+@pytest.fixture
+def figure(benchmark: object) -> Callable[[str, str, str], None]:
+    """Note a row of the table: what was measured, what came out, the target."""
+
+    def note(what: str, value: str, target: str) -> None:
+        _figures.append((what, value, target))
+        benchmark.extra_info[what] = value  # type: ignore[attr-defined]
+
+    return note
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not _figures:
+        return
+    terminalreporter.section("figures (medians of interleaved runs)")
+    width = max(len(what) for what, _, _ in _figures)
+    for what, value, target in _figures:
+        terminalreporter.write_line(f"{what:{width}}  {value:>16}  target {target}")
+
+
+@pytest.fixture(scope="session")
+def engines() -> Iterator[Callable[[int], blockstm.Engine]]:
+    """Engines by worker count, started once."""
+    made: dict[int, blockstm.Engine] = {}
+
+    def engine(workers: int) -> blockstm.Engine:
+        if workers not in made:
+            made[workers] = blockstm.Engine(workers)
+        return made[workers]
+
+    yield engine
+    for each in made.values():
+        each.close()

@@ -1,0 +1,170 @@
+"""Random blocks of random programs: every run comes to what the oracle of tests/reference.py comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from blockstm.block import Block
+from blockstm.engine import Engine
+from blockstm.program import Transaction
+from blockstm.programs import trace, transfer
+from tests.programs import KEYS, U256, script
+from tests.reference import assert_equal, outcomes_of, run_in_order
+from tests.running import WORKERS_MAX, run
+from tests.running import settings as running_with
+
+SETTINGS = settings(
+    deadline=None,  # workers share the cores with whatever else runs
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+VALUES = [b"", b"\1", b"\x0a", b"\0\0\7", b"\xff" * 32, b"\xff" * 31 + b"\xf0", b"no number".ljust(40)]
+BOUNDS = [(0, U256), (0, 10), (0, 10), (3, 8), (5, 5), (0, U256 - 20), (U256 - 20, U256)]
+DELTAS = [None, None, 1, 2, -1, -3, 0, 7, -7, U256, -U256, U256 - 5]
+
+choices = st.integers(0, 14)
+key_lists = st.lists(choices, max_size=3)
+simple_operations = st.one_of(
+    st.tuples(st.just("read"), choices),
+    st.tuples(st.just("write"), choices, st.sampled_from([None, *VALUES])),
+    st.tuples(st.just("copy"), choices),
+    st.tuples(st.just("delete"), choices),
+    st.builds(
+        lambda key, delta, bounds, catch: ("add", key, delta, *bounds, catch),
+        choices,
+        st.sampled_from(DELTAS),
+        st.sampled_from(BOUNDS),
+        st.booleans(),
+    ),
+    st.tuples(st.just("emit")),
+    st.tuples(st.just("charge"), st.sampled_from([None, 0, 7]), st.booleans()),
+    st.tuples(st.just("revert_if"), st.integers(1, 5)),
+    st.tuples(st.just("raise_if"), st.integers(2, 5)),
+    st.tuples(st.just("transfer"), choices, choices, st.integers(0, 9), st.booleans()),
+    st.tuples(st.just("trace"), key_lists, key_lists, key_lists, st.integers(0, 9), st.booleans()),
+)
+operations: st.SearchStrategy[list[Any]] = st.recursive(
+    st.lists(simple_operations, max_size=5),
+    lambda inner: st.lists(
+        st.one_of(
+            simple_operations,
+            st.tuples(st.just("read"), choices),
+            st.tuples(st.just("branch"), st.integers(2, 3), inner, inner),
+            st.tuples(st.just("loop"), inner),
+            st.tuples(st.just("call"), inner, st.booleans()),
+            st.tuples(st.just("swallow"), inner),
+        ),
+        max_size=6,
+    ),
+    max_leaves=4,
+)
+# New keys (18: the same key for all; 30 and on: a key of one's own) and keys that the state may hold.
+native_keys = st.integers(0, 8).map(lambda n: (KEYS + [b"new", b"other", b""])[n])
+native_transactions = st.one_of(
+    st.builds(
+        lambda sender, receiver, amount, limit: transfer.txn(sender, receiver, amount, gas_limit=limit),
+        native_keys,
+        native_keys,
+        st.sampled_from([0, 1, 1, 3, U256]),
+        st.sampled_from([None, None, 21_000, 20_999]),
+    ),
+    st.builds(
+        lambda reads, writes, adds, gas: trace.txn(reads, writes, adds, gas),
+        st.lists(native_keys, max_size=4),
+        st.lists(native_keys, max_size=3),
+        st.dictionaries(native_keys, st.sampled_from([0, 1, 200, U256]), max_size=2),
+        st.integers(0, 50),
+    ),
+)
+states = st.dictionaries(st.sampled_from(KEYS), st.sampled_from(VALUES))
+seeds = st.integers(1, 1 << 20)
+
+
+@st.composite
+def blocks(draw: st.DrawFn, length_max: int) -> Block:
+    """A block of transactions that are drawn from a few, so that large ones cost little to draw."""
+    bodies = draw(st.lists(operations, min_size=1, max_size=4))
+    natives = draw(st.lists(native_transactions, max_size=4))
+    picks = draw(st.lists(st.integers(0, 63), max_size=12)) * draw(st.sampled_from([1, 4, 8, 16]))
+    return Block([pick_transaction(bodies, natives, pick) for pick in picks[:length_max]], draw(states))
+
+
+def pick_transaction(bodies: list[list[Any]], natives: list[Transaction], pick: int) -> Transaction:
+    kind, variant = divmod(pick, 8)
+    if kind < len(natives):
+        return natives[kind]
+    gas_limit = [None, None, None, 40][variant % 4]
+    return script.txn(bodies[kind % len(bodies)], variant, gas_limit=gas_limit)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    with Engine(WORKERS_MAX, active_workers=WORKERS_MAX) as engine:
+        yield engine
+
+
+@given(blocks(50), st.lists(st.integers(1, WORKERS_MAX), min_size=3, max_size=3), seeds)
+@settings(SETTINGS, max_examples=250)
+def test_speculative_and_sequential_runs_equal_the_oracle(
+    engine: Engine, block: Block, worker_counts: list[int], seed: int
+) -> None:
+    expected = run_in_order(block)
+    assert_equal(engine.execute(block, "sequential"), expected, "of the sequential model")
+    for workers in worker_counts:
+        for delay_seed in (0, seed):
+            how = f"with {workers} workers and delay seed {delay_seed}"
+            assert_equal(run(engine, block, workers, delay_seed), expected, how)
+
+
+@given(operations, states, seeds)
+@settings(SETTINGS, max_examples=150)
+def test_one_program_many_times(engine: Engine, body: list[Any], state: dict[bytes, bytes], seed: int) -> None:
+    """Every transaction runs the same program on the same keys: all conflict, and each waits for others."""
+    block = Block([script.txn(body, number % 3) for number in range(40)], state)
+    expected = run_in_order(block)
+    assert_equal(engine.execute(block, "sequential"), expected, "of the sequential model")
+    for delay_seed in (0, seed, seed + 1):
+        assert_equal(run(engine, block, WORKERS_MAX, delay_seed), expected, f"with delay seed {delay_seed}")
+
+
+@given(blocks(30), st.integers(2, WORKERS_MAX), seeds)
+@settings(SETTINGS, max_examples=60)
+def test_receipts_of_a_stream_are_those_of_the_oracle(
+    engine: Engine, block: Block, workers: int, seed: int
+) -> None:
+    expected = [
+        (txn_idx, outcome.status, outcome.gas_used, outcome.error, outcome.events)
+        for txn_idx, outcome in enumerate(run_in_order(block).outcomes)
+    ]
+    with running_with(engine, workers, seed):
+        receipts = [(r.txn_idx, r.status, r.gas_used, r.error, r.events) for r in engine.stream(block)]
+    assert receipts == expected
+
+
+@given(blocks(20))
+@settings(SETTINGS, max_examples=40)
+def test_a_block_from_a_file_gives_the_same(
+    engine: Engine, tmp_path_factory: pytest.TempPathFactory, block: Block
+) -> None:
+    """Blocks from files take another way into the arena."""
+    path = tmp_path_factory.mktemp("blocks") / "a.block"
+    block.save(path)
+    assert_equal(run(engine, Block.load(path)), run_in_order(block))
+
+
+@given(operations)
+@settings(SETTINGS, max_examples=20)
+def test_running_twice_in_one_block_is_not_the_same_as_once(engine: Engine, body: list[Any]) -> None:
+    """A program that adds to what it reads shows whether a transaction ran on the state before it."""
+    counted = [("read", 0), ("emit",), ("write", 0, None), *body]
+    block = Block([script.txn(counted, 1), script.txn(counted, 1)])
+    first, second = outcomes_of(run(engine, block, 2))
+    assert first.reads[0] == (KEYS[0], None)
+    if first.status == "success":
+        assert second.reads[0][1] == run_in_order(Block([block.transactions[0]])).state.get(KEYS[0])
