@@ -415,7 +415,8 @@ cdef inline bint allowed_below(
 cdef inline bint guess_within(Local* local, uint32_t location, const Bounds* allowed) noexcept nogil:
     """Whether what is below lies within `allowed`, as far as can be seen cheaply; yes where not.
 
-    Only a guess: the collector checks it when all below is final (see collector).
+    Only a guess: the collector checks it when all below is final (see collector). Under the
+    sequential model it is exact.
     """
     cdef Found found
     cdef Number number
@@ -479,26 +480,11 @@ cdef inline int ctx_add(
         return GIVE_UP
     if touched.write_index >= 0 and pending(local, touched.write_index).kind == WORD_ADD:
         return add_blindly(local, touched, delta, negative, bounds)
-    if touched.write_index >= 0 or touched.read_index >= 0 or local.header.model == MODEL_SEQUENTIAL:
-        if touched.write_index < 0 and touched.read_index < 0:
-            return add_in_order(local, touched, delta, negative, bounds)
+    if touched.write_index >= 0 or touched.read_index >= 0:
         if ctx_read(local, location, &value) != OK:
             return GIVE_UP
         return add_to_known(local, touched, &value, delta, negative, bounds)
     return add_blindly(local, touched, delta, negative, bounds)
-
-
-cdef inline int add_in_order(
-    Local* local, Touched* touched, const Number* delta, bint negative, const Bounds* bounds
-) noexcept nogil:
-    """The sequential model's add: the value below is at hand, and looking at it is no read."""
-    cdef Found found
-    cdef Read read
-    cdef Value value
-    find_in_order(local, touched.location, &found)
-    read.word = found.word
-    read_value(local, &read, &value)
-    return add_to_known(local, touched, &value, delta, negative, bounds)
 
 
 # --- savepoints ---------------------------------------------------------------------------------

@@ -79,18 +79,22 @@ cdef inline bint add_written(Local* local, WriteSet* write_set) noexcept nogil:
     return True
 
 
-cdef inline bint add_leftover(Local* local, WriteSet* write_set, uint64_t place, uint32_t location) noexcept nogil:
-    """List a place of an earlier incarnation, unless this one writes there too."""
+cdef inline bint add_leftover(Local* local, WriteSet* write_set, uint32_t location) noexcept nogil:
+    """List a place of an earlier incarnation, or of an intent, unless this incarnation writes there too.
+
+    A restarted incarnation may not have touched the key of an intent that the one before announced.
+    """
     cdef Touched* touched = touch(local, location)
     if touched == NULL:
         return False
     if touched.write_index >= 0 and local.outcome == OUTCOME_SUCCESS:
         return True
-    if place == 0:
-        place = touched.place
-    if place != 0:
-        add_place(write_set, place, location, WORD_TOMBSTONE)
-        write_set.leftover += 1
+    if touched.place == 0:
+        touched.place = claim_place(local, location, local.txn_idx)
+        if touched.place == 0:
+            return False
+    add_place(write_set, touched.place, location, WORD_TOMBSTONE)
+    write_set.leftover += 1
     return True
 
 
@@ -118,12 +122,10 @@ cdef inline WriteSet* store_write_set(Local* local) noexcept nogil:
     if local.outcome == OUTCOME_SUCCESS and not add_written(local, write_set):
         return NULL
     for index in range(known):
-        if not add_leftover(
-            local, write_set, write_set_items(previous)[index].place, write_set_items(previous)[index].location
-        ):
+        if not add_leftover(local, write_set, write_set_items(previous)[index].location):
             return NULL
     for index in range(local.slot.intent_count):
-        if not add_leftover(local, write_set, 0, local.slot.intents[index]):
+        if not add_leftover(local, write_set, local.slot.intents[index]):
             return NULL
     store_release[uint64_t](&local.txn.write_set, offset)
     return write_set

@@ -5,21 +5,37 @@ location; the programs and their verbs are the same.
 """
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memset
+from libc.string cimport memcpy
 
-from atomics cimport load_acquire, load_relaxed, store_relaxed, store_release, store_sc
+from atomics cimport load_relaxed, store_release, store_sc
 from collector cimport notify
-from context cimport pending
+from context cimport find_in_order, pending
 from executor cimport begin_incarnation, note_running, run_program
-from layout cimport COMMITTED, Header, Location, OUTCOME_SUCCESS, WORD_TOMBSTONE, WriteSet
-from local cimport ABORT_NONE, Local, PendingWrite, address, location_at, now_ns, txn_at
-from multiversion cimport make_record, pack_word
+from layout cimport COMMITTED, Header, Number, OUTCOME_SUCCESS, WORD_ADD, WORD_VALUE
+from local cimport ABORT_NONE, Local, PendingWrite, location_at, now_ns, txn_at
+from multiversion cimport Found, base_number, make_record, pack_word
+from number cimport apply_delta, number_encode, number_set
 from publication cimport store_read_set, store_receipt
 from scheduler cimport pack_status
 
 cdef enum:
     TIMES_SHARED_MAX = 8        # short transactions share one reading of the clock
     SHORT_NS = 1500
+
+
+cdef inline uint64_t settle(Local* local, const PendingWrite* write) noexcept nogil:
+    """The record that a pending write comes to: an add is added up. 0 where the arena is full."""
+    cdef Found found
+    cdef Number number, delta
+    cdef uint8_t digits[32]
+    if write.kind != WORD_ADD:
+        return make_record(local, local.scratch.data + write.data, write.length, 0)
+    find_in_order(local, write.location, &found)
+    if not base_number(local, found.word, &number):
+        number_set(&number, 0)
+    memcpy(&delta, local.scratch.data + write.data, sizeof(Number))
+    apply_delta(&number, &delta, write.negative != 0)
+    return make_record(local, digits, number_encode(&number, digits), 0)
 
 
 cdef inline bint apply_writes(Local* local) noexcept nogil:
@@ -31,10 +47,12 @@ cdef inline bint apply_writes(Local* local) noexcept nogil:
         return True
     for index in range(local.write_count):
         write = pending(local, index)
-        record = make_record(local, local.scratch.data + write.data, write.length, 0)
+        record = settle(local, write)
         if record == 0:
             return False
-        location_at(local, write.location).slots[0] = pack_word(write.kind, local.txn_idx, record)
+        location_at(local, write.location).slots[0] = pack_word(
+            WORD_VALUE if write.kind == WORD_ADD else write.kind, local.txn_idx, record
+        )
     return True
 
 

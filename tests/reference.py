@@ -301,7 +301,9 @@ def apply(state: dict[bytes, bytes], changes: dict[bytes, bytes | None]) -> None
 def run_in_order(block: Block) -> Expected:
     """Run a block one transaction after the other."""
     state = dict(block.state)
-    outcomes = [run_transaction(state, idx, transaction) for idx, transaction in enumerate(block.transactions)]
+    outcomes = [
+        run_transaction(state, idx, transaction) for idx, transaction in enumerate(block.transactions)
+    ]
     return Expected(state, outcomes)
 
 

@@ -90,14 +90,14 @@ class Pool:
         held = self.catalogue.program_ids
         return {name: why for name, why in self._workers[slot].failures.items() if name in held}
 
-    def forget_news(self) -> list[str]:
-        """Drop the programs that came with the last change, and return their names, if workers died of them.
+    def forget_news(self, since: int) -> list[str]:
+        """Drop the programs that are new since that version of the catalogue, and return their names.
 
-        They did if workers have ever been up before.
+        For when workers die of them. They did not if no worker has ever been up: then nothing is dropped.
         """
         if not self._has_ever_answered:
             return []
-        names = self.catalogue.names_since(self.catalogue.version - 1)
+        names = self.catalogue.names_since(since)
         for name in names:
             self.catalogue.forget(name)
         return names

@@ -13,10 +13,12 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from blockstm.engine.channel import EngineChannel
-from blockstm.engine.worker_main import Settings
+from blockstm.engine.worker_main import Settings, core_identity
 
 __all__ = ["WorkerProcess", "describe_end", "interrupts_held"]
 
+# Of the core that this process runs, whatever becomes of its file later.
+CORE_IDENTITY: Final = core_identity()
 # Run by the new process, which has nothing of the old one but what it is told here: neither the old one's
 # main module (there may be none: a notebook, python -c) nor its changes to the module search path.
 BOOTSTRAP: Final = (
@@ -66,7 +68,12 @@ class WorkerProcess:
         ours, theirs = socket.socketpair()
         self.channel = EngineChannel(ours)
         settings = Settings(
-            worker=worker, arena=arena, events=events, channel=theirs.fileno(), lifeline=lifeline
+            worker=worker,
+            arena=arena,
+            events=events,
+            channel=theirs.fileno(),
+            lifeline=lifeline,
+            core=CORE_IDENTITY,
         )
         path = [entry for entry in sys.path if isinstance(entry, str)]
         try:

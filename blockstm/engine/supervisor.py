@@ -50,6 +50,8 @@ class Supervisor:
         limit = TICK_SECONDS if time_limit_seconds is None else time_limit_seconds / 4
         self._tick_seconds = min(TICK_SECONDS, max(limit, 0.001))
         self._next_look = 0.0
+        # The newest version of the catalogue that is known not to kill workers.
+        self._survived_version = 0
         self._wanted = 0
         self._active: set[int] = set()
 
@@ -130,13 +132,14 @@ class Supervisor:
             for _ in self._until_idle():
                 self._check_open()
         except EngineError as error:
-            suspects = [] if self.is_closing else self._pool.forget_news()
+            suspects = [] if self.is_closing else self._pool.forget_news(self._survived_version)
             if not suspects:
                 raise
             raise ProgramError(
                 f"workers do not survive loading {' or '.join(suspects)}: {error}; "
                 "import its modules in a process of their own to see why"
             ) from error
+        self._survived_version = self._pool.catalogue.version
         return {name: why for slot in range(workers) for name, why in self._pool.failures(slot).items()}
 
     def _check_open(self) -> None:

@@ -12,17 +12,19 @@ import multiprocessing
 import os
 import select
 import signal
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypedDict
 
 import cloudpickle
 
+from blockstm import _core
 from blockstm._core import Arena, Worker
 from blockstm.engine.channel import WorkerChannel
 from blockstm.engine.logs import LevelFollower, WorkerLogHandler
 
-__all__ = ["Settings", "main"]
+__all__ = ["Settings", "core_identity", "main"]
 
 
 class Settings(TypedDict):
@@ -38,11 +40,24 @@ class Settings(TypedDict):
     """File descriptor of this worker's end of the connection with the engine."""
     lifeline: int
     """File descriptor of a pipe whose other end closes when the engine's process ends, however it ends."""
+    core: list[int]
+    """What `core_identity` says in the engine's process."""
+
+
+def core_identity() -> list[int]:
+    """Return numbers that tell one build of the compiled core from another."""
+    status = os.stat(_core.__file__)
+    return [status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns]
 
 
 def main(settings: Settings) -> None:
     """Be a worker until the engine says that it is over."""
     die_with(settings["lifeline"])
+    if settings["core"] != core_identity():
+        # Another build may have another idea of what lies where in the arena.
+        sys.exit(
+            "blockstm was rebuilt or upgraded after this program had imported it; start the program anew"
+        )
     # Ctrl-C is for the engine's process. It held the signal back until now, for this one to ignore it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

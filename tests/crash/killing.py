@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from blockstm.block import Block
 from blockstm.engine import Engine
@@ -41,11 +41,9 @@ def killer(engine: Engine, seed: int, kills: int, within_seconds: float) -> Iter
 
 
 def kill(engine: Engine, slot: int) -> None:
-    """Kill the worker of a slot through the engine's own handle on the process, so that no other can be hit."""
-    try:
+    """Kill the worker of a slot through the engine's own handle on it, so that nobody else can be hit."""
+    with suppress(OSError):  # it may be being replaced at this very moment, and its handle closed
         engine._pool._workers[slot].kill()
-    except OSError:
-        pass  # it was being replaced at this very moment, and its handle closed
 
 
 def transfers(seed: int, count: int, accounts: int, work: int) -> Block:

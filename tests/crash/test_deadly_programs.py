@@ -1,4 +1,4 @@
-"""Transactions that kill their worker, or never end: they fail, for themselves only, and the block goes on."""
+"""Transactions that kill their worker, or never end: they fail for themselves only, and the block goes on."""
 
 from __future__ import annotations
 
@@ -88,7 +88,9 @@ def test_transaction_that_kills_its_worker_fails(deadly, model: str) -> None:
     block = Block([count.txn(), count.txn(), deadly.txn(), count.txn(), count.txn()])
     with Engine(3, active_workers=2) as engine:
         result = engine.execute(block, model)
-        assert [receipt.status for receipt in result.receipts] == ["success"] * 2 + ["failed"] + ["success"] * 2
+        assert [receipt.status for receipt in result.receipts] == ["success"] * 2 + ["failed"] + [
+            "success"
+        ] * 2
         assert result.receipts[2].error == "worker died"
         assert result.receipts[2].events == []
         assert result.state == {b"n": b"\0\0\0\4"}

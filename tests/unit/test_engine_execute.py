@@ -1,4 +1,4 @@
-"""Blocks through an engine: results, streams, programs defined in all kinds of places, one block after another."""
+"""Blocks through an engine: results, streams, and programs defined in all kinds of places."""
 
 from __future__ import annotations
 
@@ -251,7 +251,9 @@ def test_program_that_cannot_be_loaded(shared_engine: Engine) -> None:
         return thing
 
     for _ in range(2):
-        with pytest.raises(ProgramError, match="unloadable cannot be loaded in a worker process: ImportError"):
+        with pytest.raises(
+            ProgramError, match="unloadable cannot be loaded in a worker process: ImportError"
+        ):
             shared_engine.execute(Block([unloadable.txn()]))
         assert len(shared_engine.execute(payments(3)).receipts) == 3
 
@@ -306,7 +308,9 @@ def doubled(ctx, value):
 
 def test_native_program_that_is_not_there(shared_engine: Engine) -> None:
     absent = NativeProgram("absent", (Parameter("key", "key"),), "blockstm.no_such_module:entry")
-    with pytest.raises(ProgramError, match="absent cannot be loaded in a worker process: ModuleNotFoundError"):
+    with pytest.raises(
+        ProgramError, match="absent cannot be loaded in a worker process: ModuleNotFoundError"
+    ):
         shared_engine.execute(Block([absent.txn(b"k")]))
     assert shared_engine.execute(Block([transfer.txn(b"a", b"b", 0)])).receipts[0].error is None
 

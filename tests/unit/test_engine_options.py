@@ -67,7 +67,9 @@ def test_refuses_foreign_block_and_model() -> None:
     with Engine(1) as engine:
         with pytest.raises(UsageError, match=r"is a list; give a blockstm\.Block"):
             engine.execute([])  # type: ignore[arg-type]
-        with pytest.raises(UsageError, match="model 'parallel' is unknown; choose one of block-stm, sequential"):
+        with pytest.raises(
+            UsageError, match="model 'parallel' is unknown; choose one of block-stm, sequential"
+        ):
             engine.execute(BLOCK, "parallel")
         with pytest.raises(UsageError, match="model"):
             engine.stream(BLOCK, 1)  # type: ignore[arg-type]
