@@ -22,7 +22,7 @@ BLOCKS := $(wildcard scenarios/*.block)
 .PHONY: replay test bench lint build clean
 
 replay: $(BUILT)
-	$(BIN)/blockstm replay $(BLOCKS) --verify
+	$(BIN)/blockstm replay $(BLOCKS) --verify --repeat 5
 
 test: $(BUILT)
 	$(BIN)/python -m pytest

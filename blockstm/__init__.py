@@ -70,6 +70,9 @@ def __getattr__(name: str) -> str:
     """Look the version up when it is asked for: workers start sooner without."""
     if name != "__version__":
         raise AttributeError(f"module 'blockstm' has no attribute {name!r}")
-    from importlib.metadata import version
+    from importlib.metadata import PackageNotFoundError, version
 
-    return version("blockstm")
+    try:
+        return version("blockstm")
+    except PackageNotFoundError:  # run from a checkout that was not installed
+        return "0"

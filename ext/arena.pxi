@@ -6,6 +6,11 @@ cdef extern from "<sys/mman.h>" nogil:
     enum:
         PROT_READ, PROT_WRITE, MAP_SHARED, MAP_NORESERVE
 
+cdef extern from "<fcntl.h>" nogil:
+    int fallocate(int fd, int mode, long offset, long length) noexcept
+    enum:
+        FALLOC_FL_PUNCH_HOLE, FALLOC_FL_KEEP_SIZE
+
 cdef enum:
     MAGIC = 0x5354534B434F4C42
     ALIGNMENT = 4096
@@ -142,7 +147,7 @@ cdef class Arena:
                 load_objects(&self.local, block, program_ids)
             else:
                 load_packed(&self.local, packed, program_ids)
-        except MemoryLimitError:
+        except BaseException:
             header.done = 1
             raise
 
@@ -182,8 +187,8 @@ cdef class Arena:
 
     cdef int _give_back(self, uint64_t start) except -1:
         """Return pages that only a larger block needs to the system."""
-        os.ftruncate(self.fd, start)
-        os.ftruncate(self.fd, self.size)
+        if fallocate(self.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, start, self.size - start) != 0:
+            raise EngineError("the system does not take shared memory back: use a new engine for small blocks")
         return 0
 
     def start(self, uint32_t model, uint32_t active_workers):
@@ -300,20 +305,23 @@ cdef class Arena:
     def is_doomed(self, uint32_t worker):
         """Whether the incarnation that a worker runs has read something that is stale by now."""
         cdef WorkerSlot* slot
-        cdef uint64_t running, reads
-        cdef uint32_t count
+        cdef uint64_t running, reads_at
+        cdef uint32_t count, txn_idx
+        cdef const Read* reads
         cdef bint valid
         if self._header().model != BLOCK_STM:
             return False
         slot = slot_at(&self.local, worker)
         running = load_sc[uint64_t](&slot.running)
         count = load_acquire[uint32_t](&slot.live_read_count)
-        reads = load_acquire[uint64_t](&slot.live_reads)
+        reads_at = load_acquire[uint64_t](&slot.live_reads)
         if running == 0 or count == 0:
             return False
-        valid = read_set_is_valid(
-            &self.local, <uint32_t>(running >> 32) - 1, <Read*>address(&self.local, reads), count
-        )
+        txn_idx = <uint32_t>(running >> 32) - 1
+        reads = <const Read*>address(&self.local, reads_at)
+        valid = read_set_is_valid(&self.local, txn_idx, reads, count)
+        if valid and load_acquire[uint64_t](&self.local.header.commit_index) == txn_idx:
+            valid = checks_hold(&self.local, txn_idx, reads, count)
         return not valid and load_sc[uint64_t](&slot.running) == running
 
     def recover(self, uint32_t worker):

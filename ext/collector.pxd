@@ -7,20 +7,21 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from atomics cimport (
-    compare_exchange_sc, exchange_sc, load_acquire, load_relaxed, load_sc, store_relaxed, store_release, store_sc,
+    compare_exchange_sc, exchange_sc, load_acquire, load_relaxed, load_sc, store_release, store_sc,
 )
 from layout cimport (
-    Bounds, COMMITTED, EXECUTED, Header, Number, READ_OUTSIDE, READ_WITHIN, Read, ReadSet, SUSPENDED,
+    COMMITTED, EXECUTED, Header, Number, ReadSet, SUSPENDED,
     TXN_AFTER_COMMIT, Txn, WORD_ADD, WORD_VALUE, WriteSet,
 )
 from local cimport Local, STEP_COMMIT, address, location_at, now_ns, step, txn_at
 from multiversion cimport (
-    FOUND_ABSENT, FOUND_ESTIMATE, FOUND_INVALID, FOUND_SUM, Found, base_number, find, make_record, pack_word,
+    FOUND_SUM, Found, base_number, find, make_record, pack_word,
     record_bytes, record_of, word_kind,
 )
-from number cimport apply_delta, number_compare, number_encode, number_set
+from number cimport apply_delta, number_encode, number_set
 from publication cimport read_set_items, try_abort, write_set_items
-from scheduler cimport make_ready, pack_status, status_incarnation, status_state, wake_sleepers
+from scheduler cimport make_ready, pack_status, raise_to, status_incarnation, status_state, wake_sleepers
+from validation cimport checks_hold
 
 cdef extern from "<unistd.h>" nogil:
     ssize_t write_fd "write"(int fd, const void* data, size_t count) noexcept
@@ -34,40 +35,6 @@ cdef inline void notify(Local* local) noexcept nogil:
         written = write_fd(local.event_fd, &one, sizeof(uint64_t))
     if written < 0:
         return
-
-
-cdef inline bint check_holds(Local* local, uint32_t txn_idx, const Read* read) noexcept nogil:
-    """Whether what is below an add still lies where the program was told. All below is final."""
-    cdef Found found
-    cdef Number number
-    cdef Bounds bounds
-    cdef bint within
-    find(local, read.location, txn_idx, 0xFFFFFFFF, &found)
-    if found.kind == FOUND_SUM:
-        number = found.sum
-        within = True
-    else:
-        within = found.kind != FOUND_INVALID and base_number(local, found.word, &number)
-    memcpy(&bounds, address(local, read.word), sizeof(Bounds))
-    if within:
-        within = (
-            number_compare(&number, &bounds.minimum) >= 0 and number_compare(&number, &bounds.maximum) <= 0
-        )
-    return within == (read.kind == READ_WITHIN)
-
-
-cdef inline bint checks_hold(Local* local, uint32_t txn_idx) noexcept nogil:
-    cdef ReadSet* read_set = <ReadSet*>address(local, txn_at(local, txn_idx).read_set)
-    cdef Read* reads = read_set_items(read_set)
-    cdef uint32_t index
-    if read_set.checks == 0:
-        return True
-    for index in range(read_set.count):
-        if (reads[index].kind == READ_WITHIN or reads[index].kind == READ_OUTSIDE) and not check_holds(
-            local, txn_idx, reads + index
-        ):
-            return False
-    return True
 
 
 cdef inline bint settle_adds(Local* local, uint32_t txn_idx) noexcept nogil:
@@ -131,6 +98,7 @@ cdef inline bint commit_next(Local* local, uint64_t* time_ns) noexcept nogil:
     cdef Header* header = local.header
     cdef uint32_t txn_idx = <uint32_t>header.commit_index
     cdef Txn* txn = txn_at(local, txn_idx)
+    cdef ReadSet* read_set
     cdef uint64_t status
     if load_relaxed[uint32_t](&header.stop) != 0:
         return False
@@ -138,7 +106,10 @@ cdef inline bint commit_next(Local* local, uint64_t* time_ns) noexcept nogil:
         if not may_commit(local, txn_idx):
             return False
         status = load_acquire[uint64_t](&txn.status)
-        if not checks_hold(local, txn_idx):
+        read_set = <ReadSet*>address(local, txn.read_set)
+        if read_set.checks != 0 and not checks_hold(
+            local, txn_idx, read_set_items(read_set), read_set.count
+        ):
             try_abort(local, txn_idx, status_incarnation(status))
             return False
         step(local, STEP_COMMIT, txn_idx)
@@ -146,8 +117,7 @@ cdef inline bint commit_next(Local* local, uint64_t* time_ns) noexcept nogil:
             &txn.status, status, pack_status(COMMITTED, 0, status_incarnation(status))
         ):
             return False
-    if txn.triggered_wave > header.commit_wave:
-        store_relaxed[uint32_t](&header.commit_wave, txn.triggered_wave)
+    raise_to(&header.commit_wave, txn.triggered_wave)
     if not settle_adds(local, txn_idx):
         return False
     if time_ns[0] == 0:

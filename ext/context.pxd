@@ -27,7 +27,7 @@ from number cimport (
     apply_delta, number_add, number_compare, number_decode, number_encode, number_is_zero, number_maximum,
     number_set, number_subtract, signed_add,
 )
-from validation cimport read_set_is_valid
+from validation cimport checks_hold, read_set_is_valid
 
 # What a verb returns.
 cdef enum:
@@ -128,7 +128,20 @@ cdef inline bint poll(Local* local) noexcept nogil:
         if not read_set_is_valid(local, local.txn_idx, local.reads, local.read_count):
             local.abort = ABORT_DOOMED
             return False
+    if local.checks != 0 and is_told_wrong(local):
+        local.abort = ABORT_DOOMED
+        return False
     return True
+
+
+cdef inline bint is_told_wrong(Local* local) noexcept nogil:
+    """Whether all below is final by now, and an add turns out to have been guessed wrongly.
+
+    A program that goes on for ever because of it would never get to the collector's check.
+    """
+    if local.slot.reads_are_final or load_acquire[uint64_t](&local.header.commit_index) != local.txn_idx:
+        return False
+    return not checks_hold(local, local.txn_idx, local.reads, local.read_count)
 
 
 cdef inline uint64_t do_work(Local* local, uint64_t rounds) noexcept nogil:
@@ -198,6 +211,23 @@ cdef inline void announce_intent(Local* local, Touched* touched) noexcept nogil:
         )
 
 
+cdef inline void announce_arguments(Local* local) noexcept nogil:
+    """Announce the keys that a native program's arguments begin with, where they are usually written.
+
+    For a transaction that has to wait before it got to them: those after it then queue up behind it
+    instead of behind the one that it waits for.
+    """
+    cdef uint32_t keys = local.leading_keys[local.txn.program]
+    cdef const uint64_t* arguments = <const uint64_t*>address(local, local.txn.arguments)
+    cdef Touched* touched
+    while keys > 0:
+        keys -= 1
+        if location_at(local, <uint32_t>arguments[keys]).flags & LOCATION_READ_MODIFY_WRITE:
+            touched = touch(local, <uint32_t>arguments[keys])
+            if touched != NULL:
+                announce_intent(local, touched)
+
+
 cdef inline void find_in_order(Local* local, uint32_t location, Found* found) noexcept nogil:
     """What a key holds under the sequential model: one current word, no versions."""
     cdef uint64_t word = location_at(local, location).slots[0]
@@ -224,6 +254,7 @@ cdef inline int read_below(Local* local, Touched* touched) noexcept nogil:
     if unlikely_true(found.kind == FOUND_ESTIMATE):
         if location_at(local, touched.location).flags & LOCATION_READ_MODIFY_WRITE:
             announce_intent(local, touched)
+            announce_arguments(local)
         local.abort = ABORT_SUSPENDED
         local.blocker = found.blocker
         return GIVE_UP

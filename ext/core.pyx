@@ -40,7 +40,7 @@ from scheduler cimport NO_TXN, wake_sleepers
 from sequential cimport run_block_in_order
 from trace cimport trace
 from transfer cimport transfer
-from validation cimport read_set_is_valid
+from validation cimport checks_hold, read_set_is_valid
 from worker_loop cimport work_on_block
 
 from blockstm.arguments import decode_arguments

@@ -120,6 +120,7 @@ cdef inline void execute(Local* local, uint32_t txn_idx, uint32_t incarnation) n
             break
         if local.abort == ABORT_SUSPENDED:
             store_relaxed[uint64_t](&slot.suspensions, slot.suspensions + 1)
+            local.has_waited = 1
             if keep_intents(local, txn_idx):
                 wait_for(local, txn_idx, incarnation, local.blocker)
             break

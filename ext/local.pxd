@@ -75,12 +75,13 @@ cdef struct Local:
     void* programs              # Program[], by program id (executor)
     uint8_t* leading_keys       # by program id: how many of its first arguments are single keys
     void* python                # what runs Python programs, NULL where none can run
-    uint64_t virtual_ns         # the time under a controlled clock
+    uint64_t virtual_ns         # the time under a controlled clock, 0 under the real one
     # fresh transactions taken but not begun
     uint32_t fresh_next
     uint32_t fresh_end
     uint32_t fresh_chunk
     uint64_t fresh_started_ns
+    uint32_t has_waited         # a transaction was suspended since then
     uint32_t may_commit         # it has validated something since it last tried to commit
     # the running transaction
     Txn* txn
@@ -120,7 +121,7 @@ cdef inline void step(Local* local, uint32_t kind, uint64_t what) noexcept nogil
 
 
 cdef inline uint64_t now_ns(Local* local) noexcept nogil:
-    return monotonic_ns() if local.step_hook == NULL else local.virtual_ns
+    return monotonic_ns() if local.virtual_ns == 0 else local.virtual_ns
 
 
 cdef inline uint8_t* address(Local* local, uint64_t offset) noexcept nogil:

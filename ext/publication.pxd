@@ -202,7 +202,7 @@ cdef inline bint finish_execution(Local* local) noexcept nogil:
         return False
     note_publication(local)
     if new_place:
-        rewind_validation(local, local.txn_idx + 1, False)
+        rewind_validation(local, local.txn_idx + 1)
     step(local, STEP_STATUS, local.txn_idx)
     store_sc[uint64_t](&local.txn.status, pack_status(EXECUTED, 0, local.incarnation))
     resume_waiters(local, local.txn_idx)
@@ -284,7 +284,7 @@ cdef inline void finish_abort(Local* local, uint32_t txn_idx, uint32_t incarnati
     """
     mark_estimates(local, txn_idx)
     note_publication(local)
-    rewind_validation(local, txn_idx + 1, False)
+    rewind_validation(local, txn_idx + 1)
     step(local, STEP_STATUS, txn_idx)
     store_sc[uint64_t](&txn_at(local, txn_idx).status, pack_status(READY, 0, incarnation + 1))
     ready_add(local, txn_idx)

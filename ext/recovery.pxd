@@ -20,7 +20,7 @@ from local cimport Local, address, location_at, txn_at
 from multiversion cimport make_record
 from publication cimport finish_abort, keep_intents
 from scheduler cimport (
-    NO_TXN, make_ready, pack_status, ready_add, rewind_validation, status_incarnation, status_owner, status_state,
+    NO_TXN, make_ready, pack_status, ready_add, rewind_all, status_incarnation, status_owner, status_state,
     wake_sleepers,
 )
 
@@ -103,13 +103,13 @@ cdef inline void resume_all(Local* local) noexcept nogil:
 cdef inline void recover_block_stm(Local* local) noexcept nogil:
     """Bring all that the dead worker of this slot had begun to an end.
 
-    Order matters twice: its transaction is aborted before validation is rewound for whatever it had
-    taken; the collector's place is given up before somebody tries to commit. The worker may have died
+    Order matters twice: validation is rewound first, so that nothing commits on what the worker left
+    half done; the collector's place is given up before somebody tries to commit. The worker may have died
     between the last commit and saying that the block is done.
     """
+    rewind_all(local)
     abort_owned(local)
     resume_all(local)
-    rewind_validation(local, <uint32_t>load_sc[uint64_t](&local.header.commit_index), True)
     compare_exchange_sc[uint32_t](&local.header.collector, local.worker + 1, 0)
     commit_ready(local)
     if load_sc[uint64_t](&local.header.commit_index) == local.header.txn_count:

@@ -165,12 +165,11 @@ cdef inline void raise_to(uint32_t* place, uint32_t value) noexcept nogil:
         seen = load_relaxed[uint32_t](place)
 
 
-cdef inline void rewind_validation(Local* local, uint32_t target, bint always) noexcept nogil:
+cdef inline void rewind_validation(Local* local, uint32_t target) noexcept nogil:
     """All from `target` on must be validated again: move the index back to it in a new wave.
 
     Where the index has not passed `target` nothing was validated in this wave, and whoever takes it
-    will see what the caller has published before: no new wave is needed (unless `always`, for
-    recovery, where a validation that was taken may have died with its worker).
+    will see what the caller has published before: no new wave is needed.
     Invariant: called before the status of the transaction below `target` leaves EXECUTING or
     ABORTING, so that it cannot commit before its wave is noted.
     """
@@ -180,14 +179,36 @@ cdef inline void rewind_validation(Local* local, uint32_t target, bint always) n
     while True:
         step(local, STEP_COUNTER, target)
         packed = load_sc[uint64_t](&local.header.validation_index)
-        if index_part(packed) <= target and not always:
+        if index_part(packed) <= target:
             return
         if compare_exchange_sc[uint64_t](
             &local.header.validation_index, packed,
-            (<uint64_t>(wave_part(packed) + 1) << 32)
-            | (target if index_part(packed) > target else index_part(packed)),
+            (<uint64_t>(wave_part(packed) + 1) << 32) | target,
         ):
+            step(local, STEP_COUNTER, target)
             raise_to(&txn_at(local, target).triggered_wave, wave_part(packed) + 1)
+            return
+
+
+cdef inline void rewind_all(Local* local) noexcept nogil:
+    """All that is not final must be validated again, for recovery.
+
+    A dead worker may have taken validations that nobody else will do, and it may have moved the index
+    back without noting the wave: others rely on the note where they find the index moved back already.
+    Invariant: the wave is noted for all (in commit_wave) before the index moves, so whoever relies on
+    it finds it noted. It cannot be noted at a transaction: that one might commit just now.
+    """
+    cdef uint64_t packed
+    cdef uint32_t target
+    while True:
+        packed = load_sc[uint64_t](&local.header.validation_index)
+        raise_to(&local.header.commit_wave, wave_part(packed) + 1)
+        target = <uint32_t>load_sc[uint64_t](&local.header.commit_index)
+        if target > index_part(packed):
+            target = index_part(packed)
+        if compare_exchange_sc[uint64_t](
+            &local.header.validation_index, packed, (<uint64_t>(wave_part(packed) + 1) << 32) | target
+        ):
             return
 
 

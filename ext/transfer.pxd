@@ -38,7 +38,7 @@ cdef inline void transfer(Local* local, const uint8_t* data, uint32_t length) no
     receiver = next_key(&arguments)
     next_u256(&arguments, &amount)
     work = next_u64(&arguments)
-    if ctx_charge(local, 21000 + work) != OK:
+    if ctx_charge(local, 21000) != OK or ctx_charge(local, work) != OK:
         return
     if read_balance(local, sender, &balance) != OK or read_balance(local, receiver, &received) != OK:
         return

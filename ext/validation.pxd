@@ -1,14 +1,15 @@
 """Validation: would the transaction read now what it has read?"""
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memcmp
+from libc.string cimport memcmp, memcpy
 
-from layout cimport READ_SUM, READ_VERSION, Read, Record
-from local cimport Local, STEP_VALIDATE, step
+from layout cimport Bounds, Number, READ_OUTSIDE, READ_SUM, READ_VERSION, READ_WITHIN, Read, Record
+from local cimport Local, STEP_VALIDATE, address, step
 from multiversion cimport (
-    FOUND_ABSENT, FOUND_ESTIMATE, FOUND_SUM, FOUND_VALUE, Found, find, record_bytes, record_of,
+    FOUND_ABSENT, FOUND_ESTIMATE, FOUND_INVALID, FOUND_SUM, FOUND_VALUE, Found, base_number, find, record_bytes,
+    record_of,
 )
-from number cimport number_encode
+from number cimport number_compare, number_encode
 
 
 cdef inline bint same_sum(Local* local, const Read* read, const Found* found) noexcept nogil:
@@ -51,5 +52,36 @@ cdef inline bint read_set_is_valid(
             if not same_sum(local, reads + index, &found):
                 return False
         elif (found.kind != FOUND_VALUE and found.kind != FOUND_ABSENT) or found.word != reads[index].word:
+            return False
+    return True
+
+
+cdef inline bint check_holds(Local* local, uint32_t txn_idx, const Read* read) noexcept nogil:
+    """Whether what is below an add still lies where the program was told. All below is final."""
+    cdef Found found
+    cdef Number number
+    cdef Bounds bounds
+    cdef bint within
+    find(local, read.location, txn_idx, 0xFFFFFFFF, &found)
+    if found.kind == FOUND_SUM:
+        number = found.sum
+        within = True
+    else:
+        within = found.kind != FOUND_INVALID and base_number(local, found.word, &number)
+    memcpy(&bounds, address(local, read.word), sizeof(Bounds))
+    if within:
+        within = (
+            number_compare(&number, &bounds.minimum) >= 0 and number_compare(&number, &bounds.maximum) <= 0
+        )
+    return within == (read.kind == READ_WITHIN)
+
+
+cdef inline bint checks_hold(Local* local, uint32_t txn_idx, const Read* reads, uint32_t count) noexcept nogil:
+    """Whether all that the program was told about its adds is so. Asked when all below is final."""
+    cdef uint32_t index
+    for index in range(count):
+        if (reads[index].kind == READ_WITHIN or reads[index].kind == READ_OUTSIDE) and not check_holds(
+            local, txn_idx, reads + index
+        ):
             return False
     return True

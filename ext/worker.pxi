@@ -25,6 +25,14 @@ cdef object describe(object error):
     return f"{name}: {text}" if text else name
 
 
+cdef object reason_of(object revert):
+    """The text of a Revert's reason; empty where it has none that can be had."""
+    try:
+        return str(revert.reason)
+    except BaseException:
+        return ""
+
+
 cdef class Worker:
     """One worker process's end of the arena.
 
@@ -121,7 +129,7 @@ cdef class Worker:
             finally:
                 context.local = NULL
         except Revert as revert:
-            decide_text(local, OUTCOME_REVERTED, str(revert.reason))
+            decide_text(local, OUTCOME_REVERTED, reason_of(revert))
         except BaseException as error:
             decide_text(local, OUTCOME_FAILED, describe(error))
         return 0
@@ -303,7 +311,7 @@ cdef class Context:
         savepoint_open(local, &savepoint)
         try:
             if isinstance(program, NativeProgram):
-                result = self._call_native(program, program.bind(arguments, {}))
+                result = self._call_native(program, program.checked(arguments)[0])
             else:
                 result = program(self, *arguments)
         except SpeculationAborted:
@@ -330,6 +338,6 @@ cdef class Context:
         if local.abort != ABORT_NONE:
             raise SpeculationAborted
         if local.closed:
-            reason = PyBytes_FromStringAndSize(<const char*>local.reason.data, local.reason.length).decode()
+            reason = PyBytes_FromStringAndSize(<const char*>local.reason.data, local.reason.length).decode("utf-8", "replace")
             raise Revert(reason) if local.outcome == OUTCOME_REVERTED else ProgramException(reason)
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import secrets
 import threading
 import weakref
 from collections.abc import Iterable, Iterator
@@ -77,9 +78,13 @@ class Engine:
         # Held while the engine is at work, but not while the caller looks at a receipt of a stream.
         self._lock = threading.RLock()
         self._has_block = False
-        self._arena = Arena(self._memory_limit_bytes, self._workers)
+        # A seed that nobody can guess, or keys could be made to collide in the core's hash table.
+        self._arena = Arena(self._memory_limit_bytes, self._workers, secrets.randbits(64))
         try:
-            self._pool = Pool(self._arena, self._workers)
+            # Where there is a worker for each core, each keeps to one: left alone, two may share a core for long
+            # while another is idle. With fewer the choice is the system's, as other engines need cores too.
+            processors = sorted(os.sched_getaffinity(0)) if active_workers >= cores else []
+            self._pool = Pool(self._arena, self._workers, processors)
         except BaseException:
             self._arena.close()
             raise

@@ -9,6 +9,7 @@ import sys
 import time
 import weakref
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Final
@@ -38,12 +39,14 @@ class Pool:
     Arguments:
         arena: what the workers attach to.
         workers: how many.
+        processors: those to spread the workers over, each staying on its own; none for the operating
+            system to choose.
 
     Raises:
         EngineError: the operating system does not let them start.
     """
 
-    def __init__(self, arena: Arena, workers: int) -> None:
+    def __init__(self, arena: Arena, workers: int, processors: Sequence[int] = ()) -> None:
         """Start the processes; they are ready a little later."""
         if not sys.executable:
             raise EngineError("this interpreter does not know its own path; set sys.executable")
@@ -55,6 +58,7 @@ class Pool:
         self.owner = os.getpid()
         """The process whose workers these are."""
         self._arena = arena
+        self._processors = processors
         self._has_ever_answered = False
         self._workers: dict[int, WorkerProcess] = {}
         self._early_deaths: Counter[tuple[int, bool]] = Counter()
@@ -190,10 +194,15 @@ class Pool:
         self._close_descriptors()
 
     def _start(self, slot: int) -> None:
+        processors = self._processors
         try:
             with interrupts_held():
                 worker = WorkerProcess(
-                    slot, arena=self._arena.fd, events=self._events, lifeline=self._lifeline
+                    slot,
+                    arena=self._arena.fd,
+                    events=self._events,
+                    lifeline=self._lifeline,
+                    processor=processors[slot % len(processors)] if processors else None,
                 )
                 self._workers[slot] = worker
                 self._selector.register(worker.pidfd, selectors.EVENT_READ, partial(self._died, worker))

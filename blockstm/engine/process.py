@@ -48,12 +48,13 @@ class WorkerProcess:
         arena: file descriptor of the arena's memory file.
         events: file descriptor of the event counter that wakes the engine.
         lifeline: file descriptor of the pipe on which its life hangs.
+        processor: the processor that it stays on; None for the operating system to choose.
 
     Raises:
         OSError: the operating system does not let it start.
     """
 
-    def __init__(self, worker: int, *, arena: int, events: int, lifeline: int) -> None:
+    def __init__(self, worker: int, *, arena: int, events: int, lifeline: int, processor: int | None) -> None:
         """Start the process. It reports when it holds the catalogue, which it must be sent first."""
         self.worker = worker
         self.version = 0
@@ -73,6 +74,7 @@ class WorkerProcess:
             events=events,
             channel=theirs.fileno(),
             lifeline=lifeline,
+            processor=processor,
             core=CORE_IDENTITY,
         )
         path = [entry for entry in sys.path if isinstance(entry, str)]

@@ -66,7 +66,7 @@ class Supervisor:
         by_name = {program.name: program for program in programs}
         catalogue.bring_up_to_date(by_name.values())
         failures = self._answers(workers)
-        # What a worker cannot import may be such as only this process has.
+        # What a worker cannot import may be such as only this process has. (A list: all are to be tried.)
         while any([catalogue.send_by_value(by_name[name]) for name in failures if name in by_name]):
             failures = self._answers(workers)
         if failures:
@@ -108,7 +108,7 @@ class Supervisor:
             for slot in range(self._pool.size):
                 runs_program = self._arena.running(slot) is not None
                 if seconds > (LEAVE_SECONDS if runs_program else LEAVE_IDLE_SECONDS):
-                    self._pool.kill(slot)
+                    self._end(slot, "did not leave the block")
         self._active.clear()
         self._wait(0)
 
@@ -165,7 +165,9 @@ class Supervisor:
                 "worker %d %s %s; it is being replaced",
                 slot,
                 ending,
-                "while idle" if running is None else f"while it ran transaction {running[0]}",
+                "while it ran no transaction"
+                if running is None
+                else f"while it ran transaction {running[0]}",
             )
             self._arena.recover(slot)
             self._replace(slot)
@@ -195,19 +197,21 @@ class Supervisor:
         limit = self._time_limit_seconds
         overran = limit is not None and seconds > limit
         if overran and reads_are_final:
-            logger.info("transaction %d ran past %s s; worker %d is being replaced", txn_idx, limit, slot)
-            self._pool.kill(slot)
-            running = self._arena.running(slot)
-            if running is not None and running[:2] == (txn_idx, incarnation):
-                self._arena.expire(slot, f"time limit: ran past {limit} s")
-            else:  # it came to its end just before it was killed
-                self._arena.recover(slot)
-            self._replace(slot)
+            reason = f"time limit: ran past {limit} s"
+            self._end(slot, f"was stopped in transaction {txn_idx}: {reason}", (txn_idx, incarnation), reason)
         elif (seconds > DOOMED_SECONDS and self._arena.is_doomed(slot)) or (
             # It began when not all before it was final, and now all is: it shall start anew, and be timed.
             overran and self._arena.committed() == txn_idx
         ):
-            logger.info("transaction %d has read what is stale; worker %d is being replaced", txn_idx, slot)
-            self._pool.kill(slot)
+            self._end(slot, f"was stopped in transaction {txn_idx}, which has read what is stale")
+
+    def _end(self, slot: int, message: str, expired: tuple[int, int] | None = None, reason: str = "") -> None:
+        """Kill and replace a worker; if it still runs the incarnation `expired`, fail that for `reason`."""
+        logger.info("worker %d %s; it is being replaced", slot, message)
+        self._pool.kill(slot)
+        running = self._arena.running(slot)
+        if expired is not None and running is not None and running[:2] == expired:
+            self._arena.expire(slot, reason)
+        else:
             self._arena.recover(slot)
-            self._replace(slot)
+        self._replace(slot)

@@ -40,6 +40,8 @@ class Settings(TypedDict):
     """File descriptor of this worker's end of the connection with the engine."""
     lifeline: int
     """File descriptor of a pipe whose other end closes when the engine's process ends, however it ends."""
+    processor: int | None
+    """The processor to stay on; None for the operating system to choose."""
     core: list[int]
     """What `core_identity` says in the engine's process."""
 
@@ -64,6 +66,8 @@ def main(settings: Settings) -> None:
     with suppress(OSError):
         # What a program prints must not get into what the engine's process writes to its standard output.
         os.dup2(2, 1)
+    if settings["processor"] is not None:
+        os.sched_setaffinity(0, {settings["processor"]})
     multiprocessing.current_process().name = f"blockstm-worker-{settings['worker']}"
     channel = WorkerChannel(settings["channel"])
     logging.getLogger().addHandler(WorkerLogHandler(lambda packed: channel.send(("log", packed))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 
 import pytest
@@ -32,14 +33,13 @@ def shuffle(ctx, first: bytes, second: bytes, third: bytes):
 
 
 def shuffles(seed: int, count: int, keys: int) -> Block:
-    import random
-
     choice = random.Random(seed)
     names = [b"%d" % number for number in range(keys)]
     return Block([shuffle.txn(*choice.sample(names, 3)) for _ in range(count)], {b"1": b"one"})
 
 
 SHAPES = {
+    "transfers, few accounts, no work": lambda seed: transfers(seed, 20_000, 8, 0),
     "transfers, few accounts": lambda seed: transfers(seed, 3000, 10, 2000),
     "transfers, many accounts": lambda seed: transfers(seed, 3000, 3000, 2000),
     "traces": lambda seed: traces(seed, 2000, 60, 3000),
