@@ -1,13 +1,13 @@
 """A laboratory for parallel transaction execution: Block-STM in worker processes over shared memory.
 
-    import blockstm
+import blockstm
 
-    @blockstm.program
-    def transfer(ctx, sender: bytes, receiver: bytes, amount: int): ...
+@blockstm.program
+def transfer(ctx, sender: bytes, receiver: bytes, amount: int): ...
 
-    block = blockstm.Block([transfer.txn(b"a", b"b", 5)], state={b"a": b"\\x09"})
-    with blockstm.Engine(workers=2) as engine:
-        result = engine.execute(block)
+block = blockstm.Block([transfer.txn(b"a", b"b", 5)], state={b"a": b"\\x09"})
+with blockstm.Engine(workers=2) as engine:
+    result = engine.execute(block)
 """
 
 from blockstm._core import Context

@@ -77,7 +77,7 @@ operations: st.SearchStrategy[list[Any]] = st.recursive(
     max_leaves=4,
 )
 # Keys that the state may hold, and new ones.
-native_keys = st.integers(0, 8).map(lambda n: (KEYS + [b"new", b"other", b""])[n])
+native_keys = st.integers(0, 8).map(lambda n: ([*KEYS, b"new", b"other", b""])[n])
 native_transactions = st.one_of(
     st.builds(
         lambda sender, receiver, amount, limit: transfer.txn(sender, receiver, amount, gas_limit=limit),
