@@ -26,6 +26,9 @@ template <typename T> static inline T fetch_add_sc(T* p, T v) { return __atomic_
 template <typename T> static inline T fetch_or_sc(T* p, T v) { return __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST); }
 template <typename T> static inline T fetch_and_sc(T* p, T v) { return __atomic_fetch_and(p, v, __ATOMIC_SEQ_CST); }
 
+// Orders every store before it before every load after it, in the eyes of all.
+static inline void fence_sc() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+
 // True, and `desired` stored, where `*p` was `expected`.
 template <typename T> static inline bool compare_exchange_sc(T* p, T expected, T desired) {
     return __atomic_compare_exchange_n(p, &expected, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE);

@@ -13,6 +13,7 @@ cdef extern from "atomics.h" namespace "blockstm" nogil:
     T fetch_add_sc[T](T* place, T value) noexcept
     T fetch_or_sc[T](T* place, T value) noexcept
     T fetch_and_sc[T](T* place, T value) noexcept
+    void fence_sc() noexcept
     bint compare_exchange_sc[T](T* place, T expected, T desired) noexcept
 
     void spin_pause() noexcept

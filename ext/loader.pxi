@@ -26,7 +26,7 @@ cdef int lay_out(Local* local, Py_ssize_t txn_count, Py_ssize_t key_count) excep
     cdef int level
     header.txn_count = <uint32_t>txn_count
     header.tree_levels = 1
-    while covered < <uint64_t>txn_count:
+    while covered <= <uint64_t>txn_count:   # the final state is what lies below txn_count itself
         covered *= 64
         header.tree_levels += 1
     header.txns = take_zeroed(local, (txn_count + 1) * sizeof(Txn))

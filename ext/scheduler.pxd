@@ -16,7 +16,7 @@ no delay between taking a task and counting it can make true too early.
 from libc.stdint cimport uint32_t, uint64_t
 
 from atomics cimport (
-    compare_exchange_sc, exchange_sc, fetch_add_sc, fetch_and_sc, fetch_or_sc, futex_wake, load_acquire,
+    compare_exchange_sc, exchange_sc, fence_sc, fetch_add_sc, fetch_and_sc, fetch_or_sc, futex_wake, load_acquire,
     load_relaxed, load_sc, lowest_bit, store_sc, store_release,
 )
 from layout cimport (
@@ -172,10 +172,13 @@ cdef inline void rewind_validation(Local* local, uint32_t target) noexcept nogil
     will see what the caller has published before: no new wave is needed.
     Invariant: called before the status of the transaction below `target` leaves EXECUTING or
     ABORTING, so that it cannot commit before its wave is noted.
+    Memory ordering: what the caller has published comes before the look at the index (fence). Else the
+    index could be seen where it was, pass `target`, and the key be validated, all before the write shows.
     """
     cdef uint64_t packed
     if target >= local.header.txn_count:
         return
+    fence_sc()
     while True:
         step(local, STEP_COUNTER, target)
         packed = load_sc[uint64_t](&local.header.validation_index)

@@ -80,7 +80,7 @@ class OracleContext:
     own: dict[bytes, bytes | None] = field(default_factory=dict)
     """What the transaction has made of the keys that it changed; None: deleted."""
     decided: set[bytes] = field(default_factory=set)
-    """The changed keys whose value does not depend on what is below (written or deleted, not only added to)."""
+    """The changed keys whose value does not depend on what is below: written, not only added to."""
     events: list[bytes] = field(default_factory=list)
     reads: dict[bytes, bytes | None] = field(default_factory=dict)
 

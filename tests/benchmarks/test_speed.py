@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -19,6 +22,35 @@ from tests.benchmarks.workloads import ROOT, TXNS, interleaved, transfers, wall_
 Engines = Callable[[int], blockstm.Engine]
 Note = Callable[[str, str, str], None]
 ROUNDS = 41
+
+
+BUSY = """
+import time
+begin = time.perf_counter()
+for _ in range(4_000_000):
+    pass
+print(time.perf_counter() - begin)
+"""
+
+
+def busy_seconds(processes: int) -> float:
+    """How long the slowest of so many processes takes for the same work, each on a core of its own."""
+    cores = sorted(os.sched_getaffinity(0))
+    command = [sys.executable, "-c", BUSY]
+    running = [
+        subprocess.Popen(["taskset", "-c", str(cores[index % len(cores)]), *command], stdout=subprocess.PIPE)
+        for index in range(processes)
+    ]
+    return max(float(process.communicate()[0]) for process in running)
+
+
+def test_what_the_machine_gives_two_busy_processes(
+    benchmark: Any, figure: Note, when: str = "before"
+) -> None:
+    """The most that two workers can gain: below 2 where cores are shared, throttled or siblings."""
+    runs = [partial(busy_seconds, processes) for processes in (1, 2)]
+    one, two = benchmark.pedantic(interleaved, (runs, 9), rounds=1)
+    figure(f"ceiling: two independent busy processes against one ({when})", f"{2 * one / two:.2f} x", "-")
 
 
 def test_overhead_of_one_worker(benchmark: Any, engines: Engines, figure: Note) -> None:
@@ -161,3 +193,7 @@ def test_loading(benchmark: Any, tmp_path: Path, figure: Note) -> None:
     arena.close()
     figure("loading 10,000 transfers from a .block file", f"{from_file * 1e3:.1f} ms", "<= 15 ms")
     figure("loading 10,000 transfers from Python objects", f"{from_objects * 1e3:.1f} ms", "<= 30 ms")
+
+
+def test_what_the_machine_gives_two_busy_processes_at_the_end(benchmark: Any, figure: Note) -> None:
+    test_what_the_machine_gives_two_busy_processes(benchmark, figure, "after")

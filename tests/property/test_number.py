@@ -1,4 +1,4 @@
-"""The arithmetic of ctx.add at its edges is that of Python's integers, in whichever way the core comes to it."""
+"""The arithmetic of ctx.add at its edges is that of Python's integers, however the core comes to it."""
 
 from __future__ import annotations
 

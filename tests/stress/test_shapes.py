@@ -1,4 +1,4 @@
-"""Thousands of small blocks of every shape, with more workers than cores and random delays at the step points.
+"""Thousands of small blocks of every shape, on more workers than cores, with random delays at step points.
 
 Each run must equal the sequential one, and that one the oracle. Every shape has a share of the time, in which
 most come to over a thousand runs; BLOCKSTM_STRESS=10 makes it ten times as long, and BLOCKSTM_STRESS_SEED=n
@@ -97,7 +97,7 @@ def follow(ctx, key: bytes, hops: int):
 
 @program
 def change_one_of_two(ctx, switch: bytes, even: bytes, odd: bytes):
-    """Read and change a key chosen by a switch that others flip; poll in between, so that it can be doomed."""
+    """Read and change a key chosen by a switch that others flip; poll in between, so it can be doomed."""
     key = odd if read_number(ctx, switch) % 2 else even
     value = read_number(ctx, key)
     os.sched_yield()

@@ -1,7 +1,7 @@
 """The bugs that other Block-STM implementations have had, and the limits at which such code breaks.
 
-Each test says which bug it would catch, and how. Where a bug shows only when one transaction overtakes another,
-the slower one sleeps; the test repeats until that order has come about, and fails if it never does.
+Each test says which bug it would catch, and how. Where a bug shows only when one transaction overtakes
+another, the slower one sleeps; the test repeats until that order has come about, and fails if it never does.
 """
 
 from __future__ import annotations
@@ -391,8 +391,8 @@ def create(ctx, first: int, count: int):
 
 def test_twenty_thousand_new_keys(engine: Engine) -> None:
     # Bug: a table sized for the keys of the initial state, which drops keys, hangs or crashes when programs
-    # make more; or a key that two workers insert at once and that is then there twice. Every key is written by
-    # two transactions, by several workers at a time.
+    # make more; or a key that two workers insert at once and that is then there twice. Every key is written
+    # by two transactions, by several workers at a time.
     block = Block([create.txn(start // 2 * 500, 500) for start in range(80)])
     expected = run_in_order(block)
     assert len(expected.state) == 20_000
@@ -407,8 +407,8 @@ def test_twenty_thousand_new_keys(engine: Engine) -> None:
 # 511, 512 and 513 are about a full tree, 32,768 is the next one.
 @pytest.mark.parametrize("count", [5, 6, 7, 8, 9, 63, 64, 65, 511, 512, 513, 4_096, 10_000, 32_768])
 def test_one_key_with_many_writers(engine: Engine, count: int) -> None:
-    # Bug: a list of all writers of a key that every read walks (14 us at 10,000 writers), or a tree that loses
-    # its last entries where it is full.
+    # Bug: a list of all writers of a key that every read walks (14 us at 10,000 writers), or a tree that
+    # loses its last entries where it is full.
     block = Block([trace.txn([b"hot"], [b"hot"], {}, 0) for _ in range(count)])
     expected = run_in_order(block)
     result = run(engine, block, 2)
@@ -479,7 +479,7 @@ def test_values_of_the_greatest_length(engine: Engine) -> None:
 
 @program
 def dig(ctx, depth: int, failing: int, catching: int):
-    """Calls itself; each level changes keys before and after; one level fails and one above it catches that."""
+    """Calls itself; each level changes keys before and after; one fails and one above it catches that."""
     level = b"level %d" % depth
     ctx.write(level, b"before")
     ctx.write(b"deepest", level)

@@ -1,7 +1,7 @@
 """What a transaction did in a world that was not so must leave nothing behind; and hostile programs.
 
-Every test here has failed once, on this core. Most have an engine of their own, which is closed if the block does
-not end: a worker that runs in circles would otherwise hold up all tests.
+Every test here has failed once, on this core. Most have an engine of their own, which is closed if the block
+does not end: a worker that runs in circles would otherwise hold up all tests.
 """
 
 from __future__ import annotations
@@ -67,9 +67,9 @@ def poll_until_doomed(ctx, switch: bytes, key: bytes):
 
 
 def test_an_incarnation_that_is_given_up_announces_no_write_for_ever() -> None:
-    # Transaction 0 shows that the key is usually read and then written, so that 2 announces a write when it reads
-    # it. 2 is doomed when 1 sets the switch, and begins anew without touching the key. What it announced must go:
-    # else 3 waits for it for ever.
+    # Transaction 0 shows that the key is usually read and then written, so that 2 announces a write when it
+    # reads it. 2 is doomed when 1 sets the switch, and begins anew without touching the key. What it
+    # announced must go: else 3 waits for it for ever.
     block = Block(
         [append.txn(b"k"), nap_then_write.txn(b"s"), poll_until_doomed.txn(b"s", b"k"), look.txn(b"k")]
     )
@@ -91,8 +91,9 @@ def take_five_and_doubt(ctx, key: bytes, verbs: bool):
 
 @pytest.mark.parametrize("verbs", [True, False], ids=["polling", "without a verb"])
 def test_an_add_that_was_wrongly_let_pass_does_not_run_on(verbs: bool) -> None:
-    # Too many adds lie below for the core to sum, so it guesses that there is enough. That is checked at commit;
-    # but a program that loops because of it never gets there. Once all before it is final, it must be given up.
+    # Too many adds lie below for the core to sum, so it guesses that there is enough. That is checked at
+    # commit; but a program that loops because of it never gets there. Once all before it is final, it must be
+    # given up.
     block = Block([nap_then_write.txn(b"s"), *[trace.txn([], [], {b"k": 0}, 0)] * 40])
     block = Block([*block.transactions, take_five_and_doubt.txn(b"k", verbs)])
     expected = run_in_order(block)
