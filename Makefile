@@ -25,7 +25,7 @@ replay: $(BUILT)
 	$(BIN)/blockstm replay $(BLOCKS) --verify --repeat 5
 
 test: $(BUILT)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 bench: $(BUILT)
 	$(BIN)/python -m pytest tests/benchmarks --timeout=0

@@ -7,7 +7,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from atomics cimport (
-    compare_exchange_sc, exchange_sc, load_acquire, load_relaxed, load_sc, store_release, store_sc,
+    compare_exchange_sc, exchange_sc, fence_sc, load_acquire, load_relaxed, load_sc, store_release, store_sc,
 )
 from layout cimport (
     COMMITTED, EXECUTED, Header, Number, ReadSet, SUSPENDED,
@@ -141,6 +141,7 @@ cdef inline void release_successor(Local* local, uint32_t txn_idx) noexcept nogi
 cdef inline void announce_progress(Local* local) noexcept nogil:
     """Tell the supervisor, and at the end everybody, how far the block is."""
     cdef Header* header = local.header
+    fence_sc()          # what was committed shows before the wish for progress is looked at
     if header.commit_index == header.txn_count:
         header.end_ns = now_ns(local)
         store_sc[uint32_t](&header.done, 1)

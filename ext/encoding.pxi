@@ -20,6 +20,8 @@ cdef int number_from_object(object value, Number* out) except -1:
             small = value
             number_set(out, small)
             return 0
+        if value.bit_length() > 256:
+            raise LimitError(f"a number is over 256 bits: {shown(value)}; keep it below 2**256")
         digits = value.to_bytes(32, "big")
     if not number_decode(<const uint8_t*>digits, <uint32_t>len(digits), out):
         raise LimitError(f"a number is over 256 bits: {shown(value)}; keep it below 2**256")

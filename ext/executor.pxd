@@ -3,7 +3,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
-from atomics cimport compare_exchange_sc, load_acquire, load_relaxed, load_sc, store_relaxed, store_release, store_sc
+from atomics cimport compare_exchange_sc, fence_sc, load_acquire, load_relaxed, load_sc, store_relaxed, store_release, store_sc
 from context cimport append, decide
 from layout cimport (
     EXECUTED, EXECUTING, OUTCOME_FAILED, OUTCOME_SUCCESS, ReadSet, Record, SUSPENDED, TXN_AFTER_COMMIT, Txn,
@@ -139,6 +139,7 @@ cdef inline void validate_own(Local* local) noexcept nogil:
     """
     cdef uint64_t packed = load_sc[uint64_t](&local.header.validation_index)
     if index_part(packed) > local.txn_idx:
+        fence_sc()
         validate(local, local.txn_idx, wave_part(packed))
 
 

@@ -390,6 +390,7 @@ cdef inline uint32_t take_validations(
         if compare_exchange_sc[uint64_t](
             &local.header.validation_index, packed, (<uint64_t>wave_part(packed) << 32) | end
         ):
+            fence_sc()
             first[0] = index
             wave[0] = wave_part(packed)
             return end - index

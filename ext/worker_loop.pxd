@@ -35,6 +35,9 @@ cdef inline void adapt_fresh_chunk(Local* local) noexcept nogil:
     if local.fresh_next < local.fresh_end:
         return
     now = now_ns(local)
+    if local.fresh_started_ns == 0:     # nothing has run yet
+        local.fresh_started_ns = now
+        return
     each = (now - local.fresh_started_ns) // local.fresh_chunk
     local.fresh_started_ns = now
     # Being suspended takes no time, and says nothing about how long the transactions are.
@@ -181,7 +184,7 @@ cdef inline void begin_block(Local* local) noexcept nogil:
     local.fresh_next = 0
     local.fresh_end = 0
     local.fresh_chunk = 1
-    local.fresh_started_ns = now_ns(local)
+    local.fresh_started_ns = 0
     local.reads = NULL
     local.read_capacity = 0
 

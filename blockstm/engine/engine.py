@@ -24,7 +24,7 @@ from blockstm.result import Receipt, Result, receipt_at
 __all__ = ["Engine"]
 
 MODELS: Final = {"block-stm": MODEL_BLOCK_STM, "sequential": MODEL_SEQUENTIAL}
-MEMORY_LIMIT_BYTES_MAX: Final = 1 << 46  # what an address space of 47 bits has room for
+MEMORY_LIMIT_BYTES_MAX: Final = 1 << 35  # the core links some structures by 32 bits, in units of 8 bytes
 
 
 class Engine:

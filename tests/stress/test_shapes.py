@@ -28,7 +28,7 @@ from tests.running import WORKERS_MAX, run
 
 SCALE = float(os.environ.get("BLOCKSTM_STRESS", "1"))
 FIRST_SEED = int(os.environ.get("BLOCKSTM_STRESS_SEED", "1"))
-SECONDS_OF_A_SHAPE = 2.3 * SCALE
+SECONDS_OF_A_SHAPE = 1.6 * SCALE
 BLOCKS_MIN = 20
 RUNS_OF_A_BLOCK = 10
 # A worker that sleeps through its task wakes up a second later.
@@ -338,6 +338,7 @@ def operation(rng: random.Random, depth: int) -> tuple[Any, ...]:
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
     with Engine(WORKERS_MAX, active_workers=WORKERS_MAX) as engine:
+        engine.execute(Block([]))  # the workers are up now
         yield engine
 
 
