@@ -37,7 +37,7 @@ cdef enum:
 
 cdef enum:
     ADDS_GUESSED_MAX = 32       # how many adds below are summed to guess whether an add stays within bounds
-    POLL_ROUNDS = 512           # rounds of work between two polls
+    POLL_ROUNDS = 1024          # rounds of work between two polls
 
 cdef struct Value:
     const uint8_t* data

@@ -41,9 +41,9 @@ cdef inline void adapt_fresh_chunk(Local* local) noexcept nogil:
     each = (now - local.fresh_started_ns) // local.fresh_chunk
     local.fresh_started_ns = now
     # Being suspended takes no time, and says nothing about how long the transactions are.
-    if each > LONG_TXN_NS or local.has_waited:
+    if each > LONG_TXN_NS:
         local.fresh_chunk = 1
-    elif each < SHORT_TXN_NS and local.fresh_chunk < FRESH_TAKEN_MAX:
+    elif each < SHORT_TXN_NS and local.fresh_chunk < FRESH_TAKEN_MAX and not local.has_waited:
         local.fresh_chunk *= 2
     local.has_waited = 0
     left = local.header.txn_count - load_relaxed[uint64_t](&local.header.execution_index)
