@@ -17,7 +17,14 @@ import blockstm
 from blockstm._core import Arena
 from blockstm.accesstrace import read_access_trace
 from blockstm.programs import trace
-from tests.benchmarks.workloads import ROOT, TXNS, interleaved, transfers, wall_seconds
+from tests.benchmarks.workloads import (
+    ROOT,
+    TXNS,
+    interleaved,
+    least_gas_of_two_cores,
+    transfers,
+    wall_seconds,
+)
 
 Engines = Callable[[int], blockstm.Engine]
 Note = Callable[[str, str, str], None]
@@ -134,6 +141,9 @@ def test_recorded_blocks_together(benchmark: Any, engines: Engines, figure: Note
 
     runs = [partial(all_of_them, model) for model in ("sequential", "block-stm")]
     sequential, two = benchmark.pedantic(interleaved, (runs, 7), rounds=1)
+    gas = sum(txn.arguments[3] for block in blocks for txn in block.transactions)
+    bound = gas / sum(map(least_gas_of_two_cores, blocks))
+    figure(f"{len(blocks)} recorded blocks, the most that any schedule by gas allows", f"{bound:.2f} x", "-")
     figure(
         f"{len(blocks)} recorded blocks, 2 workers against sequential",
         f"{sequential / two:.2f} x",

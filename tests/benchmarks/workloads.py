@@ -37,3 +37,23 @@ def interleaved(runs: Sequence[Callable[[], float]], rounds: int) -> list[float]
 def wall_seconds(engine: blockstm.Engine, block: blockstm.Block, model: str = "block-stm") -> float:
     """The time of one run, inside the run."""
     return engine.execute(block, model).stats.wall_seconds
+
+
+def least_gas_of_two_cores(block: blockstm.Block) -> int:
+    """No schedule of `trace` transactions on two cores does less, one after the other, than this much gas.
+
+    Half of all gas, or the longest chain: a reader waits for the last writer of its key before it, and for all
+    adds since; adds do not wait for each other.
+    """
+    last: dict[bytes, int] = {}  # when the last write of a key, and the adds so far, are done
+    total = longest = 0
+    for transaction in block.transactions:
+        reads, writes, adds, gas = transaction.arguments
+        done = gas + max((last.get(key, 0) for key in reads), default=0)
+        for key in writes:
+            last[key] = done
+        for key in adds:
+            last[key] = max(last.get(key, 0), done)
+        total += gas
+        longest = max(longest, done)
+    return max(longest, -(-total // 2))
