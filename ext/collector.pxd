@@ -13,7 +13,7 @@ from layout cimport (
     COMMITTED, EXECUTED, Header, Number, ReadSet, SUSPENDED,
     TXN_AFTER_COMMIT, Txn, WORD_ADD, WORD_VALUE, WriteSet,
 )
-from local cimport Local, STEP_COMMIT, address, location_at, now_ns, step, txn_at
+from local cimport Local, STEP_COMMIT, address, now_ns, step, txn_at
 from multiversion cimport (
     FOUND_SUM, Found, base_number, find, make_record, pack_word,
     record_bytes, record_of, word_kind,

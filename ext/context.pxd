@@ -8,12 +8,12 @@ from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
-from atomics cimport copy_small, keep, load_acquire, load_relaxed, store_relaxed, store_release, unlikely_true
+from atomics cimport copy_small, keep, load_acquire, load_relaxed, store_release, unlikely_true
 from keytable cimport find_or_insert
 from layout cimport (
-    Bounds, INTENTS_MAX, KEY_BYTES_MAX, LOCATION_READ_MODIFY_WRITE, Location, MODEL_SEQUENTIAL, Number,
+    Bounds, INTENTS_MAX, KEY_BYTES_MAX, LOCATION_READ_MODIFY_WRITE, MODEL_SEQUENTIAL, Number,
     OUTCOME_FAILED, OUTCOME_REVERTED, READ_OUTSIDE, READ_SUM, READ_VERSION, READ_WITHIN, Read, Record,
-    READS_INITIAL, VALUE_BYTES_MAX, WORD_ADD, WORD_DELETE, WORD_EMPTY, WORD_INTENT, WORD_TOMBSTONE, WORD_VALUE,
+    READS_INITIAL, VALUE_BYTES_MAX, WORD_ADD, WORD_DELETE, WORD_INTENT, WORD_TOMBSTONE, WORD_VALUE,
 )
 from local cimport (
     ABORT_DOOMED, ABORT_NONE, ABORT_STOPPED, ABORT_SUSPENDED, Bytes, Local, PendingWrite, STEP_INTENT,
@@ -24,8 +24,8 @@ from multiversion cimport (
     claim_place, find, make_record, pack_word, record_bytes, record_of, word_kind,
 )
 from number cimport (
-    apply_delta, number_add, number_compare, number_decode, number_encode, number_is_zero, number_maximum,
-    number_set, number_subtract, signed_add,
+    apply_delta, number_add, number_compare, number_decode, number_encode, number_maximum, number_set,
+    number_subtract, signed_add,
 )
 from validation cimport checks_hold, read_set_is_valid
 

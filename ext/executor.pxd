@@ -1,17 +1,17 @@
 """Running one incarnation of a transaction, and validating one."""
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from atomics cimport compare_exchange_sc, fence_sc, load_acquire, load_relaxed, load_sc, store_relaxed, store_release, store_sc
-from context cimport append, decide
+from context cimport decide
 from layout cimport (
     EXECUTED, EXECUTING, OUTCOME_FAILED, OUTCOME_SUCCESS, ReadSet, Record, SUSPENDED, TXN_AFTER_COMMIT, Txn,
     WorkerSlot,
 )
 from local cimport (
-    ABORT_DOOMED, ABORT_NONE, ABORT_STOPPED, ABORT_SUSPENDED, Local, STEP_STATUS, STEP_WAIT, Touched, address,
-    step, txn_at,
+    ABORT_NONE, ABORT_STOPPED, ABORT_SUSPENDED, Local, STEP_STATUS, STEP_WAIT, Touched, address, step,
+    txn_at,
 )
 from multiversion cimport record_bytes
 from publication cimport finish_execution, keep_intents, read_set_items, try_abort

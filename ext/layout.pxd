@@ -5,7 +5,7 @@ Fields that several workers change stand on cache lines of their own (pairs of l
 hardware fetches neighbours together).
 """
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t, int32_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 cdef enum:
     KEY_BYTES_MAX = 64

@@ -8,9 +8,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t, int32_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memset
 
-from atomics cimport (
-    compare_exchange_sc, fetch_add_sc, load_acquire, load_relaxed, monotonic_ns, store_relaxed, store_sc, unlikely_true,
-)
+from atomics cimport compare_exchange_sc, fetch_add_sc, monotonic_ns, store_relaxed, store_sc, unlikely_true
 from layout cimport (
     CHUNK_BYTES, FAILURE_MEMORY_LIMIT, FAILURE_NONE, Header, Location, Read, Txn, WorkerSlot,
 )

@@ -9,15 +9,13 @@ then in a tree of 64-way nodes over 8-slot leaves, indexed by txn_idx. The newes
 transaction is found through the nodes' bitmaps in a few steps, however many have written the key.
 """
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t, int32_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from atomics cimport (
-    compare_exchange_sc, copy_small, fetch_or_sc, highest_bit, load_acquire, store_release, unlikely_true,
-)
+from atomics cimport compare_exchange_sc, copy_small, fetch_or_sc, highest_bit, load_acquire
 from layout cimport (
-    INLINE_SLOTS, LEAF_SLOTS, NODE_CHILDREN, Leaf, Location, Node, Number, Record, WORD_ADD, WORD_DELETE,
-    WORD_EMPTY, WORD_INTENT, WORD_TOMBSTONE, WORD_VALUE,
+    INLINE_SLOTS, LEAF_SLOTS, Leaf, Location, Node, Number, Record, WORD_ADD, WORD_DELETE, WORD_INTENT,
+    WORD_TOMBSTONE,
 )
 from local cimport STEP_READ, Local, address, allocate, allocate_zeroed, location_at, step
 from number cimport apply_delta, number_decode, number_set

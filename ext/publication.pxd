@@ -3,20 +3,17 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from atomics cimport (
-    compare_exchange_sc, fetch_or_sc, load_acquire, load_relaxed, load_sc, store_relaxed, store_release, store_sc,
-)
+from atomics cimport compare_exchange_sc, fetch_or_sc, load_relaxed, store_relaxed, store_release, store_sc
 from context cimport pending, touch
 from layout cimport (
-    ABORTING, EXECUTED, LOCATION_READ_MODIFY_WRITE, Location, OUTCOME_SUCCESS, READY, Read, ReadSet, Txn, WORD_ADD,
-    WORD_DELETE, WORD_EMPTY, WORD_INTENT, WORD_TOMBSTONE, WORD_VALUE, WorkerSlot, Write, WriteSet,
+    ABORTING, EXECUTED, LOCATION_READ_MODIFY_WRITE, Location, OUTCOME_SUCCESS, READY, Read, ReadSet, Txn,
+    WORD_ADD, WORD_DELETE, WORD_TOMBSTONE, WORD_VALUE, Write, WriteSet,
 )
 from local cimport (
-    ABORT_STOPPED, Local, PendingWrite, STEP_PUBLISH, STEP_STATUS, Touched, address, allocate, location_at,
-    step, txn_at,
+    Local, PendingWrite, STEP_PUBLISH, STEP_STATUS, Touched, address, allocate, location_at, step, txn_at,
 )
-from multiversion cimport as_estimate, claim_place, make_record, pack_word, word_is_estimate, word_kind
-from scheduler cimport make_ready, pack_status, ready_add, resume_waiters, rewind_validation
+from multiversion cimport as_estimate, claim_place, make_record, pack_word, word_kind
+from scheduler cimport pack_status, ready_add, resume_waiters, rewind_validation
 
 
 cdef inline Write* write_set_items(WriteSet* write_set) noexcept nogil:

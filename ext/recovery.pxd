@@ -7,20 +7,19 @@ done, while the others run. Everything here may be done again if the supervisor 
 """
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy, memset
 
-from atomics cimport compare_exchange_sc, futex_wake, load_acquire, load_sc, store_release, store_sc
+from atomics cimport compare_exchange_sc, load_acquire, load_sc, store_release, store_sc
 from collector cimport announce_progress, commit_ready
 from keytable cimport table_capacity
 from layout cimport (
-    ABORTING, DEATHS_MAX, EXECUTING, HASH_TABLES_MAX, Header, MODEL_SEQUENTIAL, READY, SUSPENDED,
-    TXN_AFTER_COMMIT, Txn, WorkerSlot,
+    ABORTING, DEATHS_MAX, EXECUTING, HASH_TABLES_MAX, MODEL_SEQUENTIAL, READY, SUSPENDED, TXN_AFTER_COMMIT,
+    Txn,
 )
 from local cimport Local, address, location_at, txn_at
 from multiversion cimport make_record
 from publication cimport finish_abort, keep_intents
 from scheduler cimport (
-    NO_TXN, make_ready, pack_status, ready_add, rewind_all, status_incarnation, status_owner, status_state,
+    NO_TXN, make_ready, ready_add, rewind_all, status_incarnation, status_owner, status_state,
     wake_sleepers,
 )
 

@@ -16,12 +16,10 @@ no delay between taking a task and counting it can make true too early.
 from libc.stdint cimport uint32_t, uint64_t
 
 from atomics cimport (
-    compare_exchange_sc, exchange_sc, fence_sc, fetch_add_sc, fetch_and_sc, fetch_or_sc, futex_wake, load_acquire,
-    load_relaxed, load_sc, lowest_bit, store_sc, store_release,
+    compare_exchange_sc, exchange_sc, fence_sc, fetch_add_sc, fetch_and_sc, fetch_or_sc, futex_wake,
+    load_acquire, load_relaxed, load_sc, lowest_bit, store_sc,
 )
-from layout cimport (
-    COMMITTED, EXECUTED, EXECUTING, READY, SUSPENDED, TXN_AFTER_COMMIT, Txn, Waiter,
-)
+from layout cimport COMMITTED, EXECUTED, EXECUTING, READY, SUSPENDED, Txn, Waiter
 from local cimport (
     STEP_COUNTER, STEP_STATUS, STEP_TAKE, STEP_WAIT, Local, address, allocate, step, txn_at,
 )

@@ -1,6 +1,6 @@
 """Validation: would the transaction read now what it has read?"""
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcmp, memcpy
 
 from layout cimport Bounds, Number, READ_OUTSIDE, READ_SUM, READ_VERSION, READ_WITHIN, Read, Record
