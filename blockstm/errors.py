@@ -26,6 +26,10 @@ class AccessTraceError(BlockstmError):
     """An access trace cannot be read; the message names the file and, where there is one, the line."""
 
 
+class EthereumInputError(BlockstmError):
+    """Data of an Ethereum block cannot be used: malformed, incomplete, inconsistent, or of an unsupported fork."""
+
+
 class LimitError(BlockstmError):
     """A key, a value, a number or a count is over a limit of `blockstm.limits`."""
 

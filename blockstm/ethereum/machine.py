@@ -1,0 +1,167 @@
+"""py-evm's virtual machine with its accounts in the multi-version memory.
+
+What is replaced is what py-evm lets its users replace: the account database, the computation and the transaction
+executor of a fork's state class.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from eth.abc import SignedTransactionAPI
+from eth.constants import MAX_PREV_HEADER_DEPTH
+from eth.vm.base import VM
+from eth.vm.computation import BaseComputation
+from eth.vm.execution_context import ExecutionContext
+from eth.vm.state import BaseState
+from eth_typing import Address, BlockNumber, Hash32
+from eth_utils import ValidationError
+
+from blockstm.ethereum.accounts import ContextAccounts, StateContext
+from blockstm.ethereum.codes import jump_positions
+from blockstm.ethereum.environment import Environment
+from blockstm.ethereum.forks import vm_class
+from blockstm.ethereum.keys import ENVIRONMENT_KEY, block_hash_key
+from blockstm.errors import EthereumInputError
+
+__all__ = ["Machine", "machine_for"]
+
+_ENVIRONMENTS_MAX: Final = 64
+_TRANSACTIONS_MAX: Final = 4096
+
+
+class _ContextState:
+    """What every fork's state class does differently over a context; mixed in before it."""
+
+    _db: StateContext
+    _account_db: ContextAccounts
+    block_number: int
+
+    def delta_balance(self, address: Address, delta: int) -> None:
+        """Change a balance; a credit does not read it."""
+        self._account_db.delta_balance(address, delta)
+
+    def set_system_contracts(self) -> None:
+        """Do nothing: the block's state holds the system contracts that there are."""
+
+    def get_ancestor_hash(self, block_number: int) -> Hash32:
+        """Return the hash of an earlier block, empty where BLOCKHASH gives zero.
+
+        Raises:
+            EthereumInputError: the block's file does not hold it.
+        """
+        depth = self.block_number - block_number
+        if not 0 < depth <= MAX_PREV_HEADER_DEPTH or block_number < 0:
+            return Hash32(b"")
+        block_hash = self._db.read(block_hash_key(block_number))
+        if block_hash is None:
+            raise EthereumInputError(
+                f"the transaction asks for the hash of block {block_number}, which was not recorded; "
+                "record the block with --blockhashes"
+            )
+        return Hash32(block_hash)
+
+
+class _CachedComputation:
+    """A computation that knows its code's jump positions from earlier ones; mixed in before a fork's own."""
+
+    def __init__(self, *arguments: Any) -> None:
+        """Begin a computation."""
+        super().__init__(*arguments)
+        code: Any = self.code  # type: ignore[attr-defined]
+        code.valid_positions, code.invalid_positions = jump_positions(code._raw_code_bytes)
+
+
+class _Executor:
+    """An executor that leaves signatures to others; mixed in before a fork's own."""
+
+    vm_state: BaseState
+
+    def validate_transaction(self, transaction: SignedTransactionAPI) -> None:
+        """Check what depends on the state, and the gas; the signature is checked when the block is recorded."""
+        if transaction.gas < transaction.intrinsic_gas:
+            raise ValidationError("the gas limit is below the intrinsic gas")
+        self.vm_state.validate_transaction(transaction)  # type: ignore[attr-defined]
+
+
+def _mixed(mixin: type, base: type, **members: object) -> Any:
+    return type(base.__name__, (mixin, base), members)
+
+
+@lru_cache
+def _context_state_class(fork: str) -> type[BaseState]:
+    base: Any = vm_class(fork).get_state_class()
+    state_class: type[BaseState] = _mixed(
+        _ContextState,
+        base,
+        account_db_class=ContextAccounts,
+        computation_class=_mixed(_CachedComputation, base.computation_class),
+        transaction_executor_class=_mixed(_Executor, base.transaction_executor_class),
+    )
+    return state_class
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A fork's virtual machine, set up for the transactions of one block.
+
+    Arguments:
+        vm: the fork's virtual machine.
+        state_class: its state class, over contexts.
+        block: what transactions see of the block.
+    """
+
+    vm: type[VM]
+    state_class: type[BaseState]
+    block: ExecutionContext
+
+    def state(self, context: StateContext) -> Any:
+        """Return the state for one execution of one transaction."""
+        return self.state_class(context, self.block, b"")  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=_ENVIRONMENTS_MAX)
+def _machine(encoded: bytes) -> Machine:
+    environment = Environment.decoded(encoded)
+    block = ExecutionContext(
+        coinbase=Address(environment.coinbase),
+        timestamp=environment.timestamp,
+        block_number=BlockNumber(environment.number),
+        difficulty=environment.difficulty,
+        mix_hash=Hash32(environment.mix_hash),
+        gas_limit=environment.gas_limit,
+        prev_hashes=(),
+        chain_id=environment.chain_id,
+        base_fee_per_gas=environment.base_fee_per_gas,
+        excess_blob_gas=environment.excess_blob_gas,
+    )
+    return Machine(vm_class(environment.fork), _context_state_class(environment.fork), block)
+
+
+def machine_for(context: StateContext) -> Machine:
+    """Return the virtual machine for the block that a transaction belongs to.
+
+    Raises:
+        EthereumInputError: the state holds no environment, so it is none that `record ethereum` made.
+    """
+    encoded = context.read(ENVIRONMENT_KEY)
+    if encoded is None:
+        raise EthereumInputError("the block's state has no environment; make it with 'blockstm record ethereum'")
+    return _machine(encoded)
+
+
+@lru_cache(maxsize=_TRANSACTIONS_MAX)
+def decode_transaction(vm: type[VM], raw: bytes, sender: bytes) -> SignedTransactionAPI:
+    """Return a signed transaction whose sender is known.
+
+    Arguments:
+        vm: the virtual machine of the fork.
+        raw: the transaction as the block's body holds it (EIP-2718).
+        sender: its sender, 20 bytes, as recovered from its signature before.
+    """
+    transaction: Any = vm.get_transaction_builder().decode(raw)
+    transaction.__dict__["sender"] = Address(sender)  # fills its cached property
+    decoded: SignedTransactionAPI = transaction
+    return decoded

@@ -1,0 +1,45 @@
+"""What the `evm` program puts into a transaction's receipt, beside the gas: status, contract address, logs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import msgpack
+
+__all__ = ["Log", "Outcome"]
+
+_EVENT_BYTES_MAX: Final = 1 << 16
+
+Log = tuple[bytes, tuple[bytes, ...], bytes]
+"""Address (20 bytes), topics (32 bytes each), data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a transaction in the virtual machine.
+
+    Arguments:
+        succeeded: whether its call or creation did; if not, only the fee and the nonce are left of it.
+        contract_address: of the contract that it created; None for a call.
+        error: the name of the failure; None for a success.
+        logs: in order.
+    """
+
+    succeeded: bool
+    contract_address: bytes | None
+    error: str | None
+    logs: tuple[Log, ...]
+
+    def events(self) -> Iterator[bytes]:
+        """Yield the events that hold the outcome: a msgpack array, cut to the size that events may have."""
+        packed = msgpack.packb([self.succeeded, self.contract_address, self.error, self.logs])
+        for start in range(0, len(packed), _EVENT_BYTES_MAX):
+            yield packed[start : start + _EVENT_BYTES_MAX]
+
+    @staticmethod
+    def of_events(events: Iterable[bytes]) -> Outcome:
+        """Return the outcome that a receipt's events hold."""
+        succeeded, contract_address, error, logs = msgpack.unpackb(b"".join(events), use_list=False)
+        return Outcome(succeeded, contract_address, error, logs)
