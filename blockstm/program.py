@@ -8,6 +8,7 @@ and `lookup` finds it.
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -35,6 +36,9 @@ __all__ = [
 _BY_POSITION: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 _registry: dict[str, Program] = {}
+
+_SHIPPED: Final = {"blockstm.ethereum.program.evm": ("blockstm.ethereum.program", "ethereum")}
+"""Programs of this package that need an extra: their module, imported when they are first named, and the extra."""
 
 
 class Program(ABC):
@@ -267,8 +271,17 @@ def lookup(name: str) -> Program:
     """Return the program of that name that was defined last.
 
     Raises:
-        UnknownProgramError: no module imported so far defines it.
+        UnknownProgramError: no module imported so far defines it, or it comes with an extra that is not installed.
     """
+    if name in _SHIPPED and name not in _registry:
+        module, extra = _SHIPPED[name]
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise UnknownProgramError(
+                f"program {shown(name)} needs {error.name}, which is not installed; "
+                f"run pip install 'blockstm[{extra}]'"
+            ) from error
     found = _registry.get(name)
     if found is None:
         raise UnknownProgramError(

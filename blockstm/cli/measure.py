@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any
 
 from blockstm.block import Block
+from blockstm.cli.headerchecks import checks_of
 from blockstm.cli.progress import Progress
 from blockstm.engine import Engine
 from blockstm.result import Result
@@ -66,6 +67,24 @@ class BlockFigures:
     state_root: bytes
     differences: list[str] | None
     """Where a run disagreed with sequential execution; None if they were not compared."""
+    header_checks: Mapping[str, bool | None] | None
+    """Whether all runs came to what the block's own header says, by name; None for what a header of its time does not
+    have, and for a block without a header."""
+
+    @property
+    def mgas_per_second(self) -> float | None:
+        """Millions of gas a second; None if it took no time."""
+        return ratio(self.gas_used / 1e6, self.wall_seconds)
+
+    @property
+    def sequential_mgas_per_second(self) -> float | None:
+        """Millions of gas a second in sequential execution; None if it took no time."""
+        return ratio(self.gas_used / 1e6, self.sequential_seconds)
+
+    @property
+    def has_header_equal(self) -> bool | None:
+        """Whether nothing differs from the header; None for a block without one."""
+        return None if self.header_checks is None else False not in self.header_checks.values()
 
     @property
     def speedup(self) -> float | None:
@@ -93,6 +112,7 @@ class BlockFigures:
                 "wall_seconds": self.wall_seconds,
                 "sequential_seconds": self.sequential_seconds,
                 "speedup": self.speedup,
+                "mgas_per_second": None if self.header_checks is None else self.mgas_per_second,
                 "executions": self.executions,
                 "validations": self.validations,
                 "aborts": self.aborts,
@@ -100,6 +120,7 @@ class BlockFigures:
                 "state_root": f"0x{self.state_root.hex()}",
                 "verified": self.verified,
                 "differences": self.differences or None,
+                "header_checks": None if self.header_checks is None else dict(self.header_checks),
             }
         )
 
@@ -186,6 +207,7 @@ def measure(
     runs: list[RunFigures] = []
     reference: Result | None = None
     found: list[str] = []
+    checks: dict[str, bool | None] | None = None
     for _ in range(repeat):
         with progress.step(f"{file.name}: sequential"):
             sequential = engine.execute(block, model="sequential")
@@ -197,6 +219,7 @@ def measure(
         runs.append(RunFigures.of(result))
         if reference is not None:
             found += differences(result, reference, DIFFERENCES_MAX - len(found))
+        checks = checks_of(block, result, checks)
     middle = sorted(runs, key=lambda run: run.wall_seconds)[(repeat - 1) // 2]
     figures = BlockFigures(
         file=file,
@@ -216,5 +239,6 @@ def measure(
         commit_latency_seconds=middle.commit_latency_seconds,
         state_root=result.state_root,
         differences=found if verify else None,
+        header_checks=checks,
     )
     return figures, result

@@ -94,7 +94,8 @@ def replay(
 ) -> None:
     """Execute recorded blocks in parallel and sequentially, and tell what parallel execution gained.
 
-    Exit status: 0 done, 1 a run disagrees with sequential execution (--verify), 2 bad usage or bad input.
+    Exit status: 0 done, 1 a run disagrees with sequential execution (--verify) or with the block's own header, 2 bad
+    usage or bad input.
     """
     if programs:
         import_programs(programs)
@@ -121,7 +122,7 @@ def replay(
             measured.append(figures)
             if receipts is not None:
                 lines.append(receipt_lines(file, result))
-    disagrees = any(figures.verified is False for figures in measured)
+    disagrees = any(False in (figures.verified, figures.has_header_equal) for figures in measured)
     if receipts is not None and not disagrees:
         replace_file(receipts, b"".join(lines), UsageError)
     show(measured, as_json)
@@ -142,3 +143,7 @@ def show(measured: list[BlockFigures], as_json: bool) -> None:
     for figures in measured:
         for difference in figures.differences or ():
             print(f"disagrees with sequential: {shown_path(figures.file)}: {difference}", file=sys.stderr)
+        for name, is_equal in (figures.header_checks or {}).items():
+            if is_equal is False:
+                check = name.replace("_", " ")
+                print(f"disagrees with the header: {shown_path(figures.file)}: {check}", file=sys.stderr)

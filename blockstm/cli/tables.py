@@ -34,6 +34,9 @@ COLUMNS = (
     ("verified", False),
 )
 
+# Further columns where a block has a header of its own to be compared with.
+HEADER_COLUMNS = (("Mgas/s", True), ("header", False))
+
 
 def print_summary(figures: BlockFigures) -> None:
     """Print all about one block: a name and its value on each line."""
@@ -48,7 +51,7 @@ def summary(figures: BlockFigures) -> dict[str, str]:
     median = f" (median of {figures.runs})" if figures.runs > 1 else ""
     latency = figures.commit_latency_seconds
     executions, validations, aborts = per_transaction(figures)
-    return {
+    rows = {
         "block": shown_path(figures.file),
         "chain": figures.chain or NONE,
         "number": NONE if figures.number is None else str(figures.number),
@@ -64,19 +67,25 @@ def summary(figures: BlockFigures) -> dict[str, str]:
         "state root": f"0x{figures.state_root.hex()}",
         "verified": f"{NONE} (ask with --verify)" if figures.verified is None else verdict(figures.verified),
     }
+    if figures.header_checks is not None:
+        rates = (figures.mgas_per_second, figures.sequential_mgas_per_second)
+        rows["gas per second"] = "{} million, sequential {} million".format(*map(rate, rates))
+        rows |= {f"header {name.replace('_', ' ')}": equality(is_equal) for name, is_equal in figures.header_checks.items()}
+    return rows
 
 
 def print_table(blocks: Sequence[BlockFigures]) -> None:
     """Print a line for each block, and their totals."""
     first, totals = blocks[0], Totals.of(blocks)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading, is_number in COLUMNS:
+    with_headers = any(figures.header_checks is not None for figures in blocks)
+    for heading, is_number in COLUMNS + HEADER_COLUMNS * with_headers:
         table.add_column(heading, justify="right" if is_number else "left", no_wrap=True)
     # Names are enough, if they tell the blocks apart.
     short = len({figures.file.name for figures in blocks}) == len(blocks)
     for figures in blocks:
         name = figures.file.name if short else figures.file
-        table.add_row(shown_path(name), *cells(figures))
+        table.add_row(shown_path(name), *cells(figures), *header_cells(figures) * with_headers)
     table.add_row(f"{len(blocks)} blocks", *totals_cells(totals), style="bold")
     print_wide(table)
     median = f", times are medians of {first.runs} runs" if first.runs > 1 else ""
@@ -96,6 +105,13 @@ def cells(figures: BlockFigures) -> list[str]:
         f"{figures.state_root[:4].hex()}...",
         verdict(figures.verified),
     ]
+
+
+def header_cells(figures: BlockFigures) -> list[str]:
+    """Return the cells of the columns for a block that has a header."""
+    if figures.header_checks is None:
+        return [NONE, NONE]
+    return [rate(figures.mgas_per_second), equality(figures.has_header_equal)]
 
 
 def totals_cells(totals: Totals) -> list[str]:
@@ -137,6 +153,16 @@ def per_transaction(figures: BlockFigures | Totals) -> list[str]:
 def verdict(verified: bool | None) -> str:
     """Word the outcome of the comparison with sequential execution."""
     return NONE if verified is None else "yes" if verified else "NO"
+
+
+def equality(is_equal: bool | None) -> str:
+    """Word the outcome of a comparison with the header."""
+    return NONE if is_equal is None else "equal" if is_equal else "DIFFERS"
+
+
+def rate(mgas_per_second: float | None) -> str:
+    """Write millions of gas a second."""
+    return NONE if mgas_per_second is None else f"{mgas_per_second:.1f}"
 
 
 def times(speedup: float | None) -> str:

@@ -130,7 +130,11 @@ class ContextAccounts(AccountDatabaseAPI):
         self._set(self._slots, (address, slot), value)
 
     def delete_storage(self, address: Address) -> None:
-        """Wipe the storage of an account."""
+        """Wipe the storage of an account, which exists from here on."""
+        self._wipe_storage(address)
+        self.touch_account(address)
+
+    def _wipe_storage(self, address: Address) -> None:
         for place in [place for place in self._slots if place[0] == address]:
             self._set(self._slots, place, 0)
         # Only code puts anything into a storage. An account that began without any has nothing to wipe but what this
@@ -249,7 +253,7 @@ class ContextAccounts(AccountDatabaseAPI):
             self._start_nonces.setdefault(address, 0)
             self._start_balances.setdefault(address, 0)
             self._start_codes.setdefault(address, _NO_CODE)
-        self.delete_storage(address)
+        self._wipe_storage(address)
         if self._code(address) is not _NO_CODE:
             self._set(self._codes, address, _NO_CODE)
         self._set(self._nonces, address, 0)

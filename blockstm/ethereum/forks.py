@@ -15,7 +15,17 @@ from blockstm.errors import EthereumInputError, shown
 if TYPE_CHECKING:
     from eth.vm.base import VM
 
-__all__ = ["BYZANTIUM", "CANCUN", "FORKS", "SPURIOUS_DRAGON", "fork_of_mainnet", "is_at_least", "vm_class"]
+__all__ = [
+    "BYZANTIUM",
+    "CANCUN",
+    "FORKS",
+    "PRAGUE",
+    "SHANGHAI",
+    "SPURIOUS_DRAGON",
+    "fork_of_mainnet",
+    "is_at_least",
+    "vm_class",
+]
 
 FORKS: Final = (
     "frontier",
@@ -42,7 +52,12 @@ SPURIOUS_DRAGON: Final = "spurious_dragon"
 """From here on empty accounts do not exist (EIP-161)."""
 BYZANTIUM: Final = "byzantium"
 """From here on a receipt holds a status instead of a state root (EIP-658)."""
+SHANGHAI: Final = "shanghai"
+"""From here on blocks have withdrawals (EIP-4895)."""
 CANCUN: Final = "cancun"
+"""From here on transactions carry blobs (EIP-4844)."""
+PRAGUE: Final = "prague"
+"""From here on blocks have requests (EIP-7685)."""
 
 _MAINNET_BLOCKS: Final = (
     (0, "frontier"),

@@ -1,0 +1,39 @@
+"""The comparison of a replayed block with its own header, for the chains whose headers are known."""
+
+from __future__ import annotations
+
+from blockstm.block import Block
+from blockstm.errors import EthereumInputError
+from blockstm.result import Result
+
+__all__ = ["checks_of"]
+
+
+def checks_of(
+    block: Block, result: Result, so_far: dict[str, bool | None] | None = None
+) -> dict[str, bool | None] | None:
+    """Compare what came of a block with its header, and join that with what earlier runs of it gave.
+
+    Arguments:
+        block: the block.
+        result: its run.
+        so_far: the outcome for earlier runs.
+
+    Returns:
+        by name, whether all runs agree; None for what the header does not have. None for a block of a chain that is
+        not known, or of no chain.
+
+    Raises:
+        EthereumInputError: the block was not recorded whole.
+    """
+    if "ethereum" not in block.meta:
+        return None
+    from blockstm.ethereum.checks import ExecutedBlock, what_lacks  # its libraries are an extra
+
+    executed = ExecutedBlock(block, result)
+    checks = executed.header_checks()
+    if checks["gas_used"] is False and checks["receipts_root"] is not True:
+        lack = what_lacks(executed)
+        if lack is not None:
+            raise EthereumInputError(f"the block does not come to what its header says, and {lack}; record it whole")
+    return {name: is_equal and (so_far or checks)[name] for name, is_equal in checks.items()}

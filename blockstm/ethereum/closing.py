@@ -1,0 +1,113 @@
+"""What happens to a block's state after its last transaction: withdrawals, requests, rewards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, Final
+
+from eth.vm.message import Message
+from eth_typing import Address
+
+from blockstm.ethereum.environment import Environment
+from blockstm.ethereum.forks import PRAGUE, is_at_least
+from blockstm.ethereum.machine import machine_for
+from blockstm.ethereum.mappingcontext import MappingContext
+from blockstm.ethereum.outcome import Log
+
+__all__ = ["Closing", "close_block"]
+
+_WEI_PER_GWEI: Final = 10**9
+_SYSTEM_ADDRESS: Final = Address(bytes.fromhex("fffffffffffffffffffffffffffffffffffffffe"))
+_SYSTEM_CALL_GAS: Final = 30_000_000
+_DEPOSIT_CONTRACT: Final = bytes.fromhex("00000000219ab540356cbb839cbe05303d7705fa")
+_DEPOSIT_TOPIC: Final = bytes.fromhex("649bbc62d0e31342afea4e5cd82d4049e7e1ee912fc0889aa790803be39038c5")
+_DEPOSIT_FIELDS: Final = ((192, 240), (288, 320), (352, 360), (416, 512), (544, 552))
+"""Where the data of a deposit's log holds key, withdrawal credentials, amount, signature and index (EIP-6110)."""
+_REQUEST_CONTRACTS: Final = (
+    (b"\x01", Address(bytes.fromhex("00000961ef480eb55e80d19ad83579a64c007002"))),  # withdrawals, EIP-7002
+    (b"\x02", Address(bytes.fromhex("0000bbddc7ce488642fb579f8b00f3a590007251"))),  # EIP-7251
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What comes after a block's transactions.
+
+    Arguments:
+        withdrawals: address and amount in Gwei of each (EIP-4895).
+        uncle_count: how many uncles the block includes. Its miner is rewarded for each; what the uncles' own miners
+            get is left out, as a block's JSON does not name them.
+    """
+
+    withdrawals: tuple[tuple[bytes, int], ...] = ()
+    uncle_count: int = 0
+
+
+@dataclass(slots=True)
+class _Requests:
+    """The requests of a block to the consensus layer (EIP-7685)."""
+
+    items: list[bytes] = field(default_factory=list)
+
+    def hash(self) -> bytes:
+        digests = (sha256(item).digest() for item in self.items if len(item) > 1)
+        return sha256(b"".join(digests)).digest()
+
+
+def close_block(
+    state: Mapping[bytes, bytes], environment: Environment, closing: Closing, logs: Iterable[Log]
+) -> tuple[dict[bytes, bytes], bytes | None]:
+    """Return the state after a block, and the hash of its requests (None before Prague).
+
+    Arguments:
+        state: as the transactions left it.
+        environment: the block's.
+        closing: what comes after them.
+        logs: of all transactions, in order.
+    """
+    after = dict(state)
+    context = MappingContext(after)
+    machine = machine_for(context)
+    requests_hash = None
+    if is_at_least(environment.fork, PRAGUE):
+        requests = _Requests([b"\x00" + _deposits(logs)])
+        for kind, contract in _REQUEST_CONTRACTS:
+            requests.items.append(kind + _system_call(machine.state(context), contract))
+        requests_hash = requests.hash()
+    final = machine.state(context)
+    for address, amount_gwei in closing.withdrawals:
+        final.delta_balance(Address(address), amount_gwei * _WEI_PER_GWEI)
+    vm: Any = machine.vm
+    reward = vm.get_block_reward() + closing.uncle_count * vm.get_nephew_reward()
+    if reward:
+        final.delta_balance(Address(environment.coinbase), reward)
+    for address, _ in closing.withdrawals:
+        if final.account_is_empty(Address(address)):
+            final.delete_account(Address(address))
+    final._account_db.flush()
+    return after, requests_hash
+
+
+def _deposits(logs: Iterable[Log]) -> bytes:
+    return b"".join(
+        b"".join(data[start:end] for start, end in _DEPOSIT_FIELDS)
+        for address, topics, data in logs
+        if address == _DEPOSIT_CONTRACT and topics[:1] == (_DEPOSIT_TOPIC,)
+    )
+
+
+def _system_call(state: Any, contract: Address) -> bytes:
+    """Call a system contract as EIP-7002 and EIP-7251 have it; return what it returns."""
+    code = state.get_code(contract)
+    if not code:
+        return b""
+    message = Message(
+        gas=_SYSTEM_CALL_GAS, to=contract, sender=_SYSTEM_ADDRESS, value=0, data=b"", code=code
+    )
+    context = state.get_transaction_context_class()(gas_price=0, origin=_SYSTEM_ADDRESS)
+    computation = state.computation_class.apply_computation(state, message, context)
+    state._account_db.flush()
+    output: bytes = computation.output
+    return output
