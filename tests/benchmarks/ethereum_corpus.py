@@ -1,0 +1,185 @@
+"""Execute real Ethereum blocks, compare each with its header, and print the table of docs/ethereum-corpus.md.
+
+    python -m tests.benchmarks.ethereum_corpus FOLDER [NUMBER...] [--repeat K]
+
+FOLDER holds a folder a block, with block.json.zst, prestate.json.zst and (where used) blockhashes.json.zst, as nodes
+write them. Each block runs by turns sequentially and with 1, 2 and 4 workers, K times after one run to warm up; times
+are medians. The bound is greedy scheduling on two cores of the recorded dependencies, weighted by the medians of the
+seconds that each transaction took in the sequential runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import blockstm
+from blockstm.analysis import Accesses, dependencies, greedy_schedule
+from blockstm.ethereum.checks import ExecutedBlock
+from blockstm.ethereum.record import make_block
+from blockstm.result import Result
+from blockstm.tracewriter import net_accesses
+from blockstm.verify import differences
+
+WORKERS = (1, 2, 4)
+LONG_SECONDS = 0.2
+"""Blocks that take longer count for the target."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured of one block."""
+
+    number: int
+    fork: str
+    transactions: int
+    gas_used: int
+    sequential_seconds: float
+    seconds: dict[int, float]
+    bound: float
+    checks: dict[str, bool | None]
+    executions: int
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether nothing differs from the header."""
+        return False not in self.checks.values()
+
+    @property
+    def share_of_bound(self) -> float:
+        """Speed-up of two workers over the bound."""
+        return self.sequential_seconds / self.seconds[2] / self.bound
+
+    def cells(self) -> list[str]:
+        """Return the cells of the table's line."""
+        rate = self.gas_used / 1e6 / self.sequential_seconds if self.sequential_seconds else 0
+        times = [self.sequential_seconds, *(self.seconds[workers] for workers in WORKERS)]
+        return [
+            f"{self.number:,}",
+            self.fork.replace("_", " "),
+            f"{self.transactions:,}",
+            f"{self.gas_used / 1e6:.2f}",
+            *(f"{1e3 * seconds:,.1f}" for seconds in times),
+            f"{rate:.1f}",
+            f"{self.sequential_seconds / self.seconds[2]:.2f}",
+            f"{self.bound:.2f}",
+            f"{self.share_of_bound:.2f}",
+            *(verdict(self.checks[name]) for name in ("gas_used", "logs_bloom", "receipts_root")),
+        ]
+
+
+HEADINGS = (
+    "block", "fork", "txns", "Mgas", "sequential ms", "1 worker ms", "2 workers ms", "4 workers ms",
+    "Mgas/s", "speed-up of 2", "bound", "share", "gas", "bloom", "receipts",
+)  # fmt: skip
+
+
+def verdict(is_equal: bool | None) -> str:
+    """Word a header check."""
+    return "-" if is_equal is None else "equal" if is_equal else "DIFFERS"
+
+
+def load(folder: Path) -> blockstm.Block:
+    """Make the block of a folder."""
+    hashes = folder / "blockhashes.json.zst"
+    return make_block(
+        folder / "block.json.zst",
+        folder / "prestate.json.zst",
+        block_hashes_path=hashes if hashes.exists() else None,
+    )
+
+
+def bound_of_two(block: blockstm.Block, result: Result, seconds: Sequence[float]) -> float:
+    """Return the speed-up of greedy scheduling on two cores."""
+    accesses = [Accesses(each.reads, each.writes, each.adds) for each in net_accesses(block, result)]
+    total = sum(seconds)
+    return total / greedy_schedule(dependencies(accesses), seconds, 2) if total else 1.0
+
+
+def measure(engines: dict[int, blockstm.Engine], block: blockstm.Block, repeat: int) -> Row:
+    """Run a block by turns."""
+    sequential: list[float] = []
+    seconds: dict[int, list[float]] = {workers: [] for workers in WORKERS}
+    each_seconds: list[list[float]] = []
+    checks: dict[str, bool | None] = {}
+    for turn in range(repeat + 1):
+        reference = engines[1].execute(block, "sequential", timed=True)
+        runs = {workers: engines[workers].execute(block) for workers in WORKERS}
+        for result in (reference, *runs.values()):
+            for name, is_equal in ExecutedBlock(block, result).header_checks().items():
+                checks[name] = is_equal and checks.get(name, True)
+        for workers, result in runs.items():
+            found = differences(result, reference)
+            if found:
+                sys.exit(f"block {block.number}, {workers} workers: {found}")
+        if turn == 0:  # the workers decode each transaction and each code once
+            continue
+        sequential.append(reference.stats.wall_seconds)
+        each_seconds.append([reference.execution_seconds(txn_idx) for txn_idx in range(len(block))])
+        for workers, result in runs.items():
+            seconds[workers].append(result.stats.wall_seconds)
+    medians = [median(times) for times in zip(*each_seconds, strict=True)]
+    return Row(
+        number=block.number or 0,
+        fork=str(block.meta["ethereum"]["fork"]),  # type: ignore[index]
+        transactions=len(block),
+        gas_used=reference.gas_used,
+        sequential_seconds=median(sequential),
+        seconds={workers: median(times) for workers, times in seconds.items()},
+        bound=bound_of_two(block, reference, medians),
+        checks=checks,
+        executions=runs[2].stats.executions,
+    )
+
+
+def lines(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield the table and its totals."""
+    yield "| " + " | ".join(HEADINGS) + " |"
+    yield "|" + " --- |" * 2 + " ---: |" * (len(HEADINGS) - 5) + " --- |" * 3
+    for row in rows:
+        yield "| " + " | ".join(row.cells()) + " |"
+    gas, total = sum(row.gas_used for row in rows), sum(row.sequential_seconds for row in rows)
+    long = [row for row in rows if row.sequential_seconds > LONG_SECONDS]
+    yield ""
+    yield f"- {len(rows)} blocks, {sum(row.is_equal for row in rows)} of them equal to their headers in every run."
+    yield f"- Sequential: {gas / 1e6:.1f} Mgas in {total:.2f} s: {gas / 1e6 / total:.1f} Mgas/s."
+    for workers in WORKERS:
+        spent = sum(row.seconds[workers] for row in rows)
+        yield f"- {workers} workers: {spent:.2f} s, {total / spent:.2f} x."
+    if long:
+        shares = sorted(row.share_of_bound for row in long)
+        yield (
+            f"- {len(long)} blocks of more than {LONG_SECONDS} s, share of the bound with 2 workers: "
+            f"least {shares[0]:.2f}, median {median(shares):.2f}, most {shares[-1]:.2f}; "
+            f"{sum(share >= 0.93 for share in shares)} are at 0.93 or more."
+        )
+
+
+def main() -> None:
+    """Run all blocks of a folder."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("numbers", nargs="*", help="only these blocks")
+    parser.add_argument("--repeat", type=int, default=3)
+    arguments = parser.parse_args()
+    folders = [entry for entry in arguments.folder.iterdir() if entry.name.isdigit()]
+    if arguments.numbers:
+        folders = [entry for entry in folders if entry.name in arguments.numbers]
+    rows = []
+    engines = {workers: blockstm.Engine(workers) for workers in WORKERS}
+    try:
+        for folder in sorted(folders, key=lambda entry: int(entry.name)):
+            rows.append(measure(engines, load(folder), arguments.repeat))
+            print("\t".join(rows[-1].cells()), file=sys.stderr)
+    finally:
+        for engine in engines.values():
+            engine.close()
+    print("\n".join(lines(rows)))
+
+
+if __name__ == "__main__":
+    main()
