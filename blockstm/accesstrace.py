@@ -9,12 +9,12 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from typing import Any, BinaryIO, Final, NoReturn
+from typing import Any, Final
 
-from blockstm.arguments import unique_dict
+from blockstm.arguments import refuse_constant, unique_dict
 from blockstm.block import Block
 from blockstm.errors import AccessTraceError, LimitError, ProgramError, UsageError, shown, shown_path
-from blockstm.files import ZSTD_MAGIC, ContentError, decompressed, open_input, reason_of
+from blockstm.files import ContentError, content_pieces, open_input, reason_of
 from blockstm.limits import ACCESS_TRACE_BYTES_MAX, ACCESS_TRACE_LINE_BYTES_MAX, TRANSACTIONS_MAX, U64_MAX
 from blockstm.parameters import check_integer
 from blockstm.program import Recorded, Transaction
@@ -27,7 +27,6 @@ _HEADER_REQUIRED: Final = frozenset(("format", "version", "transactions"))
 _HEADER_OPTIONAL: Final = frozenset(("chain", "number", "fork"))
 _LINE_REQUIRED: Final = frozenset(("gas_used", "reads", "writes", "adds"))
 _LINE_OPTIONAL: Final = frozenset(("seconds",))
-_PIECE_BYTES: Final = 1 << 16
 _DIGITS_MAX: Final = 20
 """No number of a trace is over 64 bits."""
 _KEY: Final = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
@@ -46,7 +45,7 @@ def read_access_trace(path: str | os.PathLike[str]) -> Block:
     reader = _Reader()
     with open_input(path, AccessTraceError) as file:
         try:
-            return reader.read(_lines(_pieces(file)))
+            return reader.read(_lines(content_pieces(file, ACCESS_TRACE_BYTES_MAX)))
         except ContentError as error:
             place = f"after line {reader.line}: " if reader.line else ""
             raise AccessTraceError(f"{shown_path(path)}: {place}{error}") from error
@@ -85,20 +84,6 @@ def record_trace(input_path: str | os.PathLike[str], output_path: str | os.PathL
     return block
 
 
-def _pieces(file: BinaryIO) -> Iterator[bytes]:
-    magic = file.read(len(ZSTD_MAGIC))
-    file.seek(0)
-    if magic == ZSTD_MAGIC:
-        yield from decompressed(file, ACCESS_TRACE_BYTES_MAX, checksum_required=False)
-        return
-    taken = 0
-    while piece := file.read(_PIECE_BYTES):
-        taken += len(piece)
-        if taken > ACCESS_TRACE_BYTES_MAX:
-            raise ContentError(f"the file is larger than {ACCESS_TRACE_BYTES_MAX} bytes; split it")
-        yield piece
-
-
 def _lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
     parts: list[bytes] = []
     for piece in pieces:
@@ -131,7 +116,7 @@ class _Reader:
         self.line = 0
         self._keys = _KeyCache()
         self._decoder = json.JSONDecoder(
-            object_pairs_hook=unique_dict, parse_int=_integer, parse_constant=_refuse_constant
+            object_pairs_hook=unique_dict, parse_int=_integer, parse_constant=refuse_constant
         )
 
     def read(self, lines: Iterator[bytes]) -> Block:
@@ -227,7 +212,3 @@ def _integer(digits: str) -> int:
     if len(digits) > _DIGITS_MAX:
         raise ValueError(f"a number of {len(digits)} digits is too large")
     return int(digits)
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")

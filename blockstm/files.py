@@ -54,6 +54,30 @@ def reason_of(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
+def content_pieces(file: BinaryIO, limit: int) -> Iterator[bytes]:
+    """Yield a file's content piece by piece, decompressed where it is zstd-compressed: its first bytes tell.
+
+    Arguments:
+        file: positioned at its start.
+        limit: the most that the content may be, in bytes.
+
+    Raises:
+        DamagedError: the compressed data is damaged or cut short.
+        ContentError: the content is over the limit, or something follows the compressed data.
+    """
+    magic = file.read(len(ZSTD_MAGIC))
+    file.seek(0)
+    if magic == ZSTD_MAGIC:
+        yield from decompressed(file, limit, checksum_required=False)
+        return
+    taken = 0
+    while piece := file.read(_PIECE_BYTES):
+        taken += len(piece)
+        if taken > limit:
+            raise ContentError(f"the file is larger than {limit} bytes; split it")
+        yield piece
+
+
 def decompressed(file: BinaryIO, limit: int, *, checksum_required: bool) -> Iterator[bytes]:
     """Yield the content of a zstd file piece by piece; it must be one frame, and nothing after it.
 
