@@ -26,6 +26,13 @@ class AccessTraceError(BlockstmError):
     """An access trace cannot be read; the message names the file and, where there is one, the line."""
 
 
+class EthereumInputError(BlockstmError):
+    """What a node said about an Ethereum block is missing, damaged or does not fit together.
+
+    The message names the file and, where there is one, the transaction, the address and the field.
+    """
+
+
 class LimitError(BlockstmError):
     """A key, a value, a number or a count is over a limit of `blockstm.limits`."""
 
