@@ -8,7 +8,7 @@ integer that does not fit 64 bits is extension type 1: a sign byte (0 or 1) and 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NoReturn
+from typing import Any
 
 import msgpack
 
@@ -150,12 +150,3 @@ def unique_dict(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
     if len(decoded) != len(pairs):
         raise ValueError("a key comes twice in one map")
     return decoded
-
-
-def refuse_constant(name: str) -> NoReturn:
-    """Refuse NaN and Infinity, which Python's JSON decoder would let through; its parse_constant.
-
-    Raises:
-        ValueError: always.
-    """
-    raise ValueError(f"{name} is not a JSON number")

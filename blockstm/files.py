@@ -26,6 +26,10 @@ class ContentError(ValueError):
     """What is in a file is not as it must be; the text says where, what and the mend, without the file."""
 
 
+class TooLargeError(ContentError):
+    """There is more in a file than is read of one of its kind."""
+
+
 class DamagedError(ContentError):
     """The compressed data itself is damaged or cut short, whatever it was meant to hold."""
 
@@ -63,7 +67,8 @@ def content_pieces(file: BinaryIO, limit: int) -> Iterator[bytes]:
 
     Raises:
         DamagedError: the compressed data is damaged or cut short.
-        ContentError: the content is over the limit, or something follows the compressed data.
+        TooLargeError: the content is over the limit.
+        ContentError: something follows the compressed data.
     """
     magic = file.read(len(ZSTD_MAGIC))
     file.seek(0)
@@ -74,7 +79,7 @@ def content_pieces(file: BinaryIO, limit: int) -> Iterator[bytes]:
     while piece := file.read(_PIECE_BYTES):
         taken += len(piece)
         if taken > limit:
-            raise ContentError(f"the file is larger than {limit} bytes; split it")
+            raise _too_large(limit)
         yield piece
 
 
@@ -88,7 +93,8 @@ def decompressed(file: BinaryIO, limit: int, *, checksum_required: bool) -> Iter
 
     Raises:
         DamagedError: the data is damaged or cut short.
-        ContentError: the content is over the limit, lacks its checksum, or something follows it.
+        TooLargeError: the content is over the limit.
+        ContentError: the content lacks its checksum, or something follows it.
     """
     data = file.read(_SLICE_BYTES)
     _check_frame_header(data, limit, checksum_required)
@@ -132,8 +138,8 @@ def _check_frame_header(data: bytes, limit: int, checksum_required: bool) -> Non
         raise ContentError("byte 4: the compressed data has no checksum; make the file again (zstd --check)")
 
 
-def _too_large(limit: int) -> ContentError:
-    return ContentError(f"the content takes more than {limit} bytes, which is the limit; split it")
+def _too_large(limit: int) -> TooLargeError:
+    return TooLargeError(f"the content takes more than {limit} bytes, which is the limit; split it")
 
 
 def _reason(error: zstandard.ZstdError) -> str:

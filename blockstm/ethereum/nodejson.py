@@ -6,23 +6,19 @@ file's name before it.
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, NoReturn
 
-from blockstm.arguments import refuse_constant
 from blockstm.errors import EthereumInputError, shown, shown_path
-from blockstm.files import ContentError, content_pieces, open_input, reason_of
+from blockstm.files import ContentError, TooLargeError, content_pieces, open_input, reason_of
 from blockstm.limits import ETHEREUM_JSON_BYTES_MAX
+from blockstm.strictjson import decode_json
 
 _QUANTITY: Final = re.compile(r"0x[0-9a-fA-F]+")
 _QUANTITY_DIGITS_MAX: Final = 64
-_INTEGER_DIGITS_MAX: Final = 20
-"""No plain JSON number of a node, such as a nonce, is over 64 bits."""
 _ENVELOPE: Final = frozenset(("jsonrpc", "id", "result"))
 ADDRESS_BYTES: Final = 20
 HASH_BYTES: Final = 32
@@ -51,17 +47,18 @@ def read_json(path: str | os.PathLike[str]) -> object:
     with named(path), open_input(path, EthereumInputError) as file:
         try:
             text = b"".join(content_pieces(file, ETHEREUM_JSON_BYTES_MAX)).decode()
-            return _without_envelope(_DECODER.decode(text))
+            return _without_envelope(decode_json(text))
+        except TooLargeError:
+            raise ContentError(
+                f"it takes more than {ETHEREUM_JSON_BYTES_MAX} bytes, which is the limit; "
+                "a state is shortest as one object for the whole block"
+            ) from None
         except ContentError:
             raise
         except UnicodeDecodeError as error:
             problem = f"byte {error.start} is not text in UTF-8"
-        except json.JSONDecodeError as error:
-            problem = f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
         except ValueError as error:
             problem = str(error)
-        except RecursionError:
-            problem = "it is nested too deep for a node's answer"
         except MemoryError:
             problem = "no memory is left to read it"
         except OSError as error:
@@ -75,25 +72,6 @@ def _without_envelope(answer: object) -> object:
     if "jsonrpc" in answer and "error" in answer:
         raise ValueError(f"the node answered with an error, {shown(answer['error'])}")
     return answer["result"] if "result" in answer and answer.keys() <= _ENVELOPE else answer
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    decoded = dict(pairs)
-    if len(decoded) != len(pairs):
-        twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
-        raise ValueError(f"the key {shown(twice)} comes twice in one object")
-    return decoded
-
-
-def _integer(digits: str) -> int:
-    if len(digits) > _INTEGER_DIGITS_MAX:
-        raise ValueError(f"a number of {len(digits)} digits is too large")
-    return int(digits)
-
-
-_DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_int=_integer, parse_constant=refuse_constant
-)
 
 
 def quantity(value: object, bits: int) -> int:
