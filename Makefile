@@ -13,6 +13,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+TOOLS := $(VENV)/tools
 BUILT := build/built
 CORE := $(wildcard ext/*.pyx ext/*.pxd ext/*.pxi ext/*.h)
 BLOCKS := $(wildcard scenarios/*.block)
@@ -24,13 +25,13 @@ BLOCKS := $(wildcard scenarios/*.block)
 replay: $(BUILT)
 	$(BIN)/blockstm replay $(BLOCKS) --verify --repeat 5
 
-test: $(BUILT)
+test: $(BUILT) $(TOOLS)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-bench: $(BUILT)
+bench: $(BUILT) $(TOOLS)
 	$(BIN)/python -m pytest tests/benchmarks --timeout=0
 
-lint: $(BUILT)
+lint: $(BUILT) $(TOOLS)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -59,5 +60,13 @@ $(INSTALLED): pyproject.toml
 	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
 		> $(VENV)/build-requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(VENV)/build-requirements.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[test,lint]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable .
+	@touch $@
+
+# What tests, benchmarks and checks need beyond that: the optional dependencies, all of them.
+$(TOOLS): $(INSTALLED)
+	@echo "Installing what tests and checks need into $(VENV) ..."
+	@$(BIN)/python -c 'import tomllib; print(*sum(tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"].values(), []), sep="\n")' \
+		> $(VENV)/tools-requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(VENV)/tools-requirements.txt
 	@touch $@

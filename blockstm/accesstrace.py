@@ -5,20 +5,19 @@ docs/access-trace.md specifies the format. A trace becomes a block of `trace` tr
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator
-from typing import Any, BinaryIO, Final, NoReturn
+from typing import Any, Final
 
-from blockstm.arguments import unique_dict
 from blockstm.block import Block
 from blockstm.errors import AccessTraceError, LimitError, ProgramError, UsageError, shown, shown_path
-from blockstm.files import ZSTD_MAGIC, ContentError, decompressed, open_input, reason_of
+from blockstm.files import ContentError, content_pieces, open_input, reason_of
 from blockstm.limits import ACCESS_TRACE_BYTES_MAX, ACCESS_TRACE_LINE_BYTES_MAX, TRANSACTIONS_MAX, U64_MAX
 from blockstm.parameters import check_integer
 from blockstm.program import Recorded, Transaction
 from blockstm.programs import trace
+from blockstm.strictjson import decode_json
 
 FORMAT: Final = "access-trace"
 VERSION: Final = 1
@@ -27,9 +26,6 @@ _HEADER_REQUIRED: Final = frozenset(("format", "version", "transactions"))
 _HEADER_OPTIONAL: Final = frozenset(("chain", "number", "fork"))
 _LINE_REQUIRED: Final = frozenset(("gas_used", "reads", "writes", "adds"))
 _LINE_OPTIONAL: Final = frozenset(("seconds",))
-_PIECE_BYTES: Final = 1 << 16
-_DIGITS_MAX: Final = 20
-"""No number of a trace is over 64 bits."""
 _KEY: Final = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
 _AMOUNT: Final = re.compile(r"0x[0-9a-fA-F]{1,64}")
 
@@ -46,14 +42,13 @@ def read_access_trace(path: str | os.PathLike[str]) -> Block:
     reader = _Reader()
     with open_input(path, AccessTraceError) as file:
         try:
-            return reader.read(_lines(_pieces(file)))
+            return reader.read(_lines(content_pieces(file, ACCESS_TRACE_BYTES_MAX)))
         except ContentError as error:
             place = f"after line {reader.line}: " if reader.line else ""
             raise AccessTraceError(f"{shown_path(path)}: {place}{error}") from error
-        except (ValueError, RecursionError, LimitError, ProgramError, UsageError) as error:
-            problem = "it is nested too deep" if isinstance(error, RecursionError) else error
+        except (ValueError, LimitError, ProgramError, UsageError) as error:
             raise AccessTraceError(
-                f"{shown_path(path)}: line {reader.line}: {problem}; correct the line or record it again"
+                f"{shown_path(path)}: line {reader.line}: {error}; correct the line or record it again"
             ) from error
         except MemoryError:
             raise AccessTraceError(
@@ -83,20 +78,6 @@ def record_trace(input_path: str | os.PathLike[str], output_path: str | os.PathL
         raise UsageError(f"{shown_path(output_path)}: is the trace itself; name another output file")
     block.save(output_path)
     return block
-
-
-def _pieces(file: BinaryIO) -> Iterator[bytes]:
-    magic = file.read(len(ZSTD_MAGIC))
-    file.seek(0)
-    if magic == ZSTD_MAGIC:
-        yield from decompressed(file, ACCESS_TRACE_BYTES_MAX, checksum_required=False)
-        return
-    taken = 0
-    while piece := file.read(_PIECE_BYTES):
-        taken += len(piece)
-        if taken > ACCESS_TRACE_BYTES_MAX:
-            raise ContentError(f"the file is larger than {ACCESS_TRACE_BYTES_MAX} bytes; split it")
-        yield piece
 
 
 def _lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -130,9 +111,6 @@ class _Reader:
     def __init__(self) -> None:
         self.line = 0
         self._keys = _KeyCache()
-        self._decoder = json.JSONDecoder(
-            object_pairs_hook=unique_dict, parse_int=_integer, parse_constant=_refuse_constant
-        )
 
     def read(self, lines: Iterator[bytes]) -> Block:
         """Return the block of all lines."""
@@ -185,11 +163,7 @@ class _Reader:
         return Transaction(trace, arguments, None, Recorded(gas_used, fields.get("seconds")))
 
     def _object(self, line: bytes) -> dict[str, Any]:
-        text = line.decode()
-        try:
-            decoded = self._decoder.decode(text)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"not JSON: {error.msg} at column {error.colno}") from error
+        decoded = decode_json(line.decode())
         if not isinstance(decoded, dict):
             raise ValueError(f"it is a {type(decoded).__name__}, not a JSON object")
         return decoded
@@ -221,13 +195,3 @@ def _check_fields(fields: dict[str, Any], required: frozenset[str], optional: fr
         raise ValueError(f"field {name} is missing")
     for name in sorted(set(fields) - required - optional):
         raise ValueError(f"field {shown(name)} is unknown")
-
-
-def _integer(digits: str) -> int:
-    if len(digits) > _DIGITS_MAX:
-        raise ValueError(f"a number of {len(digits)} digits is too large")
-    return int(digits)
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")

@@ -27,7 +27,10 @@ class AccessTraceError(BlockstmError):
 
 
 class EthereumInputError(BlockstmError):
-    """Data of an Ethereum block cannot be used: malformed, incomplete, inconsistent, or of an unsupported fork."""
+    """What a node said about an Ethereum block is missing, damaged or does not fit together.
+
+    The message names the file and, where there is one, the transaction, the address and the field.
+    """
 
 
 class LimitError(BlockstmError):

@@ -26,6 +26,10 @@ class ContentError(ValueError):
     """What is in a file is not as it must be; the text says where, what and the mend, without the file."""
 
 
+class TooLargeError(ContentError):
+    """There is more in a file than is read of one of its kind."""
+
+
 class DamagedError(ContentError):
     """The compressed data itself is damaged or cut short, whatever it was meant to hold."""
 
@@ -54,6 +58,31 @@ def reason_of(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
+def content_pieces(file: BinaryIO, limit: int) -> Iterator[bytes]:
+    """Yield a file's content piece by piece, decompressed where it is zstd-compressed: its first bytes tell.
+
+    Arguments:
+        file: positioned at its start.
+        limit: the most that the content may be, in bytes.
+
+    Raises:
+        DamagedError: the compressed data is damaged or cut short.
+        TooLargeError: the content is over the limit.
+        ContentError: something follows the compressed data.
+    """
+    magic = file.read(len(ZSTD_MAGIC))
+    file.seek(0)
+    if magic == ZSTD_MAGIC:
+        yield from decompressed(file, limit, checksum_required=False)
+        return
+    taken = 0
+    while piece := file.read(_PIECE_BYTES):
+        taken += len(piece)
+        if taken > limit:
+            raise _too_large(limit)
+        yield piece
+
+
 def decompressed(file: BinaryIO, limit: int, *, checksum_required: bool) -> Iterator[bytes]:
     """Yield the content of a zstd file piece by piece; it must be one frame, and nothing after it.
 
@@ -64,7 +93,8 @@ def decompressed(file: BinaryIO, limit: int, *, checksum_required: bool) -> Iter
 
     Raises:
         DamagedError: the data is damaged or cut short.
-        ContentError: the content is over the limit, lacks its checksum, or something follows it.
+        TooLargeError: the content is over the limit.
+        ContentError: the content lacks its checksum, or something follows it.
     """
     data = file.read(_SLICE_BYTES)
     _check_frame_header(data, limit, checksum_required)
@@ -108,8 +138,8 @@ def _check_frame_header(data: bytes, limit: int, checksum_required: bool) -> Non
         raise ContentError("byte 4: the compressed data has no checksum; make the file again (zstd --check)")
 
 
-def _too_large(limit: int) -> ContentError:
-    return ContentError(f"the content takes more than {limit} bytes, which is the limit; split it")
+def _too_large(limit: int) -> TooLargeError:
+    return TooLargeError(f"the content takes more than {limit} bytes, which is the limit; split it")
 
 
 def _reason(error: zstandard.ZstdError) -> str:

@@ -40,3 +40,6 @@ BLOCK_ROW_BYTES_MAX: Final = 16 << 20
 ACCESS_TRACE_BYTES_MAX: Final = 1 << 30
 """An access trace's text, decompressed."""
 ACCESS_TRACE_LINE_BYTES_MAX: Final = 16 << 20
+
+ETHEREUM_JSON_BYTES_MAX: Final = 1 << 28
+"""The text of one file of a node's answers, decompressed."""

@@ -9,11 +9,13 @@ from typing import Annotated
 import typer
 
 from blockstm.accesstrace import read_access_trace
+from blockstm.cli.record_ethereum import ethereum
 from blockstm.errors import UsageError, shown_path
 
 __all__ = ["record_app"]
 
 record_app = typer.Typer(help="Make .block files from recorded data.")
+record_app.command()(ethereum)
 
 
 @record_app.callback()

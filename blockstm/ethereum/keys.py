@@ -1,76 +1,77 @@
-"""The keys of an Ethereum state. They are fine-grained, so that only true conflicts count as conflicts.
+"""How Ethereum's state is laid out in the keys of a block.
 
-A value that is a number is written big-endian without leading zeros; zero is an absent key.
+Values that are numbers are minimal big-endian bytes; zero is an absent key. A key is one letter and what it
+belongs to:
+
+    b"n" + address                nonce
+    b"b" + address                balance, in wei
+    b"c" + address                code: its Keccak-256 hash (32 bytes), then the code; absent where there is none
+    b"e" + address                b"\\x01" where the account exists
+    b"w" + address                storage incarnation: how often the account's storage was wiped
+    b"s" + address + slot         a storage slot's value; the slot's number has 32 bytes. From the first wipe on
+                                  the incarnation follows as 2 more bytes
+    b"h" + number                 the hash of the block of that number (8 bytes), for BLOCKHASH
+    b"H"                          the block's environment
+
+Numbers inside keys are big-endian. Addresses have 20 bytes.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-__all__ = [
-    "ENVIRONMENT_KEY",
-    "balance_key",
-    "block_hash_key",
-    "code_key",
-    "decode_number",
-    "encode_number",
-    "existence_key",
-    "incarnation_key",
-    "nonce_key",
-    "storage_key",
-]
-
 ENVIRONMENT_KEY: Final = b"H"
-"""The block's environment; see `Environment`."""
+EXISTS: Final = b"\x01"
+"""The value of the existence key of an account that exists."""
 
 
 def nonce_key(address: bytes) -> bytes:
-    """Return the key of an account's nonce, a number."""
+    """Return the key of an account's nonce."""
     return b"n" + address
 
 
 def balance_key(address: bytes) -> bytes:
-    """Return the key of an account's balance, a number of wei."""
+    """Return the key of an account's balance in wei."""
     return b"b" + address
 
 
 def code_key(address: bytes) -> bytes:
-    """Return the key of an account's code: its Keccak-256 hash (32 bytes), then the code; absent for none."""
+    """Return the key of an account's code, which follows its 32 bytes of Keccak-256 hash."""
     return b"c" + address
 
 
 def existence_key(address: bytes) -> bytes:
-    """Return the key that tells whether an account exists: one byte, 1, or absent."""
+    """Return the key that says whether an account exists."""
     return b"e" + address
 
 
 def incarnation_key(address: bytes) -> bytes:
-    """Return the key of an account's storage incarnation: how often its storage was wiped, a number."""
+    """Return the key that counts how often an account's storage was wiped."""
     return b"w" + address
 
 
 def storage_key(address: bytes, slot: int, incarnation: int = 0) -> bytes:
-    """Return the key of a storage slot, whose value is a number.
+    """Return the key of one storage slot.
 
     Arguments:
-        address: the account's, 20 bytes.
-        slot: 0 to 2**256 - 1.
-        incarnation: that of the account's storage, 0 to 65,535; a wiped storage goes on under other keys.
+        address: 20 bytes.
+        slot: its number, below 2**256.
+        incarnation: how often the account's storage was wiped before, below 2**16.
     """
-    suffix = incarnation.to_bytes(2, "big") if incarnation else b""
-    return b"s" + address + slot.to_bytes(32, "big") + suffix
+    key = b"s" + address + slot.to_bytes(32, "big")
+    return key + incarnation.to_bytes(2, "big") if incarnation else key
 
 
 def block_hash_key(number: int) -> bytes:
-    """Return the key of an earlier block's hash, 32 bytes."""
+    """Return the key of the hash of the block of that number, below 2**64."""
     return b"h" + number.to_bytes(8, "big")
 
 
 def encode_number(number: int) -> bytes:
-    """Return an unsigned number as values hold it."""
+    """Return a number that is not negative as minimal big-endian bytes: nothing for zero."""
     return number.to_bytes((number.bit_length() + 7) // 8, "big")
 
 
 def decode_number(value: bytes | None) -> int:
-    """Return the number that a value holds; 0 for an absent one."""
-    return int.from_bytes(value, "big") if value else 0
+    """Return the number that `encode_number` wrote; an absent key is zero."""
+    return int.from_bytes(value or b"", "big")

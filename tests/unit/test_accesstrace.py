@@ -160,7 +160,7 @@ def test_a_bad_line_is_named(tmp_path: Path, lines: list[Any], expected: str) ->
         (b"{", "line 3: not JSON"),
         (b"{} {}", "line 3: not JSON: Extra data"),
         (b"\xff", "line 3: "),
-        (b'{"gas_used":1,"gas_used":2}', "line 3: a key comes twice in one map"),
+        (b'{"gas_used":1,"gas_used":2}', "line 3: the key 'gas_used' comes twice in one object"),
         (b"[" * 100_000, "line 3: it is nested too deep"),
         (b'{"gas_used":' + b"9" * 5000 + b"}", "line 3: a number of 5000 digits is too large"),
         (b'{"gas_used":Infinity}', "line 3: Infinity is not a JSON number"),

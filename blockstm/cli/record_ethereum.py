@@ -1,0 +1,55 @@
+"""``blockstm record ethereum``: block files from what an Ethereum node tells about a block."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from blockstm.errors import UsageError, shown_path
+
+__all__ = ["ethereum"]
+
+_OWN_PACKAGE: Final = "blockstm"
+
+
+def ethereum(
+    block: Annotated[
+        Path,
+        typer.Option(
+            metavar="BLOCK.json", help="What eth_getBlockByNumber(number, true) answers; plain or zstd."
+        ),
+    ],
+    prestate: Annotated[
+        Path,
+        typer.Option(
+            metavar="PRESTATE.json",
+            help="What geth's prestateTracer tells: of the whole block, or of each transaction.",
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="OUT.block", help="The block file to write.")
+    ],
+    blockhashes: Annotated[
+        Path | None,
+        typer.Option(metavar="HASHES.json", help='For the opcode BLOCKHASH: {"number": "0xhash", ...}.'),
+    ] = None,
+    fork: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The rules to execute by; known on the mainnet."),
+    ] = None,
+) -> None:
+    """Make a block file of a real Ethereum block, whose transactions py-evm executes."""
+    try:
+        from blockstm.ethereum.record import record_ethereum
+
+        made = record_ethereum(block, prestate, output, block_hashes_path=blockhashes, fork=fork)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing == _OWN_PACKAGE:
+            raise
+        raise UsageError(
+            f"record ethereum needs {missing}, which is not installed; pip install 'blockstm[ethereum]'"
+        ) from error
+    print(f"{shown_path(output)}: {len(made):,} transactions, {output.stat().st_size:,} bytes")

@@ -1,0 +1,175 @@
+"""Strict reading of the JSON that Ethereum nodes answer with, and of the numbers and bytes in it.
+
+Whatever is wrong is a `ContentError` that says where in the file, what, and the mend; `named` puts the
+file's name before it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final, NoReturn
+
+from blockstm.errors import EthereumInputError, shown, shown_path
+from blockstm.files import ContentError, TooLargeError, content_pieces, open_input, reason_of
+from blockstm.limits import ETHEREUM_JSON_BYTES_MAX
+from blockstm.strictjson import decode_json
+
+_QUANTITY: Final = re.compile(r"0x[0-9a-fA-F]+")
+_QUANTITY_DIGITS_MAX: Final = 64
+_ENVELOPE: Final = frozenset(("jsonrpc", "id", "result"))
+ADDRESS_BYTES: Final = 20
+HASH_BYTES: Final = 32
+
+
+@contextmanager
+def named(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn the `ContentError` of what is inside into an `EthereumInputError` that names the file."""
+    try:
+        yield
+    except ContentError as error:
+        raise EthereumInputError(f"{shown_path(path)}: {error}") from error
+
+
+def read_json(path: str | os.PathLike[str]) -> object:
+    """Return what a node answered, without the JSON-RPC envelope that may be around it.
+
+    Arguments:
+        path: JSON text in UTF-8, plain or zstd-compressed (the content tells), at most
+            ETHEREUM_JSON_BYTES_MAX bytes.
+
+    Raises:
+        EthereumInputError: the file is missing, too large, damaged or not JSON, an object in it names a key
+            twice, or it is a node's report of an error.
+    """
+    with named(path), open_input(path, EthereumInputError) as file:
+        try:
+            text = b"".join(content_pieces(file, ETHEREUM_JSON_BYTES_MAX)).decode()
+            return _without_envelope(decode_json(text))
+        except TooLargeError:
+            raise ContentError(
+                f"it takes more than {ETHEREUM_JSON_BYTES_MAX} bytes, which is the limit; "
+                "a state is shortest as one object for the whole block"
+            ) from None
+        except ContentError:
+            raise
+        except UnicodeDecodeError as error:
+            problem = f"byte {error.start} is not text in UTF-8"
+        except ValueError as error:
+            problem = str(error)
+        except MemoryError:
+            problem = "no memory is left to read it"
+        except OSError as error:
+            problem = f"cannot be read: {reason_of(error)}"
+        raise ContentError(f"{problem}; save the node's answer again")
+
+
+def _without_envelope(answer: object) -> object:
+    if not isinstance(answer, dict):
+        return answer
+    if "jsonrpc" in answer and "error" in answer:
+        raise ValueError(f"the node answered with an error, {shown(answer['error'])}")
+    return answer["result"] if "result" in answer and answer.keys() <= _ENVELOPE else answer
+
+
+def quantity(value: object, bits: int) -> int:
+    """Return a number that is written as 0x and hex digits.
+
+    Raises:
+        ValueError: it is not, or takes more than `bits` bits; the text completes "it is not ...".
+    """
+    if not isinstance(value, str) or len(value) > _QUANTITY_DIGITS_MAX + 2 or not _QUANTITY.fullmatch(value):
+        raise ValueError(f"0x and 1 to {(bits + 3) // 4} hex digits")
+    number = int(value, 16)
+    if number >> bits:
+        raise ValueError(f"a number of at most {bits} bits")
+    return number
+
+
+def data(value: object, length: int | None = None) -> bytes:
+    """Return the bytes that are written as 0x and two hex digits each, in either case.
+
+    Raises:
+        ValueError: it is not that, or not `length` bytes; the text completes "it is not ...".
+    """
+    count = "pairs of" if length is None else str(2 * length)
+    problem = f"0x and {count} hex digits"
+    if (
+        not isinstance(value, str)
+        or value[:2] != "0x"
+        or (length is not None and len(value) != 2 * length + 2)
+    ):
+        raise ValueError(problem)
+    try:
+        decoded = bytes.fromhex(value[2:])
+    except ValueError:
+        raise ValueError(problem) from None
+    if 2 * len(decoded) + 2 != len(value):  # fromhex passes over spaces
+        raise ValueError(problem)
+    return decoded
+
+
+class Fields:
+    """The fields of one JSON object of a node's answer.
+
+    Arguments:
+        value: what should be the object.
+        place: where it stands, such as "transaction 3".
+        mend: what to do when it is not as it must be.
+
+    Raises:
+        ContentError: it is not an object. The methods raise it when a field is missing or not what it must be.
+    """
+
+    def __init__(self, value: object, place: str, mend: str) -> None:
+        """Check that it is an object."""
+        self.place = place
+        self.mend = mend
+        if not isinstance(value, dict):
+            self.refuse(f"it is {shown(value)}, not a JSON object")
+        self.values: Mapping[str, Any] = value
+
+    def refuse(self, problem: str) -> NoReturn:
+        """Raise a `ContentError` that says where, what and the mend."""
+        raise ContentError(f"{self.place}: {problem}; {self.mend}")
+
+    def has(self, name: str) -> bool:
+        """Tell whether a field is there and not null."""
+        return self.values.get(name) is not None
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a field's JSON value, which must be there."""
+        try:
+            return self.values[name]
+        except KeyError:
+            self.refuse(f"field {name} is missing")
+
+    def quantity(self, name: str, bits: int = 64) -> int:
+        """Return a field that is a number of at most that many bits."""
+        value = self[name]
+        try:
+            return quantity(value, bits)
+        except ValueError as error:
+            self.refuse(f"field {name} is {shown(value)}, which is not {error}")
+
+    def data(self, name: str, length: int | None = None) -> bytes:
+        """Return a field that is bytes: `length` of them, if that is given."""
+        value = self[name]
+        try:
+            return data(value, length)
+        except ValueError as error:
+            self.refuse(f"field {name} is {shown(value)}, which is not {error}")
+
+    def array(self, name: str) -> list[Any]:
+        """Return a field that is a list."""
+        value = self[name]
+        if not isinstance(value, list):
+            self.refuse(f"field {name} is {shown(value)}, not a list")
+        return value
+
+    def items(self, name: str, singular: str) -> Iterator[Fields]:
+        """Yield the objects of a field that is a list of objects."""
+        for index, value in enumerate(self.array(name)):
+            yield Fields(value, f"{self.place}: {singular} {index}", self.mend)

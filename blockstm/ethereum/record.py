@@ -1,0 +1,210 @@
+"""Block files from what an Ethereum node tells about a block."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Final
+
+from eth_hash.auto import keccak
+
+from blockstm.block import Block
+from blockstm.errors import EthereumInputError, LimitError, ProgramError, UsageError, shown, shown_path
+from blockstm.ethereum.environment import Environment
+from blockstm.ethereum.forks import FORKS, fork_of_mainnet
+from blockstm.ethereum.keys import (
+    ENVIRONMENT_KEY,
+    EXISTS,
+    balance_key,
+    block_hash_key,
+    code_key,
+    encode_number,
+    existence_key,
+    nonce_key,
+    storage_key,
+)
+from blockstm.ethereum.nodejson import ADDRESS_BYTES, named
+from blockstm.ethereum.prestate import Account, read_prestate
+from blockstm.ethereum.rpc import NodeBlock, check_hash, read_block, read_block_hashes
+from blockstm.ethereum.system import before_transactions
+from blockstm.files import ContentError
+
+MAINNET: Final = 1
+
+_NEEDED: Final = {
+    "london": ("baseFeePerGas",),
+    "cancun": ("excessBlobGas", "parentBeaconBlockRoot"),
+}
+"""Fields of the header that transactions of a fork, and of those after it, cannot do without."""
+_FIRST_PRECOMPILES: Final = tuple(number.to_bytes(ADDRESS_BYTES, "big") for number in range(1, 5))
+
+
+def record_ethereum(
+    block_path: str | os.PathLike[str],
+    prestate_path: str | os.PathLike[str],
+    output_path: str | os.PathLike[str],
+    *,
+    block_hashes_path: str | os.PathLike[str] | None = None,
+    fork: str | None = None,
+) -> Block:
+    """Make a .block file of what a node tells about a block, whole or not at all, and return the block.
+
+    Arguments:
+        block_path: the answer to `eth_getBlockByNumber(number, true)`; this and the other files are JSON,
+            plain or zstd-compressed, with or without the JSON-RPC envelope.
+        prestate_path: what geth's `prestateTracer` tells: the state before the block, or before each of its
+            transactions (see `blockstm.ethereum.prestate`).
+        output_path: the .block file; an existing one is replaced.
+        block_hashes_path: `{"number": "0xhash", ...}`, for the opcode BLOCKHASH; the parent's hash is known
+            without.
+        fork: the rules by which the block is executed, one of `blockstm.ethereum.forks.FORKS`; None for
+            those that hold on the mainnet at the block's number and time.
+
+    Raises:
+        EthereumInputError: an input is missing, damaged or bad, or they do not belong together.
+        BlockFileError: the block file cannot be written.
+        LimitError: the block is larger than a file may be.
+        UsageError: the fork is unknown, or the output is one of the inputs.
+    """
+    block = read_ethereum(block_path, prestate_path, block_hashes_path=block_hashes_path, fork=fork)
+    for path in (block_path, prestate_path, block_hashes_path):
+        if path is not None and os.path.exists(output_path) and os.path.samefile(path, output_path):
+            raise UsageError(f"{shown_path(output_path)}: is one of the inputs; name another output file")
+    block.save(output_path)
+    return block
+
+
+def read_ethereum(
+    block_path: str | os.PathLike[str],
+    prestate_path: str | os.PathLike[str],
+    *,
+    block_hashes_path: str | os.PathLike[str] | None = None,
+    fork: str | None = None,
+) -> Block:
+    """Return the block that a node tells about; see `record_ethereum`, which also writes it."""
+    if fork is not None and fork not in FORKS:
+        raise UsageError(f"fork {shown(fork)} is not known; known are {', '.join(FORKS)}")
+    block = read_block(block_path)
+    with named(block_path):
+        fork = _fork(block) if fork is None else fork
+        _check_needed(block, fork)
+        check_hash(block)
+    accounts = read_prestate(prestate_path, block)
+    with named(prestate_path):
+        _check_senders(block, accounts, fork)
+    hashes = {} if block_hashes_path is None else read_block_hashes(block_hashes_path, block)
+    try:
+        return make_block(block, accounts, hashes, fork)
+    except (LimitError, ProgramError, UsageError) as error:
+        raise EthereumInputError(
+            f"{shown_path(block_path)}: cannot be kept in a block file: {error}"
+        ) from error
+
+
+def make_block(
+    block: NodeBlock, accounts: Mapping[bytes, Account], block_hashes: Mapping[int, bytes], fork: str
+) -> Block:
+    """Return a block whose transactions are run by `blockstm.ethereum.program.evm`.
+
+    Its meta has one key, `ethereum`: a dict of `fork`, `header` (every field of the block that is hex text,
+    as the node gave it), `uncles` (hashes) and, from Shanghai on, `withdrawals`.
+
+    Arguments:
+        block: header and transactions.
+        accounts: the accounts that the block touches, by address, as they stood before it.
+        block_hashes: hashes of earlier blocks, by number; that of the parent is added.
+        fork: one of `blockstm.ethereum.forks.FORKS`.
+
+    Raises:
+        LimitError: a code, a transaction or the header is larger than a block file holds.
+    """
+    from blockstm.ethereum.program import evm  # takes a second or two
+
+    environment = _environment(block, fork)
+    state = {ENVIRONMENT_KEY: environment.encoded()}
+    for address, account in accounts.items():
+        _add_account(state, address, account)
+    if fork in FORKS[: FORKS.index("spurious_dragon")]:
+        # Until EIP-161 empty accounts stayed, and these had been called long before any block of today's chains.
+        state.update((existence_key(address), EXISTS) for address in _FIRST_PRECOMPILES)
+    state.update((block_hash_key(number), block_hash) for number, block_hash in block_hashes.items())
+    if block.number:
+        state[block_hash_key(block.number - 1)] = block.values["parentHash"]
+    before_transactions(environment, block.fields, state)
+    about: dict[str, object] = {"fork": fork, "header": dict(block.fields), "uncles": list(block.uncles)}
+    if block.withdrawals is not None:
+        about["withdrawals"] = [dict(withdrawal) for withdrawal in block.withdrawals]
+    return Block(
+        [evm.txn(txn.raw, txn.sender) for txn in block.transactions],
+        state,
+        chain="ethereum" if block.chain_id == MAINNET else f"eip155:{block.chain_id}",
+        number=block.number,
+        meta={"ethereum": about},
+    )
+
+
+def _fork(block: NodeBlock) -> str:
+    if block.chain_id != MAINNET:
+        raise ContentError(
+            f"the transactions are signed for chain {block.chain_id}, whose forks are not known here; "
+            f"name the rules with --fork: {', '.join(FORKS)}"
+        )
+    try:
+        return fork_of_mainnet(block.number, block.number_of("timestamp"))
+    except EthereumInputError as error:
+        raise ContentError(str(error)) from error
+
+
+def _check_needed(block: NodeBlock, fork: str) -> None:
+    for first, names in _NEEDED.items():
+        for name in names:
+            if FORKS.index(fork) >= FORKS.index(first) and name not in block.values:
+                raise ContentError(
+                    f"the block: field {name} is missing, which fork {fork} needs; save the node's answer "
+                    "again, or name another fork"
+                )
+
+
+def _check_senders(block: NodeBlock, accounts: Mapping[bytes, Account], fork: str) -> None:
+    """Check that each sender's nonce is that of its first transaction: it shows a state of another block."""
+    seen: set[bytes] = set()
+    delegating = FORKS.index(fork) >= FORKS.index("prague")  # others, too, may raise a nonce: EIP-7702
+    for txn in block.transactions:
+        account = accounts.get(txn.sender)
+        nonce = account.nonce if account else 0
+        if txn.sender not in seen and not (nonce == txn.nonce or (delegating and nonce < txn.nonce)):
+            has = f"has nonce {nonce}" if account else "is not there"
+            raise ContentError(
+                f"{txn.place}: its nonce is {txn.nonce}, but in this state its sender, account "
+                f"0x{txn.sender.hex()}, {has}; give the state before block {block.number}"
+            )
+        seen.add(txn.sender)
+
+
+def _environment(block: NodeBlock, fork: str) -> Environment:
+    return Environment(
+        fork=fork,
+        chain_id=block.chain_id,
+        number=block.number,
+        coinbase=block.values["miner"],
+        timestamp=block.number_of("timestamp"),
+        difficulty=block.number_of("difficulty"),
+        mix_hash=block.values["mixHash"],
+        gas_limit=block.number_of("gasLimit"),
+        base_fee_per_gas=block.optional("baseFeePerGas"),
+        excess_blob_gas=block.optional("excessBlobGas"),
+    )
+
+
+def _add_account(state: dict[bytes, bytes], address: bytes, account: Account) -> None:
+    if not account.empty:
+        state[existence_key(address)] = EXISTS
+    if account.nonce:
+        state[nonce_key(address)] = encode_number(account.nonce)
+    if account.balance:
+        state[balance_key(address)] = encode_number(account.balance)
+    if account.code:
+        state[code_key(address)] = keccak(account.code) + account.code
+    for slot, value in account.storage.items():
+        if value:
+            state[storage_key(address, slot)] = encode_number(value)

@@ -1,0 +1,147 @@
+"""`blockstm record ethereum`: what a node tells into block files, and what is wrong with bad input."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blockstm import Block
+from blockstm.ethereum.program import evm
+from tests.ethereum_node import CONTRACT, ETHEREUM, account, address, block, transaction
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+Refused = Callable[..., str]
+
+ARGUMENTS = ("record", "ethereum", "--block", "block.json", "--prestate", "prestate.json", "-o", "out.block")
+TOLD = block(transaction(2), transaction(0, who=1, nonce=4))
+STATE = {address(0): account(), address(1): account(10**18, 4), CONTRACT: account(0, 1, "0x00")}
+
+
+@pytest.fixture(autouse=True)
+def inputs(tmp_path: Path) -> None:
+    """Sound inputs, which each test changes as it likes."""
+    write(tmp_path, TOLD, STATE)
+
+
+def write(folder: Path, told: object, state: object) -> None:
+    (folder / "block.json").write_text(json.dumps(told))
+    (folder / "prestate.json").write_text(json.dumps(state))
+
+
+def changed(index: int, **changes: object) -> dict[str, Any]:
+    """TOLD with fields of one of its transactions changed."""
+    told = json.loads(json.dumps(TOLD))
+    told["transactions"][index].update(changes)
+    return told
+
+
+def test_a_block_is_recorded(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "hashes.json").write_text('{"5": "0x' + "11" * 32 + '"}')
+    completed = command(*ARGUMENTS, "--blockhashes", "hashes.json", "--fork", "cancun")
+    assert (completed.returncode, completed.stderr) == (0, "")
+    assert completed.stdout.startswith("out.block: 2 transactions, ")
+    made = Block.load(tmp_path / "out.block")
+    assert {run.program for run in made.transactions} == {evm}
+
+
+@pytest.mark.skipif(not ETHEREUM.is_dir(), reason="the recorded blocks of ../shared are not here")
+@pytest.mark.parametrize("number", [46_147, 13_287_210, 19_932_148])
+def test_real_blocks(command: Command, tmp_path: Path, number: int) -> None:
+    folder = ETHEREUM / str(number)
+    inputs = ("--block", folder / "block.json.zst", "--prestate", folder / "prestate.json.zst")
+    completed = command("record", "ethereum", *inputs, "--output", "out.block")
+    assert (completed.returncode, completed.stderr) == (0, "")
+    assert Block.load(tmp_path / "out.block").number == number
+
+
+@pytest.mark.parametrize(
+    ("index", "changes", "expected"),
+    [
+        (1, {"r": "0x5"}, "its fields give the hash"),
+        (1, {"from": "0x" + "11" * 20}, f"but {address(1)} has signed it"),
+        (0, {"input": "0xzz"}, "field input is '0xzz'"),
+        (0, {"type": "0x9"}, "type 0x9 is not known"),
+    ],
+)
+def test_a_bad_transaction_is_named(
+    refused: Refused, tmp_path: Path, index: int, changes: dict[str, object], expected: str
+) -> None:
+    write(tmp_path, changed(index, **changes), STATE)
+    message = refused(*ARGUMENTS)
+    assert f"block.json: transaction {index} ({TOLD['transactions'][index]['hash']}): " in message
+    assert expected in message
+    assert not (tmp_path / "out.block").exists()
+
+
+@pytest.mark.parametrize(
+    ("told", "state", "expected"),
+    [
+        (
+            TOLD,
+            STATE | {CONTRACT: {"nonce": 1}},
+            f"prestate.json: account {CONTRACT}: field balance is missing",
+        ),
+        (
+            TOLD,
+            STATE | {address(1): account()},
+            f"account {address(1)}, has nonce 0; give the state before block",
+        ),
+        (TOLD, TOLD, "prestate.json: this is the block, not the state before it"),
+        (STATE, STATE, "block.json: the block: field hash is missing"),
+        (TOLD, [], "prestate.json: it lists 0 transactions"),
+        (block(transaction(2), number="0x3b9aca00", timestamp="0xffffffff"), STATE, "block.json: "),
+        (block(transaction(2, chain_id=99)), STATE, "signed for chain 99"),
+        (TOLD | {"stateRoot": "0x" + "11" * 32}, STATE, "block.json: the block: the header's fields give"),
+    ],
+)
+def test_what_does_not_fit_is_named(
+    refused: Refused, tmp_path: Path, told: object, state: object, expected: str
+) -> None:
+    write(tmp_path, told, state)
+    assert expected in refused(*ARGUMENTS)
+    assert not (tmp_path / "out.block").exists()
+
+
+@pytest.mark.parametrize("name", ["block.json", "prestate.json"])
+@pytest.mark.parametrize("share", [0, 0.5, 0.99])
+def test_a_file_that_is_cut_off(refused: Refused, tmp_path: Path, name: str, share: float) -> None:
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content[: int(len(content) * share)])
+    assert f"{name}: not JSON" in refused(*ARGUMENTS)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("--fork", "olympic"), "fork 'olympic' is not known; known are frontier"),
+        (("--blockhashes", "nowhere.json"), "nowhere.json: no such file"),
+        (("--blockhashes", "block.json"), "block.json: the block hashes: "),
+        (("--block", "nowhere.json"), "nowhere.json: no such file"),
+        (("-o", "nowhere/out.block"), "nowhere/out.block: "),
+        (("-o", "prestate.json"), "prestate.json: is one of the inputs"),
+    ],
+)
+def test_a_bad_option(refused: Refused, options: tuple[str, ...], expected: str) -> None:
+    assert expected in refused(*ARGUMENTS, *options)
+
+
+@pytest.mark.parametrize("option", ["--block", "--prestate", "-o"])
+def test_an_option_that_is_missing(refused: Refused, option: str) -> None:
+    place = ARGUMENTS.index(option)
+    assert "--help" in refused(*ARGUMENTS[:place], *ARGUMENTS[place + 2 :])
+
+
+@pytest.mark.parametrize("missing", ["eth", "coincurve", "rlp"])
+def test_without_py_evm_the_mend_is_told(
+    refused: Refused, tmp_path: Path, environment: dict[str, str], missing: str
+) -> None:
+    (tmp_path / missing).mkdir()
+    (tmp_path / missing / "__init__.py").write_text(f"raise ModuleNotFoundError(name={missing!r})")
+    environment["PYTHONPATH"] = f"{tmp_path}:{environment['PYTHONPATH']}"
+    assert "pip install 'blockstm[ethereum]'" in refused(*ARGUMENTS)
+    assert not (tmp_path / "out.block").exists()
