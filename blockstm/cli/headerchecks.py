@@ -31,7 +31,9 @@ def checks_of(
     from blockstm.ethereum.checks import ExecutedBlock, what_lacks  # its libraries are an extra
 
     executed = ExecutedBlock(block, result)
-    checks = executed.header_checks()
+    if so_far is None:
+        executed.check_senders()
+    checks = executed.header_checks(so_far)
     if checks["gas_used"] is False and checks["receipts_root"] is not True:
         lack = what_lacks(executed)
         if lack is not None:

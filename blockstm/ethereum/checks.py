@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
 import rlp
 from eth_hash.auto import keccak
+from eth_keys.exceptions import BadSignature
+from eth_utils import ValidationError
 
 from blockstm.block import Block
 from blockstm.errors import EthereumInputError, one_line
 from blockstm.ethereum.closing import Closing, close_block
 from blockstm.ethereum.environment import Environment
 from blockstm.ethereum.forks import BYZANTIUM, CANCUN, PRAGUE, SHANGHAI, is_at_least, vm_class
+from blockstm.ethereum.header import header_hash
 from blockstm.ethereum.keys import ENVIRONMENT_KEY
 from blockstm.ethereum.machine import decode_transaction
 from blockstm.ethereum.outcome import Outcome
@@ -23,21 +25,6 @@ from blockstm.ethereum.tries import ordered_trie_root
 from blockstm.result import Result
 
 __all__ = ["HEADER_CHECKS", "ExecutedBlock"]
-
-
-@dataclass(frozen=True)
-class _Check:
-    """One field of the header, and how it is computed.
-
-    Arguments:
-        field: its name in the JSON of a node.
-        since: the fork that it came with, or from which on it can be computed here.
-        computed: gives it, as a number or as bytes.
-    """
-
-    field: str
-    since: str
-    computed: Callable[[ExecutedBlock], int | bytes]
 
 
 class ExecutedBlock:
@@ -106,18 +93,26 @@ class ExecutedBlock:
         assert requests_hash is not None
         return requests_hash
 
-    def header_checks(self) -> dict[str, bool | None]:
-        """Compare with the header; None for what the header of that fork does not have."""
-        return {name: self._check(check) for name, check in HEADER_CHECKS.items()}
+    def header_checks(self, earlier: Mapping[str, bool | None] | None = None) -> dict[str, bool | None]:
+        """Compare with the header, by name: whether it says the same, None for what a header of that fork does not say.
 
-    def _check(self, check: _Check) -> bool | None:
-        if check.field not in self.header or not is_at_least(self.environment.fork, check.since):
+        Arguments:
+            earlier: what came out for an earlier run of the block; what does not depend on the run is taken from it.
+
+        Raises:
+            EthereumInputError: a signature gives no sender.
+        """
+        return {
+            name: earlier[name] if earlier is not None and name in _OF_BLOCK else self._check(name)
+            for name in HEADER_CHECKS
+        }
+
+    def _check(self, name: str) -> bool | None:
+        field, since, compute = HEADER_CHECKS[name]
+        if field not in self.header or not is_at_least(self.environment.fork, since):
             return None
-        said = self.header[check.field]
-        computed = check.computed(self)
-        if isinstance(computed, int):
-            return computed == int(said, 16)
-        return computed == bytes.fromhex(said[2:])
+        said, computed = self.header[field], compute(self)
+        return computed == (int(said, 16) if isinstance(computed, int) else bytes.fromhex(said[2:]))
 
     def transactions_root(self) -> bytes:
         """Return the root of the trie of the raw transactions."""
@@ -126,6 +121,27 @@ class ExecutedBlock:
     def withdrawals_root(self) -> bytes:
         """Return the root of the trie of the withdrawals (EIP-4895)."""
         return ordered_trie_root([_encoded_withdrawal(entry) for entry in self._withdrawals])
+
+    def check_senders(self) -> None:
+        """Check every transaction's signature.
+
+        Raises:
+            EthereumInputError: one is not its sender's.
+        """
+        vm = vm_class(self.environment.fork)
+        for txn_idx in range(len(self.block)):
+            raw, sender = self.raw(txn_idx)
+            try:
+                recovered = decode_transaction(vm, raw, sender).get_sender()
+            except (BadSignature, ValidationError) as error:
+                raise EthereumInputError(
+                    f"{self.name_transaction(txn_idx)}: its signature gives no sender, {one_line(str(error))}; "
+                    "record the block again"
+                ) from error
+            if recovered != sender:
+                raise EthereumInputError(
+                    f"{self.name_transaction(txn_idx)} is signed by 0x{recovered.hex()}; record the block again"
+                )
 
     def blob_gas_used(self) -> int:
         """Return the gas of all blobs (EIP-4844)."""
@@ -137,19 +153,21 @@ class ExecutedBlock:
 _BLOB_TYPE: Final = 3
 _GAS_PER_BLOB: Final = 1 << 17
 
-HEADER_CHECKS: Final[dict[str, _Check]] = {
-    "gas_used": _Check("gasUsed", "frontier", lambda executed: executed.receipts.gas_used),
-    "logs_bloom": _Check("logsBloom", "frontier", lambda executed: executed.receipts.logs_bloom),
+HEADER_CHECKS: Final[dict[str, tuple[str, str, Callable[[ExecutedBlock], int | bytes]]]] = {
+    "block_hash": ("hash", "frontier", lambda executed: header_hash(executed.header)),
+    "transactions_root": ("transactionsRoot", "frontier", ExecutedBlock.transactions_root),
+    "withdrawals_root": ("withdrawalsRoot", SHANGHAI, ExecutedBlock.withdrawals_root),
+    "blob_gas_used": ("blobGasUsed", CANCUN, ExecutedBlock.blob_gas_used),
+    "gas_used": ("gasUsed", "frontier", lambda executed: executed.receipts.gas_used),
+    "logs_bloom": ("logsBloom", "frontier", lambda executed: executed.receipts.logs_bloom),
     # Before Byzantium a receipt holds the root of the whole state, which no block's pre-state has.
-    "receipts_root": _Check(
-        "receiptsRoot", BYZANTIUM, lambda executed: ordered_trie_root(executed.receipts.encoded)
-    ),
-    "transactions_root": _Check("transactionsRoot", "frontier", ExecutedBlock.transactions_root),
-    "withdrawals_root": _Check("withdrawalsRoot", SHANGHAI, ExecutedBlock.withdrawals_root),
-    "blob_gas_used": _Check("blobGasUsed", CANCUN, ExecutedBlock.blob_gas_used),
-    "requests_hash": _Check("requestsHash", PRAGUE, lambda executed: executed.requests_hash),
+    "receipts_root": ("receiptsRoot", BYZANTIUM, lambda executed: ordered_trie_root(executed.receipts.encoded)),
+    "requests_hash": ("requestsHash", PRAGUE, lambda executed: executed.requests_hash),
 }
-"""The checks, by the names that they have in the JSON output."""
+"""By the names that they have in the JSON output: the field of the header, the fork with which it came or from which on
+it can be computed here, and what computes it, as a number or as bytes."""
+
+_OF_BLOCK: Final = frozenset(("block_hash", "transactions_root", "withdrawals_root", "blob_gas_used"))
 
 
 def _encoded_withdrawal(entry: Mapping[str, str]) -> bytes:

@@ -24,6 +24,7 @@ __all__ = [
     "SPURIOUS_DRAGON",
     "fork_of_mainnet",
     "is_at_least",
+    "is_at_least",
     "vm_class",
 ]
 

@@ -25,7 +25,7 @@ from blockstm.ethereum.keys import (
 )
 from blockstm.ethereum.nodejson import ADDRESS_BYTES, named
 from blockstm.ethereum.prestate import Account, read_prestate
-from blockstm.ethereum.rpc import NodeBlock, check_hash, read_block, read_block_hashes
+from blockstm.ethereum.rpc import NodeBlock, read_block, read_block_hashes
 from blockstm.ethereum.system import before_transactions
 from blockstm.files import ContentError
 
@@ -88,7 +88,6 @@ def read_ethereum(
     with named(block_path):
         fork = _fork(block) if fork is None else fork
         _check_needed(block, fork)
-        check_hash(block)
     accounts = read_prestate(prestate_path, block)
     with named(prestate_path):
         _check_senders(block, accounts, fork)

@@ -1,7 +1,7 @@
 """A block, and the hashes of blocks before it, as an Ethereum node tells them: read strictly, and checked.
 
-The header's fields must give the block's hash, the transactions the root that the header states, their
-signatures the senders; so what has been read is what the chain has agreed on.
+Every transaction's fields must give its hash, and its signature the sender. Whether the header's fields give the
+block's hash, and the transactions the root that the header states, is compared when the block is replayed.
 """
 
 from __future__ import annotations
@@ -12,49 +12,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from eth_hash.auto import keccak
-
 from blockstm.errors import shown
+from blockstm.ethereum.header import HEADER_FIELDS, LATER_FIELDS
 from blockstm.ethereum.keys import encode_number
 from blockstm.ethereum.nodejson import ADDRESS_BYTES, HASH_BYTES, Fields, data, named, quantity, read_json
 from blockstm.ethereum.transactions import SignedTransaction, read_transaction
-from blockstm.ethereum.tries import encode_rlp, ordered_trie_root
 from blockstm.files import ContentError
 
 _BLOCK_MEND: Final = "save again what eth_getBlockByNumber(number, true) answers"
 _HASHES_MEND: Final = 'write {"block number": "0x and its hash", ...}'
-_BLOOM_BYTES: Final = 256
 _EXTRA_BYTES_MAX: Final = 4096
 _HEX: Final = re.compile(r"0x[0-9a-fA-F]*")
 _DECIMAL: Final = re.compile(r"[0-9]{1,20}")
-
-_HEADER: Final[tuple[tuple[str, int | None], ...]] = (
-    ("parentHash", HASH_BYTES),
-    ("sha3Uncles", HASH_BYTES),
-    ("miner", ADDRESS_BYTES),
-    ("stateRoot", HASH_BYTES),
-    ("transactionsRoot", HASH_BYTES),
-    ("receiptsRoot", HASH_BYTES),
-    ("logsBloom", _BLOOM_BYTES),
-    ("difficulty", None),
-    ("number", None),
-    ("gasLimit", None),
-    ("gasUsed", None),
-    ("timestamp", None),
-    ("extraData", 0),
-    ("mixHash", HASH_BYTES),
-    ("nonce", 8),
-)
-"""The fields that every header has, in the order of its RLP, with their bytes; None is a number, 0 any length."""
-_LATER: Final[tuple[tuple[str, int | None], ...]] = (
-    ("baseFeePerGas", None),  # London, EIP-1559
-    ("withdrawalsRoot", HASH_BYTES),  # Shanghai, EIP-4895
-    ("blobGasUsed", None),  # Cancun, EIP-4844
-    ("excessBlobGas", None),
-    ("parentBeaconBlockRoot", HASH_BYTES),  # Cancun, EIP-4788
-    ("requestsHash", HASH_BYTES),  # Prague, EIP-7685
-)
-"""The fields that forks have added, in the same way: each comes only where all before it are."""
 _BITS: Final = {"difficulty": 256, "baseFeePerGas": 256}
 _WITHDRAWAL: Final = ("index", "validatorIndex", "address", "amount")
 
@@ -101,8 +70,7 @@ class NodeBlock:
 def read_block(path: str | os.PathLike[str]) -> NodeBlock:
     """Return the block that a node answered `eth_getBlockByNumber(number, true)` with.
 
-    Hash and sender of every transaction, the transactions' chain id, and the roots of transactions and
-    withdrawals are checked here; `check_hash` checks the header's own hash.
+    Hash and sender of every transaction and the transactions' chain id are checked here.
 
     Arguments:
         path: the answer, plain or zstd-compressed, with or without the JSON-RPC envelope.
@@ -117,28 +85,13 @@ def read_block(path: str | os.PathLike[str]) -> NodeBlock:
             raise ContentError(f"the node answered null: it does not know the block; {_BLOCK_MEND}")
         block = Fields(answer, "the block", _BLOCK_MEND)
         values = _header(block)
-        transactions = _transactions(block, values)
+        transactions = _transactions(block)
         return NodeBlock(
             {name: value for name, value in block.values.items() if _is_hex(value)},
             values,
             tuple(_uncles(block)),
             _withdrawals(block, values),
             transactions,
-        )
-
-
-def check_hash(block: NodeBlock) -> None:
-    """Check that the header's fields give the block's hash.
-
-    Raises:
-        ContentError: they do not.
-    """
-    found = "0x" + keccak(encode_rlp(list(block.values.values()))).hex()
-    stated = block.fields.get("hash", "")
-    if found != stated.lower():
-        raise ContentError(
-            f"the block: the header's fields give the hash {found}, and field hash is {shown(stated)}: "
-            f"a field is wrong, missing, or of a later fork; {_BLOCK_MEND}"
         )
 
 
@@ -150,8 +103,8 @@ def _header(block: Fields) -> dict[str, bytes]:
     if block.values.get("hash", "") is None:
         block.refuse("field hash is null: the block is still pending")
     block.data("hash", HASH_BYTES)
-    count = sum(block.has(name) for name, _ in _LATER)
-    values = {name: _header_field(block, name, length) for name, length in (*_HEADER, *_LATER[:count])}
+    count = sum(block.has(name) for name, _ in LATER_FIELDS)
+    values = {name: _header_field(block, name, length) for name, length in (*HEADER_FIELDS, *LATER_FIELDS[:count])}
     if len(values["extraData"]) > _EXTRA_BYTES_MAX:
         block.refuse(f"field extraData is longer than {_EXTRA_BYTES_MAX} bytes")
     return values
@@ -163,7 +116,7 @@ def _header_field(block: Fields, name: str, length: int | None) -> bytes:
     return block.data(name, length or None)
 
 
-def _transactions(block: Fields, values: Mapping[str, bytes]) -> tuple[SignedTransaction, ...]:
+def _transactions(block: Fields) -> tuple[SignedTransaction, ...]:
     listed = block.array("transactions")
     if listed and isinstance(listed[0], str):
         block.refuse("field transactions holds hashes only")
@@ -175,18 +128,7 @@ def _transactions(block: Fields, values: Mapping[str, bytes]) -> tuple[SignedTra
                 f"{txn.place}: it is signed for chain {txn.chain_id}, and {stating[0].place} for chain "
                 f"{stating[0].chain_id}; {_BLOCK_MEND}"
             )
-    _check_root(block, values, "transactionsRoot", [txn.raw for txn in transactions])
     return transactions
-
-
-def _check_root(block: Fields, values: Mapping[str, bytes], name: str, items: list[bytes]) -> None:
-    root = ordered_trie_root(items)
-    if root != values[name]:
-        kind = name.removesuffix("Root")
-        block.refuse(
-            f"the {len(items)} {kind} give the root 0x{root.hex()}, but field {name} is "
-            f"0x{values[name].hex()}: some are missing, too many or in another order"
-        )
 
 
 def _uncles(block: Fields) -> list[str]:
@@ -203,16 +145,12 @@ def _withdrawals(block: Fields, values: Mapping[str, bytes]) -> tuple[Mapping[st
     if "withdrawalsRoot" not in values:
         return None
     withdrawals = list(block.items("withdrawals", "withdrawal"))
-    items = [
-        encode_rlp(
-            [
-                entry.data(name, ADDRESS_BYTES) if name == "address" else encode_number(entry.quantity(name))
-                for name in _WITHDRAWAL
-            ]
-        )
-        for entry in withdrawals
-    ]
-    _check_root(block, values, "withdrawalsRoot", items)
+    for entry in withdrawals:
+        for name in _WITHDRAWAL:
+            if name == "address":
+                entry.data(name, ADDRESS_BYTES)
+            else:
+                entry.quantity(name)
     return tuple({name: entry[name] for name in _WITHDRAWAL} for entry in withdrawals)
 
 
