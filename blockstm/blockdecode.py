@@ -223,12 +223,24 @@ def _decode_state(sections: _Sections, count: int, key_count: int) -> dict[int, 
         whole = len(flat) & ~1  # a batch may end between an index and its value
         indexes, values = flat[:whole:2], flat[1:whole:2]
         del flat[:whole]
-        if not (all_below(indexes, key_count) and all_of(values, bytes)):
-            raise sections.bad(f"it does not map indexes of the {key_count} keys to bytes")
-        state.update(zip(indexes, values, strict=True))
+        if not all_below(indexes, key_count):
+            raise sections.bad(f"it holds something else than indexes of the {key_count} keys")
+        if all_of(values, bytes):
+            state.update(zip(indexes, values, strict=True))
+        else:
+            _add_sharing(sections, state, indexes, values)
     if len(state) != count:
         raise sections.bad("a key index is there twice")
     return state
+
+
+def _add_sharing(sections: _Sections, state: dict[int, bytes], indexes: list[int], values: list[Any]) -> None:
+    """Add values of which some are the index of a key before them, whose value they share."""
+    for index, value in zip(indexes, values, strict=True):
+        shared = state.get(value) if type(value) is int else value
+        if type(shared) is not bytes:
+            raise sections.bad("a value is neither bytes nor the index of a key before it")
+        state[index] = shared
 
 
 def _decode_rows(sections: _Sections, count: int, checker: RowChecker) -> list[list[Any]]:

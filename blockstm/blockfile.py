@@ -30,6 +30,8 @@ from blockstm.rowcheck import check_rows
 __all__ = ["BlockHeader", "check_rows", "encode", "read", "write"]
 
 _COMPRESSION_LEVEL: Final = 9
+_SHARED_BYTES_MIN: Final = 64
+"""Equal values from this size on are written once, such as the code that many contracts share."""
 
 
 def write(path: str | os.PathLike[str], header: BlockHeader, packed: PackedBlock) -> None:
@@ -68,7 +70,7 @@ def encode(header: BlockHeader, packed: PackedBlock) -> bytes:
             }
         ),
         packer.pack(packed.keys),
-        packer.pack(packed.state),
+        packer.pack(_sharing(packed.state)),
         packer.pack_array_header(len(packed.rows)),
     ]
     for txn_idx, row in enumerate(packed.rows):
@@ -84,6 +86,16 @@ def encode(header: BlockHeader, packed: PackedBlock) -> bytes:
             f"the block takes {len(content)} bytes; the limit is {BLOCK_FILE_BYTES_MAX}: split it"
         )
     return zstandard.ZstdCompressor(level=_COMPRESSION_LEVEL, write_checksum=True).compress(content)
+
+
+def _sharing(state: dict[int, bytes]) -> dict[int, int | bytes]:
+    """Return the state with each large value once: where it comes again, the index of its first key instead."""
+    first: dict[bytes, int] = {}
+    shared: dict[int, int | bytes] = {}
+    for index, value in state.items():
+        holder = first.setdefault(value, index) if len(value) >= _SHARED_BYTES_MIN else index
+        shared[index] = value if holder == index else holder
+    return shared
 
 
 def read(path: str | os.PathLike[str]) -> tuple[BlockHeader, PackedBlock]:

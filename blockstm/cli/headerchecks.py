@@ -37,5 +37,7 @@ def checks_of(
     if checks["gas_used"] is False and checks["receipts_root"] is not True:
         lack = what_lacks(executed)
         if lack is not None:
-            raise EthereumInputError(f"the block does not come to what its header says, and {lack}; record it whole")
+            raise EthereumInputError(
+                f"the block does not come to what its header says, and {lack}; record it whole"
+            )
     return {name: is_equal and (so_far or checks)[name] for name, is_equal in checks.items()}

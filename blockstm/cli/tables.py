@@ -70,7 +70,10 @@ def summary(figures: BlockFigures) -> dict[str, str]:
     if figures.header_checks is not None:
         rates = (figures.mgas_per_second, figures.sequential_mgas_per_second)
         rows["gas per second"] = "{} million, sequential {} million".format(*map(rate, rates))
-        rows |= {f"header {name.replace('_', ' ')}": equality(is_equal) for name, is_equal in figures.header_checks.items()}
+        rows |= {
+            f"header {name.replace('_', ' ')}": equality(is_equal)
+            for name, is_equal in figures.header_checks.items()
+        }
     return rows
 
 

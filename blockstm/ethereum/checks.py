@@ -147,7 +147,9 @@ class ExecutedBlock:
         """Return the gas of all blobs (EIP-4844)."""
         vm = vm_class(self.environment.fork)
         decoded = (decode_transaction(vm, *self.raw(txn_idx)) for txn_idx in range(len(self.block)))
-        return sum(_GAS_PER_BLOB * len(txn.blob_versioned_hashes) for txn in decoded if txn.type_id == _BLOB_TYPE)
+        return sum(
+            _GAS_PER_BLOB * len(txn.blob_versioned_hashes) for txn in decoded if txn.type_id == _BLOB_TYPE
+        )
 
 
 _BLOB_TYPE: Final = 3
@@ -161,7 +163,11 @@ HEADER_CHECKS: Final[dict[str, tuple[str, str, Callable[[ExecutedBlock], int | b
     "gas_used": ("gasUsed", "frontier", lambda executed: executed.receipts.gas_used),
     "logs_bloom": ("logsBloom", "frontier", lambda executed: executed.receipts.logs_bloom),
     # Before Byzantium a receipt holds the root of the whole state, which no block's pre-state has.
-    "receipts_root": ("receiptsRoot", BYZANTIUM, lambda executed: ordered_trie_root(executed.receipts.encoded)),
+    "receipts_root": (
+        "receiptsRoot",
+        BYZANTIUM,
+        lambda executed: ordered_trie_root(executed.receipts.encoded),
+    ),
     "requests_hash": ("requestsHash", PRAGUE, lambda executed: executed.requests_hash),
 }
 """By the names that they have in the JSON output: the field of the header, the fork with which it came or from which on

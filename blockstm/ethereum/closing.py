@@ -103,9 +103,7 @@ def _system_call(state: Any, contract: Address) -> bytes:
     code = state.get_code(contract)
     if not code:
         return b""
-    message = Message(
-        gas=_SYSTEM_CALL_GAS, to=contract, sender=_SYSTEM_ADDRESS, value=0, data=b"", code=code
-    )
+    message = Message(gas=_SYSTEM_CALL_GAS, to=contract, sender=_SYSTEM_ADDRESS, value=0, data=b"", code=code)
     context = state.get_transaction_context_class()(gas_price=0, origin=_SYSTEM_ADDRESS)
     computation = state.computation_class.apply_computation(state, message, context)
     state._account_db.flush()

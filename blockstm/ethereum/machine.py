@@ -148,7 +148,9 @@ def machine_for(context: StateContext) -> Machine:
     """
     encoded = context.read(ENVIRONMENT_KEY)
     if encoded is None:
-        raise EthereumInputError("the block's state has no environment; make it with 'blockstm record ethereum'")
+        raise EthereumInputError(
+            "the block's state has no environment; make it with 'blockstm record ethereum'"
+        )
     return _machine(encoded)
 
 

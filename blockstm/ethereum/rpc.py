@@ -104,7 +104,9 @@ def _header(block: Fields) -> dict[str, bytes]:
         block.refuse("field hash is null: the block is still pending")
     block.data("hash", HASH_BYTES)
     count = sum(block.has(name) for name, _ in LATER_FIELDS)
-    values = {name: _header_field(block, name, length) for name, length in (*HEADER_FIELDS, *LATER_FIELDS[:count])}
+    values = {
+        name: _header_field(block, name, length) for name, length in (*HEADER_FIELDS, *LATER_FIELDS[:count])
+    }
     if len(values["extraData"]) > _EXTRA_BYTES_MAX:
         block.refuse(f"field extraData is longer than {_EXTRA_BYTES_MAX} bytes")
     return values

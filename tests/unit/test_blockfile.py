@@ -100,6 +100,18 @@ def test_many_pieces_come_back(tmp_path: Path) -> None:
     assert Block.load(tmp_path / "x.block") == block
 
 
+def test_a_large_value_is_written_once(tmp_path: Path) -> None:
+    code, short = os.urandom(20_000), b"short"
+    state = {b"a": code, b"b": short, b"c": code, b"d": short, b"e": code + b"!", b"f": code}
+    Block([], state).save(tmp_path / "x.block")
+    assert _content(tmp_path / "x.block").count(code) == 2
+    assert (tmp_path / "x.block").stat().st_size < 41_000
+    loaded = Block.load(tmp_path / "x.block")
+    assert loaded.state == state
+    loaded.save(tmp_path / "y.block")
+    assert (tmp_path / "y.block").read_bytes() == (tmp_path / "x.block").read_bytes()
+
+
 def test_any_msgpack_library_reads_it(tmp_path: Path) -> None:
     _block().save(tmp_path / "x.block")
     unpacker = msgpack.Unpacker(strict_map_key=False)
@@ -336,11 +348,15 @@ BAD_CONTENT: list[tuple[Callable[[list[Any]], Any], str]] = [
     (_set(1, 1, bytes(65)), "65 exceeds max_bin_len(64)"),
     (_set(1, 1, b"a"), "a key is there twice"),
     (_set(2, []), "it is not a map"),
-    (_set(2, {3: b""}), "it does not map indexes of the 3 keys to bytes"),
-    (_set(2, {-1: b""}), "it does not map indexes"),
-    (_set(2, {True: b""}), "it does not map indexes"),
-    (_set(2, {b"a": b""}), "it does not map indexes"),
-    (_set(2, {0: None}), "it does not map indexes"),
+    (_set(2, {3: b""}), "it holds something else than indexes of the 3 keys"),
+    (_set(2, {-1: b""}), "it holds something else"),
+    (_set(2, {True: b""}), "it holds something else"),
+    (_set(2, {b"a": b""}), "it holds something else"),
+    (_set(2, {0: None}), "a value is neither bytes nor the index of a key before it"),
+    (_set(2, {0: 0}), "a value is neither bytes nor the index"),
+    (_set(2, {0: 1}), "a value is neither bytes nor the index"),
+    (_set(2, {0: -1}), "a value is neither bytes nor the index"),
+    (_set(2, {0: False}), "a value is neither bytes nor the index"),
     (_set(2, {0: bytes(VALUE_BYTES_MAX + 1)}), "exceeds max_bin_len(65536)"),
     (_set(3, {}), "it is not an array"),
     (_set(3, 3, 5), "transaction 3: a row must have 4 elements"),
