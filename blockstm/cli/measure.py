@@ -68,8 +68,8 @@ class BlockFigures:
     differences: list[str] | None
     """Where a run disagreed with sequential execution; None if they were not compared."""
     header_checks: Mapping[str, bool | None] | None
-    """Whether all runs came to what the block's own header says, by name; None for what a header of its time does not
-    have, and for a block without a header."""
+    """Whether all runs came to what the block's own header says, by name; None for what the header does not say,
+    and for a block without one."""
 
     @property
     def mgas_per_second(self) -> float | None:

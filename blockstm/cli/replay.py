@@ -94,8 +94,8 @@ def replay(
 ) -> None:
     """Execute recorded blocks in parallel and sequentially, and tell what parallel execution gained.
 
-    Exit status: 0 done, 1 a run disagrees with sequential execution (--verify) or with the block's own header, 2 bad
-    usage or bad input.
+    Exit status: 0 done, 1 a run disagrees with sequential execution (--verify) or with the block's own header,
+    2 bad usage or bad input.
     """
     if programs:
         import_programs(programs)

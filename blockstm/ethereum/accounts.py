@@ -1,7 +1,7 @@
 """Accounts as py-evm sees them, kept in the multi-version memory: one object serves one execution.
 
-What a transaction changes is collected here, with a journal for the savepoints of its calls, and written through the
-context when it has ended: only what has truly changed, so that a key that ends as it began is only read.
+What a transaction changes is collected here, with a journal for the savepoints of its calls, and written through
+the context when it has ended: only what has truly changed, so that a key that ends as it began is only read.
 
 Credits of ether are collected without reading the balance, and become `ctx.add`: two credits of one account do not
 conflict. Whoever looks at the balance reads it, and so waits for all earlier credits.
@@ -137,8 +137,8 @@ class ContextAccounts(AccountDatabaseAPI):
     def _wipe_storage(self, address: Address) -> None:
         for place in [place for place in self._slots if place[0] == address]:
             self._set(self._slots, place, 0)
-        # Only code puts anything into a storage. An account that began without any has nothing to wipe but what this
-        # transaction itself has put there: CREATE2, which asks for a wipe each time, costs nothing.
+        # Only code puts anything into a storage. An account that began without any has nothing to wipe but what
+        # this transaction itself has put there: CREATE2, which asks for a wipe each time, costs nothing.
         if self._start_codes[address] is not _NO_CODE:
             self._set(self._wiped, address, True)
 
@@ -237,8 +237,9 @@ class ContextAccounts(AccountDatabaseAPI):
     def account_is_empty(self, address: Address) -> bool:
         """Tell whether an account is empty (EIP-161), with as few reads as will do.
 
-        From EIP-161 on, and only then does anybody ask, an account is there between transactions just if it is not
-        empty. So one that this transaction has not set anything of, and has not credited, is empty if it was not there.
+        From EIP-161 on, and only then does anybody ask, an account is there between transactions just if it is
+        not empty. So one that this transaction has neither set anything of nor credited is empty if it was not
+        there.
         """
         if self._credits.get(address) or self._balances.get(address) or self._nonces.get(address):
             return False
@@ -249,7 +250,7 @@ class ContextAccounts(AccountDatabaseAPI):
     def delete_account(self, address: Address) -> None:
         """Delete an account and its storage."""
         if not self._start_exists[address]:
-            # It then held nothing, which need not be read. It is what becomes of a missing account that was touched.
+            # It then held nothing, which need not be read. So it goes with missing accounts that were touched.
             self._start_nonces.setdefault(address, 0)
             self._start_balances.setdefault(address, 0)
             self._start_codes.setdefault(address, _NO_CODE)

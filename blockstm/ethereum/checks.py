@@ -9,7 +9,7 @@ from typing import Any, Final
 import rlp
 from eth_hash.auto import keccak
 from eth_keys.exceptions import BadSignature
-from eth_utils import ValidationError
+from eth_utils.exceptions import ValidationError
 
 from blockstm.block import Block
 from blockstm.errors import EthereumInputError, one_line
@@ -94,10 +94,10 @@ class ExecutedBlock:
         return requests_hash
 
     def header_checks(self, earlier: Mapping[str, bool | None] | None = None) -> dict[str, bool | None]:
-        """Compare with the header, by name: whether it says the same, None for what a header of that fork does not say.
+        """Compare with the header, by name: whether it says the same; None for what it does not say.
 
         Arguments:
-            earlier: what came out for an earlier run of the block; what does not depend on the run is taken from it.
+            earlier: what came out for an earlier run; what does not depend on the run is taken from it.
 
         Raises:
             EthereumInputError: a signature gives no sender.
@@ -170,8 +170,8 @@ HEADER_CHECKS: Final[dict[str, tuple[str, str, Callable[[ExecutedBlock], int | b
     ),
     "requests_hash": ("requestsHash", PRAGUE, lambda executed: executed.requests_hash),
 }
-"""By the names that they have in the JSON output: the field of the header, the fork with which it came or from which on
-it can be computed here, and what computes it, as a number or as bytes."""
+"""By the names that they have in the JSON output: the field of the header, the fork with which it came or from
+which on it can be computed here, and what computes it, as a number or as bytes."""
 
 _OF_BLOCK: Final = frozenset(("block_hash", "transactions_root", "withdrawals_root", "blob_gas_used"))
 
@@ -189,11 +189,11 @@ def _encoded_withdrawal(entry: Mapping[str, str]) -> bytes:
 
 
 def what_lacks(executed: ExecutedBlock) -> str | None:
-    """Return words for what the pre-state seems to lack, None if it seems whole; for a block whose header disagrees.
+    """Return words for what the pre-state seems to lack, None if it seems whole.
 
-    An account that is not there cannot be told from one that was not recorded. So this is asked only when the header
-    disagrees: it finds the first transaction that looked for code where there is none, at an account that was not
-    recorded and that the block did not create, or that has storage, or is no plain sender's.
+    An account that is not there cannot be told from one that was not recorded. So this is asked only when the
+    header disagrees: it finds the first transaction that looked for code where there is none, at an account that
+    was not recorded and that the block did not create, or that has storage, or is no plain sender's.
     """
     for txn_idx, address, lack in _lacks(executed):
         return f"{executed.name_transaction(txn_idx)} looks for code at 0x{address.hex()}, {lack}"

@@ -1,7 +1,6 @@
 """The forks of Ethereum: which one holds at a block of the main network, and the virtual machine of each.
 
-Names are py-evm's. Forks that change nothing about execution have names of their own, as their predecessors' virtual
-machines serve them.
+Names are py-evm's. Some forks change nothing about execution; they have names all the same.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from blockstm.errors import EthereumInputError, shown
 
 if TYPE_CHECKING:
-    from eth.vm.base import VM
+    from eth.vm.forks.frontier import FrontierVM
 
 __all__ = [
     "BYZANTIUM",
@@ -23,7 +22,6 @@ __all__ = [
     "SHANGHAI",
     "SPURIOUS_DRAGON",
     "fork_of_mainnet",
-    "is_at_least",
     "is_at_least",
     "vm_class",
 ]
@@ -116,7 +114,7 @@ def is_at_least(fork: str, other: str) -> bool:
 
 
 @cache
-def vm_class(fork: str) -> type[VM]:
+def vm_class(fork: str) -> type[FrontierVM]:
     """Return py-evm's virtual machine for a fork.
 
     Raises:
@@ -125,5 +123,5 @@ def vm_class(fork: str) -> type[VM]:
     if fork not in FORKS:
         raise EthereumInputError(f"fork {shown(fork)} is unknown; choose one of {', '.join(FORKS)}")
     name = "".join(part.capitalize() for part in fork.split("_")) + "VM"
-    found: type[VM] = getattr(importlib.import_module("eth.vm.forks"), name)
+    found: type[FrontierVM] = getattr(importlib.import_module("eth.vm.forks"), name)
     return found

@@ -11,20 +11,19 @@ from functools import lru_cache
 from typing import Any, Final
 
 from eth.abc import SignedTransactionAPI
-from eth.constants import MAX_PREV_HEADER_DEPTH
-from eth.vm.base import VM
-from eth.vm.computation import BaseComputation
+from eth.constants import BLANK_ROOT_HASH, MAX_PREV_HEADER_DEPTH
 from eth.vm.execution_context import ExecutionContext
+from eth.vm.forks.frontier import FrontierVM
 from eth.vm.state import BaseState
 from eth_typing import Address, BlockNumber, Hash32
-from eth_utils import ValidationError
+from eth_utils.exceptions import ValidationError
 
+from blockstm.errors import EthereumInputError
 from blockstm.ethereum.accounts import ContextAccounts, StateContext
 from blockstm.ethereum.codes import jump_positions
 from blockstm.ethereum.environment import Environment
 from blockstm.ethereum.forks import vm_class
 from blockstm.ethereum.keys import ENVIRONMENT_KEY, block_hash_key
-from blockstm.errors import EthereumInputError
 
 __all__ = ["Machine", "machine_for"]
 
@@ -83,7 +82,7 @@ class _Executor:
         """Check what depends on the state, and the gas; the signature is checked when the block is recorded."""
         if transaction.gas < transaction.intrinsic_gas:
             raise ValidationError("the gas limit is below the intrinsic gas")
-        self.vm_state.validate_transaction(transaction)  # type: ignore[attr-defined]
+        self.vm_state.validate_transaction(transaction)
 
 
 def _mixed(mixin: type, base: type, **members: object) -> Any:
@@ -113,13 +112,14 @@ class Machine:
         block: what transactions see of the block.
     """
 
-    vm: type[VM]
+    vm: type[FrontierVM]
     state_class: type[BaseState]
     block: ExecutionContext
 
     def state(self, context: StateContext) -> Any:
         """Return the state for one execution of one transaction."""
-        return self.state_class(context, self.block, b"")  # type: ignore[arg-type]
+        database: Any = context  # it reaches nothing but `ContextAccounts`
+        return self.state_class(database, self.block, BLANK_ROOT_HASH)
 
 
 @lru_cache(maxsize=_ENVIRONMENTS_MAX)
@@ -155,7 +155,7 @@ def machine_for(context: StateContext) -> Machine:
 
 
 @lru_cache(maxsize=_TRANSACTIONS_MAX)
-def decode_transaction(vm: type[VM], raw: bytes, sender: bytes) -> SignedTransactionAPI:
+def decode_transaction(vm: type[FrontierVM], raw: bytes, sender: bytes) -> SignedTransactionAPI:
     """Return a signed transaction whose sender is known.
 
     Arguments:

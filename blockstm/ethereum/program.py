@@ -22,8 +22,8 @@ __all__ = ["evm"]
 def evm(ctx: Context, raw: bytes, sender: bytes) -> None:
     """Execute a signed transaction; see `Outcome` for what its receipt holds.
 
-    It is invalid, which no transaction of a block is, if it raises: on the nonce or the balance of its sender, or on
-    what was not recorded.
+    If it raises, the transaction is invalid, which none of a block is: the nonce or the balance of its sender is
+    not what it was on the chain, or something was not recorded.
 
     Arguments:
         ctx: the transaction's context.

@@ -2,10 +2,10 @@
 
     python -m tests.benchmarks.ethereum_corpus FOLDER [NUMBER...] [--repeat K]
 
-FOLDER holds a folder a block, with block.json.zst, prestate.json.zst and (where used) blockhashes.json.zst, as nodes
-write them. Each block runs by turns sequentially and with 1, 2 and 4 workers, K times after one run to warm up; times
-are medians. The bound is greedy scheduling on two cores of the recorded dependencies, weighted by the medians of the
-seconds that each transaction took in the sequential runs.
+FOLDER holds a folder a block, with block.json.zst, prestate.json.zst and (where used) blockhashes.json.zst, as
+nodes write them. Each block runs by turns sequentially and with 1, 2 and 4 workers, K times after one run to warm
+up; times are medians. The bound is greedy scheduling on two cores of the recorded dependencies, weighted by the
+medians of the seconds that each transaction took in the sequential runs.
 """
 
 from __future__ import annotations

@@ -72,9 +72,9 @@ class Pair:
                 if arguments[0] in self.deleted:
                     return  # the reference cannot take back two at once
                 self.deleted.add(arguments[0])
-            if name == "delete_code" or (name == "set_code" and not arguments[1]):
-                if any(self.reference.get_storage(arguments[0], slot) for slot in SLOTS):
-                    return  # whose storage could be wiped has code
+            takes_code = name == "delete_code" or (name == "set_code" and not arguments[1])
+            if takes_code and any(self.reference.get_storage(arguments[0], slot) for slot in SLOTS):
+                return  # whose storage could be wiped has code
             getattr(self.reference, name)(*arguments)
             getattr(self.ours, name)(*arguments)
 
