@@ -96,7 +96,6 @@ def test_a_bad_transaction_is_named(
         (TOLD, [], "prestate.json: it lists 0 transactions"),
         (block(transaction(2), number="0x3b9aca00", timestamp="0xffffffff"), STATE, "block.json: "),
         (block(transaction(2, chain_id=99)), STATE, "signed for chain 99"),
-        (TOLD | {"stateRoot": "0x" + "11" * 32}, STATE, "block.json: the block: the header's fields give"),
     ],
 )
 def test_what_does_not_fit_is_named(

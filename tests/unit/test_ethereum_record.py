@@ -189,10 +189,6 @@ def test_a_block_of_the_future(read: Read) -> None:
     refused(lambda: read(block(transaction(2), number=hex(10**9), timestamp=hex(2**40))), "block.json: ")
 
 
-def test_a_header_that_was_changed(read: Read) -> None:
-    refused(lambda: read(block(transaction(2)) | {"gasUsed": "0x1"}), "block.json: ", "field hash is")
-
-
 @pytest.mark.parametrize(
     ("state", "expected"),
     [
