@@ -23,7 +23,7 @@ class BlockFileError(BlockstmError):
 
 
 class AccessTraceError(BlockstmError):
-    """An access trace cannot be read; the message names the file and, where there is one, the line."""
+    """An access trace cannot be read or written; the message names the file and, where there is one, the line."""
 
 
 class EthereumInputError(BlockstmError):

@@ -236,6 +236,49 @@ class Result:
         """
         return self.snapshot.reads(range(len(self))[txn_idx])
 
+    def writes(self, txn_idx: SupportsIndex) -> list[tuple[bytes, bytes | None]]:
+        """Return what a transaction wrote: keys, in the order first written, and values, None for deleted.
+
+        A write of the value that was there already is among them. A transaction that was reverted or failed
+        has written nothing.
+
+        Arguments:
+            txn_idx: the transaction's place in the preset order.
+
+        Raises:
+            IndexError: there is no such transaction.
+        """
+        return self.snapshot.writes(range(len(self))[txn_idx])
+
+    def adds(self, txn_idx: SupportsIndex) -> list[tuple[bytes, int]]:
+        """Return what a transaction added to numbers: keys, in the order first added to, and signed sums.
+
+        These are the keys that it has not written. An add to a key that the transaction has written, or has
+        read by then, is a write of the sum, and so is one to a key that it reads afterwards. Only where that
+        read was in a nested program that failed is a key both among the reads and here.
+
+        Arguments:
+            txn_idx: the transaction's place in the preset order.
+
+        Raises:
+            IndexError: there is no such transaction.
+        """
+        return self.snapshot.adds(range(len(self))[txn_idx])
+
+    def execution_seconds(self, txn_idx: SupportsIndex) -> float | None:
+        """Return how long the program of a transaction's final incarnation ran.
+
+        Incarnations that were given up do not count, nor does waiting, nor publishing, validating and
+        committing what came of the run. None where the block was executed without `timed`.
+
+        Arguments:
+            txn_idx: the transaction's place in the preset order.
+
+        Raises:
+            IndexError: there is no such transaction.
+        """
+        return self.snapshot.execution_seconds(range(len(self))[txn_idx])
+
     def __repr__(self) -> str:
         """Sum up the result."""
         return f"<Result of {len(self)} transactions, {self.stats!r}>"

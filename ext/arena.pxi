@@ -180,6 +180,7 @@ cdef class Arena:
         header.collector = 0
         header.start_ns = 0
         header.end_ns = 0
+        header.execution_ns = 0
         header.bump = header.block_begin
         self.local.abort = ABORT_NONE
         self.local.scratch.length = 0
@@ -191,15 +192,21 @@ cdef class Arena:
             raise EngineError("the system does not take shared memory back: use a new engine for small blocks")
         return 0
 
-    def start(self, uint32_t model, uint32_t active_workers):
+    def start(self, uint32_t model, uint32_t active_workers, bint timed=False):
         """Start the loaded block: the first `active_workers` workers take part.
 
         Arguments:
             model: MODEL_BLOCK_STM or MODEL_SEQUENTIAL (which wants one worker).
             active_workers: how many take part.
+            timed: whether to measure how long each transaction runs.
+
+        Raises:
+            MemoryLimitError: there is no room for the times.
         """
         cdef Header* header = self._header()
         cdef uint32_t worker
+        if timed:
+            header.execution_ns = take_zeroed(&self.local, header.txn_count * <uint64_t>8)
         header.model = model
         header.active_workers = active_workers
         header.start_ns = monotonic_ns()

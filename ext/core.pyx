@@ -24,8 +24,8 @@ from executor cimport CAPSULE_NAME, PROGRAMS_MAX, Program
 from keytable cimport find_or_insert, table_capacity
 from layout cimport (
     FAILURE_NONE, HASH_TABLES_MAX, KEY_BYTES_MAX, OUTCOME_FAILED, OUTCOME_REVERTED, OUTCOME_SUCCESS, READ_SUM,
-    READ_VERSION, VALUE_BYTES_MAX, WORD_VALUE, Bounds, Header, Location, Number, Read, ReadSet, Record, Txn,
-    WorkerSlot,
+    READ_VERSION, VALUE_BYTES_MAX, WORD_ADD, WORD_DELETE, WORD_VALUE, Bounds, Header, Location, Number, Read, ReadSet,
+    Record, Txn, WorkerSlot, Write, WriteSet,
 )
 from layout cimport MODEL_BLOCK_STM as BLOCK_STM
 from layout cimport MODEL_SEQUENTIAL as SEQUENTIAL
@@ -33,8 +33,8 @@ from local cimport (
     ABORT_NONE, Bytes, Local, address, allocate, local_close, local_open, location_at, slot_at, take_bytes, txn_at,
 )
 from multiversion cimport BASE_TXN, make_record, newest_below, pack_word, record_bytes, record_of, word_kind
-from number cimport number_decode, number_set
-from publication cimport read_set_items
+from number cimport number_decode, number_encode, number_set
+from publication cimport read_set_items, write_set_items
 from recovery cimport condemn, count_death, died_running, recover
 from scheduler cimport NO_TXN, wake_sleepers
 from sequential cimport run_block_in_order

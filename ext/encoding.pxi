@@ -28,6 +28,13 @@ cdef int number_from_object(object value, Number* out) except -1:
     return 0
 
 
+cdef object number_to_object(const Number* number):
+    """An unsigned number as an int."""
+    cdef uint8_t digits[32]
+    cdef uint32_t length = number_encode(number, digits)
+    return int.from_bytes(PyBytes_FromStringAndSize(<const char*>digits, length), "big")
+
+
 cdef uint32_t locate(Local* local, object key, const uint32_t* locations) except 0:
     """The location of a key given as bytes or, where `locations` is there, as an index into it."""
     cdef bytes name

@@ -112,7 +112,8 @@ cdef struct Header:
     uint64_t start_ns
     uint64_t tables[HASH_TABLES_MAX]
     uint64_t table_capacity     # of tables[0]; each next one has four times the last one's
-    uint64_t _pad0[16]
+    uint64_t execution_ns       # offset of uint64[txn_count]: times of incarnations; 0 = not wanted
+    uint64_t _pad0[15]
     uint32_t done
     uint32_t stop
     uint32_t failure
@@ -193,9 +194,10 @@ cdef struct WriteSet:
     # Write[count + leftover] follows
 
 cdef struct Write:
-    uint64_t place              # offset of the version word
+    uint64_t place              # offset of the version word; not set under the sequential model
     uint32_t location           # offset / 64
     uint32_t kind
+    uint64_t record             # offset of the value or delta that was written, once it has been
 
 cdef struct Waiter:
     uint64_t next

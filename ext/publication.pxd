@@ -131,7 +131,8 @@ cdef inline WriteSet* store_write_set(Local* local) noexcept nogil:
 cdef inline bint publish_writes(Local* local, WriteSet* write_set, bint* new_place) noexcept nogil:
     """Make the writes visible, one by one; whether any is where the last incarnation had none.
 
-    Memory ordering: each word is stored with release after its record is complete.
+    Memory ordering: each word is stored with release after its record is complete. The list keeps the
+    record, for the snapshot: the word of an add changes when the add is settled (see settle_adds).
     """
     cdef Write* items = write_set_items(write_set)
     cdef PendingWrite* write
@@ -144,6 +145,7 @@ cdef inline bint publish_writes(Local* local, WriteSet* write_set, bint* new_pla
         record = make_record(local, local.scratch.data + write.data, write.length, write.negative)
         if record == 0:
             return False
+        items[index].record = record
         place = <uint64_t*>address(local, items[index].place)
         if not is_live(load_relaxed[uint64_t](place)):
             new_place[0] = True

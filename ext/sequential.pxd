@@ -10,12 +10,12 @@ from libc.string cimport memcpy
 from atomics cimport load_relaxed, store_release, store_sc
 from collector cimport notify
 from context cimport find_in_order, pending
-from executor cimport begin_incarnation, note_running, run_program
-from layout cimport COMMITTED, Header, Number, OUTCOME_SUCCESS, WORD_ADD, WORD_VALUE
-from local cimport ABORT_NONE, Local, PendingWrite, location_at, now_ns, txn_at
+from executor cimport begin_incarnation, note_running, run_timed
+from layout cimport COMMITTED, Header, Number, OUTCOME_SUCCESS, WORD_ADD, WORD_VALUE, Write, WriteSet
+from local cimport ABORT_NONE, Local, PendingWrite, address, allocate, location_at, now_ns, txn_at
 from multiversion cimport Found, base_number, make_record, pack_word
 from number cimport apply_delta, number_encode, number_set
-from publication cimport store_read_set, store_receipt
+from publication cimport store_read_set, store_receipt, write_set_items
 from scheduler cimport pack_status
 
 cdef enum:
@@ -38,13 +38,37 @@ cdef inline uint64_t settle(Local* local, const PendingWrite* write) noexcept no
     return make_record(local, digits, number_encode(&number, digits), 0)
 
 
+cdef inline WriteSet* new_write_set(Local* local) noexcept nogil:
+    """Room for a list of what the transaction has written; NULL where the arena is full."""
+    cdef uint64_t offset = allocate(local, sizeof(WriteSet) + local.write_count * sizeof(Write))
+    cdef WriteSet* write_set
+    if offset == 0:
+        return NULL
+    write_set = <WriteSet*>address(local, offset)
+    write_set.count = local.write_count
+    write_set.leftover = 0
+    write_set.adds = 0
+    local.txn.write_set = offset
+    return write_set
+
+
 cdef inline bint apply_writes(Local* local) noexcept nogil:
-    """Put the pending writes into the state; False where the arena is full."""
+    """Put the pending writes into the state; False where the arena is full.
+
+    Invariant: the transaction lists what it wrote as publish_writes does, deltas as deltas; without a
+    list it has written nothing. A list from before a worker's death (see restart_in_order) goes.
+    """
     cdef PendingWrite* write
+    cdef WriteSet* write_set
+    cdef Write* listed
     cdef uint64_t record
     cdef uint32_t index
-    if local.outcome != OUTCOME_SUCCESS:
+    local.txn.write_set = 0
+    if local.outcome != OUTCOME_SUCCESS or local.write_count == 0:
         return True
+    write_set = new_write_set(local)
+    if write_set == NULL:
+        return False
     for index in range(local.write_count):
         write = pending(local, index)
         record = settle(local, write)
@@ -53,6 +77,14 @@ cdef inline bint apply_writes(Local* local) noexcept nogil:
         location_at(local, write.location).slots[0] = pack_word(
             WORD_VALUE if write.kind == WORD_ADD else write.kind, local.txn_idx, record
         )
+        if write.kind == WORD_ADD:
+            record = make_record(local, local.scratch.data + write.data, write.length, write.negative)
+            if record == 0:
+                return False
+        listed = write_set_items(write_set) + index
+        listed.location = write.location
+        listed.kind = write.kind
+        listed.record = record
     return True
 
 
@@ -61,7 +93,7 @@ cdef inline bint run_in_order(Local* local, uint32_t txn_idx) noexcept nogil:
     note_running(local, txn_idx, 0)
     local.slot.reads_are_final = 1
     begin_incarnation(local, txn_idx, 0)
-    run_program(local)
+    run_timed(local)
     if local.abort != ABORT_NONE:
         return False
     local.slot.executions += 1

@@ -90,6 +90,52 @@ cdef class Snapshot:
             ))
         return reads
 
+    cdef WriteSet* _write_set(self, txn_idx) except? NULL:
+        cdef Txn* txn = self._txn(txn_idx)
+        return <WriteSet*>address(&self.local, txn.write_set) if txn.write_set != 0 else NULL
+
+    def writes(self, txn_idx):
+        """The keys that its final incarnation wrote, in the order first written: (key, value; None: deleted)."""
+        cdef WriteSet* write_set = self._write_set(txn_idx)
+        cdef Write* write
+        cdef uint32_t index
+        writes = []
+        if write_set == NULL:
+            return writes
+        for index in range(write_set.count):
+            write = write_set_items(write_set) + index
+            if write.kind == WORD_VALUE or write.kind == WORD_DELETE:
+                writes.append((
+                    self._key(write.location),
+                    self._record(write.record) if write.kind == WORD_VALUE else None,
+                ))
+        return writes
+
+    def adds(self, txn_idx):
+        """The keys whose value it does not say, only what it added: (key, signed delta), in order first added."""
+        cdef WriteSet* write_set = self._write_set(txn_idx)
+        cdef Write* write
+        cdef Number delta
+        cdef uint32_t index
+        adds = []
+        if write_set == NULL:
+            return adds
+        for index in range(write_set.count):
+            write = write_set_items(write_set) + index
+            if write.kind == WORD_ADD:
+                memcpy(&delta, record_bytes(<Record*>address(&self.local, write.record)), sizeof(Number))
+                amount = number_to_object(&delta)
+                negative = (<Record*>address(&self.local, write.record)).negative != 0
+                adds.append((self._key(write.location), -amount if negative else amount))
+        return adds
+
+    def execution_seconds(self, txn_idx):
+        """How long the program of its final incarnation ran; None where the run was not timed."""
+        self._txn(txn_idx)
+        if self.local.header.execution_ns == 0:
+            return None
+        return (<uint64_t*>address(&self.local, self.local.header.execution_ns))[<uint32_t>txn_idx] / 1e9
+
     cdef bytes _key(self, uint32_t location_ref):
         cdef Location* location = location_at(&self.local, location_ref)
         return PyBytes_FromStringAndSize(<const char*>location.key, location.key_bytes)

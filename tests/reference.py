@@ -34,6 +34,10 @@ class Outcome:
     error: str | None
     events: list[bytes]
     reads: list[Read]
+    writes: list[Read]
+    adds: list[tuple[bytes, int]]
+    changed: list[bytes] = field(default_factory=list, compare=False)
+    """The keys whose value is another than before: what a result says only together with the state."""
 
 
 @dataclass
@@ -59,6 +63,7 @@ class Saved:
 
     own: dict[bytes, bytes | None]
     decided: set[bytes]
+    deltas: dict[bytes, int]
     events: list[bytes]
 
 
@@ -81,6 +86,8 @@ class OracleContext:
     """What the transaction has made of the keys that it changed; None: deleted."""
     decided: set[bytes] = field(default_factory=set)
     """The changed keys whose value does not depend on what is below: written, not only added to."""
+    deltas: dict[bytes, int] = field(default_factory=dict)
+    """The sums added to keys that the transaction knew nothing of, as long as it does not ask for their value."""
     events: list[bytes] = field(default_factory=list)
     reads: dict[bytes, bytes | None] = field(default_factory=dict)
 
@@ -88,6 +95,7 @@ class OracleContext:
         check_key(key)
         if key not in self.decided and key not in self.reads:
             self.reads[key] = self.below.get(key)
+        self.deltas.pop(key, None)
         return self._current(key)
 
     def _current(self, key: bytes) -> bytes | None:
@@ -101,11 +109,13 @@ class OracleContext:
             raise LimitError(f"a value has {len(value)} bytes; the limit is {VALUE_BYTES_MAX}: split it")
         self.own[key] = value
         self.decided.add(key)
+        self.deltas.pop(key, None)
 
     def delete(self, key: bytes) -> None:
         check_key(key)
         self.own[key] = None
         self.decided.add(key)
+        self.deltas.pop(key, None)
 
     def add(self, key: bytes, delta: int, minimum: int = 0, maximum: int = U256) -> None:
         check_key(key)
@@ -115,6 +125,8 @@ class OracleContext:
         total = int.from_bytes(value, "big") + delta
         if len(value) > 32 or not minimum <= total <= maximum:
             raise BoundsError(f"adding {delta} to {shown(key)} would leave {minimum}..{maximum}")
+        if key in self.deltas or (key not in self.own and key not in self.reads):
+            self.deltas[key] = self.deltas.get(key, 0) + delta
         self.own[key] = encode_number(total)
 
     def emit(self, data: bytes) -> None:
@@ -132,12 +144,13 @@ class OracleContext:
     def call(self, program: Program, *arguments: object) -> object:
         if self.depth >= CALL_DEPTH_MAX:
             raise LimitError(f"calls are nested deeper than {CALL_DEPTH_MAX}: use a loop")
-        saved = Saved(dict(self.own), set(self.decided), list(self.events))
+        saved = Saved(dict(self.own), set(self.decided), dict(self.deltas), list(self.events))
         self.depth += 1
         try:
             return self._run_nested(program, arguments)
         except BaseException:
             self.own, self.decided, self.events = saved.own, saved.decided, saved.events
+            self.deltas = saved.deltas
             raise
         finally:
             self.depth -= 1
@@ -284,10 +297,14 @@ def run_transaction(below: dict[bytes, bytes], txn_idx: int, transaction: Transa
         status, error = end.status, end.text
     except Exception as failure:
         status, error = "failed", cut(described(failure))
-    if status == "success":
-        apply(below, ctx.own)
-    events = ctx.events if status == "success" else []
-    return Outcome(status, ctx.gas_used, error, events, list(ctx.reads.items()))
+    reads = list(ctx.reads.items())
+    if status != "success":
+        return Outcome(status, ctx.gas_used, error, [], reads, [], [])
+    writes = [(key, value) for key, value in ctx.own.items() if key not in ctx.deltas]
+    adds = [(key, ctx.deltas[key]) for key in ctx.own if key in ctx.deltas]
+    changed = [key for key, value in ctx.own.items() if value != below.get(key)]
+    apply(below, ctx.own)
+    return Outcome(status, ctx.gas_used, error, ctx.events, reads, writes, adds, changed)
 
 
 def apply(state: dict[bytes, bytes], changes: dict[bytes, bytes | None]) -> None:
@@ -310,12 +327,21 @@ def run_in_order(block: Block) -> Expected:
 def outcomes_of(result: Result) -> list[Outcome]:
     """What the engine says of each transaction, in the oracle's words."""
     return [
-        Outcome(r.status, r.gas_used, r.error, r.events, result.reads(r.txn_idx)) for r in result.receipts
+        Outcome(
+            r.status,
+            r.gas_used,
+            r.error,
+            r.events,
+            result.reads(r.txn_idx),
+            result.writes(r.txn_idx),
+            result.adds(r.txn_idx),
+        )
+        for r in result.receipts
     ]
 
 
 def assert_equal(result: Result, expected: Expected, how: str = "") -> None:
-    """Check state, every receipt and every read of a run against the oracle."""
+    """Check state, and every receipt, read, write and add of a run against the oracle."""
     for txn_idx, (ours, theirs) in enumerate(zip(outcomes_of(result), expected.outcomes, strict=True)):
         assert ours == theirs, f"transaction {txn_idx} {how}"
     assert dict(result.state) == expected.state, how

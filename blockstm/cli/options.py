@@ -1,4 +1,4 @@
-"""Option values that need more than a type: sizes, finite numbers, modules to import."""
+"""Option values that need more than a type: sizes, finite numbers, files to write, modules to import."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import os
 import re
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 import typer
 
-from blockstm.errors import UsageError
+from blockstm.errors import UsageError, shown_path
 
-__all__ = ["import_programs", "memory_bytes", "not_negative", "positive"]
+__all__ = ["check_output_path", "import_programs", "memory_bytes", "not_negative", "positive"]
 
 UNITS = {"": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
 SIZE = re.compile(r"(\d{1,20}) *(|KiB|MiB|GiB|TiB)", re.IGNORECASE | re.ASCII)
@@ -53,6 +54,30 @@ def positive(value: float | None) -> float | None:
     if value is not None and not (math.isfinite(value) and value > 0):
         raise typer.BadParameter(f"{value} is out of range; give a finite number above 0")
     return value
+
+
+def check_output_path(option: str, path: Path, inputs: Iterable[Path]) -> None:
+    """Find out before the work begins whether a file can be written.
+
+    Arguments:
+        option: the option that names the file, for the message.
+        path: where the file shall be.
+        inputs: blocks that must not be overwritten.
+
+    Raises:
+        UsageError: it cannot, or something is there that must not be replaced.
+    """
+    name = f"{option} {shown_path(path)}"
+    folder = Path(os.path.realpath(path)).parent
+    if not folder.is_dir():
+        raise UsageError(f"{name}: its folder does not exist; make it, or choose another")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"{name}: its folder cannot be written to; choose another")
+    if path.exists():
+        if not path.is_file():
+            raise UsageError(f"{name}: is not a regular file; name another")
+        if any(path.samefile(file) for file in inputs if file.exists()):
+            raise UsageError(f"{name}: is a block that is to be read; name another file")
 
 
 def import_programs(modules: Iterable[str]) -> None:

@@ -1,40 +1,19 @@
-"""``blockstm record``: make .block files from recorded data."""
+"""``blockstm record``: make .block files from recorded data, and access traces from .block files."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
-from blockstm.accesstrace import read_access_trace
 from blockstm.cli.record_ethereum import ethereum
-from blockstm.errors import UsageError, shown_path
+from blockstm.cli.record_trace import trace
 
 __all__ = ["record_app"]
 
-record_app = typer.Typer(help="Make .block files from recorded data.")
+record_app = typer.Typer(help="Make block files and access traces.")
 record_app.command()(ethereum)
+record_app.command()(trace)
 
 
 @record_app.callback()
 def record() -> None:
-    """Make .block files from recorded data."""
-
-
-@record_app.command()
-def trace(
-    source: Annotated[
-        Path, typer.Argument(metavar="IN.jsonl[.zst]", help="An access trace: JSON Lines, plain or zstd.")
-    ],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="OUT.block", help="The block file to write.")
-    ],
-) -> None:
-    """Make a block file from an access trace: what each transaction of a real block read, wrote and added."""
-    block = read_access_trace(source)
-    if output.exists() and os.path.samefile(source, output):
-        raise UsageError(f"{shown_path(output)}: is the trace itself; name another file after -o")
-    block.save(output)
-    print(f"{shown_path(output)}: {len(block):,} transactions, {output.stat().st_size:,} bytes")
+    """Make block files and access traces."""

@@ -11,9 +11,9 @@ import typer
 
 from blockstm.block import Block
 from blockstm.cli.measure import BlockFigures, Totals, measure
-from blockstm.cli.options import import_programs, memory_bytes, not_negative, positive
+from blockstm.cli.options import check_output_path, import_programs, memory_bytes, not_negative, positive
 from blockstm.cli.progress import Progress
-from blockstm.cli.receipts import check_receipts_path, receipt_lines
+from blockstm.cli.receipts import receipt_lines
 from blockstm.cli.tables import print_summary, print_table
 from blockstm.engine import Engine
 from blockstm.errors import BlockstmError, UsageError, shown_path
@@ -100,7 +100,7 @@ def replay(
     if programs:
         import_programs(programs)
     if receipts is not None:
-        check_receipts_path(receipts, blocks)
+        check_output_path("--receipts", receipts, blocks)
     # All before the first run: bad input shows at once, not after minutes of work.
     loaded = [(file, Block.load(file)) for file in blocks]
     engine = Engine(

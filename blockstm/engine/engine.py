@@ -112,13 +112,15 @@ class Engine:
         """The process ids of the workers. One that has died keeps its place until the next block."""
         return [] if self._pool.is_closed else self._pool.pids
 
-    def execute(self, block: Block, model: str = "block-stm") -> Result:
+    def execute(self, block: Block, model: str = "block-stm", *, timed: bool = False) -> Result:
         """Execute a block and return what came of it: receipts, state, figures.
 
         Arguments:
             block: the transactions and the state they start from.
             model: "block-stm" (speculatively, in parallel) or "sequential" (one by one, in one worker). The
                 outcome is the same.
+            timed: whether to measure how long each transaction runs (see `Result.execution_seconds`), which
+                costs short ones some of their speed.
 
         Raises:
             UsageError: an argument is not what it must be.
@@ -128,7 +130,7 @@ class Engine:
         """
         number = _model_number(model)
         with self._at_work(block):
-            workers = self._start(block, number)
+            workers = self._start(block, number, timed=timed)
             while not self._arena.is_done():
                 self._check_memory()
                 self._supervisor.step()
@@ -212,14 +214,14 @@ class Engine:
         if self._pool.is_closed:
             raise EngineError("the engine is closed; make a new one")
 
-    def _start(self, block: Block, model: int) -> int:
+    def _start(self, block: Block, model: int, *, timed: bool = False) -> int:
         """Start a block; return how many workers take part in it."""
         workers = 1 if model == MODEL_SEQUENTIAL else self._active_workers
         # Workers may have died since, and an interrupt may have cut short the end of the last block.
         self._supervisor.leave()
         self._supervisor.make_ready(_programs_of(block), workers)
         self._arena.load(block, self._pool.catalogue.program_ids, self._rounds_per_gas)
-        self._supervisor.start(model, workers)
+        self._supervisor.start(model, workers, timed)
         return workers
 
     def _check_memory(self) -> None:

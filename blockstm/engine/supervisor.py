@@ -72,12 +72,16 @@ class Supervisor:
         if failures:
             self._refuse(failures)
 
-    def start(self, model: int, workers: int) -> None:
-        """Start the loaded block with the first `workers` workers."""
+    def start(self, model: int, workers: int, timed: bool) -> None:
+        """Start the loaded block with the first `workers` workers; `timed`: measure each transaction.
+
+        Raises:
+            MemoryLimitError: there is no room for the times.
+        """
         self._active = set(range(workers))
         self._wanted = workers
         self._next_look = time.monotonic() + self._tick_seconds
-        self._arena.start(model, workers)
+        self._arena.start(model, workers, timed)
 
     def step(self) -> None:
         """Wait for something to happen, a tick at most, and see to what needs it.

@@ -11,6 +11,7 @@ from blockstm.block import Block
 from blockstm.engine import Engine
 from blockstm.program import program
 from blockstm.programs import transfer
+from blockstm.result import Result
 from blockstm.verify import differences
 from tests.crash.killing import kill, killer, traces, transfers
 
@@ -38,6 +39,11 @@ def shuffles(seed: int, count: int, keys: int) -> Block:
     return Block([shuffle.txn(*choice.sample(names, 3)) for _ in range(count)], {b"1": b"one"})
 
 
+def changes(result: Result) -> list[object]:
+    """What each transaction wrote and added."""
+    return [(result.writes(txn_idx), result.adds(txn_idx)) for txn_idx in range(len(result))]
+
+
 SHAPES = {
     "transfers, few accounts, no work": lambda seed: transfers(seed, 20_000, 8, 0),
     "transfers, few accounts": lambda seed: transfers(seed, 3000, 10, 2000),
@@ -62,6 +68,7 @@ def test_killed_while_blocks_run(shape: str, workers: int) -> None:
                 result = engine.execute(block)
                 killed_in_blocks += len(killed)
             assert differences(result, reference) == []
+            assert changes(result) == changes(reference)
         assert all(engine.execute(block).receipts == reference.receipts for _ in range(2))
     assert killed_in_blocks >= 6
 
@@ -75,6 +82,7 @@ def test_killed_while_blocks_run_sequentially(shape: str) -> None:
             with killer(engine, seed, kills=2, within_seconds=1.2 * reference.stats.wall_seconds):
                 result = engine.execute(block, "sequential")
             assert differences(result, reference) == []
+            assert changes(result) == changes(reference)
 
 
 def test_killed_again_and_again() -> None:

@@ -1,0 +1,135 @@
+"""``blockstm record trace``: make a block file of an access trace, or the access trace of a block."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from blockstm.accesstrace import read_access_trace
+from blockstm.block import Block
+from blockstm.cli.options import check_output_path, import_programs, memory_bytes
+from blockstm.cli.progress import Progress
+from blockstm.engine import Engine
+from blockstm.errors import BlockstmError, UsageError, shown_path
+from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, WORKERS_MAX
+from blockstm.tracewriter import write_access_trace
+
+__all__ = ["trace"]
+
+Model = Literal["block-stm", "sequential"]
+
+OutputOption = Annotated[
+    Path,
+    typer.Option(
+        "--output", "-o", metavar="OUT", help="The file to write: a block, or with --from an access trace."
+    ),
+]
+TraceArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="TRACE",
+        help="An access trace to make a block of: JSON Lines, plain or zstd.",
+        show_default=False,
+    ),
+]
+FromOption = Annotated[
+    Path | None,
+    typer.Option("--from", metavar="BLOCK", help="A block to run once, and to make the access trace of."),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=WORKERS_MAX,
+        metavar="N",
+        help="Worker processes that run BLOCK.",
+        show_default="1 for sequential, else usable cores",
+    ),
+]
+ModelOption = Annotated[
+    Model | None,
+    typer.Option(help="How BLOCK is run; only the times depend on it.", show_default="sequential"),
+]
+MemoryLimitOption = Annotated[
+    int | None,
+    typer.Option(
+        parser=memory_bytes,
+        metavar="SIZE",
+        help="Most memory of the arena that BLOCK is run in: bytes, or as in 512MiB, 2GiB.",
+        show_default="1GiB",
+    ),
+]
+ProgramsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="MODULE", help="Import the module that defines BLOCK's Python programs. May be repeated."
+    ),
+]
+
+
+def trace(
+    output: OutputOption,
+    source: TraceArgument = None,
+    from_block: FromOption = None,
+    workers: WorkersOption = None,
+    model: ModelOption = None,
+    memory_limit: MemoryLimitOption = None,
+    programs: ProgramsOption = None,
+) -> None:
+    """Make a block file of an access trace, or with --from the access trace of a block.
+
+    An access trace says what each transaction of a block read, wrote and added.
+    """
+    if source is None and from_block is None:
+        raise UsageError("nothing to record: give an access trace, or --from and a block")
+    if source is None:
+        assert from_block is not None
+        import_programs(programs or ())
+        count = trace_of_block(from_block, output, workers, model or "sequential", memory_limit)
+    else:
+        given = {
+            "--from": from_block,
+            "--workers": workers,
+            "--model": model,
+            "--memory-limit": memory_limit,
+            "--programs": programs or None,
+        }
+        if extra := [option for option, value in given.items() if value is not None]:
+            raise UsageError(
+                f"{extra[0]} is for making a trace of a block, and {shown_path(source)} is to become a block; "
+                "leave out one of them"
+            )
+        count = block_of_trace(source, output)
+    print(f"{shown_path(output)}: {count:,} transactions, {output.stat().st_size:,} bytes")
+
+
+def block_of_trace(source: Path, output: Path) -> int:
+    """Write the block that an access trace describes; return how many transactions it has."""
+    block = read_access_trace(source)
+    if output.exists() and os.path.samefile(source, output):
+        raise UsageError(f"{shown_path(output)}: is the trace itself; name another file after -o")
+    block.save(output)
+    return len(block)
+
+
+def trace_of_block(
+    source: Path, output: Path, workers: int | None, model: Model, memory_limit: int | None
+) -> int:
+    """Run a block, and write its access trace; return how many transactions it has."""
+    check_output_path("-o", output, [source])
+    block = Block.load(source)
+    if model == "sequential" and workers is None:
+        workers = 1  # no more take part
+    if memory_limit is None:
+        memory_limit = MEMORY_LIMIT_BYTES_DEFAULT
+    with Engine(workers, memory_limit_bytes=memory_limit) as engine, Progress(1) as progress:
+        try:
+            with progress.step(f"{source.name}: {model}"):
+                result = engine.execute(block, model, timed=True)
+        except BlockstmError as error:
+            raise type(error)(f"{shown_path(source)}: {error}") from error
+        write_access_trace(block, result, output)
+    return len(block)
