@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import zstandard
@@ -20,7 +21,7 @@ from blockstm.files import replace_file
 from blockstm.limits import ACCESS_TRACE_BYTES_MAX, ACCESS_TRACE_LINE_BYTES_MAX
 from blockstm.result import Result
 
-__all__ = ["write_access_trace"]
+__all__ = ["NetAccesses", "net_accesses", "write_access_trace"]
 
 _ZSTD_ENDING: Final = ".zst"
 _FOREIGN_RESULT: Final = "the result is not that of this block; give the block that was executed"
@@ -61,29 +62,54 @@ def write_access_trace(block: Block, result: Result, path: str | os.PathLike[str
     replace_file(path, content, AccessTraceError)
 
 
-def _entries(block: Block, result: Result) -> Iterator[dict[str, Any]]:
-    """Yield what each line of the trace says, the header first.
+@dataclass(frozen=True, slots=True)
+class NetAccesses:
+    """What a transaction read, and what it changed in the end.
+
+    Arguments:
+        reads: the keys that it read from below, in the order first read.
+        writes: the keys that hold something else after it than before.
+        adds: by key that it added to without reading it, the magnitude of what it added.
+    """
+
+    reads: list[bytes]
+    writes: list[bytes]
+    adds: dict[bytes, int]
+
+
+def net_accesses(block: Block, result: Result) -> Iterator[NetAccesses]:
+    """Yield the accesses of each transaction, in the preset order; they are the same however the block was run.
+
+    Arguments:
+        block: the block.
+        result: what came of it.
 
     Raises:
         UsageError: the result is not that of the block.
     """
     if len(result) != len(block):
         raise UsageError(_FOREIGN_RESULT)
-    yield _header(block)
     state = dict(block.state)
     for txn_idx in range(len(block)):
         reads = [key for key, _ in result.reads(txn_idx)]
         writes, adds = _changes(state, result, txn_idx, set(reads))
+        yield NetAccesses(reads, writes, adds)
+    if state != result.state:
+        raise UsageError(_FOREIGN_RESULT)
+
+
+def _entries(block: Block, result: Result) -> Iterator[dict[str, Any]]:
+    """Yield what each line of the trace says, the header first."""
+    yield _header(block)
+    for txn_idx, accesses in enumerate(net_accesses(block, result)):
         entry: dict[str, Any] = {
             "gas_used": result.snapshot.gas_used(txn_idx),
-            "reads": [f"0x{key.hex()}" for key in reads],
-            "writes": [f"0x{key.hex()}" for key in writes],
-            "adds": {f"0x{key.hex()}": hex(amount) for key, amount in adds.items()},
+            "reads": [f"0x{key.hex()}" for key in accesses.reads],
+            "writes": [f"0x{key.hex()}" for key in accesses.writes],
+            "adds": {f"0x{key.hex()}": hex(amount) for key, amount in accesses.adds.items()},
         }
         seconds = result.execution_seconds(txn_idx)
         yield entry if seconds is None else {**entry, "seconds": seconds}
-    if state != result.state:
-        raise UsageError(_FOREIGN_RESULT)
 
 
 def _header(block: Block) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What limits a block: the dependencies between its transactions, and what schedules they allow."""
 
-from blockstm.analysis.dependencies import Accesses, accesses_of, dependencies
+from blockstm.analysis.dependencies import Accesses, dependencies
 from blockstm.analysis.schedules import critical_path, greedy_schedule
 
-__all__ = ["Accesses", "accesses_of", "critical_path", "dependencies", "greedy_schedule"]
+__all__ = ["Accesses", "critical_path", "dependencies", "greedy_schedule"]

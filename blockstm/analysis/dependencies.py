@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
+from typing import Protocol
 
-from blockstm.block import Block
-from blockstm.programs import trace
-
-__all__ = ["Accesses", "accesses_of", "dependencies"]
+__all__ = ["Accesses", "dependencies"]
 
 
-@dataclass(frozen=True, slots=True)
-class Accesses:
-    """The keys that a transaction accessed.
+class Accesses(Protocol):
+    """The keys that a transaction accessed, such as `NetAccesses` has."""
 
-    Arguments:
-        reads: those that it read.
-        writes: those that it wrote or deleted.
-        adds: those that it added to without reading.
-    """
+    @property
+    def reads(self) -> Iterable[bytes]:
+        """Those that it read."""
 
-    reads: Collection[bytes]
-    writes: Collection[bytes]
-    adds: Collection[bytes]
+    @property
+    def writes(self) -> Iterable[bytes]:
+        """Those that it wrote or deleted."""
 
-
-def accesses_of(block: Block) -> list[Accesses]:
-    """Return the accesses of a block of `trace` transactions, which say them in their arguments."""
-    accesses = []
-    for transaction in block.transactions:
-        assert transaction.program is trace, "only a transaction of the program trace says what it accesses"
-        reads, writes, adds = transaction.arguments[:3]
-        accesses.append(Accesses(reads, writes, adds))  # type: ignore[arg-type]
-    return accesses
+    @property
+    def adds(self) -> Iterable[bytes]:
+        """Those that it added to without reading."""
 
 
 def dependencies(accesses: Iterable[Accesses]) -> list[set[int]]:

@@ -18,9 +18,9 @@ from pathlib import Path
 from statistics import median
 
 import blockstm
-from blockstm.analysis import Accesses, dependencies, greedy_schedule
+from blockstm.analysis import dependencies, greedy_schedule
 from blockstm.ethereum.checks import ExecutedBlock
-from blockstm.ethereum.record import make_block
+from blockstm.ethereum.record import read_ethereum
 from blockstm.result import Result
 from blockstm.tracewriter import net_accesses
 from blockstm.verify import differences
@@ -86,7 +86,7 @@ def verdict(is_equal: bool | None) -> str:
 def load(folder: Path) -> blockstm.Block:
     """Make the block of a folder."""
     hashes = folder / "blockhashes.json.zst"
-    return make_block(
+    return read_ethereum(
         folder / "block.json.zst",
         folder / "prestate.json.zst",
         block_hashes_path=hashes if hashes.exists() else None,
@@ -95,9 +95,8 @@ def load(folder: Path) -> blockstm.Block:
 
 def bound_of_two(block: blockstm.Block, result: Result, seconds: Sequence[float]) -> float:
     """Return the speed-up of greedy scheduling on two cores."""
-    accesses = [Accesses(each.reads, each.writes, each.adds) for each in net_accesses(block, result)]
     total = sum(seconds)
-    return total / greedy_schedule(dependencies(accesses), seconds, 2) if total else 1.0
+    return total / greedy_schedule(dependencies(net_accesses(block, result)), seconds, 2) if total else 1.0
 
 
 def measure(engines: dict[int, blockstm.Engine], block: blockstm.Block, repeat: int) -> Row:
