@@ -39,6 +39,10 @@ def interrupts_held() -> Iterator[None]:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
+HASH_SEED: Final = {"PYTHONHASHSEED": "0"}
+"""One seed for all workers, unless the user has set one: a program that goes through a set of strings or bytes then
+does so in the same order wherever it runs. With a seed of each worker's own its reads would depend on who executes it."""
+
 
 class WorkerProcess:
     """A worker process. Start it with interrupts held, or an interrupt may lose it.
@@ -84,6 +88,7 @@ class WorkerProcess:
                     [sys.executable, *_interpreter_flags(), "-c", BOOTSTRAP, json.dumps([path, settings])],
                     stdin=subprocess.DEVNULL,
                     pass_fds=(arena, events, theirs.fileno(), lifeline),
+                    env=HASH_SEED | os.environ,
                 )
         except BaseException:
             self.channel.close()

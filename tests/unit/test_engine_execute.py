@@ -325,3 +325,13 @@ def test_many_programs_in_one_block(shared_engine: Engine) -> None:
 
     result = shared_engine.execute(Block([make(number).txn() for number in range(300)]))
     assert len(result.state) == 300
+
+
+def test_sets_iterate_alike_in_all_workers(shared_engine: Engine) -> None:
+    @program
+    def emit_set(ctx):
+        ctx.emit(b" ".join({bytes([number]) * 8 for number in range(64)}))
+        time.sleep(0.002)  # so that every worker gets some
+
+    result = shared_engine.execute(Block([emit_set.txn()] * 60))
+    assert len({receipt.events[0] for receipt in result.receipts}) == 1
