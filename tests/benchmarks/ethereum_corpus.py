@@ -52,7 +52,12 @@ class Row:
     @property
     def share_of_bound(self) -> float:
         """Speed-up of two workers over the bound."""
-        return self.sequential_seconds / self.seconds[2] / self.bound
+        return self.speedup / self.bound
+
+    @property
+    def speedup(self) -> float:
+        """Speed-up of two workers; that of an empty block is 1."""
+        return self.sequential_seconds / self.seconds[2] if self.transactions else 1.0
 
     def cells(self) -> list[str]:
         """Return the cells of the table's line."""
@@ -65,7 +70,7 @@ class Row:
             f"{self.gas_used / 1e6:.2f}",
             *(f"{1e3 * seconds:,.1f}" for seconds in times),
             f"{rate:.1f}",
-            f"{self.sequential_seconds / self.seconds[2]:.2f}",
+            f"{self.speedup:.2f}",
             f"{self.bound:.2f}",
             f"{self.share_of_bound:.2f}",
             *(verdict(self.checks[name]) for name in ("gas_used", "logs_bloom", "receipts_root")),
@@ -172,7 +177,8 @@ def main() -> None:
     engines = {workers: blockstm.Engine(workers) for workers in WORKERS}
     try:
         for folder in sorted(folders, key=lambda entry: int(entry.name)):
-            rows.append(measure(engines, load(folder), arguments.repeat))
+            block = load(folder)
+            rows.append(measure(engines, block, arguments.repeat))
             print("\t".join(rows[-1].cells()), file=sys.stderr)
     finally:
         for engine in engines.values():
