@@ -105,7 +105,7 @@ class OracleResult:
 
     def header_fields(self) -> dict[str, bytes | int]:
         """What a header says of it, under the names of the JSON."""
-        fields = {
+        fields: dict[str, bytes | int | None] = {
             "gasUsed": self.gas_used,
             "logsBloom": self.logs_bloom,
             "transactionsRoot": self.transactions_root,
@@ -142,7 +142,8 @@ def run(number: int, shared: Path) -> OracleResult:
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a compressed JSON file."""
     with zstandard.open(path, "rb") as file:
-        return json.load(file)
+        content: dict[str, Any] = json.load(file)
+    return content
 
 
 def execute(block: Json, prestate: Json, hashes: Json) -> OracleResult:
@@ -181,7 +182,7 @@ def load_spec(fork: str) -> SimpleNamespace:
     time. As they depend on nothing but the code, they are kept.
     """
     names = ("blocks", "bloom", "fork", "fork_types", "state", "transactions", "trie", "vm")
-    interpreter = import_module(f"ethereum.forks.{fork}.vm.interpreter")
+    interpreter: Any = import_module(f"ethereum.forks.{fork}.vm.interpreter")
     interpreter.get_valid_jump_destinations = lru_cache(1024)(interpreter.get_valid_jump_destinations)
     return SimpleNamespace(**{name: import_module(f"ethereum.forks.{fork}.{name}") for name in names})
 
