@@ -7,7 +7,7 @@ transactions: types, signatures, fork rules and tries are those of the package `
 What the JSON cannot say is settled here as follows:
 
 - Accounts. One that the pre-state lists without nonce, balance and code is taken as absent. Before Spurious Dragon
-  (EIP-161) the precompiled contracts 1 to 4 exist although they are empty, if the pre-state lists them.
+  (EIP-161) the precompiled contracts 1 to 4 exist although they are empty.
 - Block hashes that are not given are zero, except the parent's, which the header has.
 - Uncles. The data names them by their hashes only, so the rewards for mining are left out altogether.
 """
@@ -263,6 +263,9 @@ class Execution:
     def _make_state(self, prestate: Json) -> Any:
         state_module, types = self.spec.state, self.spec.fork_types
         state = state_module.State()
+        if self.fork in FORKS_BEFORE_EIP_161:
+            for address in PRECOMPILES_BEFORE_EIP_161:
+                state_module.set_account(state, types.Address(address), types.EMPTY_ACCOUNT)
         for text, fields in prestate.items():
             address = types.Address(bytes_of(text))
             account = types.Account(
@@ -270,10 +273,7 @@ class Execution:
                 balance=U256(json_number(fields.get("balance", 0))),
                 code=bytes_of(fields.get("code", "0x")),
             )
-            exists = account != types.EMPTY_ACCOUNT or (
-                self.fork in FORKS_BEFORE_EIP_161 and address in PRECOMPILES_BEFORE_EIP_161
-            )
-            if not exists:
+            if account == types.EMPTY_ACCOUNT:
                 continue
             state_module.set_account(state, address, account)
             for slot, value in fields.get("storage", {}).items():

@@ -2,7 +2,7 @@
 
 They have the form of the recorded ones: a block as nodes give it, the accounts as they stand before it, hashes of
 earlier blocks. The keys of the senders are our own. What the headers say of the outcome is what the oracle makes
-of the block; `hash` and `stateRoot` are zero, as is `receiptsRoot` before Byzantium.
+of the block; `stateRoot` is zero, as is `receiptsRoot` before Byzantium.
 
 - `scenario_block(fork)` goes through what has been hard to get right, one transaction after the other.
 - `random_block(fork, seed)` has a dozen transactions to contracts whose code is random but sensible.
@@ -31,7 +31,6 @@ from ethereum_types.numeric import U64, U256, Uint
 
 from tests.ethereum_oracle import (
     FORKS,
-    FORKS_BEFORE_EIP_161,
     Execution,
     OracleResult,
     as_hex,
@@ -65,6 +64,41 @@ NUMBER_AND_TIME = {
 
 FIRST_FORK_OF_TYPE = ("frontier", "berlin", "london", "cancun", "prague")
 """By the type of a transaction."""
+
+HEADER = (
+    "parentHash",
+    "sha3Uncles",
+    "miner",
+    "stateRoot",
+    "transactionsRoot",
+    "receiptsRoot",
+    "logsBloom",
+    "difficulty",
+    "number",
+    "gasLimit",
+    "gasUsed",
+    "timestamp",
+    "extraData",
+    "mixHash",
+    "nonce",
+    "baseFeePerGas",
+    "withdrawalsRoot",
+    "blobGasUsed",
+    "excessBlobGas",
+    "parentBeaconBlockRoot",
+    "requestsHash",
+)
+"""The fields of a header as they are hashed; the later ones where a fork has them."""
+HEADER_NUMBERS = {
+    "difficulty",
+    "number",
+    "gasLimit",
+    "gasUsed",
+    "timestamp",
+    "baseFeePerGas",
+    "blobGasUsed",
+    "excessBlobGas",
+}
 
 HASHES_KEPT = 256
 GAS_LIMIT = 30_000_000
@@ -359,6 +393,7 @@ class BlockBuilder:
         # From the start again, as what was left out leaves a trace in the trie of transactions.
         result = execute(self.block, self.prestate, self.hashes)
         self.block.update({name: as_hex(value) for name, value in result.header_fields().items()})
+        self.block["hash"] = hex_of(header_hash(self.block))
         return SyntheticBlock(self.fork, self.block, self.prestate, self.hashes, result)
 
     def _sign(self, fields: Json, key: PrivateKey, replay_protection: bool) -> None:
@@ -390,8 +425,6 @@ class BlockBuilder:
             hex_of(address_of(key)): {"balance": hex(balance)}
             for key, balance in zip(SENDERS, balances, strict=True)
         }
-        if self.fork in FORKS_BEFORE_EIP_161:
-            prestate |= {hex_of(number.to_bytes(20, "big")): {"balance": "0x0"} for number in range(1, 5)}
         system = []
         if is_since(self.fork, "cancun"):
             system.append(Contract(BEACON_ROOTS_ADDRESS, BEACON_ROOTS_CODE))
@@ -415,7 +448,6 @@ class BlockBuilder:
         merged = is_since(self.fork, "paris")
         block: Json = {
             "number": hex(self.number),
-            "hash": hex_of(bytes(32)),
             "parentHash": self.hashes[str(self.number - 1)],
             "sha3Uncles": hex_of(keccak256(rlp.encode([]))),
             "miner": hex_of(coinbase),
@@ -440,6 +472,16 @@ class BlockBuilder:
             block["excessBlobGas"] = hex(excess_blob_gas)
             block["parentBeaconBlockRoot"] = hex_of(keccak256(b"beacon"))
         return block
+
+
+def header_hash(block: Json) -> bytes:
+    """The hash of a block's header."""
+    present = [(name, block[name]) for name in HEADER if name in block]
+    fields = [
+        Uint(int(text, 16)) if name in HEADER_NUMBERS else Bytes(bytes.fromhex(text[2:]))
+        for name, text in present
+    ]
+    return bytes(keccak256(rlp.encode(fields)))
 
 
 def authorization(key: PrivateKey, address: bytes, nonce: int, chain_id: int = 1) -> Json:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ethereum_oracle import Account, OracleResult, run
+from tests.ethereum_oracle import Account, OracleResult, read_json, run
 from tests.ethereum_synthetic import (
     CHILD_INIT,
     CHILD_RUNTIME,
@@ -18,9 +18,15 @@ from tests.ethereum_synthetic import (
     SyntheticBlock,
     address_of,
     create2_address,
+    header_hash,
     named,
     random_block,
     scenario_block,
+)
+
+SHARED = Path(__file__).parents[3] / "shared"
+needs_blocks = pytest.mark.skipif(
+    not (SHARED / "ethereum").is_dir(), reason=f"the recorded blocks are not in {SHARED}"
 )
 
 WITH_CREATE2 = [fork for fork, (number, _) in NUMBER_AND_TIME.items() if number >= 8_000_000]
@@ -73,6 +79,13 @@ def test_transient_storage_lasts_for_a_transaction() -> None:
 @pytest.fixture
 def prague() -> SyntheticBlock:
     return made("prague")
+
+
+@needs_blocks
+@pytest.mark.parametrize("number", [46147, 15537393, 15752489, 19910734])
+def test_headers_are_hashed_as_the_main_chain_does(number: int) -> None:
+    block = read_json(SHARED / "ethereum" / str(number) / "block.json.zst")
+    assert block["hash"] == f"0x{header_hash(block).hex()}"
 
 
 def test_an_account_has_the_code_of_another(prague: SyntheticBlock) -> None:
