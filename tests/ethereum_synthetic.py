@@ -794,7 +794,7 @@ class ProgramWriter:
     def program(self) -> bytes:
         """Code for a contract."""
         self.depth += 1
-        count = self.rng.randint(1, 6 if self.depth == 1 else 2)
+        count = self.rng.randint(2, 8) if self.depth == 1 else self.rng.randint(1, 2)
         body = b"".join(self.action() for _ in range(count))
         code = body + self.ending()
         self.depth -= 1
@@ -870,7 +870,7 @@ class ProgramWriter:
         return push(self.rng.choice(self.addresses))
 
     def gas(self) -> bytes:
-        if is_since(self.fork, "tangerine_whistle") and self.rng.random() < 0.5:
+        if is_since(self.fork, "tangerine_whistle") and self.rng.random() < 0.3:
             return asm("GAS")
         return asm(self.rng.choice((0, 2300, 10_000, 30_000, 60_000)))
 
@@ -948,10 +948,9 @@ def random_block(fork: str, seed: int) -> SyntheticBlock:
     child = create2_address(factory, CHILD_SALT, CHILD_INIT)
     senders = [address_of(key) for key in SENDERS]
     addresses = [
-        *names * 3,
-        factory,
-        child,
-        child,
+        *names * 8,
+        *[factory] * 4,
+        *[child] * 6,
         *senders,
         *NOBODIES,
         *(created_address(sender, nonce) for sender in senders for nonce in range(2)),
@@ -999,7 +998,7 @@ def _send_something(rng: random.Random, builder: BlockBuilder, writer: ProgramWr
         if creates
         else rng.choice((b"", b"", b"\x00" * 32, rng.randbytes(rng.randrange(70))))
     )
-    gas = rng.choice((21_000, 60_000, 100_000, 300_000, 300_000, 1_000_000))
+    gas = rng.choice((21_000, 60_000, 100_000, 300_000, 1_000_000, 1_000_000))
     tip = rng.choice((0, 1, GWEI))
     value = rng.choice((0, 0, 1, 10**15))
     if rng.random() < 0.05:
