@@ -1,0 +1,119 @@
+"""The made-up Ethereum blocks have what they are meant to have."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.ethereum_oracle import Account, OracleResult, read_json, run
+from tests.ethereum_synthetic import (
+    CHILD_INIT,
+    CHILD_RUNTIME,
+    CHILD_SALT,
+    HISTORY_ADDRESS,
+    NUMBER_AND_TIME,
+    SENDERS,
+    SyntheticBlock,
+    address_of,
+    create2_address,
+    header_hash,
+    named,
+    random_block,
+    scenario_block,
+)
+
+SHARED = Path(__file__).parents[3] / "shared"
+needs_blocks = pytest.mark.skipif(
+    not (SHARED / "ethereum").is_dir(), reason=f"the recorded blocks are not in {SHARED}"
+)
+
+WITH_CREATE2 = [fork for fork, (number, _) in NUMBER_AND_TIME.items() if number >= 8_000_000]
+WIPED_FOR_GOOD = [fork for fork in WITH_CREATE2 if fork not in ("cancun", "prague")]
+
+
+@cache
+def made(fork: str) -> SyntheticBlock:
+    return scenario_block(fork)
+
+
+def gas_of_last(result: OracleResult) -> int:
+    return result.receipts[-1].cumulative_gas_used - result.receipts[-2].cumulative_gas_used
+
+
+def child_of(result: OracleResult, factory: str) -> Account:
+    return result.accounts[create2_address(named(factory), CHILD_SALT, CHILD_INIT)]
+
+
+@pytest.mark.parametrize("fork", ["frontier", "spurious_dragon", "constantinople", "london", "prague"])
+def test_a_block_comes_to_what_its_header_says_after_it_was_stored(fork: str, tmp_path: Path) -> None:
+    block = made(fork)
+    number = int(block.block["number"], 16)
+    block.write(tmp_path / "ethereum" / str(number))
+    result = run(number, tmp_path)
+    assert result == block.result
+    assert result.fork == fork
+    assert result.differences(block.block) == {}
+
+
+@pytest.mark.parametrize("fork", WIPED_FOR_GOOD)
+def test_storage_is_wiped_and_then_read(fork: str) -> None:
+    child = child_of(made(fork).result, "old factory")
+    # The balance is what was sent while the contract was gone.
+    assert child == Account(1, 4, CHILD_RUNTIME, {0: 1, 7: 100})
+
+
+@pytest.mark.parametrize("fork", WITH_CREATE2)
+def test_a_contract_is_made_destroyed_and_made_again(fork: str) -> None:
+    result = made(fork).result
+    assert child_of(result, "other factory") == Account(1, 0, CHILD_RUNTIME, {0: 1, 7: 100})
+    # The second deployment within the transaction failed, as the contract was still there.
+    assert result.accounts[named("deploys, destroys and deploys")].storage == {0: 1, 1: 1, 2: 1, 3: 1, 8: 9}
+
+
+def test_transient_storage_lasts_for_a_transaction() -> None:
+    assert made("cancun").result.accounts[named("transient")].storage == {0: 1, 1: 5, 3: 5, 8: 9}
+
+
+@pytest.fixture
+def prague() -> SyntheticBlock:
+    return made("prague")
+
+
+@needs_blocks
+@pytest.mark.parametrize("number", [46147, 15537393, 15752489, 19910734])
+def test_headers_are_hashed_as_the_main_chain_does(number: int) -> None:
+    block = read_json(SHARED / "ethereum" / str(number) / "block.json.zst")
+    assert block["hash"] == f"0x{header_hash(block).hex()}"
+
+
+def test_an_account_has_the_code_of_another(prague: SyntheticBlock) -> None:
+    account = prague.result.accounts[address_of(SENDERS[1])]
+    assert account.code == b"\xef\x01\x00" + named("counts")
+    assert account.storage[0] >= 3
+
+
+def test_the_history_contract_keeps_the_parents_hash(prague: SyntheticBlock) -> None:
+    parent_hash = int(prague.block["parentHash"], 16)
+    number = int(prague.block["number"], 16)
+    assert prague.result.accounts[HISTORY_ADDRESS].storage == {(number - 1) % 8191: parent_hash}
+    assert prague.result.accounts[named("reads history")].storage[1] == parent_hash
+
+
+def test_data_has_a_least_price(prague: SyntheticBlock) -> None:
+    assert gas_of_last(prague.result) == 21_000 + 10 * (500 + 4 * 500)
+
+
+def test_withdrawals_come_last(prague: SyntheticBlock) -> None:
+    assert named("withdrawn") not in prague.result.accounts
+    assert prague.result.accounts_after_block[named("withdrawn")] == Account(0, 7 * 10**9, b"", {})
+    assert named("nothing") not in prague.result.accounts_after_block
+
+
+@pytest.mark.parametrize("fork", ["frontier", "prague"])
+def test_random_blocks_depend_on_their_seed_alone(fork: str) -> None:
+    one, again, other = random_block(fork, 1), random_block(fork, 1), random_block(fork, 2)
+    assert one == again
+    assert one.block["transactions"] != other.block["transactions"]
+    assert len(one.block["transactions"]) > 5
