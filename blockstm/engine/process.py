@@ -39,6 +39,7 @@ def interrupts_held() -> Iterator[None]:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
+
 HASH_SEED: Final = {"PYTHONHASHSEED": "0"}
 """One seed for all workers, unless the user has set one: a program that goes through a set of strings or bytes then
 does so in the same order wherever it runs. With a seed of each worker's own its reads would depend on who executes it."""
