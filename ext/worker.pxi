@@ -287,6 +287,12 @@ cdef class Context:
             self.local.outcome = OUTCOME_SUCCESS
             raise OutOfGas(f"the gas limit of {self.local.gas_limit} is used up")
 
+    def poll(self):
+        """End the program here if its work is in vain already: a hint in long work between other verbs."""
+        self._open()
+        if not poll(self.local):
+            self._give_up()
+
     def revert(self, reason=""):
         """End the program and take back what it wrote; the reason goes into the receipt."""
         self._open()

@@ -41,8 +41,8 @@ def interrupts_held() -> Iterator[None]:
 
 
 HASH_SEED: Final = {"PYTHONHASHSEED": "0"}
-"""One seed for all workers, unless the user has set one: a program that goes through a set of strings or bytes then
-does so in the same order wherever it runs. With a seed of each worker's own its reads would depend on who executes it."""
+"""One seed for all workers, unless the user has set one: a program that goes through a set of strings or bytes does
+so in the same order wherever it runs. Were there a seed for each, its reads would depend on who executes it."""
 
 
 class WorkerProcess:

@@ -53,6 +53,9 @@ class StateContext(Protocol):
     def add(self, key: bytes, delta: int, /) -> None:
         """Add to the number at a key without reading it."""
 
+    def poll(self) -> None:
+        """End the execution if it is in vain already."""
+
 
 class _Starts(dict[bytes, Any]):
     """What a kind of key held when the transaction began, by address; read when first asked for."""

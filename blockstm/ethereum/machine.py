@@ -14,6 +14,8 @@ from eth.abc import SignedTransactionAPI
 from eth.constants import BLANK_ROOT_HASH, MAX_PREV_HEADER_DEPTH
 from eth.vm.execution_context import ExecutionContext
 from eth.vm.forks.frontier import FrontierVM
+from eth.vm.opcode import Opcode, as_opcode
+from eth.vm.opcode_values import JUMP
 from eth.vm.state import BaseState
 from eth_typing import Address, BlockNumber, Hash32
 from eth_utils.exceptions import ValidationError
@@ -73,6 +75,17 @@ class _CachedComputation:
         code.valid_positions, code.invalid_positions = jump_positions(code._raw_code_bytes)
 
 
+def _polling(jump: Any) -> Opcode:
+    """Return a jump that ends an execution which is in vain already; every loop has one."""
+
+    def polling_jump(computation: Any) -> None:
+        computation.state._db.poll()
+        jump.logic_fn(computation)
+
+    opcode: Opcode = as_opcode(polling_jump, jump.mnemonic, jump.gas_cost)
+    return opcode
+
+
 class _Executor:
     """An executor that leaves signatures to others; mixed in before a fork's own."""
 
@@ -92,11 +105,16 @@ def _mixed(mixin: type, base: type, **members: object) -> Any:
 @lru_cache
 def _context_state_class(fork: str) -> type[BaseState]:
     base: Any = vm_class(fork).get_state_class()
+    computation = base.computation_class
     state_class: type[BaseState] = _mixed(
         _ContextState,
         base,
         account_db_class=ContextAccounts,
-        computation_class=_mixed(_CachedComputation, base.computation_class),
+        computation_class=_mixed(
+            _CachedComputation,
+            computation,
+            opcodes=computation.opcodes | {JUMP: _polling(computation.opcodes[JUMP])},
+        ),
         transaction_executor_class=_mixed(_Executor, base.transaction_executor_class),
     )
     return state_class

@@ -30,6 +30,9 @@ class MappingContext:
         """Delete a key."""
         self._state.pop(key, None)
 
+    def poll(self) -> None:
+        """Go on: nothing is speculative here."""
+
     def add(self, key: bytes, delta: int, /) -> None:
         """Add to the number at a key."""
         self.write(key, encode_number(decode_number(self.read(key)) + delta))

@@ -6,8 +6,8 @@ FOLDER holds a folder a block, with block.json.zst, prestate.json.zst and (where
 nodes write them. Each block runs by turns sequentially and with 1, 2 and 4 workers, K times after one run to warm
 up; times are medians. The bound is greedy scheduling on two cores of the recorded dependencies, weighted by the
 medians of the seconds that each transaction took in the sequential runs. "In situ" is the same schedule with the
-seconds that each transaction took in a run of two workers, over the time of that run: what is lost to scheduling and
-speculation alone, where two busy cores are slower than one.
+seconds that each transaction took in a run of two workers, over the time of that run: what is lost to scheduling
+and speculation alone, where two busy cores are slower than one.
 """
 
 from __future__ import annotations
