@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from eth.abc import SignedTransactionAPI
+from eth.abc import OpcodeAPI, SignedTransactionAPI
 from eth.constants import BLANK_ROOT_HASH, MAX_PREV_HEADER_DEPTH
 from eth.vm.execution_context import ExecutionContext
 from eth.vm.forks.frontier import FrontierVM
-from eth.vm.opcode import Opcode, as_opcode
+from eth.vm.opcode import as_opcode
 from eth.vm.opcode_values import JUMP
 from eth.vm.state import BaseState
 from eth_typing import Address, BlockNumber, Hash32
@@ -75,15 +75,14 @@ class _CachedComputation:
         code.valid_positions, code.invalid_positions = jump_positions(code._raw_code_bytes)
 
 
-def _polling(jump: Any) -> Opcode:
+def _polling(jump: Any) -> OpcodeAPI:
     """Return a jump that ends an execution which is in vain already; every loop has one."""
 
     def polling_jump(computation: Any) -> None:
         computation.state._db.poll()
         jump.logic_fn(computation)
 
-    opcode: Opcode = as_opcode(polling_jump, jump.mnemonic, jump.gas_cost)
-    return opcode
+    return as_opcode(polling_jump, jump.mnemonic, jump.gas_cost)
 
 
 class _Executor:
