@@ -50,7 +50,7 @@ $(BUILT): $(INSTALLED) setup.py $(CORE)
 	@$(BIN)/python setup.py --quiet build_ext --inplace
 	@touch $@
 
-# The package's dependencies and its command, as an editable install. The requirements come first, for pip
+# The package's dependencies, those for Ethereum blocks too, and its command, as an editable install. The requirements come first, for pip
 # to compile the core with them, where $(BUILT) finds it, and not in a throwaway environment of its own.
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' || \
@@ -60,10 +60,10 @@ $(INSTALLED): pyproject.toml
 	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
 		> $(VENV)/build-requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(VENV)/build-requirements.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[ethereum]'
 	@touch $@
 
-# What tests, benchmarks and checks need beyond that: the optional dependencies, all of them.
+# What tests, benchmarks and checks need beyond that: all optional dependencies.
 $(TOOLS): $(INSTALLED)
 	@echo "Installing what tests and checks need into $(VENV) ..."
 	@$(BIN)/python -c 'import tomllib; print(*sum(tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"].values(), []), sep="\n")' \
