@@ -50,8 +50,9 @@ $(BUILT): $(INSTALLED) setup.py $(CORE)
 	@$(BIN)/python setup.py --quiet build_ext --inplace
 	@touch $@
 
-# The package's dependencies, those for Ethereum blocks too, and its command, as an editable install. The requirements come first, for pip
-# to compile the core with them, where $(BUILT) finds it, and not in a throwaway environment of its own.
+# The package's dependencies, those for Ethereum blocks too, and its command, as an editable install. The
+# requirements come first, for pip to compile the core with them, where $(BUILT) finds it, and not in a throwaway
+# environment of its own.
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "blockstm needs Python 3.11 or newer with venv; choose one: make PYTHON=/path/to/python3" >&2; exit 1; }

@@ -121,7 +121,7 @@ def replay(
                 raise type(error)(f"{shown_path(file)}: {error}") from error
             measured.append(figures)
             if receipts is not None:
-                lines.append(receipt_lines(file, result))
+                lines.append(receipt_lines(file, block, result))
     disagrees = any(False in (figures.verified, figures.has_header_equal) for figures in measured)
     if receipts is not None and not disagrees:
         replace_file(receipts, b"".join(lines), UsageError)
