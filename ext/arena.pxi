@@ -173,6 +173,8 @@ cdef class Arena:
         header.stop = 0
         header.failure = FAILURE_NONE
         header.want_progress = 0
+        header.wake_epoch = 0
+        header.sleepers = 0         # nobody is in a block; one that died asleep may have been counted still
         header.execution_index = 0
         header.validation_index = 0
         header.commit_index = 0
@@ -192,13 +194,14 @@ cdef class Arena:
             raise EngineError("the system does not take shared memory back: use a new engine for small blocks")
         return 0
 
-    def start(self, uint32_t model, uint32_t active_workers, bint timed=False):
+    def start(self, uint32_t model, uint32_t active_workers, bint timed=False, uint64_t start_ns=0):
         """Start the loaded block: the first `active_workers` workers take part.
 
         Arguments:
             model: MODEL_BLOCK_STM or MODEL_SEQUENTIAL (which wants one worker).
             active_workers: how many take part.
             timed: whether to measure how long each transaction runs.
+            start_ns: the time of the start under a controlled clock; 0 for now.
 
         Raises:
             MemoryLimitError: there is no room for the times.
@@ -209,7 +212,7 @@ cdef class Arena:
             header.execution_ns = take_zeroed(&self.local, header.txn_count * <uint64_t>8)
         header.model = model
         header.active_workers = active_workers
-        header.start_ns = monotonic_ns()
+        header.start_ns = monotonic_ns() if start_ns == 0 else start_ns
         if header.txn_count == 0:
             header.end_ns = header.start_ns
             store_sc[uint32_t](&header.done, 1)

@@ -32,6 +32,7 @@ from layout cimport MODEL_SEQUENTIAL as SEQUENTIAL
 from local cimport (
     ABORT_NONE, Bytes, Local, address, allocate, local_close, local_open, location_at, slot_at, take_bytes, txn_at,
 )
+from local cimport STEP_SLEEP as SLEEP
 from multiversion cimport BASE_TXN, make_record, newest_below, pack_word, record_bytes, record_of, word_kind
 from number cimport number_decode, number_encode, number_set
 from publication cimport read_set_items, write_set_items
@@ -54,9 +55,11 @@ from blockstm.program import NativeProgram
 MODEL_BLOCK_STM = BLOCK_STM
 MODEL_SEQUENTIAL = SEQUENTIAL
 CALL_DEPTH_MAX = 64
+STEP_SLEEP = SLEEP
 
 include "encoding.pxi"
 include "loader.pxi"
 include "snapshot.pxi"
 include "arena.pxi"
 include "worker.pxi"
+include "controlled.pxi"

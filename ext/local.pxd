@@ -33,6 +33,7 @@ cdef enum:
     STEP_COMMIT = 9             # about to commit a transaction
     STEP_IDLE = 10              # found no task
     STEP_WORK = 11              # a poll inside a long-running program
+    STEP_SLEEP = 12             # about to sleep until the wake epoch is no longer `what`
 
 ctypedef void (*StepHook)(void* state, uint32_t kind, uint64_t what) noexcept nogil
 

@@ -56,6 +56,7 @@ cdef inline void wake_sleepers(Local* local, uint32_t count) noexcept nogil:
     last time; whoever makes a task visible does so (sc) before it looks at the count.
     """
     if load_sc[uint32_t](&local.header.sleepers) != 0:
+        step(local, STEP_COUNTER, 0)
         fetch_add_sc[uint32_t](&local.header.wake_epoch, 1)
         futex_wake(&local.header.wake_epoch, count)
 

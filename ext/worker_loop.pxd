@@ -8,7 +8,7 @@ from atomics cimport (
 from collector cimport commit_ready, may_commit
 from executor cimport execute, validate
 from layout cimport Header, Txn
-from local cimport Local, STEP_IDLE, address, location_at, now_ns, step, txn_at
+from local cimport Local, STEP_COUNTER, STEP_IDLE, STEP_SLEEP, address, location_at, now_ns, step, txn_at
 from scheduler cimport (
     NO_TXN, front_is_executed, index_part, ready_lowest, take_fresh, take_ready, take_validations, validations_end,
     wake_sleepers,
@@ -165,16 +165,21 @@ cdef inline void rest(Local* local, uint32_t* spins) noexcept nogil:
     cdef uint32_t epoch, pause
     step(local, STEP_IDLE, 0)
     spins[0] += 1
-    if spins[0] < SPINS_BEFORE_SLEEP:
+    if spins[0] < SPINS_BEFORE_SLEEP and local.virtual_ns == 0:
         # Looking costs the others: each look takes cache lines from those who change them.
         for pause in range(1 << (spins[0] if spins[0] < PAUSES_LOG2_MAX else PAUSES_LOG2_MAX)):
             spin_pause()
         return
     local.may_commit = 1
     epoch = load_sc[uint32_t](&header.wake_epoch)
+    step(local, STEP_COUNTER, 0)
     fetch_add_sc[uint32_t](&header.sleepers, 1)
+    step(local, STEP_COUNTER, 0)
     if not has_task(local):
-        futex_wait(&header.wake_epoch, epoch, SLEEP_NS)
+        if local.virtual_ns == 0:
+            futex_wait(&header.wake_epoch, epoch, SLEEP_NS)
+        else:
+            step(local, STEP_SLEEP, epoch)
     fetch_add_sc[uint32_t](&header.sleepers, <uint32_t>-1)
     spins[0] = 0
 

@@ -1,0 +1,75 @@
+# Virtual workers: the same core under a controller that decides at every step point who goes on.
+
+
+cdef void hand_over(void* state, uint32_t kind, uint64_t what) noexcept with gil:
+    """The step hook of every virtual worker: say what comes next, and wait for one's turn.
+
+    Invariant: between two calls no other virtual worker runs, so what comes after a step point is one
+    indivisible step of the interleaving.
+    """
+    (<VirtualWorker>state)._hand_over(kind, what)
+
+
+cdef class VirtualWorker:
+    """A worker that shares its process with others, and runs only when it is resumed.
+
+    Arguments:
+        worker: the worker, with its programs set.
+        yield_control: called at every step point, in the greenlet of the worker; returns when it may go on.
+    """
+
+    cdef Worker worker
+    cdef object yield_control
+    cdef readonly uint32_t kind
+    cdef readonly uint64_t what
+    cdef readonly uint32_t steps
+
+    def __cinit__(self, Worker worker not None, yield_control):
+        self.worker = worker
+        self.yield_control = yield_control
+
+    cdef void _hand_over(self, uint32_t kind, uint64_t what):
+        self.kind = kind
+        self.what = what
+        self.steps += 1
+        self.yield_control()
+
+    @property
+    def index(self):
+        """Its slot."""
+        return self.worker.local.worker
+
+    @property
+    def clock_ns(self):
+        """Its own time."""
+        return self.worker.local.virtual_ns
+
+    @clock_ns.setter
+    def clock_ns(self, uint64_t now):
+        self.worker.local.virtual_ns = now
+
+    @property
+    def may_wake(self):
+        """Whether a sleeper (kind STEP_SLEEP) would be woken by now."""
+        return load_sc[uint32_t](&self.worker.local.header.wake_epoch) != <uint32_t>self.what
+
+    def begin(self):
+        """Forget the last block: it stands before its first step."""
+        self.kind = 0
+        self.what = 0
+        self.steps = 0
+        self.worker.local.virtual_ns = 1
+
+    def run(self):
+        """Take part in the block until it is done or stopped; to be called in a greenlet of its own."""
+        cdef Local* local = &self.worker.local
+        local.step_hook = hand_over
+        local.step_state = <void*>self
+        with nogil:
+            if load_sc[uint32_t](&local.header.done) == 0:
+                if local.header.model == SEQUENTIAL:
+                    run_block_in_order(local)
+                else:
+                    work_on_block(local)
+            store_sc[uint32_t](&local.slot.left_epoch, load_sc[uint32_t](&local.slot.run_epoch))
+        local.step_hook = NULL
