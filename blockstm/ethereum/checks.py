@@ -199,7 +199,8 @@ def what_lacks(executed: ExecutedBlock) -> str | None:
     2. it was not recorded, and the transaction failed, or has input for it;
     3. it was not recorded;
     4. it was recorded, and the transaction failed, or has input for it;
-    5. it was not recorded, and is sent ether by the transaction itself, without input.
+    5. it was not recorded, and is sent ether by the transaction itself, without input;
+    6. it was recorded, and a contract calls it without ether.
 
     Left out are senders, precompiled contracts, and accounts to which the block gives code.
     """
@@ -216,6 +217,7 @@ _LACKS: Final = (
     "of which the pre-state has no account",
     "which the pre-state has without code",
     "of which the pre-state has no account",
+    "which the pre-state has without code",
 )
 
 
@@ -231,7 +233,8 @@ def _lacks(executed: ExecutedBlock) -> Iterator[tuple[int, int, bytes]]:
         txn = decode_transaction(vm, *executed.raw(txn_idx))
         failed = not Outcome.of_events(receipt.events).succeeded
         changed = {key for key, _ in (*result.writes(txn_idx), *result.adds(txn_idx))}
-        for key, value in result.reads(txn_idx):
+        reads = dict(result.reads(txn_idx))
+        for key, value in reads.items():
             address = key[1:]
             if key[:1] != b"c" or value is not None or address in left_out or _is_precompile(address):
                 continue
@@ -244,6 +247,9 @@ def _lacks(executed: ExecutedBlock) -> Iterator[tuple[int, int, bytes]]:
             elif is_recorded:
                 if is_target or failed:
                     yield 3, txn_idx, address
+                elif existence_key(address) in reads and balance_key(address) not in changed:
+                    # Who is called, rather than looked at, has its existence read, too.
+                    yield 5, txn_idx, address
             elif is_target or balance_key(address) not in changed:
                 yield 1 if is_target or failed else 2, txn_idx, address
 
