@@ -50,8 +50,7 @@ class ExecutedBlock:
         for receipt in result.receipts:
             if receipt.status != "success":
                 raise EthereumInputError(
-                    f"{self.name_transaction(receipt.txn_idx)} cannot be executed: {one_line(str(receipt.error))}; "
-                    "record the block again, with a pre-state that has all that it touches"
+                    f"{self.name_transaction(receipt.txn_idx)} cannot be executed: {_reason(str(receipt.error))}"
                 )
 
     def raw(self, txn_idx: int) -> tuple[bytes, bytes]:
@@ -152,6 +151,18 @@ class ExecutedBlock:
         )
 
 
+def _reason(error: str) -> str:
+    """Return what is wrong with a transaction that failed, and the mend."""
+    kind, _, reason = one_line(error, _REASON_CHARACTERS_MAX).partition(": ")
+    if kind == EthereumInputError.__name__:
+        return reason  # it says the mend
+    return (
+        f"{one_line(error)}; record the block again, with a pre-state that has all that it touches, or give its "
+        "transactions the time and memory that they need"
+    )
+
+
+_REASON_CHARACTERS_MAX: Final = 1000
 _BLOB_TYPE: Final = 3
 _GAS_PER_BLOB: Final = 1 << 17
 
@@ -193,7 +204,7 @@ def what_lacks(executed: ExecutedBlock) -> str | None:
 
     An account that is not there cannot be told from one that was not recorded, so this is a guess, to be asked for
     only when a block does not come to what its genuine header says. It looks for code that transactions looked for
-    in vain, and takes the first of the strongest sort:
+    in vain, and takes the first account of the strongest sort, and the first transaction that looked for its code:
 
     1. the account was recorded with storage;
     2. it was not recorded, and the transaction failed, or has input for it;
@@ -204,10 +215,11 @@ def what_lacks(executed: ExecutedBlock) -> str | None:
 
     Left out are senders, precompiled contracts, and accounts to which the block gives code.
     """
-    found = min(_lacks(executed), default=None)
-    if found is None:
+    lacks = list(_lacks(executed))
+    if not lacks:
         return None
-    strength, txn_idx, address = found
+    strength, _, address = min(lacks)
+    txn_idx = min(txn_idx for _, txn_idx, other in lacks if other == address)
     return f"{executed.name_transaction(txn_idx)} looks for code at 0x{address.hex()}, {_LACKS[strength]}"
 
 
