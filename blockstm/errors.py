@@ -98,11 +98,11 @@ def shown(value: object) -> str:
         return f"a {type(value).__name__}"
 
 
-def one_line(text: str) -> str:
+def one_line(text: str, characters_max: int = _SHOWN_CHARACTERS_MAX) -> str:
     """Return a text bounded, and without line ends and other characters that do not print."""
-    start = text[: _SHOWN_CHARACTERS_MAX + 1]
+    start = text[: characters_max + 1]
     start = "".join(character if character.isprintable() else "?" for character in start)
-    return start if len(start) <= _SHOWN_CHARACTERS_MAX else start[:-4] + "..."
+    return start if len(start) <= characters_max else start[:-4] + "..."
 
 
 def shown_path(path: str | bytes | os.PathLike[str]) -> str:

@@ -17,7 +17,7 @@ from blockstm.ethereum.closing import Closing, close_block
 from blockstm.ethereum.environment import Environment
 from blockstm.ethereum.forks import BYZANTIUM, CANCUN, PRAGUE, SHANGHAI, is_at_least, vm_class
 from blockstm.ethereum.header import header_hash
-from blockstm.ethereum.keys import ENVIRONMENT_KEY
+from blockstm.ethereum.keys import ENVIRONMENT_KEY, balance_key, existence_key
 from blockstm.ethereum.machine import decode_transaction
 from blockstm.ethereum.outcome import Outcome
 from blockstm.ethereum.receipts import ChainReceipts, chain_receipts
@@ -50,8 +50,7 @@ class ExecutedBlock:
         for receipt in result.receipts:
             if receipt.status != "success":
                 raise EthereumInputError(
-                    f"{self.name_transaction(receipt.txn_idx)} cannot be executed: {one_line(str(receipt.error))}; "
-                    "record the block again, with a pre-state that has all that it touches"
+                    f"{self.name_transaction(receipt.txn_idx)} cannot be executed: {_reason(str(receipt.error))}"
                 )
 
     def raw(self, txn_idx: int) -> tuple[bytes, bytes]:
@@ -152,6 +151,18 @@ class ExecutedBlock:
         )
 
 
+def _reason(error: str) -> str:
+    """Return what is wrong with a transaction that failed, and the mend."""
+    kind, _, reason = one_line(error, _REASON_CHARACTERS_MAX).partition(": ")
+    if kind == EthereumInputError.__name__:
+        return reason  # it says the mend
+    return (
+        f"{one_line(error)}; record the block again, with a pre-state that has all that it touches, or give its "
+        "transactions the time and memory that they need"
+    )
+
+
+_REASON_CHARACTERS_MAX: Final = 1000
 _BLOB_TYPE: Final = 3
 _GAS_PER_BLOB: Final = 1 << 17
 
@@ -191,30 +202,68 @@ def _encoded_withdrawal(entry: Mapping[str, str]) -> bytes:
 def what_lacks(executed: ExecutedBlock) -> str | None:
     """Return words for what the pre-state seems to lack, None if it seems whole.
 
-    An account that is not there cannot be told from one that was not recorded. So this is asked only when the
-    header disagrees: it finds the first transaction that looked for code where there is none, at an account that
-    was not recorded and that the block did not create, or that has storage, or is no plain sender's.
+    An account that is not there cannot be told from one that was not recorded, so this is a guess, to be asked for
+    only when a block does not come to what its genuine header says. It looks for code that transactions looked for
+    in vain, and takes the first account of the strongest sort, and the first transaction that looked for its code:
+
+    1. the account was recorded with storage;
+    2. it was not recorded, and the transaction failed, or has input for it;
+    3. it was not recorded;
+    4. it was recorded, and the transaction failed, or has input for it;
+    5. it was not recorded, and is sent ether by the transaction itself, without input;
+    6. it was recorded, and a contract calls it without ether.
+
+    Left out are senders, precompiled contracts, and accounts to which the block gives code.
     """
-    for txn_idx, address, lack in _lacks(executed):
-        return f"{executed.name_transaction(txn_idx)} looks for code at 0x{address.hex()}, {lack}"
-    return None
+    lacks = list(_lacks(executed))
+    if not lacks:
+        return None
+    strength, _, address = min(lacks)
+    txn_idx = min(txn_idx for _, txn_idx, other in lacks if other == address)
+    return f"{executed.name_transaction(txn_idx)} looks for code at 0x{address.hex()}, {_LACKS[strength]}"
 
 
-def _lacks(executed: ExecutedBlock) -> Iterator[tuple[int, bytes, str]]:
-    before, after = executed.block.state, executed.result.state
+_LACKS: Final = (
+    "whose storage was recorded without its code",
+    "of which the pre-state has no account",
+    "of which the pre-state has no account",
+    "which the pre-state has without code",
+    "of which the pre-state has no account",
+    "which the pre-state has without code",
+)
+
+
+def _lacks(executed: ExecutedBlock) -> Iterator[tuple[int, int, bytes]]:
+    """Yield vain looks for code: what speaks for a lack, as an index into _LACKS, the transaction, the address."""
+    before, result = executed.block.state, executed.result
+    indexes = range(len(executed.block))
     stored = {key[1:21] for key in before if key[:1] == b"s"}
-    for txn_idx in range(len(executed.block)):
-        sender = executed.raw(txn_idx)[1]
-        for key, value in executed.result.reads(txn_idx):
+    coded = {key[1:21] for txn_idx in indexes for key, _ in result.writes(txn_idx) if key[:1] == b"c"}
+    left_out = coded | {executed.raw(txn_idx)[1] for txn_idx in indexes}
+    vm = vm_class(executed.environment.fork)
+    for txn_idx, receipt in enumerate(result.receipts):
+        txn = decode_transaction(vm, *executed.raw(txn_idx))
+        failed = not Outcome.of_events(receipt.events).succeeded
+        changed = {key for key, _ in (*result.writes(txn_idx), *result.adds(txn_idx))}
+        reads = dict(result.reads(txn_idx))
+        for key, value in reads.items():
             address = key[1:]
-            if key[:1] != b"c" or value is not None or address == sender or _is_precompile(address):
+            if key[:1] != b"c" or value is not None or address in left_out or _is_precompile(address):
                 continue
+            is_recorded, is_target = existence_key(address) in before, address == txn.to
             if address in stored:
-                yield txn_idx, address, "whose storage was recorded without its code"
-            elif b"e" + address not in before and b"e" + address not in after:
-                yield txn_idx, address, "of which the pre-state has no account"
-            elif before.get(b"n" + address) == b"\x01" and b"n" + address in after:
-                yield txn_idx, address, "which the pre-state has without code"
+                yield 0, txn_idx, address
+            elif is_target and not txn.data:
+                if not is_recorded:
+                    yield 4, txn_idx, address
+            elif is_recorded:
+                if is_target or failed:
+                    yield 3, txn_idx, address
+                elif existence_key(address) in reads and balance_key(address) not in changed:
+                    # Who is called, rather than looked at, has its existence read, too.
+                    yield 5, txn_idx, address
+            elif is_target or balance_key(address) not in changed:
+                yield 1 if is_target or failed else 2, txn_idx, address
 
 
 def _is_precompile(address: bytes) -> bool:

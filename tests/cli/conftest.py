@@ -1,4 +1,4 @@
-"""The real command in a process of its own, and blocks for it to run."""
+"""The command, in this process or in one of its own, and blocks for it to run."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,12 @@ import zstandard
 
 import blockstm
 from blockstm import Block
+from blockstm.cli import main
 from blockstm.programs import transfer
 
 ROOT = Path(blockstm.__file__).parent.parent
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
@@ -27,8 +31,11 @@ def environment() -> dict[str, str]:
 
 
 @pytest.fixture
-def command(tmp_path: Path, environment: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run blockstm with the given arguments in the test's folder."""
+def process(tmp_path: Path, environment: dict[str, str]) -> Command:
+    """Run blockstm with the given arguments in the test's folder, in a process of its own.
+
+    Needed where the process is what is tested, and for modules of programs, which a process imports once.
+    """
 
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -45,19 +52,49 @@ def command(tmp_path: Path, environment: dict[str, str]) -> Callable[..., subpro
 
 
 @pytest.fixture
-def refused(command: Callable[..., subprocess.CompletedProcess[str]]) -> Callable[..., str]:
-    """Run blockstm, check that it refuses as it should, and return the one line that says why."""
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run blockstm with the given arguments in the test's folder, in this process, which is much quicker."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys, "path", [*sys.path])  # --programs adds the folder
 
-    def run(*arguments: object) -> str:
-        completed = command(*arguments)
-        assert completed.returncode == 2, completed.stderr
-        assert completed.stdout == ""
-        assert completed.stderr.startswith("error: ")
-        assert completed.stderr.endswith("\n")
-        assert completed.stderr.count("\n") == 1
-        return completed.stderr
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        shown, told = (TextIOWrapper(BytesIO(), encoding="utf-8") for _ in range(2))
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, "stdout", shown)
+            patched.setattr(sys, "stderr", told)
+            status = main([str(argument) for argument in arguments])
+        return subprocess.CompletedProcess(arguments, status, text_of(shown), text_of(told))
 
     return run
+
+
+def text_of(stream: TextIOWrapper) -> str:
+    """What was written to a stream of bytes in memory."""
+    stream.seek(0)
+    return stream.read()
+
+
+@pytest.fixture
+def refused(command: Command) -> Callable[..., str]:
+    """Run blockstm, check that it refuses as it should, and return the one line that says why."""
+    return lambda *arguments: refusal(command(*arguments))
+
+
+@pytest.fixture
+def process_refused(process: Command) -> Callable[..., str]:
+    """The same in a process of its own."""
+    return lambda *arguments: refusal(process(*arguments))
+
+
+def refusal(completed: subprocess.CompletedProcess[str]) -> str:
+    """Check that a command was refused as it should be; return the line."""
+    assert completed.returncode == 2, completed.stderr
+    assert completed.stdout == ""
+    assert completed.stderr.startswith("error: ")
+    assert completed.stderr.endswith("\n")
+    assert completed.stderr.count("\n") == 1
+    return completed.stderr
 
 
 @pytest.fixture

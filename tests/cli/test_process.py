@@ -40,10 +40,10 @@ def slow(tmp_path: Path, environment: dict[str, str]) -> Path:
     return tmp_path
 
 
-def test_version_and_help(command: Command) -> None:
-    assert command("--version").stdout == f"blockstm {blockstm.__version__}\n"
+def test_version_and_help(process: Command) -> None:
+    assert process("--version").stdout == f"blockstm {blockstm.__version__}\n"
     for arguments in (["--help"], ["replay", "--help"], ["record", "--help"], ["record", "trace", "--help"]):
-        completed = command(*arguments)
+        completed = process(*arguments)
         assert completed.returncode == 0
         assert "Usage: blockstm" in completed.stdout
 
@@ -76,8 +76,8 @@ def test_interrupt_is_quiet_quick_and_leaves_nothing(slow: Path, environment: di
     assert not (slow / "out.jsonl").exists()
 
 
-def test_a_time_limit_fails_the_transaction_not_the_run(slow: Path, command: Command) -> None:
-    completed = command(
+def test_a_time_limit_fails_the_transaction_not_the_run(slow: Path, process: Command) -> None:
+    completed = process(
         "replay",
         "slow.block",
         "--programs",
@@ -125,12 +125,12 @@ def test_a_full_disk_is_one_line(small_block: Path, environment: dict[str, str])
 
 
 def test_output_in_an_encoding_that_cannot_show_a_name(
-    tmp_path: Path, small_block: Path, command: Command
+    tmp_path: Path, small_block: Path, process: Command
 ) -> None:
     odd = tmp_path / os.fsdecode(b"odd \xff\xe2\x82\xac.block")
     small_block.rename(odd)
-    completed = command("replay", odd, small_block)
+    completed = process("replay", odd, small_block)
     assert completed.returncode == 2
     for options in ((), ("--json",)):
-        completed = command("replay", odd, odd, *options)
+        completed = process("replay", odd, odd, *options)
         assert completed.returncode == 0, completed.stderr

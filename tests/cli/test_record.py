@@ -165,14 +165,14 @@ def test_a_compressed_trace(command: Command, tmp_path: Path, small_block: Path)
 
 
 def test_a_block_of_python_programs(
-    command: Command, refused: Refused, tmp_path: Path, environment: dict[str, str]
+    process: Command, refused: Refused, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     (tmp_path / "shops.py").write_text(PROGRAM)
     making = "import blockstm, shops; blockstm.Block([shops.shop.txn(b'a')] * 2).save('x.block')"
     subprocess.run([sys.executable, "-c", making], cwd=tmp_path, env=environment, check=True)
     assert "x.block" in refused("record", "trace", "--from", "x.block", "-o", "t")
     assert not (tmp_path / "t").exists()
-    completed = command("record", "trace", "--from", "x.block", "--programs", "shops", "-o", "t")
+    completed = process("record", "trace", "--from", "x.block", "--programs", "shops", "-o", "t")
     assert (completed.returncode, completed.stderr) == (0, "")
     line = {"gas_used": 5, "reads": ["0x61"], "writes": ["0x61"], "adds": {f"0x{b'sold'.hex()}": "0x2"}}
     assert lines_of(tmp_path / "t")[1:] == [line, line]

@@ -137,10 +137,10 @@ def test_an_option_that_is_missing(refused: Refused, option: str) -> None:
 
 @pytest.mark.parametrize("missing", ["eth", "coincurve", "rlp"])
 def test_without_py_evm_the_mend_is_told(
-    refused: Refused, tmp_path: Path, environment: dict[str, str], missing: str
+    process_refused: Refused, tmp_path: Path, environment: dict[str, str], missing: str
 ) -> None:
     (tmp_path / missing).mkdir()
     (tmp_path / missing / "__init__.py").write_text(f"raise ModuleNotFoundError(name={missing!r})")
     environment["PYTHONPATH"] = f"{tmp_path}:{environment['PYTHONPATH']}"
-    assert "pip install 'blockstm[ethereum]'" in refused(*ARGUMENTS)
+    assert "pip install 'blockstm[ethereum]'" in process_refused(*ARGUMENTS)
     assert not (tmp_path / "out.block").exists()

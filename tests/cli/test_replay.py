@@ -178,9 +178,9 @@ def test_receipts_replace_a_file_through_a_link(command: Command, small_block: P
     assert len((tmp_path / "old.jsonl").read_text().splitlines()) == 20
 
 
-def test_python_programs(command: Command, programs: Path, environment: dict[str, str]) -> None:
+def test_python_programs(process: Command, programs: Path, environment: dict[str, str]) -> None:
     save_programs(programs, environment)
-    completed = command(
+    completed = process(
         "replay", "counting.block", "--programs", "counting", "--verify", "--receipts", "out.jsonl"
     )
     assert completed.returncode == 0, completed.stderr
@@ -192,11 +192,11 @@ def test_python_programs(command: Command, programs: Path, environment: dict[str
 
 
 def test_a_run_that_disagrees_is_stated_and_leaves_no_receipts(
-    command: Command, programs: Path, environment: dict[str, str]
+    process: Command, programs: Path, environment: dict[str, str]
 ) -> None:
     save_programs(programs, environment)
     arguments = ("replay", "guessing.block", "--programs", "counting", "--verify", "--receipts", "out.jsonl")
-    completed = command(*arguments, "--json")
+    completed = process(*arguments, "--json")
     parsed = of_json(completed, status=1)
     assert parsed["blocks"][0]["verified"] is parsed["totals"]["verified"] is False
     (difference,) = parsed["blocks"][0]["differences"]
@@ -204,7 +204,7 @@ def test_a_run_that_disagrees_is_stated_and_leaves_no_receipts(
     assert completed.stderr == f"disagrees with sequential: guessing.block: {difference}\n"
     assert not (programs / "out.jsonl").exists()
 
-    completed = command(*arguments)
+    completed = process(*arguments)
     assert completed.returncode == 1
     assert "\nverified         NO\n" in completed.stdout
 

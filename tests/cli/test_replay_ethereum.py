@@ -1,0 +1,401 @@
+"""`blockstm replay` of Ethereum blocks: what it shows of their headers, and what it says of bad input."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blockstm import Block, Engine
+from blockstm.ethereum.program import evm
+from tests.ethereum_node import ETHEREUM
+from tests.ethereum_oracle import read_json
+from tests.ethereum_synthetic import (
+    SENDERS,
+    BlockBuilder,
+    Contract,
+    address_of,
+    asm,
+    call,
+    hex_of,
+    named,
+    push,
+)
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+Refused = Callable[..., str]
+Record = Callable[..., Path]
+
+
+class SharedEngine:
+    """What the command takes for an engine of its own: one whose workers have py-evm already, and keep it.
+
+    Arguments:
+        engine: the one that is shared.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.execute = engine.execute
+
+    def __enter__(self) -> SharedEngine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def same_engine(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Have all commands of these tests use one engine, but for those of tests that are marked."""
+    if request.node.get_closest_marker("own_engine") is None:
+        shared = SharedEngine(request.getfixturevalue("shared_engine"))
+        # The package's own name for the module is that of the command.
+        monkeypatch.setattr(sys.modules["blockstm.cli.replay"], "Engine", lambda *_, **__: shared)
+
+
+needs_blocks = pytest.mark.skipif(
+    not ETHEREUM.is_dir(), reason="the recorded blocks of ../shared are not here"
+)
+
+CHECKS = (
+    "block hash",
+    "transactions root",
+    "withdrawals root",
+    "blob gas used",
+    "gas used",
+    "logs bloom",
+    "receipts root",
+    "requests hash",
+)
+BEHIND, LOGGER, HASHES = named("behind"), named("logger"), named("hashes")
+SENDER = hex_of(address_of(SENDERS[0]))
+OTHER = hex_of(address_of(SENDERS[1]))
+FAR_HASH = 5
+"""How many blocks back the hash is that the block asks for."""
+
+
+class Inputs:
+    """A node's answers about a made-up block, for a test to spoil: transactions 0 to 4 do different things."""
+
+    def __init__(self, fork: str = "cancun") -> None:
+        contracts = [
+            Contract(LOGGER, asm(7, 0, 0, "LOG1") + call(push(BEHIND), asm(50_000)) + asm(0, "SSTORE")),
+            Contract(BEHIND, asm(0, "SLOAD", 1, "ADD", 0, "SSTORE"), storage={0: 3}),
+            Contract(HASHES, asm(FAR_HASH, "NUMBER SUB BLOCKHASH", 0, "SSTORE")),
+        ]
+        builder = BlockBuilder(fork, contracts)
+        first, second = SENDERS[:2]
+        assert builder.send(first, named("friend"), value=5, gas=21_000)
+        assert builder.send(second, LOGGER, b"log")
+        assert builder.send(first, BEHIND, b"count")
+        assert builder.send(second, HASHES, b"keep")
+        assert builder.send(first, named("friend"), value=5, gas=21_000)
+        made = builder.finish()
+        self.block: dict[str, Any] = made.block
+        self.prestate: dict[str, Any] = made.prestate
+        self.hashes = made.hashes
+
+    def transaction(self, txn_idx: int) -> str:
+        """How messages name a transaction."""
+        told = self.block["transactions"][txn_idx]
+        return f"transaction {txn_idx} ({told['hash']}) of sender {told['from']}"
+
+
+@pytest.fixture
+def inputs() -> Inputs:
+    return Inputs()
+
+
+@pytest.fixture
+def record(command: Command, tmp_path: Path) -> Record:
+    """Write a node's answers, record them, and return the block file."""
+
+    def run(inputs: Inputs, *, blockhashes: bool = True) -> Path:
+        contents = {"block": inputs.block, "prestate": inputs.prestate, "hashes": inputs.hashes}
+        for name, content in contents.items():
+            (tmp_path / f"{name}.json").write_text(json.dumps(content))
+        arguments = ["--block", "block.json", "--prestate", "prestate.json", "-o", "made.block"]
+        completed = command(
+            "record", "ethereum", *arguments, *(["--blockhashes", "hashes.json"] if blockhashes else [])
+        )
+        assert (completed.returncode, completed.stderr) == (0, "")
+        return tmp_path / "made.block"
+
+    return run
+
+
+def lines_of(completed: subprocess.CompletedProcess[str]) -> dict[str, str]:
+    """The lines of the summary, by name."""
+    lines = (line.split("  ", 1) for line in completed.stdout.splitlines())
+    return {name: value.strip() for name, value in lines}
+
+
+def real_block(command: Command, number: int, output: str) -> None:
+    folder = ETHEREUM / str(number)
+    hashes = folder / "blockhashes.json.zst"
+    options = ("--blockhashes", hashes) if hashes.exists() else ()
+    arguments = ("--block", folder / "block.json.zst", "--prestate", folder / "prestate.json.zst")
+    completed = command("record", "ethereum", *arguments, *options, "-o", output)
+    assert (completed.returncode, completed.stderr) == (0, "")
+
+
+# --- blocks that are sound ------------------------------------------------------------------------
+
+
+@needs_blocks
+@pytest.mark.own_engine
+@pytest.mark.parametrize(
+    ("number", "without"),
+    [
+        (116525, {"withdrawals root", "blob gas used", "receipts root", "requests hash"}),
+        (4864590, {"withdrawals root", "blob gas used", "requests hash"}),
+        (19910734, {"requests hash"}),  # has no transactions
+    ],
+)
+def test_a_real_block_comes_to_what_its_header_says(command: Command, number: int, without: set[str]) -> None:
+    real_block(command, number, "real.block")
+    completed = command("replay", "real.block", "--verify", "--workers", 2)
+    assert (completed.returncode, completed.stderr) == (0, "")
+    shown = lines_of(completed)
+    told = read_json(ETHEREUM / str(number) / "block.json.zst")
+    assert shown["gas"] == f"{int(told['gasUsed'], 16):,}"
+    assert (shown["chain"], shown["number"], shown["verified"]) == ("ethereum", str(number), "yes")
+    assert {name: shown[f"header {name}"] for name in CHECKS} == {
+        name: "-" if name in without else "equal" for name in CHECKS
+    }
+    assert "million, sequential" in shown["gas per second"]
+
+
+def test_json_has_the_checks_and_the_speed(command: Command, record: Record, inputs: Inputs) -> None:
+    completed = command("replay", record(inputs), "--json", "--verify", "--repeat", 2)
+    assert (completed.returncode, completed.stderr) == (0, "")
+    parsed = json.loads(completed.stdout)
+    (entry,) = parsed["blocks"]
+    assert entry["header_checks"] == {
+        name.replace(" ", "_"): None if name == "requests hash" else True for name in CHECKS
+    }
+    assert entry["verified"] is parsed["totals"]["verified"] is True
+    assert entry["gas_used"] == parsed["totals"]["gas_used"] == int(inputs.block["gasUsed"], 16)
+    assert entry["mgas_per_second"] == pytest.approx(entry["gas_used"] / 1e6 / entry["wall_seconds"])
+
+
+def test_receipts_tell_what_came_of_transactions(
+    command: Command, record: Record, inputs: Inputs, tmp_path: Path
+) -> None:
+    assert command("replay", record(inputs), "--receipts", "out.jsonl").returncode == 0
+    receipts = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [receipt["outcome"]["status"] for receipt in receipts] == [1] * 5
+    assert [len(receipt["outcome"]["logs"]) for receipt in receipts] == [0, 1, 0, 0, 0]
+    (log,) = receipts[1]["outcome"]["logs"]
+    assert log == {"address": hex_of(LOGGER), "topics": [hex_of((7).to_bytes(32, "big"))], "data": "0x"}
+
+
+def test_a_table_of_blocks_with_and_without_headers(
+    command: Command, record: Record, inputs: Inputs, small_block: Path
+) -> None:
+    made = record(inputs)
+    completed = command("replay", small_block, made, "--verify")
+    assert (completed.returncode, completed.stderr) == (0, "")
+    lines = completed.stdout.splitlines()
+    assert lines[0].split()[-2:] == ["Mgas/s", "header"]
+    (small,) = (line.split() for line in lines if line.startswith("small.block"))
+    (ethereum,) = (line.split() for line in lines if line.startswith("made.block"))
+    (totals,) = (line.split() for line in lines if line.startswith("2 blocks"))
+    assert small[-3:] == ["yes", "-", "-"]
+    assert (ethereum[-3], ethereum[-1]) == ("yes", "equal")
+    assert float(ethereum[-2]) > 0
+    assert totals[2] == "25"
+    assert totals[-1] == "yes"
+
+    parsed = json.loads(command("replay", small_block, made, "--json").stdout)
+    assert [("header_checks" in entry, "mgas_per_second" in entry) for entry in parsed["blocks"]] == [
+        (False, False),
+        (True, True),
+    ]
+    assert parsed["totals"]["gas_used"] == sum(entry["gas_used"] for entry in parsed["blocks"])
+
+
+# --- headers that say otherwise -------------------------------------------------------------------
+
+TAMPERED = {"gasUsed": "0x5", "receiptsRoot": "0x" + "12" * 32, "logsBloom": "0x" + "00" * 255 + "01"}
+
+
+@pytest.mark.parametrize("fork", ["homestead", "cancun"])
+@pytest.mark.parametrize(
+    ("field", "check"),
+    [("gasUsed", "gas used"), ("receiptsRoot", "receipts root"), ("logsBloom", "logs bloom")],
+)
+def test_a_header_that_differs_is_told(
+    command: Command, record: Record, fork: str, field: str, check: str
+) -> None:
+    inputs = Inputs(fork)
+    inputs.block[field] = TAMPERED[field]
+    made = record(inputs)
+    unknown = {"requests hash"} if fork == "cancun" else {*CHECKS[2:4], "receipts root", "requests hash"}
+    differing = {"block hash", check} - unknown
+    completed = command("replay", made, "--verify", "--receipts", "out.jsonl")
+    assert completed.returncode == 1
+    shown = lines_of(completed)
+    assert shown["verified"] == "yes"
+    assert {name: shown[f"header {name}"] for name in CHECKS} == {
+        name: "-" if name in unknown else "DIFFERS" if name in differing else "equal" for name in CHECKS
+    }
+    assert completed.stderr.splitlines() == [
+        f"disagrees with the header: {made}: {name}" for name in CHECKS if name in differing
+    ]
+    assert not (made.parent / "out.jsonl").exists()
+    completed = command("replay", made, "--json")
+    assert completed.returncode == 1
+    (entry,) = json.loads(completed.stdout)["blocks"]
+    assert {name for name, is_equal in entry["header_checks"].items() if is_equal is False} == {
+        name.replace(" ", "_") for name in differing
+    }
+
+
+@needs_blocks
+def test_a_tampered_header_is_no_lack_of_the_pre_state(command: Command, tmp_path: Path) -> None:
+    # Accounts without code are called in this block, and its receipts root cannot be computed.
+    folder = ETHEREUM / "116525"
+    told = read_json(folder / "block.json.zst") | {"gasUsed": "0x5"}
+    (tmp_path / "block.json").write_text(json.dumps(told))
+    arguments = ("--block", "block.json", "--prestate", folder / "prestate.json.zst", "-o", "x.block")
+    assert command("record", "ethereum", *arguments).returncode == 0
+    completed = command("replay", "x.block")
+    assert completed.returncode == 1
+    assert completed.stderr.splitlines() == [
+        "disagrees with the header: x.block: block hash",
+        "disagrees with the header: x.block: gas used",
+    ]
+
+
+def test_a_header_that_differs_shows_in_the_table(
+    command: Command, record: Record, inputs: Inputs, small_block: Path
+) -> None:
+    inputs.block["gasUsed"] = TAMPERED["gasUsed"]
+    completed = command("replay", small_block, record(inputs))
+    assert completed.returncode == 1
+    (line,) = (line for line in completed.stdout.splitlines() if line.startswith("made.block"))
+    assert line.split()[-1] == "DIFFERS"
+
+
+# --- bad input ------------------------------------------------------------------------------------
+
+
+def test_a_sender_that_is_missing(refused: Refused, record: Record, inputs: Inputs) -> None:
+    del inputs.prestate[SENDER]
+    message = refused("replay", record(inputs))
+    assert "made.block: " in message
+    assert f"{inputs.transaction(0)} cannot be executed" in message
+    assert "record the block again" in message
+
+
+@pytest.mark.parametrize("fork", ["homestead", "tangerine_whistle", "byzantium", "cancun"])
+@pytest.mark.parametrize(
+    ("address", "txn_idx"), [(LOGGER, 1), (BEHIND, 1), (HASHES, 3)], ids=["called", "called within", "last"]
+)
+@pytest.mark.parametrize("lacking", ["account", "code"])
+def test_code_that_is_missing(
+    refused: Refused, record: Record, fork: str, address: bytes, txn_idx: int, lacking: str
+) -> None:
+    inputs = Inputs(fork)
+    if lacking == "account":
+        del inputs.prestate[hex_of(address)]
+    else:
+        del inputs.prestate[hex_of(address)]["code"]
+    message = refused("replay", record(inputs))
+    assert "made.block: the block does not come to what its header says" in message
+    assert f"{inputs.transaction(txn_idx)} looks for code at {hex_of(address)}, " in message
+    assert message.endswith("record it whole\n")
+
+
+@needs_blocks
+@pytest.mark.parametrize(
+    "address",
+    [
+        "0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2",  # called by other contracts
+        "0xdac17f958d2ee523a2206206994597c13d831ec7",  # called by transactions
+    ],
+)
+def test_code_that_a_real_block_misses(
+    command: Command, refused: Refused, tmp_path: Path, address: str
+) -> None:
+    folder = ETHEREUM / "11114732"
+    accounts = read_json(folder / "prestate.json.zst")
+    del accounts[address]
+    (tmp_path / "prestate.json").write_text(json.dumps(accounts))
+    arguments = ("--block", folder / "block.json.zst", "--blockhashes", folder / "blockhashes.json.zst")
+    made = command("record", "ethereum", *arguments, "--prestate", "prestate.json", "-o", "x.block")
+    assert made.returncode == 0
+    assert f"looks for code at {address}, of which the pre-state has no account" in refused(
+        "replay", "x.block"
+    )
+
+
+def test_a_block_hash_that_is_missing(refused: Refused, record: Record, inputs: Inputs) -> None:
+    made = record(inputs, blockhashes=False)
+    message = refused("replay", made)
+    assert inputs.transaction(3) in message
+    assert (
+        f"the hash of block {int(inputs.block['number'], 16) - FAR_HASH}, which was not recorded" in message
+    )
+    assert "--blockhashes" in message
+
+
+def test_a_sender_that_has_not_signed(refused: Refused, record: Record, inputs: Inputs) -> None:
+    path = record(inputs)
+    block = Block.load(path)
+    transactions = list(block.transactions)
+    raw, sender = transactions[4].arguments
+    assert isinstance(raw, bytes) and hex_of(sender) == SENDER
+    # Another account with the same nonce: the transaction can be executed.
+    transactions[4] = evm.txn(raw, bytes.fromhex(OTHER[2:]))
+    Block(transactions, block.state, chain=block.chain, number=block.number, meta=block.meta).save(path)
+    message = refused("replay", path)
+    assert "made.block: transaction 4 " in message
+    assert f"of sender {OTHER} is signed by {SENDER}" in message
+
+
+def test_a_signature_that_was_changed(refused: Refused, record: Record, inputs: Inputs) -> None:
+    path = record(inputs)
+    block = Block.load(path)
+    transactions = list(block.transactions)
+    raw, sender = transactions[0].arguments
+    assert isinstance(raw, bytes)
+    transactions[0] = evm.txn(raw[:-32] + b"\x01" + raw[-31:], sender)
+    Block(transactions, block.state, chain=block.chain, number=block.number, meta=block.meta).save(path)
+    message = refused("replay", path)
+    assert "made.block: transaction 0 " in message
+    assert f"of sender {SENDER}" in message
+
+
+def test_a_fork_that_is_not_there_yet(refused: Refused, tmp_path: Path, inputs: Inputs) -> None:
+    inputs.block["timestamp"] = hex(2**34)
+    (tmp_path / "block.json").write_text(json.dumps(inputs.block))
+    (tmp_path / "prestate.json").write_text(json.dumps(inputs.prestate))
+    arguments = ("--block", "block.json", "--prestate", "prestate.json", "-o", "x.block")
+    message = refused("record", "ethereum", *arguments)
+    assert "its fork is later than prague" in message
+    assert not (tmp_path / "x.block").exists()
+
+
+@pytest.mark.parametrize("missing", ["eth", "rlp"])
+def test_without_py_evm_the_mend_is_told(
+    process_refused: Refused,
+    record: Record,
+    inputs: Inputs,
+    tmp_path: Path,
+    environment: dict[str, str],
+    missing: str,
+) -> None:
+    made = record(inputs)
+    (tmp_path / missing).mkdir()
+    (tmp_path / missing / "__init__.py").write_text(f"raise ModuleNotFoundError(name={missing!r})")
+    environment["PYTHONPATH"] = f"{tmp_path}:{environment['PYTHONPATH']}"
+    message = process_refused("replay", made)
+    assert "made.block: " in message
+    assert "pip install 'blockstm[ethereum]'" in message
