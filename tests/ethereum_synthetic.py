@@ -17,6 +17,7 @@ import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -511,6 +512,7 @@ def keep(slot: int) -> bytes:
     return asm(slot, "SSTORE")
 
 
+@cache
 def scenario_block(fork: str) -> SyntheticBlock:
     """A block with what has been hard to get right, under the rules of a fork.
 

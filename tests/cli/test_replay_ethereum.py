@@ -202,7 +202,7 @@ def test_a_table_of_blocks_with_and_without_headers(
     completed = command("replay", small_block, made, "--verify")
     assert (completed.returncode, completed.stderr) == (0, "")
     lines = completed.stdout.splitlines()
-    assert lines[0].split()[-2:] == ["Mgas/s", "header"]
+    assert "Mgas/s  header" in completed.stdout
     (small,) = (line.split() for line in lines if line.startswith("small.block"))
     (ethereum,) = (line.split() for line in lines if line.startswith("made.block"))
     (totals,) = (line.split() for line in lines if line.startswith("2 blocks"))

@@ -1,4 +1,4 @@
-"""The oracle for Ethereum against the headers of real blocks, and the comparison of our state with its accounts."""
+"""The oracle for Ethereum, and the comparison of our state with its accounts; test_ethereum_engine.py runs it."""
 
 from __future__ import annotations
 
@@ -13,28 +13,6 @@ from tests.ethereum_state import assert_same_state
 
 SHARED = Path(__file__).parents[3] / "shared"
 
-BLOCKS = (
-    (46147, "frontier"),
-    (116525, "frontier"),
-    (1150000, "homestead"),
-    (2462997, "dao_fork"),
-    (2674998, "tangerine_whistle"),  # calls precompiled contracts, which exist although they are empty
-    (2675000, "spurious_dragon"),
-    (2688148, "spurious_dragon"),
-    (5891667, "byzantium"),
-    (9068998, "constantinople"),
-    (11814555, "muir_glacier"),
-    (11114732, "muir_glacier"),  # wipes storage and reads it later
-    (12300570, "berlin"),
-    (13287210, "london"),
-    (15537393, "gray_glacier"),
-    (15752489, "paris"),
-    (18426253, "shanghai"),
-    (19910734, "cancun"),  # has no transactions
-    (19933122, "cancun"),  # has a transaction with blobs
-)
-"""A block or two a fork that take the oracle a few seconds at most."""
-
 ONE = bytes(19) + b"\x01"
 TWO = bytes(19) + b"\x02"
 CODE = b"\x60\x00"
@@ -46,17 +24,6 @@ needs_blocks = pytest.mark.skipif(
 
 def stored_block(number: int) -> dict[str, Any]:
     return read_json(SHARED / "ethereum" / str(number) / "block.json.zst")
-
-
-@needs_blocks
-@pytest.mark.parametrize(("number", "fork"), BLOCKS, ids=str)
-def test_the_oracle_comes_to_what_the_header_says(number: int, fork: str) -> None:
-    result = run(number, SHARED)
-    assert result.fork == fork
-    assert result.differences(stored_block(number)) == {}
-    assert (result.receipts_root is None) == (number < 4_370_000)
-    assert (result.withdrawals_root is None) == (number < 17_034_870)
-    assert (result.blob_gas_used is None) == (number < 19_426_587)
 
 
 @needs_blocks

@@ -1,12 +1,13 @@
-"""The made-up Ethereum blocks have what they are meant to have."""
+"""The made-up Ethereum blocks have what they are meant to have, and the engine comes to what the oracle says."""
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 import pytest
 
+from blockstm import Engine
+from tests.ethereum_agreement import assert_synthetic_agrees
 from tests.ethereum_oracle import Account, OracleResult, read_json, run
 from tests.ethereum_synthetic import (
     CHILD_INIT,
@@ -33,11 +34,6 @@ WITH_CREATE2 = [fork for fork, (number, _) in NUMBER_AND_TIME.items() if number 
 WIPED_FOR_GOOD = [fork for fork in WITH_CREATE2 if fork not in ("cancun", "prague")]
 
 
-@cache
-def made(fork: str) -> SyntheticBlock:
-    return scenario_block(fork)
-
-
 def gas_of_last(result: OracleResult) -> int:
     return result.receipts[-1].cumulative_gas_used - result.receipts[-2].cumulative_gas_used
 
@@ -48,7 +44,7 @@ def child_of(result: OracleResult, factory: str) -> Account:
 
 @pytest.mark.parametrize("fork", ["frontier", "spurious_dragon", "constantinople", "london", "prague"])
 def test_a_block_comes_to_what_its_header_says_after_it_was_stored(fork: str, tmp_path: Path) -> None:
-    block = made(fork)
+    block = scenario_block(fork)
     number = int(block.block["number"], 16)
     block.write(tmp_path / "ethereum" / str(number))
     result = run(number, tmp_path)
@@ -59,26 +55,26 @@ def test_a_block_comes_to_what_its_header_says_after_it_was_stored(fork: str, tm
 
 @pytest.mark.parametrize("fork", WIPED_FOR_GOOD)
 def test_storage_is_wiped_and_then_read(fork: str) -> None:
-    child = child_of(made(fork).result, "old factory")
+    child = child_of(scenario_block(fork).result, "old factory")
     # The balance is what was sent while the contract was gone.
     assert child == Account(1, 4, CHILD_RUNTIME, {0: 1, 7: 100})
 
 
 @pytest.mark.parametrize("fork", WITH_CREATE2)
 def test_a_contract_is_made_destroyed_and_made_again(fork: str) -> None:
-    result = made(fork).result
+    result = scenario_block(fork).result
     assert child_of(result, "other factory") == Account(1, 0, CHILD_RUNTIME, {0: 1, 7: 100})
     # The second deployment within the transaction failed, as the contract was still there.
     assert result.accounts[named("deploys, destroys and deploys")].storage == {0: 1, 1: 1, 2: 1, 3: 1, 8: 9}
 
 
 def test_transient_storage_lasts_for_a_transaction() -> None:
-    assert made("cancun").result.accounts[named("transient")].storage == {0: 1, 1: 5, 3: 5, 8: 9}
+    assert scenario_block("cancun").result.accounts[named("transient")].storage == {0: 1, 1: 5, 3: 5, 8: 9}
 
 
 @pytest.fixture
 def prague() -> SyntheticBlock:
-    return made("prague")
+    return scenario_block("prague")
 
 
 @needs_blocks
@@ -117,3 +113,21 @@ def test_random_blocks_depend_on_their_seed_alone(fork: str) -> None:
     assert one == again
     assert one.block["transactions"] != other.block["transactions"]
     assert len(one.block["transactions"]) > 5
+
+
+# --- in the engine --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fork", NUMBER_AND_TIME)
+def test_what_is_hard_comes_to_what_the_specifications_say(
+    shared_engine: Engine, fork: str, tmp_path: Path
+) -> None:
+    assert_synthetic_agrees(shared_engine, scenario_block(fork), tmp_path)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("fork", NUMBER_AND_TIME)
+def test_a_random_block_comes_to_what_the_specifications_say(
+    shared_engine: Engine, fork: str, seed: int, tmp_path: Path
+) -> None:
+    assert_synthetic_agrees(shared_engine, random_block(fork, seed), tmp_path)

@@ -1,0 +1,88 @@
+"""Ethereum blocks in the engine against the execution specifications: state, gas, status, logs and headers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from blockstm import Block, Engine
+from blockstm.ethereum.checks import HEADER_CHECKS, ExecutedBlock
+from blockstm.ethereum.outcome import Outcome
+from blockstm.ethereum.record import read_ethereum
+from blockstm.result import Result
+from blockstm.tracewriter import net_accesses
+from blockstm.verify import differences
+from tests.ethereum_oracle import Account, OracleResult
+from tests.ethereum_state import assert_same_state
+from tests.ethereum_synthetic import SyntheticBlock
+from tests.running import run as run_speculatively
+
+WORKERS = 2
+
+
+def recorded(folder: Path) -> Block:
+    """The block of a folder, as it is recorded."""
+    hashes = folder / "blockhashes.json.zst"
+    return read_ethereum(
+        folder / "block.json.zst",
+        folder / "prestate.json.zst",
+        block_hashes_path=hashes if hashes.exists() else None,
+    )
+
+
+def rewarded(accounts: Mapping[bytes, Account], told: Mapping[str, Any]) -> dict[bytes, Account]:
+    """Accounts with what the miner gets, which the oracle leaves out (Yellow Paper 11.3, EIP-649, EIP-1234)."""
+    number, difficulty = int(told["number"], 16), int(told["difficulty"], 16)
+    ether = 5 if number < 4_370_000 else 3 if number < 7_280_000 else 2
+    reward = ether * 10**18 * (32 + len(told["uncles"])) // 32 if difficulty else 0
+    miner = bytes.fromhex(told["miner"][2:])
+    before = accounts.get(miner, Account(0, 0, b"", {}))
+    return {**accounts, miner: before._replace(balance=before.balance + reward)} if reward else {**accounts}
+
+
+def assert_agrees(engine: Engine, block: Block, told: Mapping[str, Any], oracle: OracleResult) -> Result:
+    """Run a block both ways; compare all that the oracle knows. Return the parallel run."""
+    result = run_speculatively(engine, block, WORKERS)
+    sequential = engine.execute(block, "sequential")
+    assert differences(result, sequential) == []
+    executed = ExecutedBlock(block, result)
+    executed.check_senders()
+    assert_same_state(result.state, oracle.accounts)
+    assert_same_state(executed.state_after, rewarded(oracle.accounts_after_block, told))
+    assert_same_receipts(block, executed, oracle)
+    assert False not in executed.header_checks().values()
+    assert [name for name, is_equal in executed.header_checks().items() if is_equal] == checks_of(oracle)
+    # The trace and so the critical path are the same however the block was run.
+    assert list(net_accesses(block, result)) == list(net_accesses(block, sequential))
+    return result
+
+
+def assert_synthetic_agrees(engine: Engine, made: SyntheticBlock, folder: Path) -> None:
+    """The same for a made-up block, which is stored in a folder and recorded from there."""
+    made.write(folder)
+    assert_agrees(engine, recorded(folder), made.block, made.result)
+
+
+def assert_same_receipts(block: Block, executed: ExecutedBlock, oracle: OracleResult) -> None:
+    assert len(block) == len(oracle.receipts)
+    gas = 0
+    for receipt, expected in zip(executed.result.receipts, oracle.receipts, strict=True):
+        gas += receipt.gas_used
+        outcome = Outcome.of_events(receipt.events)
+        assert gas == expected.cumulative_gas_used
+        assert expected.succeeded in (outcome.succeeded, None)
+        assert [(address, list(topics), data) for address, topics, data in outcome.logs] == expected.logs
+    assert gas == oracle.gas_used == executed.result.gas_used
+    assert executed.receipts.logs_bloom == oracle.logs_bloom
+
+
+def checks_of(oracle: OracleResult) -> list[str]:
+    """The names of the checks that can be made of a block, in their order."""
+    known = {
+        "withdrawals_root": oracle.withdrawals_root,
+        "blob_gas_used": oracle.blob_gas_used,
+        "receipts_root": oracle.receipts_root,
+        "requests_hash": oracle.requests_hash,
+    }
+    return [name for name in HEADER_CHECKS if name not in known or known[name] is not None]
