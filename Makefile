@@ -4,6 +4,7 @@
 #   make replay   replay the recorded blocks in scenarios/, checked against sequential execution
 #   make test     run the tests
 #   make bench    run the benchmarks
+#   make ethereum execute 46 real Ethereum blocks and compare them with their headers (ETHEREUM=folder of blocks)
 #   make lint     check style and types
 #   make clean    remove everything that was made
 #
@@ -17,10 +18,11 @@ TOOLS := $(VENV)/tools
 BUILT := build/built
 CORE := $(wildcard ext/*.pyx ext/*.pxd ext/*.pxi ext/*.h)
 BLOCKS := $(wildcard scenarios/*.block)
+ETHEREUM ?= ../shared/ethereum
 
 .DEFAULT_GOAL := replay
 .DELETE_ON_ERROR:
-.PHONY: replay test bench lint build clean
+.PHONY: replay test bench ethereum lint build clean
 
 replay: $(BUILT)
 	$(BIN)/blockstm replay $(BLOCKS) --verify --repeat 5
@@ -30,6 +32,9 @@ test: $(BUILT) $(TOOLS)
 
 bench: $(BUILT) $(TOOLS)
 	$(BIN)/python -m pytest tests/benchmarks --timeout=0
+
+ethereum: $(BUILT) $(TOOLS)
+	$(BIN)/python -m tests.benchmarks.ethereum_corpus $(ETHEREUM)
 
 lint: $(BUILT) $(TOOLS)
 	$(BIN)/ruff check .
