@@ -4,12 +4,16 @@
 #   make replay   replay the recorded blocks in scenarios/, checked against sequential execution
 #   make test     run the tests
 #   make bench    run the benchmarks
+#   make ethereum compare all Ethereum blocks of SHARED, and many made-up ones, with the execution specifications;
+#                 SEEDS=n says how many of each fork
 #   make lint     check style and types
 #   make clean    remove everything that was made
 #
 # PYTHON=/path/to/python3 chooses the interpreter of the virtual environment (3.11 or newer).
 
 PYTHON ?= python3
+SHARED ?= ../shared
+SEEDS ?= 100
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
@@ -20,7 +24,7 @@ BLOCKS := $(wildcard scenarios/*.block)
 
 .DEFAULT_GOAL := replay
 .DELETE_ON_ERROR:
-.PHONY: replay test bench lint build clean
+.PHONY: replay test bench ethereum lint build clean
 
 replay: $(BUILT)
 	$(BIN)/blockstm replay $(BLOCKS) --verify --repeat 5
@@ -30,6 +34,10 @@ test: $(BUILT) $(TOOLS)
 
 bench: $(BUILT) $(TOOLS)
 	$(BIN)/python -m pytest tests/benchmarks --timeout=0
+
+ethereum: $(BUILT) $(TOOLS)
+	$(BIN)/python -m tests.benchmarks.ethereum_oracle_run $(SHARED) --seeds $(SEEDS)
+	$(BIN)/python -m tests.benchmarks.ethereum_corpus $(SHARED)/ethereum
 
 lint: $(BUILT) $(TOOLS)
 	$(BIN)/ruff check .
