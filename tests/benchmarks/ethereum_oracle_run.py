@@ -3,8 +3,8 @@
     python -m tests.benchmarks.ethereum_oracle_run FOLDER [NUMBER...] [--seeds N] [--first SEED]
 
 FOLDER/ethereum holds a folder a block, as nodes write them. Of each block all is compared that
-tests/ethereum_agreement.py compares, and its accesses with the recorded trace; of each fork the block with all that is
-hard, and N random blocks. The first difference ends it with a traceback. All 46 blocks take some six minutes, a
+tests/ethereum_agreement.py compares, and its accesses with the recorded trace; of each fork the block with all that
+is hard, and N random blocks. The first difference ends it with a traceback. All 46 blocks take some six minutes, a
 hundred seeds of every fork some ten.
 """
 
