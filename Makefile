@@ -4,13 +4,16 @@
 #   make replay   replay the recorded blocks in scenarios/, checked against sequential execution
 #   make test     run the tests
 #   make bench    run the benchmarks
-#   make ethereum execute 46 real Ethereum blocks and compare them with their headers (ETHEREUM=folder of blocks)
+#   make ethereum compare all Ethereum blocks of SHARED, and many made-up ones, with the execution specifications
+#                 (SEEDS=n: how many of each fork), and all of SHARED with their headers, with times
 #   make lint     check style and types
 #   make clean    remove everything that was made
 #
 # PYTHON=/path/to/python3 chooses the interpreter of the virtual environment (3.11 or newer).
 
 PYTHON ?= python3
+SHARED ?= ../shared
+SEEDS ?= 100
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
@@ -18,7 +21,6 @@ TOOLS := $(VENV)/tools
 BUILT := build/built
 CORE := $(wildcard ext/*.pyx ext/*.pxd ext/*.pxi ext/*.h)
 BLOCKS := $(wildcard scenarios/*.block)
-ETHEREUM ?= ../shared/ethereum
 
 .DEFAULT_GOAL := replay
 .DELETE_ON_ERROR:
@@ -34,7 +36,8 @@ bench: $(BUILT) $(TOOLS)
 	$(BIN)/python -m pytest tests/benchmarks --timeout=0
 
 ethereum: $(BUILT) $(TOOLS)
-	$(BIN)/python -m tests.benchmarks.ethereum_corpus $(ETHEREUM)
+	$(BIN)/python -m tests.benchmarks.ethereum_oracle_run $(SHARED) --seeds $(SEEDS)
+	$(BIN)/python -m tests.benchmarks.ethereum_corpus $(SHARED)/ethereum
 
 lint: $(BUILT) $(TOOLS)
 	$(BIN)/ruff check .

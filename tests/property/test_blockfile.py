@@ -95,7 +95,7 @@ def test_a_block_comes_back(block: Block) -> None:
     assert _file_of(loaded) == data
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(BLOCKS, st.data())
 def test_damage_is_one_error_or_no_change(block: Block, data: st.DataObject) -> None:
     damaged = bytearray(_file_of(block))
@@ -116,7 +116,7 @@ MSGPACK_VALUES = st.recursive(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(BLOCKS, st.data())
 def test_changed_content_is_refused_or_a_sound_block(block: Block, data: st.DataObject) -> None:
     """Behind a right checksum anything can come: replace bytes, or whole objects, of the content."""

@@ -117,7 +117,7 @@ class Pair:
             assert getattr(self.ours, name)(*arguments) == getattr(self.reference, name)(*arguments), name
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(transactions)
 def test_a_history_reads_as_in_the_database_of_py_evm(histories: list[list[tuple]]) -> None:
     pair = Pair()

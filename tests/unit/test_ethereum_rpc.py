@@ -312,7 +312,7 @@ def test_a_block_that_is_cut_off_anywhere(tmp_path: Path, length: int) -> None:
 
 
 @given(st.integers(0, len(TOLD) - 1), st.sampled_from('09afx"-.[]{},: é'))
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_block_with_one_wrong_character(tmp_path: Path, place: int, character: str) -> None:
     path = tmp_path / "block.json"
     path.write_text(TOLD[:place] + character + TOLD[place + 1 :])

@@ -216,3 +216,42 @@ def test_a_read_of_what_one_has_added_to_is_a_read_in_both_models(shared_engine:
         [(b"n", b"\x16")],
     ]
     assert_equal(result, run_in_order(block))
+
+
+@program
+def circle_while_unset(ctx, switch: bytes):
+    """Runs in circles where the switch is not set, with no verb but ctx.poll."""
+    time.sleep(0.03)
+    if ctx.read(switch) is None:
+        end = time.monotonic() + 2 * PATIENCE_SECONDS
+        while time.monotonic() < end:
+            ctx.poll()
+    ctx.write(b"polled", b"1")
+
+
+def test_polling_ends_an_execution_on_a_stale_read(shared_engine: Engine) -> None:
+    # The switch is set while the second transaction runs, which then would go on for long in vain.
+    workers = shared_engine.worker_pids
+    block = Block([nap_then_write.txn(b"s"), circle_while_unset.txn(b"s")])
+    began = time.monotonic()
+    result = shared_engine.execute(block)
+    assert time.monotonic() - began < PATIENCE_SECONDS
+    assert result.state == {b"s": b"late", b"polled": b"1"}
+    assert result.stats.aborts >= 1
+    assert shared_engine.worker_pids == workers  # none had to be killed for it
+
+
+@program
+def poll_often(ctx, key: bytes):
+    for _ in range(1000):
+        ctx.poll()
+    ctx.write(key, (ctx.read(key) or b"") + b"+")
+
+
+def test_polling_changes_nothing_else(shared_engine: Engine) -> None:
+    block = Block([poll_often.txn(b"k")] * 3)
+    for model in ("sequential", "block-stm"):
+        result = shared_engine.execute(block, model)
+        assert result.state == {b"k": b"+++"}
+        assert [receipt.gas_used for receipt in result.receipts] == [0, 0, 0]
+        assert [key for key, _ in result.reads(1)] == [b"k"]

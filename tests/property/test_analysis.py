@@ -1,0 +1,120 @@
+"""Dependencies and schedules of blocks, by their definitions on small random blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blockstm.analysis import critical_path, dependencies, greedy_schedule
+
+
+@dataclass(frozen=True)
+class Access:
+    """What a transaction accessed."""
+
+    reads: frozenset[bytes] = frozenset()
+    writes: frozenset[bytes] = frozenset()
+    adds: frozenset[bytes] = frozenset()
+
+
+keys = st.frozensets(st.sampled_from([b"a", b"b", b"c"]), max_size=2)
+blocks = st.lists(
+    st.builds(lambda reads, writes, adds: Access(reads, writes, adds - reads - writes), keys, keys, keys),
+    max_size=8,
+)
+weights = st.integers(0, 9)
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> tuple[list[set[int]], list[int]]:
+    """Dependencies of at most eight transactions, and their weights."""
+    count = draw(st.integers(0, 8))
+    waits = [set(draw(st.sets(st.integers(0, place - 1)))) if place else set() for place in range(count)]
+    return waits, draw(st.lists(weights, min_size=count, max_size=count))
+
+
+def waits_by_definition(block: Sequence[Access], txn_idx: int) -> set[int]:
+    """Those below whose change of a key that is read still shows: no later one has written over it."""
+    return {
+        earlier
+        for earlier in range(txn_idx)
+        for key in block[txn_idx].reads
+        if key in block[earlier].writes | block[earlier].adds
+        and not any(key in block[between].writes for between in range(earlier + 1, txn_idx))
+    }
+
+
+def heaviest_chain(waits: Sequence[set[int]], weight: Sequence[int], last: int) -> int:
+    """The heaviest of all chains that end with a transaction, each tried."""
+    return weight[last] + max((heaviest_chain(waits, weight, earlier) for earlier in waits[last]), default=0)
+
+
+@given(blocks)
+def test_dependencies_are_those_of_the_definition(block: list[Access]) -> None:
+    assert dependencies(block) == [waits_by_definition(block, place) for place in range(len(block))]
+
+
+@given(graphs())
+def test_the_critical_path_is_the_heaviest_chain(graph: tuple[list[set[int]], list[int]]) -> None:
+    waits, weight = graph
+    chains = [heaviest_chain(waits, weight, last) for last in range(len(weight))]
+    assert critical_path(waits, weight) == max(chains, default=0)
+
+
+@given(graphs())
+def test_one_core_takes_all_the_time_and_many_take_the_critical_path(
+    graph: tuple[list[set[int]], list[int]],
+) -> None:
+    assert greedy_schedule(*graph, 1) == sum(graph[1])
+    assert greedy_schedule(*graph, max(1, len(graph[1]))) == critical_path(*graph)
+
+
+@given(graphs(), st.integers(1, 5))
+def test_a_schedule_keeps_to_the_bounds(graph: tuple[list[set[int]], list[int]], cores: int) -> None:
+    least_path, total = critical_path(*graph), sum(graph[1])
+    length = greedy_schedule(*graph, cores)
+    assert length >= max(least_path, total / cores)
+    # Graham's bound, and the one on the optimum that follows from it.
+    assert length <= total / cores + (1 - 1 / cores) * least_path + 1e-9
+    assert length <= (2 - 1 / cores) * max(least_path, total / cores) + 1e-9
+
+
+@given(graphs(), st.integers(1, 5))
+def test_a_schedule_is_what_a_clock_would_show(graph: tuple[list[set[int]], list[int]], cores: int) -> None:
+    """By steps of one unit of time, with weights of at least one."""
+    waits, weight = graph[0], [one + 1 for one in graph[1]]
+    left = dict(enumerate(weight))
+    running: list[int] = []
+    now = 0
+    while left:
+        free = [idx for idx in left if idx not in running and not waits[idx] & left.keys()]
+        running += sorted(free)[: cores - len(running)]
+        now += 1
+        for txn_idx in running:
+            left[txn_idx] -= 1
+        left = {idx: rest for idx, rest in left.items() if rest}
+        running = [txn_idx for txn_idx in running if txn_idx in left]
+    assert greedy_schedule(waits, weight, cores) == now
+
+
+@pytest.mark.parametrize(
+    ("later", "expected"),
+    [
+        (Access(reads=frozenset([b"k"])), {1, 2}),
+        (Access(writes=frozenset([b"k"])), set()),
+        (Access(adds=frozenset([b"k"])), set()),
+    ],
+)
+def test_who_waits_for_whom(later: Access, expected: set[int]) -> None:
+    key = frozenset([b"k"])
+    block = [Access(writes=key), Access(key, key), Access(adds=key), later]
+    assert dependencies(block) == [set(), {0}, set(), expected]
+
+
+def test_weights_of_every_transaction_are_needed() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        critical_path([set(), set()], [1.0])
