@@ -56,6 +56,8 @@ FORKS_BEFORE_EIP_161 = FORKS[: FORKS.index("spurious_dragon")]
 FORKS_WITHOUT_STATUS = FORKS[: FORKS.index("byzantium")]
 """Their receipts hold the state's root, for which the whole state would be needed, in place of a status."""
 
+JUMPDEST, BEFORE_PUSH1, PUSH32 = 0x5B, 0x5F, 0x7F
+
 Json = Mapping[str, Any]
 
 
@@ -178,13 +180,31 @@ def fork_of(number: int, timestamp: int) -> str:
 def load_spec(fork: str) -> SimpleNamespace:
     """The modules of a fork, by their names.
 
-    The specifications look for the jump destinations of a contract in every call to it, which takes most of the
-    time. As they depend on nothing but the code, they are kept.
+    Two things that take the specifications most of their time are done otherwise. They look for the jump
+    destinations of a contract in every call to it: as these depend on nothing but the code, they are kept. And
+    before Byzantium they compute the root of the state after each transaction, for its receipt: as the state
+    here is not the whole one, no root of it is of use.
     """
     names = ("blocks", "bloom", "fork", "fork_types", "state", "transactions", "trie", "vm")
     interpreter: Any = import_module(f"ethereum.forks.{fork}.vm.interpreter")
-    interpreter.get_valid_jump_destinations = lru_cache(1024)(interpreter.get_valid_jump_destinations)
-    return SimpleNamespace(**{name: import_module(f"ethereum.forks.{fork}.{name}") for name in names})
+    interpreter.get_valid_jump_destinations = valid_jump_destinations
+    spec = SimpleNamespace(**{name: import_module(f"ethereum.forks.{fork}.{name}") for name in names})
+    if fork in FORKS_WITHOUT_STATUS:
+        spec.fork.state_root = lambda state: spec.fork_types.Root(bytes(32))
+    return spec
+
+
+@lru_cache(1024)
+def valid_jump_destinations(code: bytes) -> set[Uint]:
+    """Where a code can be jumped to (Yellow Paper, 9.4.3): at each JUMPDEST that is not the data of a PUSH."""
+    found = set()
+    place = 0
+    while place < len(code):
+        opcode = code[place]
+        if opcode == JUMPDEST:
+            found.add(Uint(place))
+        place += 1 + max(0, opcode - BEFORE_PUSH1) * (opcode <= PUSH32)
+    return found
 
 
 def number_of(text: str) -> int:

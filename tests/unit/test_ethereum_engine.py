@@ -27,17 +27,15 @@ BLOCKS = (
     (2688148, "spurious_dragon"),
     (5891667, "byzantium"),
     (9068998, "constantinople"),
-    (11814555, "muir_glacier"),
     (11114732, "muir_glacier"),  # wipes storage and reads it later
     (12300570, "berlin"),
     (13287210, "london"),
-    (15537393, "gray_glacier"),
     (15752489, "paris"),
     (18426253, "shanghai"),
     (19910734, "cancun"),  # has no transactions
     (19933122, "cancun"),  # has a transaction with blobs
 )
-"""Of each fork the block that costs the oracle least, and some that have what few have."""
+"""Of each fork that changed what transactions do the block that costs the oracle least, and some more."""
 
 needs_blocks = pytest.mark.skipif(
     not (SHARED / "ethereum").is_dir(), reason=f"the recorded blocks are not in {SHARED}"

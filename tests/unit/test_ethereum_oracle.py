@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 from ethereum.crypto.hash import keccak256
+from ethereum.forks.prague.vm.runtime import get_valid_jump_destinations
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.ethereum_oracle import Account, fork_of, read_json, run
+from tests.ethereum_oracle import Account, fork_of, read_json, run, valid_jump_destinations
 from tests.ethereum_state import assert_same_state
 
 SHARED = Path(__file__).parents[3] / "shared"
@@ -147,3 +150,14 @@ def test_all_differences_are_told() -> None:
 def test_keys_and_values_of_a_wrong_form_are_told(key: bytes, value: bytes, message: str) -> None:
     with pytest.raises(AssertionError, match=message):
         assert_same_state({**small_state(), key: value}, small_accounts())
+
+
+# --- what is done otherwise than in the specifications --------------------------------------------
+
+
+@given(
+    st.binary(max_size=100)
+    | st.lists(st.sampled_from(b"\x5b\x60\x61\x7f\x5f\x80\x00"), max_size=60).map(bytes)
+)
+def test_jump_destinations_are_those_of_the_specifications(code: bytes) -> None:
+    assert valid_jump_destinations(code) == get_valid_jump_destinations(code)
