@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from blockstm.block import Block
 from blockstm.controlled.explorer import Plan
@@ -79,6 +79,34 @@ class Hunt:
     plan: Plan
 
 
-RANDOM = Plan("random", 3, 2000, seed=1)
-PCT = Plan("pct", 3, 2000, seed=1)
-KILLS = Plan("random", 3, 2000, seed=1, kills=1)
+def hunt(
+    block: Callable[[], Block], strategy: Literal["random", "pct"], workers: int, kills: int = 0
+) -> Hunt:
+    return Hunt(block, Plan(strategy, workers, SCHEDULES_MAX, seed=1, kills=kills))
+
+
+SCHEDULES_MAX = 2000
+
+HUNTS = {
+    "waiter-lost": hunt(ring, "pct", 2),
+    "waiters-taken-early": hunt(chain, "random", 2),
+    "estimates-forgotten": hunt(chain, "random", 2),
+    "abort-without-rewind": hunt(chain, "random", 3),
+    "new-place-unnoticed": hunt(adds, "pct", 2),
+    "wave-after-status": hunt(adds, "random", 3),
+    "values-compared": hunt(same_values, "random", 2),
+    "commit-without-wave": hunt(moving_place, "pct", 2),
+    "status-before-writes": hunt(moving_place, "pct", 2),
+    "leftovers-kept": hunt(moving_place, "random", 2),
+    "own-validation-lost": hunt(moving_place, "pct", 2),
+    "estimate-read": hunt(chain, "random", 2),
+    "add-as-write": hunt(adds, "pct", 2),
+    "bounds-unchecked": hunt(bounded_adds, "random", 2),
+    "ready-bit-lost": hunt(moving_place, "random", 3),
+    "sleeper-counted-late": hunt(moving_place, "random", 3),
+    "recovery-without-writes": hunt(ring, "random", 3, kills=1),
+    "recovery-without-validations": hunt(ring, "random", 3, kills=1),
+    "recovery-without-collector": hunt(moving_place, "random", 2, kills=1),
+    "recovery-without-waiters": hunt(same_values, "random", 3, kills=1),
+    "successor-forgotten": hunt(adds, "random", 3, kills=1),
+}

@@ -32,10 +32,11 @@ from blockstm.engine.catalogue import BUILT_IN, FIRST_PROGRAM_ID
 from blockstm.result import Result
 from blockstm.verify import differences
 
-__all__ = ["MEMORY_LIMIT_BYTES", "STEPS_MAX", "Finding", "Step", "Trials"]
+__all__ = ["MEMORY_LIMIT_BYTES", "Finding", "Step", "Trials"]
 
 MEMORY_LIMIT_BYTES: Final = 64 << 20
-STEPS_MAX: Final = 50_000
+STEPS_MAX: Final = 20_000
+STEPS_A_TXN_MAX: Final = 2_000
 
 Step = tuple[int, int, int]
 """Worker (as a decision), kind of the step, what it touches."""
@@ -62,7 +63,7 @@ class Trials:
         workers: how many virtual workers, 1 to 16.
         mutant: which mutant of the protocol to run, a key of `blockstm._core.MUTANTS`; None for none.
         invariants: whether to check the protocol's invariants at every step.
-        steps_max: the most steps of a schedule; more are a livelock.
+        steps_max: the most steps of a schedule, more are a livelock; None for far more than any block needs.
 
     Raises:
         MemoryLimitError: the block does not fit.
@@ -75,14 +76,14 @@ class Trials:
         *,
         mutant: str | None = None,
         invariants: bool = True,
-        steps_max: int = STEPS_MAX,
+        steps_max: int | None = None,
     ) -> None:
         """Make the workers, and run the block sequentially for comparison."""
         self.block = block
         self.workers = workers
         self._mutant = 0 if mutant is None else MUTANTS[mutant]
         self._invariants = invariants
-        self._steps_max = steps_max
+        self._steps_max = steps_max or STEPS_MAX + STEPS_A_TXN_MAX * len(block.transactions)
         self._arena = Arena(MEMORY_LIMIT_BYTES, workers, HASH_SEED)
         self.probe = Probe(self._arena)
         self._programs = {transaction.program.name: transaction.program for transaction in block.transactions}
