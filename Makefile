@@ -5,6 +5,7 @@
 #   make test     run the tests
 #   make bench    run the benchmarks
 #   make lint     check style and types
+#   make explore  search the protocol for faults, under adversarial schedules (about three quarters of an hour)
 #   make clean    remove everything that was made
 #
 # PYTHON=/path/to/python3 chooses the interpreter of the virtual environment (3.11 or newer).
@@ -20,7 +21,7 @@ BLOCKS := $(wildcard scenarios/*.block)
 
 .DEFAULT_GOAL := replay
 .DELETE_ON_ERROR:
-.PHONY: replay test bench lint build clean
+.PHONY: replay test bench explore lint build clean
 
 replay: $(BUILT)
 	$(BIN)/blockstm replay $(BLOCKS) --verify --repeat 5
@@ -30,6 +31,9 @@ test: $(BUILT) $(TOOLS)
 
 bench: $(BUILT) $(TOOLS)
 	$(BIN)/python -m pytest tests/benchmarks --timeout=0
+
+explore: $(BUILT) $(TOOLS)
+	$(BIN)/python -m tests.exploration
 
 lint: $(BUILT) $(TOOLS)
 	$(BIN)/ruff check .
