@@ -7,6 +7,7 @@
 #   make ethereum compare all Ethereum blocks of SHARED, and many made-up ones, with the execution specifications
 #                 (SEEDS=n: how many of each fork), and all of SHARED with their headers, with times
 #   make lint     check style and types
+#   make explore  search the protocol for faults, under adversarial schedules (about three quarters of an hour)
 #   make clean    remove everything that was made
 #
 # PYTHON=/path/to/python3 chooses the interpreter of the virtual environment (3.11 or newer).
@@ -24,7 +25,7 @@ BLOCKS := $(wildcard scenarios/*.block)
 
 .DEFAULT_GOAL := replay
 .DELETE_ON_ERROR:
-.PHONY: replay test bench ethereum lint build clean
+.PHONY: replay test bench ethereum explore lint build clean
 
 replay: $(BUILT)
 	$(BIN)/blockstm replay $(BLOCKS) --verify --repeat 5
@@ -38,6 +39,9 @@ bench: $(BUILT) $(TOOLS)
 ethereum: $(BUILT) $(TOOLS)
 	$(BIN)/python -m tests.benchmarks.ethereum_oracle_run $(SHARED) --seeds $(SEEDS)
 	$(BIN)/python -m tests.benchmarks.ethereum_corpus $(SHARED)/ethereum
+
+explore: $(BUILT) $(TOOLS)
+	$(BIN)/python -m tests.exploration
 
 lint: $(BUILT) $(TOOLS)
 	$(BIN)/ruff check .

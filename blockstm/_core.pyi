@@ -9,7 +9,15 @@ from blockstm.program import Program
 MODEL_BLOCK_STM: Final[int]
 MODEL_SEQUENTIAL: Final[int]
 CALL_DEPTH_MAX: Final[int]
+STEP_IDLE: Final[int]
 STEP_SLEEP: Final[int]
+MUTANTS: Final[Mapping[str, int]]
+"""Ways to break the protocol on purpose (ext/mutants.pxd), by name."""
+INVARIANTS: Final[Mapping[int, str]]
+"""What Probe.look() may find, in words."""
+STEP_NAMES: Final[Mapping[int, str]]
+STEPS_ON_KEYS: Final[frozenset[int]]
+STEPS_ON_TXNS: Final[frozenset[int]]
 
 class Arena:
     fd: Final[int]
@@ -50,6 +58,8 @@ class VirtualWorker:
     what: Final[int]
     steps: Final[int]
     clock_ns: int
+    mutant: int
+    recovering: bool
     def __init__(self, worker: Worker, yield_control: Callable[[], object]) -> None: ...
     @property
     def index(self) -> int: ...
@@ -57,6 +67,15 @@ class VirtualWorker:
     def may_wake(self) -> bool: ...
     def begin(self) -> None: ...
     def run(self) -> None: ...
+    def recover_and_run(self) -> None: ...
+
+class Probe:
+    def __init__(self, arena: Arena) -> None: ...
+    def begin(self) -> None: ...
+    def look(self) -> int: ...
+    @property
+    def culprit(self) -> int: ...
+    def key(self, location: int) -> bytes: ...
 
 class Snapshot:
     def __len__(self) -> int: ...

@@ -49,6 +49,10 @@ class UsageError(BlockstmError):
     """An option has a value that it cannot have."""
 
 
+class ScheduleError(BlockstmError):
+    """A schedule string cannot be read, or does not fit the block that it shall be replayed with."""
+
+
 class MemoryLimitError(BlockstmError):
     """A block does not fit into the memory limit that the user has set."""
 

@@ -18,6 +18,9 @@ from multiversion cimport (
     FOUND_SUM, Found, base_number, find, make_record, pack_word,
     record_bytes, record_of, word_kind,
 )
+from mutants cimport (
+    MUTANT_ADD_AS_WRITE, MUTANT_BOUNDS_UNCHECKED, MUTANT_COMMIT_WITHOUT_WAVE, MUTANT_SUCCESSOR_FORGOTTEN, mutant,
+)
 from number cimport apply_delta, number_encode, number_set
 from publication cimport read_set_items, try_abort, write_set_items
 from scheduler cimport make_ready, pack_status, raise_to, status_incarnation, status_state, wake_sleepers
@@ -58,7 +61,9 @@ cdef inline bint settle_adds(Local* local, uint32_t txn_idx) noexcept nogil:
         if word_kind(word) != WORD_ADD:
             continue
         find(local, write_set_items(write_set)[index].location, txn_idx, 0xFFFFFFFF, &found)
-        if found.kind != FOUND_SUM and not base_number(local, found.word, &found.sum):
+        if mutant(local, MUTANT_ADD_AS_WRITE) or (
+            found.kind != FOUND_SUM and not base_number(local, found.word, &found.sum)
+        ):
             number_set(&found.sum, 0)
         memcpy(&delta, record_bytes(record_of(local, word)), sizeof(Number))
         apply_delta(&found.sum, &delta, record_of(local, word).negative != 0)
@@ -81,6 +86,8 @@ cdef inline bint may_commit(Local* local, uint32_t txn_idx) noexcept nogil:
     if status_state(status) != EXECUTED:
         return status_state(status) == COMMITTED
     validated = load_sc[uint64_t](&txn.validated)
+    if mutant(local, MUTANT_COMMIT_WITHOUT_WAVE):
+        return validated != 0 and <uint32_t>(validated >> 32) == status_incarnation(status)
     return (
         <uint32_t>(validated >> 32) == status_incarnation(status)
         and <uint32_t>validated > load_acquire[uint32_t](&txn.triggered_wave)
@@ -107,7 +114,7 @@ cdef inline bint commit_next(Local* local, uint64_t* time_ns) noexcept nogil:
             return False
         status = load_acquire[uint64_t](&txn.status)
         read_set = <ReadSet*>address(local, txn.read_set)
-        if read_set.checks != 0 and not checks_hold(
+        if read_set.checks != 0 and not mutant(local, MUTANT_BOUNDS_UNCHECKED) and not checks_hold(
             local, txn_idx, read_set_items(read_set), read_set.count
         ):
             try_abort(local, txn_idx, status_incarnation(status))
@@ -124,7 +131,9 @@ cdef inline bint commit_next(Local* local, uint64_t* time_ns) noexcept nogil:
         time_ns[0] = now_ns(local)
     txn.commit_ns = time_ns[0]
     store_release[uint64_t](&header.commit_index, txn_idx + 1)
-    if txn_idx + 1 < header.txn_count and txn_at(local, txn_idx + 1).flags & TXN_AFTER_COMMIT:
+    if txn_idx + 1 < header.txn_count and txn_at(local, txn_idx + 1).flags & TXN_AFTER_COMMIT and not mutant(
+        local, MUTANT_SUCCESSOR_FORGOTTEN
+    ):
         release_successor(local, txn_idx + 1)
     return True
 

@@ -23,6 +23,7 @@ cdef class VirtualWorker:
     cdef readonly uint32_t kind
     cdef readonly uint64_t what
     cdef readonly uint32_t steps
+    cdef public bint recovering
 
     def __cinit__(self, Worker worker not None, yield_control):
         self.worker = worker
@@ -53,6 +54,15 @@ cdef class VirtualWorker:
         """Whether a sleeper (kind STEP_SLEEP) would be woken by now."""
         return load_sc[uint32_t](&self.worker.local.header.wake_epoch) != <uint32_t>self.what
 
+    @property
+    def mutant(self):
+        """How the protocol is broken on purpose (mutants.pxd); 0: it is not."""
+        return self.worker.local.mutant
+
+    @mutant.setter
+    def mutant(self, uint32_t which):
+        self.worker.local.mutant = which
+
     def begin(self):
         """Forget the last block: it stands before its first step."""
         self.kind = 0
@@ -73,3 +83,22 @@ cdef class VirtualWorker:
                     work_on_block(local)
             store_sc[uint32_t](&local.slot.left_epoch, load_sc[uint32_t](&local.slot.run_epoch))
         local.step_hook = NULL
+
+    def recover_and_run(self):
+        """Do what the supervisor does once the last worker of this slot is dead, then take its place.
+
+        To be called in a greenlet of its own. Its steps are those of the recovery, then those of the worker.
+        """
+        cdef Local* dead = &self.worker.arena.dead[self.worker.local.worker]
+        dead.step_hook = hand_over
+        dead.step_state = <void*>self
+        dead.virtual_ns = self.worker.local.virtual_ns
+        dead.mutant = self.worker.local.mutant
+        self.recovering = True
+        self.worker.arena.recover(self.worker.local.worker)
+        self.recovering = False
+        dead.step_hook = NULL
+        dead.virtual_ns = 0
+        dead.mutant = 0
+        self.worker.arena.activate(self.worker.local.worker)
+        self.run()

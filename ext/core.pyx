@@ -21,6 +21,10 @@ from context cimport (
 )
 from delays cimport DelayState, delay_at_step, delays_open
 from executor cimport CAPSULE_NAME, PROGRAMS_MAX, Program
+from invariants cimport (
+    COMMIT_OF_STALE, COMMIT_OUT_OF_ORDER, COMMIT_WITHOUT_WAVE, COUNTER_SHRANK, ESTIMATE_IN_READ_SET, ILLEGAL_STATUS,
+    INCARNATION_SHRANK, PLACE_CHANGED_HANDS, PREFIX_CHANGED, PREFIX_SHRANK, TWO_EXECUTORS, Watch, WatchedTxn, look,
+)
 from keytable cimport find_or_insert, table_capacity
 from layout cimport (
     FAILURE_NONE, HASH_TABLES_MAX, KEY_BYTES_MAX, OUTCOME_FAILED, OUTCOME_REVERTED, OUTCOME_SUCCESS, READ_SUM,
@@ -32,8 +36,21 @@ from layout cimport MODEL_SEQUENTIAL as SEQUENTIAL
 from local cimport (
     ABORT_NONE, Bytes, Local, address, allocate, local_close, local_open, location_at, slot_at, take_bytes, txn_at,
 )
+from local cimport (
+    STEP_COMMIT, STEP_COUNTER, STEP_INTENT, STEP_PUBLISH, STEP_READ, STEP_STATUS, STEP_TAKE, STEP_VALIDATE,
+    STEP_WAIT, STEP_WORK,
+)
+from local cimport STEP_IDLE as IDLE
 from local cimport STEP_SLEEP as SLEEP
 from multiversion cimport BASE_TXN, make_record, newest_below, pack_word, record_bytes, record_of, word_kind
+from mutants cimport (
+    MUTANT_ABORT_WITHOUT_REWIND, MUTANT_ADD_AS_WRITE, MUTANT_BOUNDS_UNCHECKED, MUTANT_COMMIT_WITHOUT_WAVE,
+    MUTANT_ESTIMATE_READ, MUTANT_ESTIMATES_FORGOTTEN, MUTANT_LEFTOVERS_KEPT, MUTANT_NEW_PLACE_UNNOTICED,
+    MUTANT_OWN_VALIDATION_LOST, MUTANT_READY_BIT_LOST, MUTANT_RECOVERY_WITHOUT_COLLECTOR,
+    MUTANT_RECOVERY_WITHOUT_VALIDATIONS, MUTANT_RECOVERY_WITHOUT_WAITERS, MUTANT_RECOVERY_WITHOUT_WRITES,
+    MUTANT_SLEEPER_COUNTED_LATE, MUTANT_STATUS_BEFORE_WRITES, MUTANT_SUCCESSOR_FORGOTTEN, MUTANT_VALUES_COMPARED,
+    MUTANT_WAITER_LOST, MUTANT_WAITERS_TAKEN_EARLY, MUTANT_WAVE_AFTER_STATUS,
+)
 from number cimport number_decode, number_encode, number_set
 from publication cimport read_set_items, write_set_items
 from recovery cimport condemn, count_death, died_running, recover
@@ -55,6 +72,7 @@ from blockstm.program import NativeProgram
 MODEL_BLOCK_STM = BLOCK_STM
 MODEL_SEQUENTIAL = SEQUENTIAL
 CALL_DEPTH_MAX = 64
+STEP_IDLE = IDLE
 STEP_SLEEP = SLEEP
 
 include "encoding.pxi"
@@ -63,3 +81,4 @@ include "snapshot.pxi"
 include "arena.pxi"
 include "worker.pxi"
 include "controlled.pxi"
+include "exploration.pxi"

@@ -14,6 +14,7 @@ from local cimport (
     step, txn_at,
 )
 from multiversion cimport record_bytes
+from mutants cimport MUTANT_OWN_VALIDATION_LOST, mutant
 from publication cimport finish_execution, keep_intents, read_set_items, try_abort
 from scheduler cimport (
     index_part, make_ready, pack_status, status_incarnation, status_state, wait_for, wave_part,
@@ -29,7 +30,7 @@ cdef enum:
 cdef extern from *:
     """
     // Changes whenever the layout of Local, or of anything in the arena, changes.
-    #define BLOCKSTM_CAPSULE_NAME "blockstm.program.2"
+    #define BLOCKSTM_CAPSULE_NAME "blockstm.program.3"
     """
     const char* CAPSULE_NAME "BLOCKSTM_CAPSULE_NAME"
 
@@ -154,7 +155,7 @@ cdef inline void validate_own(Local* local) noexcept nogil:
     moves the index past it later sees it executed, and else the index seen here is past it.
     """
     cdef uint64_t packed = load_sc[uint64_t](&local.header.validation_index)
-    if index_part(packed) > local.txn_idx:
+    if index_part(packed) > local.txn_idx and not mutant(local, MUTANT_OWN_VALIDATION_LOST):
         fence_sc()
         validate(local, local.txn_idx, wave_part(packed))
 

@@ -82,6 +82,7 @@ cdef struct Local:
     uint64_t fresh_started_ns
     uint32_t has_waited         # a transaction was suspended since then
     uint32_t may_commit         # it has validated something since it last tried to commit
+    uint32_t mutant             # how the protocol is broken on purpose, 0 under the real clock (mutants)
     # the running transaction
     Txn* txn
     uint32_t txn_idx

@@ -18,6 +18,7 @@ from layout cimport (
     WORD_TOMBSTONE,
 )
 from local cimport STEP_READ, Local, address, allocate, allocate_zeroed, location_at, step
+from mutants cimport MUTANT_ESTIMATE_READ, mutant
 from number cimport apply_delta, number_decode, number_set
 
 # A version word: record offset / 8 in bits 0..33, txn_idx in 34..57, kind in 58..60, ESTIMATE 61.
@@ -267,8 +268,8 @@ cdef inline void find(
     found.blocker = 0
     step(local, STEP_READ, location_ref)
     word = newest_below(local, location, below)
+    number_set(&total, 0)
     if word != 0 and word_kind(word) == WORD_ADD and not word_is_estimate(word):
-        number_set(&total, 0)
         while word != 0 and word_kind(word) == WORD_ADD and not word_is_estimate(word):
             if adds == adds_max:
                 found.kind = FOUND_TOO_MANY
@@ -280,7 +281,7 @@ cdef inline void find(
             word = newest_below(local, location, below)
     if word == 0:
         word = location.base
-    elif word_is_estimate(word):
+    elif word_is_estimate(word) and (word_kind(word) == WORD_INTENT or not mutant(local, MUTANT_ESTIMATE_READ)):
         found.kind = FOUND_ESTIMATE
         found.blocker = word_txn(word)
         return

@@ -13,6 +13,10 @@ from local cimport (
     Local, PendingWrite, STEP_PUBLISH, STEP_STATUS, Touched, address, allocate, location_at, step, txn_at,
 )
 from multiversion cimport as_estimate, claim_place, make_record, pack_word, word_kind
+from mutants cimport (
+    MUTANT_ABORT_WITHOUT_REWIND, MUTANT_ESTIMATES_FORGOTTEN, MUTANT_LEFTOVERS_KEPT, MUTANT_NEW_PLACE_UNNOTICED,
+    MUTANT_STATUS_BEFORE_WRITES, MUTANT_WAITERS_TAKEN_EARLY, MUTANT_WAVE_AFTER_STATUS, mutant,
+)
 from scheduler cimport pack_status, ready_add, resume_waiters, rewind_validation
 
 
@@ -152,6 +156,8 @@ cdef inline bint publish_writes(Local* local, WriteSet* write_set, bint* new_pla
         step(local, STEP_PUBLISH, items[index].location)
         store_release[uint64_t](place, pack_word(write.kind, local.txn_idx, record))
     for index in range(write_set.count, write_set.count + write_set.leftover):
+        if mutant(local, MUTANT_LEFTOVERS_KEPT):
+            break
         step(local, STEP_PUBLISH, items[index].location)
         store_release[uint64_t](
             <uint64_t*>address(local, items[index].place), pack_word(WORD_TOMBSTONE, local.txn_idx, 0)
@@ -197,14 +203,23 @@ cdef inline bint finish_execution(Local* local) noexcept nogil:
     if not store_read_set(local) or not store_receipt(local):
         return False
     write_set = store_write_set(local)
+    if write_set != NULL and mutant(local, MUTANT_STATUS_BEFORE_WRITES):
+        store_sc[uint64_t](&local.txn.status, pack_status(EXECUTED, 0, local.incarnation))
     if write_set == NULL or not publish_writes(local, write_set, &new_place):
         return False
     note_publication(local)
-    if new_place:
+    if mutant(local, MUTANT_NEW_PLACE_UNNOTICED):
+        new_place = False
+    if new_place and not mutant(local, MUTANT_WAVE_AFTER_STATUS):
         rewind_validation(local, local.txn_idx + 1)
+    if mutant(local, MUTANT_WAITERS_TAKEN_EARLY):
+        resume_waiters(local, local.txn_idx)
     step(local, STEP_STATUS, local.txn_idx)
     store_sc[uint64_t](&local.txn.status, pack_status(EXECUTED, 0, local.incarnation))
-    resume_waiters(local, local.txn_idx)
+    if not mutant(local, MUTANT_WAITERS_TAKEN_EARLY):
+        resume_waiters(local, local.txn_idx)
+    if new_place and mutant(local, MUTANT_WAVE_AFTER_STATUS):
+        rewind_validation(local, local.txn_idx + 1)
     return True
 
 
@@ -281,12 +296,16 @@ cdef inline void finish_abort(Local* local, uint32_t txn_idx, uint32_t incarnati
     Order: ESTIMATEs, the rewind, the status. Invariant: it cannot run again, let alone commit, before
     all above it are bound to be validated in a new wave.
     """
-    mark_estimates(local, txn_idx)
+    if not mutant(local, MUTANT_ESTIMATES_FORGOTTEN):
+        mark_estimates(local, txn_idx)
     note_publication(local)
-    rewind_validation(local, txn_idx + 1)
+    if not mutant(local, MUTANT_ABORT_WITHOUT_REWIND) and not mutant(local, MUTANT_WAVE_AFTER_STATUS):
+        rewind_validation(local, txn_idx + 1)
     step(local, STEP_STATUS, txn_idx)
     store_sc[uint64_t](&txn_at(local, txn_idx).status, pack_status(READY, 0, incarnation + 1))
     ready_add(local, txn_idx)
+    if mutant(local, MUTANT_WAVE_AFTER_STATUS):
+        rewind_validation(local, txn_idx + 1)
 
 
 cdef inline bint try_abort(Local* local, uint32_t txn_idx, uint32_t incarnation) noexcept nogil:

@@ -17,6 +17,9 @@ from layout cimport (
 )
 from local cimport Local, address, location_at, txn_at
 from multiversion cimport make_record
+from mutants cimport (
+    MUTANT_RECOVERY_WITHOUT_COLLECTOR, MUTANT_RECOVERY_WITHOUT_WAITERS, MUTANT_RECOVERY_WITHOUT_WRITES, mutant,
+)
 from publication cimport finish_abort, keep_intents
 from scheduler cimport (
     NO_TXN, make_ready, ready_add, rewind_all, status_incarnation, status_owner, status_state,
@@ -81,6 +84,8 @@ cdef inline void abort_owned(Local* local) noexcept nogil:
         if (state == EXECUTING or state == ABORTING) and status_owner(status) == local.worker:
             if state == EXECUTING:
                 keep_intents(local, txn_idx)
+                if mutant(local, MUTANT_RECOVERY_WITHOUT_WRITES):
+                    txn_at(local, txn_idx).write_set = 0
             finish_abort(local, txn_idx, status_incarnation(status))
         elif state == READY:
             ready_add(local, txn_idx)
@@ -108,8 +113,10 @@ cdef inline void recover_block_stm(Local* local) noexcept nogil:
     """
     rewind_all(local)
     abort_owned(local)
-    resume_all(local)
-    compare_exchange_sc[uint32_t](&local.header.collector, local.worker + 1, 0)
+    if not mutant(local, MUTANT_RECOVERY_WITHOUT_WAITERS):
+        resume_all(local)
+    if not mutant(local, MUTANT_RECOVERY_WITHOUT_COLLECTOR):
+        compare_exchange_sc[uint32_t](&local.header.collector, local.worker + 1, 0)
     commit_ready(local)
     if load_sc[uint64_t](&local.header.commit_index) == local.header.txn_count:
         announce_progress(local)
@@ -134,9 +141,13 @@ cdef inline void restart_in_order(Local* local) noexcept nogil:
 
 
 cdef inline void recover(Local* local) noexcept nogil:
-    """Recover from the death of this slot's worker, which has been reaped."""
+    """Recover from the death of this slot's worker, which has been reaped.
+
+    It may have died between saying that the block is over and waking those who sleep.
+    """
     if local.header.done or local.header.stop:
         store_release[uint64_t](&local.slot.running, 0)
+        wake_sleepers(local, 0xFFFFFFFF)
     elif local.header.model == MODEL_SEQUENTIAL:
         restart_in_order(local)
     else:

@@ -23,6 +23,9 @@ from layout cimport COMMITTED, EXECUTED, EXECUTING, READY, SUSPENDED, Txn, Waite
 from local cimport (
     STEP_COUNTER, STEP_STATUS, STEP_TAKE, STEP_WAIT, Local, address, allocate, step, txn_at,
 )
+from mutants cimport (
+    MUTANT_READY_BIT_LOST, MUTANT_RECOVERY_WITHOUT_VALIDATIONS, MUTANT_WAITER_LOST, mutant,
+)
 
 cdef enum:
     NO_TXN = 0xFFFFFFFF
@@ -100,7 +103,11 @@ cdef inline void ready_close(Local* local, uint32_t level, uint32_t index) noexc
     """
     cdef bint empty
     while level < 3:
+        step(local, STEP_COUNTER, index)
         empty = ready_clear(local, level, index)
+        step(local, STEP_COUNTER, index)
+        if mutant(local, MUTANT_READY_BIT_LOST):
+            return
         if load_sc[uint64_t](ready_word(local, level - 1, index)) != 0:
             ready_set(local, level, index)
             return
@@ -204,7 +211,10 @@ cdef inline void rewind_all(Local* local) noexcept nogil:
     cdef uint32_t target
     while True:
         packed = load_sc[uint64_t](&local.header.validation_index)
+        if mutant(local, MUTANT_RECOVERY_WITHOUT_VALIDATIONS):
+            return
         raise_to(&local.header.commit_wave, wave_part(packed) + 1)
+        step(local, STEP_COUNTER, 0)
         target = <uint32_t>load_sc[uint64_t](&local.header.commit_index)
         if target > index_part(packed):
             target = index_part(packed)
@@ -257,7 +267,7 @@ cdef inline void wait_for(Local* local, uint32_t txn_idx, uint32_t incarnation, 
         if compare_exchange_sc[uint64_t](&other.waiters, head, offset):
             break
     state = status_state(load_sc[uint64_t](&other.status))
-    if state == EXECUTED or state == COMMITTED:
+    if (state == EXECUTED or state == COMMITTED) and not mutant(local, MUTANT_WAITER_LOST):
         make_ready(local, txn_idx, suspended)
 
 

@@ -9,6 +9,7 @@ from collector cimport commit_ready, may_commit
 from executor cimport execute, validate
 from layout cimport Header, Txn
 from local cimport Local, STEP_COUNTER, STEP_IDLE, STEP_SLEEP, address, location_at, now_ns, step, txn_at
+from mutants cimport MUTANT_SLEEPER_COUNTED_LATE, mutant
 from scheduler cimport (
     NO_TXN, front_is_executed, index_part, ready_lowest, take_fresh, take_ready, take_validations, validations_end,
     wake_sleepers,
@@ -163,6 +164,7 @@ cdef inline void rest(Local* local, uint32_t* spins) noexcept nogil:
     """
     cdef Header* header = local.header
     cdef uint32_t epoch, pause
+    cdef bint sleepy
     step(local, STEP_IDLE, 0)
     spins[0] += 1
     if spins[0] < SPINS_BEFORE_SLEEP and local.virtual_ns == 0:
@@ -173,9 +175,15 @@ cdef inline void rest(Local* local, uint32_t* spins) noexcept nogil:
     local.may_commit = 1
     epoch = load_sc[uint32_t](&header.wake_epoch)
     step(local, STEP_COUNTER, 0)
-    fetch_add_sc[uint32_t](&header.sleepers, 1)
-    step(local, STEP_COUNTER, 0)
-    if not has_task(local):
+    if mutant(local, MUTANT_SLEEPER_COUNTED_LATE):
+        sleepy = not has_task(local)
+        step(local, STEP_COUNTER, 0)
+        fetch_add_sc[uint32_t](&header.sleepers, 1)
+    else:
+        fetch_add_sc[uint32_t](&header.sleepers, 1)
+        step(local, STEP_COUNTER, 0)
+        sleepy = not has_task(local)
+    if sleepy:
         if local.virtual_ns == 0:
             futex_wait(&header.wake_epoch, epoch, SLEEP_NS)
         else:

@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from blockstm import __version__
+from blockstm.cli.explore import explore
 from blockstm.cli.record import record_app
 from blockstm.cli.replay import replay
 from blockstm.errors import BlockstmError, shown_path
@@ -35,6 +36,7 @@ MENDS: dict[type[OSError], str] = {
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 app.command()(replay)
+app.command()(explore)
 app.add_typer(record_app, name="record")
 
 

@@ -26,8 +26,8 @@ class Progress:
     Nothing is shown when standard error is not a terminal. The bar vanishes at the end.
     """
 
-    def __init__(self, steps: int) -> None:
-        """Expect `steps` uses of step()."""
+    def __init__(self, steps: int | None) -> None:
+        """Expect `steps` uses of step(), or count() up to there; None: nobody knows how many."""
         console = Console(stderr=True)
         self._bar = Bar(
             TextColumn("{task.description}", markup=False),
@@ -57,6 +57,10 @@ class Progress:
         self._bar.update(self._task, description=label)
         yield
         self._bar.advance(self._task)
+
+    def count(self, done: int) -> None:
+        """Show that so many steps are done."""
+        self._bar.update(self._task, completed=done)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -1,0 +1,262 @@
+"""One trial: the block under one schedule, with everything checked.
+
+The workers are those of `runtime`; here they may die, too. A dead worker's greenlet is never resumed: it
+would go on with the core's code. Even to let go of it would resume it (greenlet raises GreenletExit in what
+it collects, which the core's step hook cannot let through), so it is kept, and its memory with it, until the
+process ends. Who kills many therefore works in a process that is thrown away (see `batches`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import greenlet
+
+from blockstm._core import (
+    INVARIANTS,
+    MODEL_BLOCK_STM,
+    MODEL_SEQUENTIAL,
+    MUTANTS,
+    STEP_SLEEP,
+    Arena,
+    Probe,
+    VirtualWorker,
+    Worker,
+)
+from blockstm.block import Block
+from blockstm.controlled.runtime import HASH_SEED
+from blockstm.controlled.schedules import Decision, Schedule, death_of
+from blockstm.controlled.strategies import Strategy
+from blockstm.engine.catalogue import BUILT_IN, FIRST_PROGRAM_ID
+from blockstm.result import Result
+from blockstm.verify import differences
+
+__all__ = ["MEMORY_LIMIT_BYTES", "Finding", "Step", "Trials"]
+
+MEMORY_LIMIT_BYTES: Final = 64 << 20
+STEPS_MAX: Final = 20_000
+STEPS_A_TXN_MAX: Final = 2_000
+
+Step = tuple[int, int, int]
+"""Worker (as a decision), kind of the step, what it touches."""
+
+_dead: Final[list[greenlet.greenlet]] = []
+"""Greenlets that must never run again, nor be collected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong with a schedule."""
+
+    schedule: Schedule
+    check: str
+    """Which check failed: invariant, deadlock, livelock, sequential, memory."""
+    message: str
+
+
+class Trials:
+    """Runs a block under one schedule after the other, and checks each.
+
+    Arguments:
+        block: the block.
+        workers: how many virtual workers, 1 to 16.
+        mutant: which mutant of the protocol to run, a key of `blockstm._core.MUTANTS`; None for none.
+        invariants: whether to check the protocol's invariants at every step.
+        steps_max: the most steps of a schedule, more are a livelock; None for far more than any block needs.
+
+    Raises:
+        MemoryLimitError: the block does not fit.
+    """
+
+    def __init__(
+        self,
+        block: Block,
+        workers: int,
+        *,
+        mutant: str | None = None,
+        invariants: bool = True,
+        steps_max: int | None = None,
+    ) -> None:
+        """Make the workers, and run the block sequentially for comparison."""
+        self.block = block
+        self.workers = workers
+        self._mutant = 0 if mutant is None else MUTANTS[mutant]
+        self._invariants = invariants
+        self._steps_max = steps_max or STEPS_MAX + STEPS_A_TXN_MAX * len(block.transactions)
+        self._arena = Arena(MEMORY_LIMIT_BYTES, workers, HASH_SEED)
+        self.probe = Probe(self._arena)
+        self._programs = {transaction.program.name: transaction.program for transaction in block.transactions}
+        own = [name for name in sorted(self._programs) if name not in BUILT_IN]
+        self._program_ids = {**BUILT_IN, **{name: FIRST_PROGRAM_ID + place for place, name in enumerate(own)}}
+        self._controller = greenlet.getcurrent()
+        self._virtual = [self._make_worker(slot) for slot in range(workers)]
+        self._reference = self._run_in_order()
+        self._seen_right = observed(self._reference)
+
+    def _make_worker(self, slot: int) -> VirtualWorker:
+        worker = Worker(self._arena, slot, -1)
+        for name, program in self._programs.items():
+            if name not in BUILT_IN:
+                worker.set_program(self._program_ids[name], program)
+        virtual = VirtualWorker(worker, self._yield_control)
+        virtual.mutant = self._mutant
+        return virtual
+
+    def _yield_control(self) -> None:
+        self._controller.switch()
+
+    def _run_in_order(self) -> Result:
+        """Run the block sequentially."""
+        self._controller = greenlet.getcurrent()
+        self._arena.load(self.block, self._program_ids, 0.0)
+        self._arena.start(MODEL_SEQUENTIAL, 1, False, 1)
+        self._virtual[0].begin()
+        running = greenlet.greenlet(self._virtual[0].run, self._controller)
+        while not running.dead:
+            running.switch()
+        return Result(self._arena.snapshot(), model="sequential", workers=1, active_workers=1)
+
+    def run(self, strategy: Strategy, trace: list[Step] | None = None) -> tuple[Schedule, Finding | None]:
+        """Run the block under the next schedule of a strategy; return the schedule and what is wrong with it.
+
+        Arguments:
+            strategy: the strategy.
+            trace: where to note each step, if wanted.
+
+        Raises:
+            ScheduleError: the strategy replays a schedule that does not fit.
+        """
+        self._controller = greenlet.getcurrent()
+        self._arena.load(self.block, self._program_ids, 0.0)
+        self._arena.start(MODEL_BLOCK_STM, self.workers, False, 1)
+        self.probe.begin()
+        strategy.begin()
+        run = Run(self, strategy, trace)
+        try:
+            failed = run.to_the_end()
+        finally:
+            run.abandon()
+        schedule = Schedule(self.workers, tuple(run.decisions))
+        if failed is None:
+            strategy.end(len(run.decisions))
+            failed = self._compare()
+        return schedule, None if failed is None else Finding(schedule, *failed)
+
+    def _compare(self) -> tuple[str, str] | None:
+        """Compare what came of the block with sequential execution."""
+        result = Result(
+            self._arena.snapshot(), model="block-stm", workers=self.workers, active_workers=self.workers
+        )
+        if observed(result) == self._seen_right:
+            return None
+        messages = differences(result, self._reference, 1) or ["what was written differs"]
+        return "sequential", messages[0]
+
+    def close(self) -> None:
+        """Free the memory."""
+        self._arena.close()
+
+
+def observed(result: Result) -> list[object]:
+    """Return all of a result that must not depend on the schedule."""
+    snapshot = result.snapshot
+    seen: list[object] = [snapshot.state()]
+    for txn_idx in range(len(snapshot)):
+        seen.append((snapshot.status(txn_idx), snapshot.gas_used(txn_idx), snapshot.error(txn_idx)))
+        seen.append((snapshot.events(txn_idx), snapshot.reads(txn_idx)))
+        seen.append((snapshot.writes(txn_idx), snapshot.adds(txn_idx)))
+    return seen
+
+
+class Run:
+    """The workers of one trial while it goes on."""
+
+    def __init__(self, trials: Trials, strategy: Strategy, trace: list[Step] | None) -> None:
+        """Let every worker stand before its first step."""
+        self._trials = trials
+        self._strategy = strategy
+        self._trace = trace
+        self.decisions: list[Decision] = []
+        self._running: dict[VirtualWorker, greenlet.greenlet] = {}
+        for virtual in trials._virtual:
+            virtual.begin()
+            self._running[virtual] = greenlet.greenlet(virtual.run, trials._controller)
+
+    def to_the_end(self) -> tuple[str, str] | None:
+        """Run until the block is done; return the check that failed, and why."""
+        decide, running, probe = self._strategy.decide, self._running, self._trials.probe
+        invariants, trace = self._trials._invariants, self._trace
+        while running:
+            able = self._able()
+            if not able:
+                return self._stuck()
+            if len(self.decisions) == self._trials._steps_max:
+                return "livelock", self._loop()
+            decision = decide(able)
+            self.decisions.append(decision)
+            if decision < 0:
+                self._kill(death_of(decision))
+                continue
+            chosen = next(virtual for virtual in able if virtual.index == decision)
+            if trace is not None:
+                trace.append((decision, chosen.kind, chosen.what))
+            running[chosen].switch()
+            if running[chosen].dead:
+                del running[chosen]
+            if invariants and (broken := probe.look()) != 0:
+                return "invariant", f"transaction {probe.culprit}: {INVARIANTS[broken]}"
+        if self._trials._arena.failure():
+            return "memory", f"the run takes more than {MEMORY_LIMIT_BYTES} bytes"
+        return None
+
+    def _able(self) -> list[VirtualWorker]:
+        """Return who can go on. Recoveries follow each other, as there is one supervisor."""
+        able = [virtual for virtual in self._running if virtual.kind != STEP_SLEEP or virtual.may_wake]
+        later = [virtual for virtual in self._running if virtual.recovering][1:]
+        return [virtual for virtual in able if virtual not in later] if later else able
+
+    def _stuck(self) -> tuple[str, str]:
+        trials = self._trials
+        where = f"{trials._arena.committed()} of {len(trials.block.transactions)} transactions are committed"
+        if trials._arena.is_done():
+            where = "the block is done, and nobody woke them"
+        return "deadlock", f"all {len(self._running)} workers sleep; {where}"
+
+    def _loop(self) -> str:
+        """Describe in what the workers go round."""
+        period = shortest_period(self.decisions)
+        loop = "no loop of fixed length" if period is None else f"a loop of {period} steps"
+        return f"the block is not done after {len(self.decisions)} steps: {loop}"
+
+    def _kill(self, slot: int) -> None:
+        """Let the worker of a slot never run again, and a fresh one recover from its death."""
+        trials = self._trials
+        old = trials._virtual[slot]
+        if self._trace is not None:
+            self._trace.append((death_of(slot), old.kind, old.what))
+        _dead.append(self._running.pop(old))
+        virtual = trials._virtual[slot] = trials._make_worker(slot)
+        virtual.begin()
+        virtual.recovering = True
+        self._running[virtual] = greenlet.greenlet(virtual.recover_and_run, trials._controller)
+
+    def abandon(self) -> None:
+        """Let the workers of a trial that is given up leave the block."""
+        if not self._running:
+            return
+        self._trials._arena.stop()
+        while self._running:
+            for virtual in list(self._running):
+                self._running[virtual].switch()
+                if self._running[virtual].dead:
+                    del self._running[virtual]
+
+
+def shortest_period(decisions: list[Decision]) -> int | None:
+    """Return the length of the loop in which a list ends, None where it ends in none that is short."""
+    for period in range(1, 1001):
+        tail = decisions[-3 * period :]
+        if len(tail) == 3 * period and tail[:period] * 3 == tail:
+            return period
+    return None

@@ -1,0 +1,93 @@
+# What exploration asks of the core: mutants, invariants, the names of keys.
+
+MUTANTS = {
+    "waiter-lost": MUTANT_WAITER_LOST,
+    "waiters-taken-early": MUTANT_WAITERS_TAKEN_EARLY,
+    "estimates-forgotten": MUTANT_ESTIMATES_FORGOTTEN,
+    "abort-without-rewind": MUTANT_ABORT_WITHOUT_REWIND,
+    "new-place-unnoticed": MUTANT_NEW_PLACE_UNNOTICED,
+    "wave-after-status": MUTANT_WAVE_AFTER_STATUS,
+    "values-compared": MUTANT_VALUES_COMPARED,
+    "commit-without-wave": MUTANT_COMMIT_WITHOUT_WAVE,
+    "status-before-writes": MUTANT_STATUS_BEFORE_WRITES,
+    "leftovers-kept": MUTANT_LEFTOVERS_KEPT,
+    "own-validation-lost": MUTANT_OWN_VALIDATION_LOST,
+    "estimate-read": MUTANT_ESTIMATE_READ,
+    "add-as-write": MUTANT_ADD_AS_WRITE,
+    "bounds-unchecked": MUTANT_BOUNDS_UNCHECKED,
+    "ready-bit-lost": MUTANT_READY_BIT_LOST,
+    "sleeper-counted-late": MUTANT_SLEEPER_COUNTED_LATE,
+    "recovery-without-writes": MUTANT_RECOVERY_WITHOUT_WRITES,
+    "recovery-without-validations": MUTANT_RECOVERY_WITHOUT_VALIDATIONS,
+    "recovery-without-collector": MUTANT_RECOVERY_WITHOUT_COLLECTOR,
+    "recovery-without-waiters": MUTANT_RECOVERY_WITHOUT_WAITERS,
+    "successor-forgotten": MUTANT_SUCCESSOR_FORGOTTEN,
+}
+
+STEP_NAMES = {
+    0: "start", STEP_TAKE: "take", STEP_READ: "read", STEP_INTENT: "intent", STEP_PUBLISH: "publish",
+    STEP_STATUS: "status", STEP_COUNTER: "counter", STEP_VALIDATE: "validate", STEP_WAIT: "wait",
+    STEP_COMMIT: "commit", IDLE: "idle", STEP_WORK: "work", SLEEP: "sleep",
+}
+STEPS_ON_KEYS = frozenset((STEP_READ, STEP_INTENT, STEP_PUBLISH, STEP_VALIDATE))
+STEPS_ON_TXNS = frozenset((STEP_TAKE, STEP_STATUS, STEP_WAIT, STEP_COMMIT, STEP_WORK))
+
+INVARIANTS = {
+    PREFIX_SHRANK: "the committed prefix shrank, or passed what is not committed",
+    PREFIX_CHANGED: "something about a committed transaction changed",
+    ILLEGAL_STATUS: "a status changed as it never may",
+    TWO_EXECUTORS: "two workers run one incarnation",
+    INCARNATION_SHRANK: "an incarnation number went back",
+    COMMIT_WITHOUT_WAVE: "committed on a validation older than a rewind that concerns it",
+    COMMIT_OF_STALE: "committed although its reads did not hold",
+    COMMIT_OUT_OF_ORDER: "committed before one below it",
+    ESTIMATE_IN_READ_SET: "an ESTIMATE was read as a value",
+    COUNTER_SHRANK: "a scheduler counter went back",
+    PLACE_CHANGED_HANDS: "a version word changed hands",
+}
+
+
+cdef class Probe:
+    """Looks at the arena of a controlled run from outside.
+
+    Arguments:
+        arena: the arena, with its block loaded and started by the time of begin().
+    """
+
+    cdef Arena arena
+    cdef Local local            # without a step hook: looking is no step
+    cdef Watch watch
+    cdef uint32_t capacity
+
+    def __cinit__(self, Arena arena not None):
+        self.arena = arena
+        self.local.base = arena.base
+        self.local.header = <Header*>arena.base
+        self.local.worker = self.local.header.worker_slots
+        self.local.slot = slot_at(&self.local, self.local.worker)
+
+    def __dealloc__(self):
+        free(self.watch.txns)
+
+    def begin(self):
+        """Start to watch a block that has just been loaded."""
+        cdef uint32_t count = self.local.header.txn_count
+        free(self.watch.txns)
+        memset(&self.watch, 0, sizeof(Watch))
+        self.watch.txns = <WatchedTxn*>calloc(count + 1, sizeof(WatchedTxn))
+        if self.watch.txns == NULL:
+            raise MemoryError
+
+    def look(self):
+        """What the step since the last look has broken: 0 for nothing, else a key of INVARIANTS."""
+        return look(&self.local, &self.watch)
+
+    @property
+    def culprit(self):
+        """The transaction that the last finding is about."""
+        return self.watch.culprit
+
+    def key(self, uint64_t location):
+        """The key that a step names as what it touches."""
+        cdef Location* place = location_at(&self.local, <uint32_t>location)
+        return PyBytes_FromStringAndSize(<const char*>place.key, place.key_bytes)

@@ -1,0 +1,166 @@
+"""The long search, ``make explore``: the protocol under random schedules, and small block shapes exhaustively.
+
+A shape says what each transaction does to each of two keys: nothing, read, write, add, or read and then write.
+Shapes that differ only in the names of the keys count once.
+
+    python -m tests.exploration [--random N] [--deaths N] [--sample N] [--seed S]
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import random
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from itertools import product
+
+import cloudpickle
+
+from blockstm.block import Block
+from blockstm.cli.progress import Progress
+from blockstm.controlled.batches import explore
+from blockstm.controlled.explorer import Plan
+from blockstm.program import Transaction
+from blockstm.programs import trace
+from tests import mutants
+
+KEYS = [b"x", b"y"]
+NOTHING, READ, WRITE, ADD, UPDATE = range(5)
+SCHEDULES_A_BLOCK = 100
+SHAPES_A_TASK = 20
+
+Deeds = tuple[int, ...]
+"""What a transaction does to each key."""
+Shape = tuple[Deeds, ...]
+Task = tuple[list[Block], Plan]
+Outcome = tuple[int, int, list[str]]
+"""Schedules, steps, and what was found."""
+
+
+def shapes(transactions: int) -> list[Shape]:
+    """All shapes of so many transactions over two keys."""
+    deeds = list(product(range(5), repeat=2))
+    return [
+        shape for shape in product(deeds, repeat=transactions) if shape <= tuple((y, x) for x, y in shape)
+    ]
+
+
+def transaction_of(deeds: Deeds) -> Transaction:
+    done = list(zip(KEYS, deeds, strict=True))
+    reads = [key for key, deed in done if deed in (READ, UPDATE)]
+    writes = [key for key, deed in done if deed in (WRITE, UPDATE)]
+    return trace.txn(reads, writes, {key: 1 for key, deed in done if deed == ADD}, 0)
+
+
+def block_of(shape: Shape) -> Block:
+    return Block([transaction_of(deeds) for deeds in shape], {KEYS[0]: b"\1"})
+
+
+def varied_block(chance: random.Random) -> Block:
+    """A shape of two to six transactions at random, or one of the blocks that find mutants."""
+    made = [
+        mutants.chain,
+        mutants.ring,
+        mutants.same_values,
+        mutants.adds,
+        mutants.bounded_adds,
+        mutants.moving_place,
+    ]
+    if chance.random() < 0.2:
+        return chance.choice(made)()
+    count = chance.randint(2, 6)
+    return block_of(tuple((chance.randrange(5), chance.randrange(5)) for _ in range(count)))
+
+
+def random_tasks(schedules: int, seed: int, kills: int) -> list[Task]:
+    """Random and PCT schedules by turns, over another block every hundred of them."""
+    tasks: list[Task] = []
+    chance = random.Random(f"{seed} {kills}")
+    for number in range(-(-schedules // SCHEDULES_A_BLOCK)):
+        strategy = "pct" if number % 2 else "random"
+        plan = Plan(
+            "pct" if strategy == "pct" else "random",
+            chance.randint(2, 4),
+            SCHEDULES_A_BLOCK,
+            seed=number,
+            depth=chance.randint(2, 4),
+            kills=kills,
+        )
+        tasks.append(([varied_block(chance)], plan))
+    return tasks
+
+
+def exhaustive_tasks(wanted: Sequence[Shape], preemptions: int) -> list[Task]:
+    plan = Plan("exhaustive", 2, None, preemptions=preemptions)
+    return [
+        ([block_of(shape) for shape in wanted[start : start + SHAPES_A_TASK]], plan)
+        for start in range(0, len(wanted), SHAPES_A_TASK)
+    ]
+
+
+def carry_out(pickled: bytes) -> Outcome:
+    task: Task = cloudpickle.loads(pickled)
+    blocks, plan = task
+    schedules, steps, found = 0, 0, []
+    for block in blocks:
+        report = explore(block, plan)
+        schedules += report.schedules
+        steps += report.steps
+        for failure in report.failures:
+            transactions = [(each.program.name, each.arguments) for each in block.transactions]
+            shortest = failure.shortest
+            head = [f"{transactions}", f"{shortest.check}: {shortest.message}", str(shortest.schedule)]
+            found.append("\n".join([*head, *failure.lines]))
+    return schedules, steps, found
+
+
+def search_all(title: str, tasks: list[Task]) -> bool:
+    """Carry out tasks on all usable cores, say what came of them; whether nothing was found."""
+    started = time.monotonic()
+    schedules, steps, found = 0, 0, []
+    cores = len(os.sched_getaffinity(0))
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(cores, context) as pool, Progress(len(tasks)) as progress:
+        for number, future in enumerate(
+            as_completed([pool.submit(carry_out, cloudpickle.dumps(task)) for task in tasks])
+        ):
+            outcome = future.result()
+            schedules += outcome[0]
+            steps += outcome[1]
+            found += outcome[2]
+            progress.count(number + 1)
+    print(
+        f"{title}: {schedules:,} schedules, {steps:,} steps, {time.monotonic() - started:.0f} s, "
+        f"{len(found)} failures",
+        flush=True,
+    )
+    for text in found[:10]:
+        print(text, flush=True)
+    return not found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Search the protocol for faults.")
+    parser.add_argument("--random", type=int, default=100_000, help="random and PCT schedules")
+    parser.add_argument("--deaths", type=int, default=10_000, help="schedules in which workers die")
+    parser.add_argument("--sample", type=int, help="how many of the shapes of 3 transactions (all)")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    small, large = [*shapes(1), *shapes(2)], shapes(3)
+    if options.sample is not None:
+        large = random.Random(options.seed).sample(large, min(options.sample, len(large)))
+    right = [
+        search_all("random and PCT", random_tasks(options.random, options.seed, 0)),
+        search_all("with up to 2 deaths", random_tasks(options.deaths, options.seed, 2)),
+        search_all(f"{len(small)} shapes of 1 and 2 transactions, 2 preemptions", exhaustive_tasks(small, 2)),
+        search_all(f"{len(large)} shapes of 3 transactions, 2 preemptions", exhaustive_tasks(large, 2)),
+    ]
+    return 0 if all(right) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

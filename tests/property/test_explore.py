@@ -1,0 +1,92 @@
+"""Exploration finds nothing in the protocol, and each of its mutants."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+
+from blockstm._core import MUTANTS
+from blockstm.block import Block
+from blockstm.controlled.batches import explore, repeat
+from blockstm.controlled.explorer import Plan, Report, search
+from blockstm.controlled.schedules import Schedule
+from blockstm.errors import ScheduleError
+from tests import mutants
+from tests.mutants import HUNTS
+
+BLOCKS = [
+    mutants.chain,
+    mutants.ring,
+    mutants.same_values,
+    mutants.adds,
+    mutants.bounded_adds,
+    mutants.moving_place,
+]
+
+
+def assert_nothing(report: Report) -> None:
+    assert [
+        (str(found.shortest.schedule), found.found.message, *found.lines) for found in report.failures
+    ] == []
+
+
+def test_every_mutant_is_hunted() -> None:
+    assert HUNTS.keys() == MUTANTS.keys()
+
+
+@pytest.mark.parametrize("name", HUNTS)
+def test_every_mutant_is_found_and_its_schedule_repeated(name: str) -> None:
+    block = HUNTS[name].block()
+    report = explore(block, replace(HUNTS[name].plan, mutant=name))
+    assert len(report.failures) == 1
+    failure = report.failures[0]
+    assert failure.shortest.schedule.switches <= failure.found.schedule.switches
+    assert failure.lines
+    for finding in (failure.found, failure.shortest):
+        schedule = Schedule.parse(str(finding.schedule))
+        again = repeat(block, schedule, name)
+        assert [(found.found.check, found.found.message) for found in again.failures] == [
+            (finding.check, finding.message)
+        ]
+
+
+@pytest.mark.parametrize(("block", "strategy"), list(product(BLOCKS, ["random", "pct"])))
+def test_nothing_is_found_in_the_protocol(block: type, strategy: str) -> None:
+    for workers in (2, 3):
+        plan = Plan("pct" if strategy == "pct" else "random", workers, 150, seed=7)
+        assert_nothing(explore(block(), plan))
+
+
+@pytest.mark.parametrize("block", [mutants.ring, mutants.moving_place, mutants.bounded_adds])
+def test_nothing_is_found_where_workers_die(block: type) -> None:
+    # Among them, in the ring: one says that the block is done, and dies before it wakes those who sleep.
+    assert_nothing(explore(block(), Plan("random", 3, 300, seed=1, kills=2)))
+
+
+def test_an_exhaustive_search_comes_to_its_end() -> None:
+    counts = []
+    for preemptions in range(2):
+        report = search(mutants.chain(), Plan("exhaustive", 2, None, preemptions=preemptions))
+        assert_nothing(report)
+        counts.append(report.schedules)
+    assert counts[0] < 10 < counts[1]
+
+
+def test_an_exhaustive_search_finds_a_lost_waiter() -> None:
+    plan = Plan("exhaustive", 2, None, preemptions=2, mutant="waiter-lost")
+    report = search(mutants.ring(), plan)
+    assert report.failures[0].found.check == "deadlock"
+
+
+def test_two_searches_are_the_same() -> None:
+    plan = Plan("random", 3, 50, seed=5, mutant="ready-bit-lost")
+    assert search(mutants.ring(), plan) == search(mutants.ring(), plan)
+
+
+def test_a_schedule_of_another_block_is_refused() -> None:
+    ran = search(mutants.chain(), Plan("random", 2, 2000, seed=1, mutant="estimates-forgotten"))
+    schedule = ran.failures[0].found.schedule
+    with pytest.raises(ScheduleError, match="replay it with the same block"):
+        repeat(Block([], {}), schedule)
