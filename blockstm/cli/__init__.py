@@ -17,6 +17,7 @@ import typer
 from blockstm import __version__
 from blockstm.cli.record import record_app
 from blockstm.cli.replay import replay
+from blockstm.cli.simulate import simulate
 from blockstm.errors import BlockstmError, shown_path
 
 __all__ = ["app", "main"]
@@ -35,6 +36,7 @@ MENDS: dict[type[OSError], str] = {
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 app.command()(replay)
+app.command()(simulate)
 app.add_typer(record_app, name="record")
 
 
