@@ -4,6 +4,7 @@
 #   make replay   replay the recorded blocks in scenarios/, checked against sequential execution
 #   make test     run the tests
 #   make bench    run the benchmarks
+#   make fidelity compare simulated with measured times, and write docs/fidelity.md
 #   make lint     check style and types
 #   make clean    remove everything that was made
 #
@@ -20,7 +21,7 @@ BLOCKS := $(wildcard scenarios/*.block)
 
 .DEFAULT_GOAL := replay
 .DELETE_ON_ERROR:
-.PHONY: replay test bench lint build clean
+.PHONY: replay test bench fidelity lint build clean
 
 replay: $(BUILT)
 	$(BIN)/blockstm replay $(BLOCKS) --verify --repeat 5
@@ -30,6 +31,9 @@ test: $(BUILT) $(TOOLS)
 
 bench: $(BUILT) $(TOOLS)
 	$(BIN)/python -m pytest tests/benchmarks --timeout=0
+
+fidelity: $(BUILT) $(TOOLS)
+	$(BIN)/python -m tests.benchmarks.fidelity -o docs/fidelity.md
 
 lint: $(BUILT) $(TOOLS)
 	$(BIN)/ruff check .

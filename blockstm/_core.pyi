@@ -11,6 +11,8 @@ MODEL_SEQUENTIAL: Final[int]
 CALL_DEPTH_MAX: Final[int]
 STEP_SLEEP: Final[int]
 
+def pause_ns() -> float: ...
+
 class Arena:
     fd: Final[int]
     program_version: int
@@ -72,6 +74,13 @@ class VirtualClock:
     @property
     def charged_ns(self) -> float: ...
     def run(self, active: int, program_ns: bytes | None = None) -> None: ...
+
+class WakeProbe:
+    called_ns: Final[int]
+    returned_ns: Final[int]
+    woken_ns: Final[int]
+    def sleep(self) -> None: ...
+    def wake(self) -> None: ...
 
 class Snapshot:
     def __len__(self) -> int: ...

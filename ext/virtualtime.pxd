@@ -12,7 +12,7 @@ from libc.stdlib cimport calloc, free
 from atomics cimport unlikely_true
 from local cimport (
     STEP_COMMIT, STEP_COUNTER, STEP_INTENT, STEP_PUBLISH, STEP_READ, STEP_STATUS, STEP_TAKE, STEP_VALIDATE,
-    STEP_WAIT, STEP_WORK, Local,
+    STEP_WAIT, STEP_WORK, Local, location_at,
 )
 
 # What the cost model gives a price, in ns each.
@@ -36,8 +36,9 @@ cdef enum:
     COST_IN_ORDER = 16          # a transaction under the sequential model, beside what follows
     COST_READ_IN_ORDER = 17
     COST_WRITE_IN_ORDER = 18
-    COST_PROGRAM = 19           # 1 ns of a program whose time is modelled as a whole
-    COSTS = 20
+    COST_TREE = 19              # finding one's way in the tree of a key with many writers
+    COST_PROGRAM = 20           # 1 ns of a program whose time is modelled as a whole
+    COSTS = 21
 
 # Classes of cache lines; the number of a key or a transaction stands below.
 cdef enum:
@@ -209,6 +210,14 @@ cdef inline void wake_virtually(Local* local, uint32_t count) noexcept nogil:
 
 # --- what is charged where ----------------------------------------------------------------------
 
+cdef inline void charge_key(Local* local, uint32_t cost, uint64_t location, bint change) noexcept nogil:
+    """Charge for looking a version of a key up, or for changing one."""
+    charge(local, cost, 1)
+    if location_at(local, <uint32_t>location).tree != 0:
+        charge(local, COST_TREE, 1)
+    touch_line(local, LINE_KEY, location, change)
+
+
 cdef inline void charge_step(Local* local, uint32_t kind, uint64_t what) noexcept nogil:
     """Charge for the operation that a step point announces."""
     cdef VirtualTime* time = time_of(local)
@@ -216,15 +225,12 @@ cdef inline void charge_step(Local* local, uint32_t kind, uint64_t what) noexcep
     time.validated_key = 0
     if kind == STEP_READ:
         if validated_key != what + 1:       # a validated read has been charged as such
-            charge(local, COST_READ, 1)
-            touch_line(local, LINE_KEY, what, False)
+            charge_key(local, COST_READ, what, False)
     elif kind == STEP_VALIDATE:
         time.validated_key = what + 1
-        charge(local, COST_VALIDATED_READ, 1)
-        touch_line(local, LINE_KEY, what, False)
+        charge_key(local, COST_VALIDATED_READ, what, False)
     elif kind == STEP_PUBLISH:
-        charge(local, COST_WRITE, 1)
-        touch_line(local, LINE_KEY, what, True)
+        charge_key(local, COST_WRITE, what, True)
     elif kind == STEP_INTENT:
         charge(local, COST_ATOMIC, 1)
         touch_line(local, LINE_KEY, what, True)
@@ -283,3 +289,9 @@ cdef inline void charge_in_order(Local* local) noexcept nogil:
 cdef inline bint works_by_rounds(Local* local) noexcept nogil:
     """Under the virtual clock: whether rounds of work are charged as such."""
     return time_of(local).clock.program_ns == NULL
+
+
+cdef inline void charge_rounds(Local* local, uint32_t rounds) noexcept nogil:
+    """Under the virtual clock: a native program computes as long as so many rounds of work take."""
+    if unlikely_true(local.virtual_time != NULL) and works_by_rounds(local):
+        charge(local, COST_ROUND, rounds)

@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from blockstm import __version__
+from blockstm.cli.calibrate import calibrate_command
 from blockstm.cli.record import record_app
 from blockstm.cli.replay import replay
 from blockstm.cli.simulate import simulate
@@ -37,6 +38,7 @@ MENDS: dict[type[OSError], str] = {
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 app.command()(replay)
 app.command()(simulate)
+app.command("calibrate")(calibrate_command)
 app.add_typer(record_app, name="record")
 
 

@@ -65,6 +65,8 @@ class CostModel:
     """Reading a key under the sequential model."""
     write_in_order: float
     """Writing a key under the sequential model."""
+    tree: float
+    """Finding one's way, in addition, to a version of a key that more than five transactions write."""
 
     def prices(self) -> tuple[float, ...]:
         """Return the prices in the order of the core."""

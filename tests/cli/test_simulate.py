@@ -47,3 +47,8 @@ def test_bad_files(refused: Refused, small_block: Path, tmp_path: Path) -> None:
     costs = tmp_path / "costs.toml"
     costs.write_text("[ns]\ntask = -1\n")
     assert f"{costs}: ns.task is -1" in refused("simulate", small_block, "--model", costs)
+
+
+def test_calibrate_refuses_before_it_measures(refused: Refused, tmp_path: Path) -> None:
+    assert "its folder does not exist" in refused("calibrate", "-o", tmp_path / "none" / "costs.toml")
+    assert "--repeat" in refused("calibrate", "--repeat", "0")
