@@ -62,6 +62,12 @@ RoundsOption = Annotated[
         help="Work of the program trace: rounds for a unit of gas, where no time is recorded.",
     ),
 ]
+AsReplayOption = Annotated[
+    bool,
+    typer.Option(
+        "--as-replay", help="Take rounds of work, as replay does them, and not the times that were recorded."
+    ),
+]
 MemoryLimitOption = Annotated[
     int,
     typer.Option(
@@ -85,6 +91,7 @@ def simulate(
     cores: CoresOption = "1,2,4,8,16,32,64",
     model: ModelOption = None,
     rounds_per_gas: RoundsOption = 1.0,
+    as_replay: AsReplayOption = False,
     memory_limit: MemoryLimitOption = MEMORY_LIMIT_BYTES_DEFAULT,
     programs: ProgramsOption = None,
     as_json: JsonOption = False,
@@ -100,7 +107,12 @@ def simulate(
     loaded = Block.load(block)
     try:
         simulation = Simulation(
-            loaded, costs, max(counts), rounds_per_gas=rounds_per_gas, memory_limit_bytes=memory_limit
+            loaded,
+            costs,
+            max(counts),
+            rounds_per_gas=rounds_per_gas,
+            memory_limit_bytes=memory_limit,
+            recorded_seconds=not as_replay,
         )
         figures = run(block, simulation, counts)
     except BlockstmError as error:

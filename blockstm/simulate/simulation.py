@@ -116,6 +116,8 @@ class Simulation:
         cores_max: the most cores that it will be run on, 1 to 256.
         rounds_per_gas: work of the program trace, in rounds for a unit of recorded gas.
         memory_limit_bytes: the most memory that a run may take.
+        recorded_seconds: whether programs take the times that were recorded, where all have one; else they take
+            what they take in this engine: rounds of work, and gas.
 
     Raises:
         MemoryLimitError: not even the workers' bookkeeping fits.
@@ -130,6 +132,7 @@ class Simulation:
         *,
         rounds_per_gas: float = 1.0,
         memory_limit_bytes: int = MEMORY_LIMIT_BYTES_DEFAULT,
+        recorded_seconds: bool = True,
     ) -> None:
         """Make the workers, and let them know the programs."""
         if not 1 <= cores_max <= WORKERS_MAX:
@@ -139,6 +142,7 @@ class Simulation:
         self._cores_max = cores_max
         self._rounds_per_gas = rounds_per_gas
         self._memory_limit_bytes = memory_limit_bytes
+        self._recorded_seconds = recorded_seconds
         self._arena = Arena(memory_limit_bytes, cores_max, HASH_SEED)
         workers = [Worker(self._arena, slot, -1) for slot in range(cores_max)]
         self._program_ids = dict(BUILT_IN)
@@ -155,7 +159,7 @@ class Simulation:
         """The recorded times of the transactions' programs, where all have one."""
         recorded = [transaction.recorded for transaction in self._block.transactions]
         seconds = [None if entry is None else entry.seconds for entry in recorded]
-        if not seconds or None in seconds:
+        if not self._recorded_seconds or not seconds or None in seconds:
             return None
         return struct.pack(
             f"={len(seconds)}Q", *(round(min(each or 0.0, SECONDS_MAX) * 1e9) for each in seconds)

@@ -105,6 +105,9 @@ def test_recorded_seconds_go_before_gas(model: CostModel) -> None:
         figures = simulation.figures(2)
     assert figures.sequential_seconds == pytest.approx(50 * 0.002, rel=0.01)
     assert figures.speedup == pytest.approx(2, rel=0.05)
+    with Simulation(Block(transactions), model, 2, recorded_seconds=False) as simulation:
+        figures = simulation.figures(2)
+    assert figures.sequential_seconds == pytest.approx(50 * 21_000 * model.round * 1e-9, rel=0.05)
 
 
 def test_an_empty_block(model: CostModel) -> None:
