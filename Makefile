@@ -6,6 +6,7 @@
 #   make bench    run the benchmarks
 #   make ethereum compare all Ethereum blocks of SHARED, and many made-up ones, with the execution specifications
 #                 (SEEDS=n: how many of each fork), and all of SHARED with their headers, with times
+#   make fidelity compare simulated with measured times, and write docs/fidelity.md
 #   make lint     check style and types
 #   make explore  search the protocol for faults, under adversarial schedules (about three quarters of an hour)
 #   make clean    remove everything that was made
@@ -25,7 +26,7 @@ BLOCKS := $(wildcard scenarios/*.block)
 
 .DEFAULT_GOAL := replay
 .DELETE_ON_ERROR:
-.PHONY: replay test bench ethereum explore lint build clean
+.PHONY: replay test bench ethereum explore fidelity lint build clean
 
 replay: $(BUILT)
 	$(BIN)/blockstm replay $(BLOCKS) --verify --repeat 5
@@ -42,6 +43,9 @@ ethereum: $(BUILT) $(TOOLS)
 
 explore: $(BUILT) $(TOOLS)
 	$(BIN)/python -m tests.exploration
+
+fidelity: $(BUILT) $(TOOLS)
+	$(BIN)/python -m tests.benchmarks.fidelity -o docs/fidelity.md
 
 lint: $(BUILT) $(TOOLS)
 	$(BIN)/ruff check .

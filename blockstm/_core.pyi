@@ -1,6 +1,6 @@
 """The compiled core (ext/): arena, worker, context, snapshot."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from blockstm.block import Block
@@ -18,6 +18,8 @@ INVARIANTS: Final[Mapping[int, str]]
 STEP_NAMES: Final[Mapping[int, str]]
 STEPS_ON_KEYS: Final[frozenset[int]]
 STEPS_ON_TXNS: Final[frozenset[int]]
+
+def pause_ns() -> float: ...
 
 class Arena:
     fd: Final[int]
@@ -52,6 +54,7 @@ class Worker:
     def set_program(self, program_id: int, program: Program | Callable[..., object]) -> None: ...
     def wait(self) -> bool: ...
     def run(self) -> None: ...
+    def run_virtually(self) -> None: ...
 
 class VirtualWorker:
     kind: Final[int]
@@ -76,6 +79,27 @@ class Probe:
     @property
     def culprit(self) -> int: ...
     def key(self, location: int) -> bytes: ...
+
+class VirtualClock:
+    switches: Final[int]
+    def __init__(
+        self,
+        workers: list[Worker],
+        costs: Sequence[float],
+        make_greenlet: Callable[[Callable[[], object]], object],
+    ) -> None: ...
+    @property
+    def counts(self) -> list[float]: ...
+    @property
+    def charged_ns(self) -> float: ...
+    def run(self, active: int, program_ns: bytes | None = None) -> None: ...
+
+class WakeProbe:
+    called_ns: Final[int]
+    returned_ns: Final[int]
+    woken_ns: Final[int]
+    def sleep(self) -> None: ...
+    def wake(self) -> None: ...
 
 class Snapshot:
     def __len__(self) -> int: ...

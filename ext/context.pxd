@@ -28,6 +28,9 @@ from number cimport (
     number_subtract, signed_add,
 )
 from validation cimport checks_hold, read_set_is_valid
+from virtualtime cimport (
+    COST_GAS, COST_PROGRAM, COST_ROUND, VirtualTime, charge, time_of, works_by_rounds,
+)
 
 # What a verb returns.
 cdef enum:
@@ -38,6 +41,8 @@ cdef enum:
 cdef enum:
     ADDS_GUESSED_MAX = 32       # how many adds below are summed to guess whether an add stays within bounds
     POLL_ROUNDS = 1024          # rounds of work between two polls
+    MODELLED_POLLS_MAX = 1024   # polls of one transaction under the virtual clock
+    MODELLED_UNITS_MAX = 10000000000000     # ... and its rounds or ns: times must not overflow
 
 cdef struct Value:
     const uint8_t* data
@@ -144,6 +149,38 @@ cdef inline bint is_told_wrong(Local* local) noexcept nogil:
     return not checks_hold(local, local.txn_idx, local.reads, local.read_count)
 
 
+cdef inline void work_in_model(Local* local, uint64_t units, uint32_t cost) noexcept nogil:
+    """Under the virtual clock: let the time of rounds, or of ns, pass, polling as do_work does.
+
+    Very long work is polled more seldom, so that it costs the simulation no more than MODELLED_POLLS_MAX polls.
+    """
+    cdef uint64_t batch, step_units
+    if units > MODELLED_UNITS_MAX:
+        units = MODELLED_UNITS_MAX
+    step_units = units // MODELLED_POLLS_MAX
+    if step_units < POLL_ROUNDS:
+        step_units = POLL_ROUNDS
+    while units > 0:
+        batch = units if units < step_units else step_units
+        charge(local, cost, <double>batch)
+        units -= batch
+        if units > 0 and not poll(local):
+            return
+
+
+cdef inline void work_as_recorded(Local* local) noexcept nogil:
+    """Under the virtual clock: let the time pass that the program of this transaction took when it was recorded."""
+    if not works_by_rounds(local) and local.abort == ABORT_NONE:
+        work_in_model(local, time_of(local).clock.program_ns[local.txn_idx], COST_PROGRAM)
+
+
+cdef inline void work_for_gas(Local* local) noexcept nogil:
+    """Under the virtual clock: let the time pass that the gas of a Python program stands for."""
+    cdef VirtualTime* time = time_of(local)
+    if works_by_rounds(local) and local.abort == ABORT_NONE:
+        work_in_model(local, <uint64_t>(<double>local.gas_used * time.clock.costs[COST_GAS]), COST_PROGRAM)
+
+
 cdef inline uint64_t do_work(Local* local, uint64_t rounds) noexcept nogil:
     """Rounds of a 64-bit mixing function (about 1 ns each), polling now and then.
 
@@ -151,6 +188,10 @@ cdef inline uint64_t do_work(Local* local, uint64_t rounds) noexcept nogil:
     """
     cdef uint64_t mixed = rounds
     cdef uint64_t batch, done
+    if unlikely_true(local.virtual_time != NULL):
+        if works_by_rounds(local):
+            work_in_model(local, rounds, COST_ROUND)
+        return mixed
     while rounds > 0:
         batch = rounds if rounds < POLL_ROUNDS else POLL_ROUNDS
         for done in range(batch):

@@ -14,10 +14,10 @@ from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
-from atomics cimport fetch_add_sc, futex_wait, futex_wake, load_acquire, load_sc, monotonic_ns, spin_pause, store_sc
+from atomics cimport fetch_add_sc, futex_wait, futex_wake, load_acquire, load_sc, monotonic_ns, spin_pause, store_sc, unlikely_true
 from context cimport (
     OK, OUT_OF_BOUNDS, Savepoint, Value, append, ctx_add, ctx_charge, ctx_delete, ctx_emit, ctx_read, ctx_write,
-    decide, poll, read_value, savepoint_keep, savepoint_open, savepoint_roll_back,
+    decide, poll, read_value, savepoint_keep, savepoint_open, savepoint_roll_back, work_for_gas,
 )
 from delays cimport DelayState, delay_at_step, delays_open
 from executor cimport CAPSULE_NAME, PROGRAMS_MAX, Program
@@ -59,6 +59,9 @@ from sequential cimport run_block_in_order
 from trace cimport trace
 from transfer cimport transfer
 from validation cimport checks_hold, read_set_is_valid
+from virtualtime cimport (
+    COST_PROGRAM, COSTS, Clock, Line, VirtualTime, charge_step, heap_pop, heap_push, is_before, wake_first,
+)
 from worker_loop cimport work_on_block
 
 from blockstm.arguments import decode_arguments
@@ -82,3 +85,5 @@ include "arena.pxi"
 include "worker.pxi"
 include "controlled.pxi"
 include "exploration.pxi"
+include "virtualclock.pxi"
+include "probes.pxi"

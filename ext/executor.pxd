@@ -4,7 +4,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from atomics cimport compare_exchange_sc, fence_sc, load_acquire, load_relaxed, load_sc, store_relaxed, store_release, store_sc, unlikely_true
-from context cimport decide
+from context cimport decide, work_as_recorded
 from layout cimport (
     EXECUTED, EXECUTING, OUTCOME_FAILED, OUTCOME_SUCCESS, ReadSet, Record, SUSPENDED, TXN_AFTER_COMMIT, Txn,
     WorkerSlot,
@@ -20,6 +20,7 @@ from scheduler cimport (
     index_part, make_ready, pack_status, status_incarnation, status_state, wait_for, wave_part,
 )
 from validation cimport read_set_is_valid
+from virtualtime cimport charge_execution, charge_validation
 
 # A native program: returns when done or when a verb says so; its outcome is in the Local.
 ctypedef void (*Program)(Local* local, const uint8_t* arguments, uint32_t length) noexcept nogil
@@ -73,6 +74,8 @@ cdef inline void run_program(Local* local) noexcept nogil:
         decide(local, OUTCOME_FAILED, record_bytes(why), why.length)
         return
     (<Program*>local.programs)[txn.program](local, address(local, txn.arguments), txn.arguments_bytes)
+    if unlikely_true(local.virtual_time != NULL):
+        work_as_recorded(local)
 
 
 cdef inline void run_timed(Local* local) noexcept nogil:
@@ -127,6 +130,7 @@ cdef inline void execute(Local* local, uint32_t txn_idx, uint32_t incarnation) n
             wait_for_commit(local, txn_idx, incarnation)
             break
         begin_incarnation(local, txn_idx, incarnation)
+        charge_execution(local)
         run_timed(local)
         if local.abort == ABORT_NONE:
             store_relaxed[uint64_t](&slot.executions, slot.executions + 1)
@@ -183,6 +187,7 @@ cdef inline void validate(Local* local, uint32_t txn_idx, uint32_t wave) noexcep
         return
     read_set = <ReadSet*>address(local, load_acquire[uint64_t](&txn.read_set))
     store_relaxed[uint64_t](&local.slot.validations, local.slot.validations + 1)
+    charge_validation(local, txn_idx)
     if read_set_is_valid(local, txn_idx, read_set_items(read_set), read_set.count):
         note_validated(txn, status_incarnation(status), wave)
         local.may_commit = 1

@@ -75,6 +75,7 @@ cdef struct Local:
     uint8_t* leading_keys       # by program id: how many of its first arguments are single keys
     void* python                # what runs Python programs, NULL where none can run
     uint64_t virtual_ns         # the time under a controlled clock, 0 under the real one
+    void* virtual_time          # VirtualTime under the virtual clock, else NULL
     # fresh transactions taken but not begun
     uint32_t fresh_next
     uint32_t fresh_end

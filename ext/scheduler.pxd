@@ -17,7 +17,7 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from atomics cimport (
     compare_exchange_sc, exchange_sc, fence_sc, fetch_add_sc, fetch_and_sc, fetch_or_sc, futex_wake,
-    load_acquire, load_relaxed, load_sc, lowest_bit, store_sc,
+    load_acquire, load_relaxed, load_sc, lowest_bit, store_sc, unlikely_true,
 )
 from layout cimport COMMITTED, EXECUTED, EXECUTING, READY, SUSPENDED, Txn, Waiter
 from local cimport (
@@ -26,6 +26,7 @@ from local cimport (
 from mutants cimport (
     MUTANT_READY_BIT_LOST, MUTANT_RECOVERY_WITHOUT_VALIDATIONS, MUTANT_WAITER_LOST, mutant,
 )
+from virtualtime cimport wake_virtually
 
 cdef enum:
     NO_TXN = 0xFFFFFFFF
@@ -61,7 +62,10 @@ cdef inline void wake_sleepers(Local* local, uint32_t count) noexcept nogil:
     if load_sc[uint32_t](&local.header.sleepers) != 0:
         step(local, STEP_COUNTER, 0)
         fetch_add_sc[uint32_t](&local.header.wake_epoch, 1)
-        futex_wake(&local.header.wake_epoch, count)
+        if unlikely_true(local.virtual_time != NULL):
+            wake_virtually(local, count)
+        else:
+            futex_wake(&local.header.wake_epoch, count)
 
 
 # --- the ready set ------------------------------------------------------------------------------

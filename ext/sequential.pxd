@@ -17,6 +17,7 @@ from multiversion cimport Found, base_number, make_record, pack_word
 from number cimport apply_delta, number_encode, number_set
 from publication cimport store_read_set, store_receipt, write_set_items
 from scheduler cimport pack_status
+from virtualtime cimport charge_in_order
 
 cdef enum:
     TIMES_SHARED_MAX = 8        # short transactions share one reading of the clock
@@ -97,6 +98,7 @@ cdef inline bint run_in_order(Local* local, uint32_t txn_idx) noexcept nogil:
     if local.abort != ABORT_NONE:
         return False
     local.slot.executions += 1
+    charge_in_order(local)
     if not store_read_set(local) or not store_receipt(local) or not apply_writes(local):
         return False
     local.txn.status = pack_status(COMMITTED, 0, 0)

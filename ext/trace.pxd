@@ -16,6 +16,10 @@ from context cimport (
 from layout cimport Bounds, Location, Number
 from local cimport Local, location_at
 from number cimport number_maximum, number_set
+from virtualtime cimport charge_rounds
+
+cdef enum:
+    DIGEST_ROUNDS = 20          # about as long as digesting, or deriving, 32 bytes takes
 
 
 cdef inline uint64_t mix(uint64_t word) noexcept nogil:
@@ -43,6 +47,7 @@ cdef inline int write_derived(Local* local, uint32_t key, uint64_t digest) noexc
     cdef uint64_t seed
     cdef uint32_t index
     cdef Location* location = location_at(local, key)
+    charge_rounds(local, DIGEST_ROUNDS)
     seed = absorb(digest, location.key, location.key_bytes)
     for index in range(4):
         words[index] = mix(seed + <uint64_t>0x9E3779B97F4A7C15 * (index + 1))
@@ -88,6 +93,7 @@ cdef inline void trace(Local* local, const uint8_t* data, uint32_t length) noexc
         if ctx_read(local, reads[index], &value) != OK:
             return
         digest = mix(digest + (1 if value.present else 0))
+        charge_rounds(local, DIGEST_ROUNDS)
         if value.present:
             digest = absorb(digest, value.data, value.length)
     do_work(local, <uint64_t>(<double>gas * local.header.rounds_per_gas))

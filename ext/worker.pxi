@@ -8,6 +8,8 @@ cdef void run_python_program(Local* local, const uint8_t* arguments, uint32_t le
     """The entry of every Python program in the table of programs."""
     with gil:
         (<Worker>local.python)._run(local, arguments, length)
+    if unlikely_true(local.virtual_time != NULL):
+        work_for_gas(local)
 
 
 cdef void decide_text(Local* local, uint32_t outcome, object text) noexcept:
@@ -109,13 +111,21 @@ cdef class Worker:
             delays_open(&self.delays, local.header.delay_seed * 1000 + local.worker)
             local.step_hook = delay_at_step
             local.step_state = &self.delays
+        self._take_part(self.seen_epoch)
+
+    def run_virtually(self):
+        """As run, under the virtual clock, which has set the step hook (see virtualclock.pxi)."""
+        self._take_part(load_sc[uint32_t](&self.local.slot.run_epoch))
+
+    cdef void _take_part(self, uint32_t epoch):
+        cdef Local* local = &self.local
         with nogil:
             if load_sc[uint32_t](&local.header.done) == 0:
                 if local.header.model == SEQUENTIAL:
                     run_block_in_order(local)
                 else:
                     work_on_block(local)
-            store_sc[uint32_t](&local.slot.left_epoch, self.seen_epoch)
+            store_sc[uint32_t](&local.slot.left_epoch, epoch)
 
     cdef int _run(self, Local* local, const uint8_t* data, uint32_t length) noexcept:
         """Run a Python program; whatever it raises becomes the outcome."""

@@ -3,7 +3,7 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from atomics cimport (
-    fetch_add_sc, futex_wait, load_acquire, load_relaxed, load_sc, prefetch_line, spin_pause,
+    fetch_add_sc, futex_wait, load_acquire, load_relaxed, load_sc, prefetch_line, spin_pause, unlikely_true,
 )
 from collector cimport commit_ready, may_commit
 from executor cimport execute, validate
@@ -14,6 +14,7 @@ from scheduler cimport (
     NO_TXN, front_is_executed, index_part, ready_lowest, take_fresh, take_ready, take_validations, validations_end,
     wake_sleepers,
 )
+from virtualtime cimport COST_PAUSE, charge, charge_look
 
 cdef enum:
     VALIDATIONS_TAKEN_MAX = 8
@@ -127,6 +128,7 @@ cdef inline bint do_task(Local* local) noexcept nogil:
     cdef uint64_t front = load_relaxed[uint64_t](&header.validation_index)
     cdef uint64_t handed_out = load_relaxed[uint64_t](&header.execution_index)
     cdef uint32_t ready = ready_lowest(local)
+    charge_look(local)
     if ready != NO_TXN and ready <= index_part(front):
         return execute_ready(local, ready)
     if local.fresh_next < local.fresh_end:
@@ -163,13 +165,17 @@ cdef inline void rest(Local* local, uint32_t* spins) noexcept nogil:
     between the look and the sleep makes the sleep return at once.
     """
     cdef Header* header = local.header
-    cdef uint32_t epoch, pause
+    cdef uint32_t epoch, pause, pauses
     cdef bint sleepy
     step(local, STEP_IDLE, 0)
     spins[0] += 1
-    if spins[0] < SPINS_BEFORE_SLEEP and local.virtual_ns == 0:
+    if spins[0] < SPINS_BEFORE_SLEEP and (local.virtual_ns == 0 or local.virtual_time != NULL):
         # Looking costs the others: each look takes cache lines from those who change them.
-        for pause in range(1 << (spins[0] if spins[0] < PAUSES_LOG2_MAX else PAUSES_LOG2_MAX)):
+        pauses = 1 << (spins[0] if spins[0] < PAUSES_LOG2_MAX else PAUSES_LOG2_MAX)
+        if unlikely_true(local.virtual_time != NULL):
+            charge(local, COST_PAUSE, pauses)
+            return
+        for pause in range(pauses):
             spin_pause()
         return
     local.may_commit = 1

@@ -16,8 +16,10 @@ import typer
 
 from blockstm import __version__
 from blockstm.cli.explore import explore
+from blockstm.cli.calibrate import calibrate_command
 from blockstm.cli.record import record_app
 from blockstm.cli.replay import replay
+from blockstm.cli.simulate import simulate
 from blockstm.errors import BlockstmError, shown_path
 
 __all__ = ["app", "main"]
@@ -37,6 +39,8 @@ MENDS: dict[type[OSError], str] = {
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 app.command()(replay)
 app.command()(explore)
+app.command()(simulate)
+app.command("calibrate")(calibrate_command)
 app.add_typer(record_app, name="record")
 
 

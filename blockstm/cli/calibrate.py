@@ -1,0 +1,57 @@
+"""``blockstm calibrate``: measure the cost model of this machine."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from pathlib import Path
+from statistics import median
+from typing import Annotated
+
+import typer
+
+from blockstm.cli.options import check_output_path
+from blockstm.errors import UsageError
+from blockstm.files import replace_file
+from blockstm.simulate import model_text
+from blockstm.simulate.calibration import Calibration, calibrate
+
+__all__ = ["calibrate_command"]
+
+OutOption = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="COSTS.toml", help="Write the model to a file; else print it."),
+]
+RepeatOption = Annotated[
+    int, typer.Option(min=1, metavar="K", help="Run each block K times; the least time counts.")
+]
+
+
+def calibrate_command(output: OutOption = None, repeat: RepeatOption = 15) -> None:
+    """Measure the cost model of this machine from the real engine, for simulate.
+
+    Wants two cores to itself for about a minute. Exit status: 0 done, 2 bad usage.
+    """
+    if output is not None:
+        check_output_path("--output", output, ())
+    found = calibrate(repeat, lambda label: print(label, file=sys.stderr))
+    text = model_text(
+        found.model, [f"Measured by blockstm calibrate on {platform.machine()}, {repeat} runs of each block."]
+    )
+    if output is not None:
+        replace_file(output, text.encode(), UsageError)
+    print(text)
+    print_fits(found)
+
+
+def print_fits(found: Calibration) -> None:
+    """Print how close the model comes to the runs that it was measured from."""
+    width = max(len(fit.name) for fit in found.fits)
+    print(f"{'':{width}}  measured ms  predicted ms   error")
+    for fit in found.fits:
+        print(
+            f"{fit.name:{width}}  {fit.measured_seconds * 1e3:11.3f}  "
+            f"{fit.predicted_seconds * 1e3:12.3f}  {fit.error:+6.1%}"
+        )
+    errors = [abs(fit.error) for fit in found.fits]
+    print(f"\nerrors: median {median(errors):.1%}, worst {max(errors):.1%}")

@@ -1,0 +1,264 @@
+"""Running a block on any number of modelled cores, and what comes of it.
+
+What runs is the core itself, on virtual workers (ext/virtualclock.pxi); only the time is modelled. A run is a
+function of the block, the number of cores and the cost model: two runs give the same figures to the last digit.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import TracebackType
+from typing import Any, Final, Self
+
+import greenlet
+
+from blockstm._core import MODEL_BLOCK_STM, MODEL_SEQUENTIAL, Arena, VirtualClock, Worker
+from blockstm.analysis import critical_path, dependencies, greedy_schedule
+from blockstm.block import Block
+from blockstm.engine.catalogue import BUILT_IN, FIRST_PROGRAM_ID
+from blockstm.errors import EngineError, MemoryLimitError, UsageError
+from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, WORKERS_MAX
+from blockstm.result import Result
+from blockstm.simulate.costmodel import PRICES, CostModel
+from blockstm.tracewriter import net_accesses
+
+__all__ = ["Figures", "Simulation"]
+
+HASH_SEED: Final = 1
+"""Where keys lie in the core's table must not differ from run to run."""
+START_NS: Final = 1
+SECONDS_MAX: Final = 1e4
+"""No recorded time counts for more."""
+IDLE: Final = ("look", "pause")
+"""What a worker without a task does."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a block came to on so many cores; all times are modelled.
+
+    Arguments:
+        cores: the number of virtual workers.
+        transactions: the block's length.
+        seconds: from the start of the block to its last commit.
+        sequential_seconds: of sequential execution under the same cost model.
+        executions, validations, aborts: counts of the block.
+        utilisation: the share of the cores' time that goes into work, not into looking for it or sleeping.
+        bound_critical_path: sequential time over the heaviest chain of dependent transactions: no number of cores
+            is faster.
+        bound_greedy: sequential time over that of list scheduling with perfect knowledge on as many cores.
+        commit_latency_seconds: p50, p99 and max; empty for a block without transactions.
+    """
+
+    cores: int
+    transactions: int
+    seconds: float
+    sequential_seconds: float
+    executions: int
+    validations: int
+    aborts: int
+    utilisation: float | None
+    bound_critical_path: float | None
+    bound_greedy: float | None
+    commit_latency_seconds: Mapping[str, float]
+
+    @property
+    def speedup(self) -> float | None:
+        """Sequential time over time; None if it takes no time."""
+        return self.sequential_seconds / self.seconds if self.seconds else None
+
+    @property
+    def efficiency(self) -> float | None:
+        """The speed-up for each core."""
+        return None if self.speedup is None else self.speedup / self.cores
+
+    def as_json(self) -> dict[str, Any]:
+        """Give this entry of the JSON output (schema 1); what is not known is left out."""
+        entry = {
+            "cores": self.cores,
+            "seconds": self.seconds,
+            "sequential_seconds": self.sequential_seconds,
+            "speedup": self.speedup,
+            "efficiency": self.efficiency,
+            "executions": self.executions,
+            "validations": self.validations,
+            "aborts": self.aborts,
+            "utilisation": self.utilisation,
+            "bound_critical_path": self.bound_critical_path,
+            "bound_greedy": self.bound_greedy,
+            "commit_latency_seconds": dict(self.commit_latency_seconds),
+        }
+        return {name: value for name, value in entry.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class _Reference:
+    """Sequential execution, and what it says of the bounds."""
+
+    seconds: float
+    weights: list[float]
+    waits: list[set[int]]
+
+    @cached_property
+    def critical_path_seconds(self) -> float:
+        return critical_path(self.waits, self.weights)
+
+
+class Simulation:
+    """A block laid out for modelled runs; a context manager that frees its memory at the end.
+
+    Arguments:
+        block: the block.
+        model: the cost model.
+        cores_max: the most cores that it will be run on, 1 to 256.
+        rounds_per_gas: work of the program trace, in rounds for a unit of recorded gas.
+        memory_limit_bytes: the most memory that a run may take.
+        recorded_seconds: whether programs take the times that were recorded, where all have one; else they take
+            what they take in this engine: rounds of work, and gas.
+
+    Raises:
+        MemoryLimitError: not even the workers' bookkeeping fits.
+        UsageError: cores_max is out of range.
+    """
+
+    def __init__(
+        self,
+        block: Block,
+        model: CostModel,
+        cores_max: int,
+        *,
+        rounds_per_gas: float = 1.0,
+        memory_limit_bytes: int = MEMORY_LIMIT_BYTES_DEFAULT,
+        recorded_seconds: bool = True,
+    ) -> None:
+        """Make the workers, and let them know the programs."""
+        if not 1 <= cores_max <= WORKERS_MAX:
+            raise UsageError(f"cores is {cores_max}; give a whole number from 1 to {WORKERS_MAX}")
+        self._block = block
+        self._model = model
+        self._cores_max = cores_max
+        self._rounds_per_gas = rounds_per_gas
+        self._memory_limit_bytes = memory_limit_bytes
+        self._recorded_seconds = recorded_seconds
+        self._arena = Arena(memory_limit_bytes, cores_max, HASH_SEED)
+        workers = [Worker(self._arena, slot, -1) for slot in range(cores_max)]
+        self._program_ids = dict(BUILT_IN)
+        programs = {transaction.program.name: transaction.program for transaction in block.transactions}
+        for name in sorted(set(programs) - set(BUILT_IN)):
+            program_id = FIRST_PROGRAM_ID + len(self._program_ids) - len(BUILT_IN)
+            self._program_ids[name] = program_id
+            for worker in workers:
+                worker.set_program(program_id, programs[name])
+        self._clock = VirtualClock(workers, model.prices(), _make_greenlet)
+
+    @cached_property
+    def _program_ns(self) -> bytes | None:
+        """The recorded times of the transactions' programs, where all have one."""
+        recorded = [transaction.recorded for transaction in self._block.transactions]
+        seconds = [None if entry is None else entry.seconds for entry in recorded]
+        if not self._recorded_seconds or not seconds or None in seconds:
+            return None
+        return struct.pack(
+            f"={len(seconds)}Q", *(round(min(each or 0.0, SECONDS_MAX) * 1e9) for each in seconds)
+        )
+
+    @cached_property
+    def _reference(self) -> _Reference:
+        result = self.run_sequentially()
+        weights = [result.execution_seconds(txn_idx) or 0.0 for txn_idx in range(len(result))]
+        commits = [receipt.commit_seconds for receipt in result.receipts]
+        # What a transaction takes beside its program is the same for all, near enough.
+        extra = (commits[-1] - sum(weights)) / len(weights) if weights else 0.0
+        waits = dependencies(net_accesses(self._block, result))
+        return _Reference(result.stats.wall_seconds, [weight + extra for weight in weights], waits)
+
+    def run_sequentially(self) -> Result:
+        """Execute the block under the sequential model, and return what came of it."""
+        return self._run(MODEL_SEQUENTIAL, 1)
+
+    def run(self, cores: int) -> Result:
+        """Execute the block speculatively on so many cores, and return what came of it.
+
+        Raises:
+            MemoryLimitError: the run takes more memory than the limit.
+            UsageError: there are not so many workers.
+        """
+        if not 1 <= cores <= self._cores_max:
+            raise UsageError(f"cores is {cores}; give a whole number from 1 to {self._cores_max}")
+        return self._run(MODEL_BLOCK_STM, cores)
+
+    def counts(self) -> dict[str, float]:
+        """Return how often each kind of work was charged in the last run, by the name of its price."""
+        return dict(zip(PRICES, self._clock.counts, strict=True))
+
+    def figures(self, cores: int) -> Figures:
+        """Execute the block on so many cores, and return its figures.
+
+        Raises:
+            as `run` does.
+        """
+        reference = self._reference
+        result = self.run(cores)
+        stats = result.stats
+        path, total = reference.critical_path_seconds, reference.seconds
+        greedy = greedy_schedule(reference.waits, reference.weights, cores)
+        return Figures(
+            cores=cores,
+            transactions=len(result),
+            seconds=stats.wall_seconds,
+            sequential_seconds=total,
+            executions=stats.executions,
+            validations=stats.validations,
+            aborts=stats.aborts,
+            utilisation=self._utilisation(cores, stats.wall_seconds),
+            bound_critical_path=total / path if path else None,
+            bound_greedy=total / greedy if greedy else None,
+            commit_latency_seconds=stats.commit_latency_seconds,
+        )
+
+    def close(self) -> None:
+        """Free the memory; results stay readable."""
+        self._arena.close()
+
+    def __enter__(self) -> Self:
+        """Return the simulation; it is closed at the end of the `with` statement."""
+        return self
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def _run(self, model: int, cores: int) -> Result:
+        self._arena.load(self._block, self._program_ids, self._rounds_per_gas)
+        self._arena.start(model, cores, model == MODEL_SEQUENTIAL, START_NS)
+        if not self._arena.is_done():
+            self._clock.run(cores, self._program_ns)
+        if self._arena.failure():
+            raise MemoryLimitError(
+                f"simulating the block takes more than the memory limit of {self._memory_limit_bytes} bytes; "
+                "raise memory_limit_bytes (on the command line: --memory-limit)"
+            )
+        if not self._arena.is_done():
+            raise EngineError("the workers left the block before its end: report this as a bug")
+        name = "sequential" if model == MODEL_SEQUENTIAL else "block-stm"
+        return Result(self._arena.snapshot(), model=name, workers=cores, active_workers=cores)
+
+    def _utilisation(self, cores: int, seconds: float) -> float | None:
+        if not seconds:
+            return None
+        costs = dict(zip(PRICES, self._model.prices(), strict=True))
+        idle = sum(self.counts()[name] * costs[name] for name in IDLE)
+        busy_seconds = (self._clock.charged_ns - idle) / 1e9
+        return float(min(1.0, busy_seconds / (cores * seconds)))
+
+
+def _make_greenlet(run: Callable[[], object]) -> greenlet.greenlet:
+    return greenlet.greenlet(run)

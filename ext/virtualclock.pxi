@@ -1,0 +1,150 @@
+# The virtual clock: virtual workers whose steps cost modelled time; the one whose time is lowest goes next.
+
+cdef enum:
+    SLEEP_VIRTUAL_NS = 1000000000   # as long as a worker sleeps at the longest (see rest)
+
+
+cdef void take_turns(void* state, uint32_t kind, uint64_t what) noexcept nogil:
+    """The step hook under the virtual clock: charge for the step, and wait until all who are earlier are past it.
+
+    Invariant: a step takes effect when no other worker's time is lower. So all happens in the order of
+    the times, and a run is a function of the block and the costs.
+    """
+    cdef VirtualTime* time = <VirtualTime*>state
+    cdef Clock* clock = time.clock
+    cdef Local* local = time.local
+    cdef bint sleeps
+    charge_step(local, kind, what)
+    sleeps = kind == SLEEP and load_sc[uint32_t](&local.header.wake_epoch) == <uint32_t>what
+    if sleeps:
+        clock.sleepers[clock.sleeper_count] = local
+        clock.sleeper_count += 1
+    elif clock.heap_count == 0 or is_before(local, clock.heap[0]):
+        return
+    else:
+        heap_push(clock, local)
+    hand_on(clock, local)
+
+
+cdef void hand_on(Clock* clock, Local* local) noexcept with gil:
+    """Let the next worker run; returns when it is the turn of the one that calls."""
+    (<VirtualClock>clock.scheduler)._hand_on(local)
+
+
+cdef class VirtualClock:
+    """Virtual workers that share their process, each with a time of its own.
+
+    Arguments:
+        workers: with their programs set; worker i has slot i.
+        costs: what each kind of work costs, in ns, by COST_ number; COST_PROGRAM is not among them.
+        make_greenlet: makes a greenlet that calls a function when it is first switched to; its parent is the
+            greenlet that makes it.
+    """
+
+    cdef Clock clock
+    cdef VirtualTime* times
+    cdef list workers
+    cdef list greenlets
+    cdef object make_greenlet
+    cdef object program_ns
+    cdef readonly uint64_t switches
+
+    def __cinit__(self, list workers, costs, make_greenlet):
+        cdef uint32_t count = <uint32_t>len(workers)
+        cdef uint32_t index
+        cdef Worker worker
+        self.workers = workers
+        self.make_greenlet = make_greenlet
+        self.clock.scheduler = <void*>self
+        self.times = <VirtualTime*>calloc(count, sizeof(VirtualTime))
+        self.clock.heap = <Local**>calloc(count, sizeof(Local*))
+        self.clock.sleepers = <Local**>calloc(count, sizeof(Local*))
+        if self.times == NULL or self.clock.heap == NULL or self.clock.sleepers == NULL:
+            raise MemoryError
+        for index in range(COSTS - 1):
+            self.clock.costs[index] = costs[index]
+        self.clock.costs[COST_PROGRAM] = 1.0
+        for index in range(count):
+            worker = workers[index]
+            self.times[index].clock = &self.clock
+            self.times[index].local = &worker.local
+
+    def __dealloc__(self):
+        free(self.times)
+        free(self.clock.heap)
+        free(self.clock.sleepers)
+        free(self.clock.lines)
+
+    @property
+    def counts(self):
+        """How often each kind of work was charged in the last run, by COST_ number."""
+        return [self.clock.counts[cost] for cost in range(COSTS - 1)]
+
+    @property
+    def charged_ns(self):
+        """All that was charged in the last run."""
+        return sum(self.clock.counts[cost] * self.clock.costs[cost] for cost in range(COSTS))
+
+    def run(self, uint32_t active, program_ns=None):
+        """Run the block that has been started, on the first `active` workers.
+
+        Arguments:
+            active: how many take part.
+            program_ns: bytes of one uint64 a transaction: how long its program runs; None to go by rounds
+                and gas.
+        """
+        cdef uint32_t index
+        cdef Worker worker
+        self._reset(program_ns)
+        self.greenlets = []
+        for index in range(active):
+            worker = self.workers[index]
+            worker.local.virtual_ns = 1
+            worker.local.virtual_time = &self.times[index]
+            worker.local.step_hook = take_turns
+            worker.local.step_state = &self.times[index]
+            self.greenlets.append(self.make_greenlet(worker.run_virtually))
+            heap_push(&self.clock, &worker.local)
+        try:
+            while self.clock.heap_count > 0 or self.clock.sleeper_count > 0:
+                self.greenlets[self._next()].switch()
+        finally:
+            for index in range(active):
+                worker = self.workers[index]
+                worker.local.step_hook = NULL
+                worker.local.virtual_time = NULL
+                worker.local.virtual_ns = 0
+            self.greenlets = []
+
+    cdef int _reset(self, program_ns) except -1:
+        cdef uint32_t index
+        self.program_ns = program_ns
+        self.clock.program_ns = NULL
+        if program_ns is not None:
+            self.clock.program_ns = <const uint64_t*><const char*>program_ns
+        self.clock.heap_count = 0
+        self.clock.sleeper_count = 0
+        self.clock.line_count = 0
+        self.switches = 0
+        memset(self.clock.counts, 0, sizeof(self.clock.counts))
+        free(self.clock.lines)
+        self.clock.lines = <Line*>calloc(1024, sizeof(Line))
+        self.clock.line_mask = 1023 if self.clock.lines != NULL else 0
+        if self.clock.lines == NULL:
+            raise MemoryError
+        for index in range(<uint32_t>len(self.workers)):
+            self.times[index].fraction = 0
+            self.times[index].validated_key = 0
+        return 0
+
+    cdef uint32_t _next(self):
+        """Whose turn it is. Where all sleep, the first to sleep wakes by itself."""
+        if self.clock.heap_count == 0:
+            wake_first(&self.clock, self.clock.sleepers[0].virtual_ns + SLEEP_VIRTUAL_NS)
+        return heap_pop(&self.clock).worker
+
+    cdef void _hand_on(self, Local* local) noexcept:
+        cdef uint32_t following = self._next()
+        self.switches += 1
+        if following != local.worker:
+            self.greenlets[following].switch()

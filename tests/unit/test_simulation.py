@@ -1,0 +1,138 @@
+"""The virtual clock: right results, the same figures every time, times that follow the cost model."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from blockstm import Block, program
+from blockstm.errors import MemoryLimitError, UsageError
+from blockstm.programs import trace, transfer
+from blockstm.simulate import CostModel, Simulation, default_model
+from blockstm.transaction import Recorded, Transaction
+from blockstm.verify import differences
+
+
+def transfers(accounts: int, work: int, txns: int) -> Block:
+    chance = random.Random(1)
+    keys = [b"account-%d" % index for index in range(accounts)]
+    pairs = [chance.sample(keys, 2) for _ in range(txns)]
+    return Block([transfer.txn(*pair, 1, work) for pair in pairs], {key: b"\xff\xff" for key in keys})
+
+
+@program
+def counting(ctx: Any, key: bytes) -> None:
+    ctx.charge(1000)
+    ctx.write(key, bytes([(ctx.read(key) or b"\0")[0] + 1 & 255]))
+
+
+@pytest.fixture
+def model() -> CostModel:
+    return default_model()
+
+
+@pytest.mark.parametrize("cores", [1, 2, 5, 32, 200])
+@pytest.mark.parametrize(("accounts", "work"), [(2, 0), (3, 5000), (100, 0), (100, 3000)])
+def test_the_result_is_that_of_sequential_execution(
+    model: CostModel, accounts: int, work: int, cores: int
+) -> None:
+    with Simulation(transfers(accounts, work, 200), model, cores) as simulation:
+        reference = simulation.run_sequentially()
+        assert differences(simulation.run(cores), reference, 10) == []
+
+
+@pytest.mark.parametrize("cores", [2, 7, 64])
+def test_two_runs_give_the_same_bytes(model: CostModel, cores: int) -> None:
+    block = transfers(10, 2000, 500)
+    seen = set()
+    for _ in range(2):
+        with Simulation(block, model, 64) as simulation:
+            for _ in range(2):
+                result = simulation.run(cores)
+                commits = [receipt.commit_seconds for receipt in result.receipts]
+                seen.add(json.dumps([simulation.figures(cores).as_json(), simulation.counts(), commits]))
+    assert len(seen) == 1
+
+
+def test_work_is_charged_and_not_done(model: CostModel) -> None:
+    block = transfers(1000, 1_000_000_000, 100)
+    begin = time.perf_counter()
+    with Simulation(block, model, 4) as simulation:
+        figures = simulation.figures(4)
+    assert time.perf_counter() - begin < 10
+    assert figures.sequential_seconds == pytest.approx(100 * model.round, rel=0.01)
+    assert figures.speedup == pytest.approx(4, rel=0.15)
+    assert figures.utilisation == pytest.approx(1, abs=0.15)
+
+
+def test_a_chain_is_as_long_as_its_critical_path(model: CostModel) -> None:
+    with Simulation(transfers(2, 100_000, 50), model, 8) as simulation:
+        figures = simulation.figures(8)
+    assert figures.bound_critical_path == pytest.approx(1, rel=1e-6)
+    assert figures.bound_greedy == pytest.approx(1, rel=1e-6)
+    assert figures.speedup == pytest.approx(1, rel=0.05)
+
+
+def test_dear_cache_lines_slow_down_many_cores_and_not_one(model: CostModel) -> None:
+    dear = replace(model, line_transfer=model.line_transfer * 10)
+    block = transfers(10, 0, 500)
+    with Simulation(block, model, 8) as usual, Simulation(block, dear, 8) as slower:
+        assert usual.run(1).stats.wall_seconds == slower.run(1).stats.wall_seconds
+        assert usual.run(8).stats.wall_seconds < slower.run(8).stats.wall_seconds
+
+
+def test_gas_of_python_programs_takes_time(model: CostModel) -> None:
+    block = Block([counting.txn(b"%d" % (index % 50)) for index in range(100)])
+    with Simulation(block, replace(model, gas=100), 4) as simulation:
+        figures = simulation.figures(4)
+        assert differences(simulation.run(4), simulation.run_sequentially(), 10) == []
+    assert figures.sequential_seconds == pytest.approx(100 * 1000 * 100e-9, rel=0.05)
+    assert figures.speedup is not None
+    assert figures.speedup > 3
+
+
+def test_recorded_seconds_go_before_gas(model: CostModel) -> None:
+    transactions = [
+        Transaction(trace, ([b"%d" % index], [b"%d" % index], {}, 21_000), None, Recorded(21_000, 0.002))
+        for index in range(50)
+    ]
+    with Simulation(Block(transactions), model, 2) as simulation:
+        figures = simulation.figures(2)
+    assert figures.sequential_seconds == pytest.approx(50 * 0.002, rel=0.01)
+    assert figures.speedup == pytest.approx(2, rel=0.05)
+    with Simulation(Block(transactions), model, 2, recorded_seconds=False) as simulation:
+        figures = simulation.figures(2)
+    assert figures.sequential_seconds == pytest.approx(50 * 21_000 * model.round * 1e-9, rel=0.05)
+
+
+def test_an_empty_block(model: CostModel) -> None:
+    with Simulation(Block([]), model, 2) as simulation:
+        figures = simulation.figures(2)
+    assert figures.seconds == 0
+    assert figures.as_json() == {
+        "cores": 2, "seconds": 0, "sequential_seconds": 0, "executions": 0, "validations": 0, "aborts": 0,
+        "commit_latency_seconds": {},
+    }  # fmt: skip
+
+
+def test_too_little_memory_and_too_many_cores(model: CostModel) -> None:
+    with Simulation(transfers(500, 0, 2000), model, 2, memory_limit_bytes=1 << 20) as simulation:
+        with pytest.raises(MemoryLimitError, match="memory"):
+            simulation.run(2)
+        with pytest.raises(UsageError, match="cores is 3"):
+            simulation.run(3)
+    with pytest.raises(UsageError, match="cores is 257"):
+        Simulation(Block([]), model, 257)
+
+
+def test_ten_thousand_transactions_on_32_cores_take_few_seconds(model: CostModel) -> None:
+    for accounts in (10, 10_000):
+        with Simulation(transfers(accounts, 5000, 10_000), model, 32) as simulation:
+            begin = time.process_time()
+            simulation.run(32)
+            assert time.process_time() - begin < 6  # the aim is 3 on a machine of one's own
