@@ -15,8 +15,8 @@ from typing import Annotated
 import typer
 
 from blockstm import __version__
-from blockstm.cli.explore import explore
 from blockstm.cli.calibrate import calibrate_command
+from blockstm.cli.explore import explore
 from blockstm.cli.record import record_app
 from blockstm.cli.replay import replay
 from blockstm.cli.simulate import simulate
