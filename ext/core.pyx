@@ -60,7 +60,7 @@ from trace cimport trace
 from transfer cimport transfer
 from validation cimport checks_hold, read_set_is_valid
 from virtualtime cimport (
-    COST_PROGRAM, COSTS, Clock, Line, VirtualTime, charge_step, heap_pop, heap_push, is_before, wake_first,
+    COST_PROGRAM, COSTS, Clock, Line, VirtualTime, begin_virtually, charge_step, heap_pop, heap_push, is_before, wake_first,
 )
 from worker_loop cimport work_on_block
 
