@@ -19,6 +19,7 @@ from blockstm.cli.calibrate import calibrate_command
 from blockstm.cli.explore import explore
 from blockstm.cli.record import record_app
 from blockstm.cli.replay import replay
+from blockstm.cli.report import report
 from blockstm.cli.simulate import simulate
 from blockstm.errors import BlockstmError, shown_path
 
@@ -40,6 +41,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 app.command()(replay)
 app.command()(explore)
 app.command()(simulate)
+app.command()(report)
 app.command("calibrate")(calibrate_command)
 app.add_typer(record_app, name="record")
 

@@ -119,7 +119,8 @@ def simulate(
         raise type(error)(f"{shown_path(block)}: {error}") from error
     if as_json:
         results = [each.as_json() for each in figures]
-        print(json.dumps({"schema": 1, "command": "simulate", "file": str(block), "results": results}))
+        entry = {"schema": 1, "command": "simulate", "file": str(block), "transactions": len(loaded)}
+        print(json.dumps(entry | {"results": results}))
     else:
         print_figures(block, figures)
 
