@@ -25,7 +25,6 @@ SHAPES: Final = (
     ("cross", "✚"), ("triangle-down", "▼"), ("triangle-right", "▶"), ("triangle-left", "◀"),
 )  # fmt: skip
 SERIES_MAX: Final = len(SHAPES)
-DOT_SIZES: Final = (80, 70, 240)
 LINE_HEIGHT: Final = 220
 ROW_HEIGHT: Final = 18
 LANE_HEIGHT: Final = 28
@@ -168,10 +167,8 @@ def bar_chart(values: Values, rows: Sequence[str], kinds: Sequence[Symbol], titl
 def dot_chart(values: Values, rows: Sequence[str], kinds: Sequence[Symbol], title: str) -> Specification:
     """Return a chart of dots on a line, one line for each row; arguments as of `bar_chart`.
 
-    Later kinds are drawn larger, and below the others, so that dots in one place are all seen.
+    The last kind is a tick across the line, so that it is seen where it is in one place with a dot.
     """
-    labels = [kind.label for kind in kinds]
-    shapes = [next(shape for shape, character in SHAPES if character == kind.shape) for kind in kinds]
     y = {"field": "row", "type": "nominal", "sort": None, "axis": _row_axis()}
     x = {
         "field": "value",
@@ -179,26 +176,40 @@ def dot_chart(values: Values, rows: Sequence[str], kinds: Sequence[Symbol], titl
         **_measure_axis([value["value"] for value in values], title),
     }
     x["axis"]["orient"] = "top"
-    behind_first = sorted(values, key=lambda value: -labels.index(value["kind"]))
+    last = kinds[-1].label
+
+    def layer(of_layer: Sequence[Symbol], mark: Mapping[str, Any]) -> Specification:
+        labels = [kind.label for kind in of_layer]
+        shapes = [shape for kind in of_layer for shape, character in SHAPES if character == kind.shape]
+        return {
+            "data": {"values": [value for value in values if value["kind"] in labels]},
+            "mark": mark,
+            "encoding": {
+                "y": y,
+                "x": x,
+                "color": _categories("kind", labels, [kind.colour for kind in of_layer]),
+                **({"shape": _by_label("kind", labels, shapes)} if shapes else {}),
+                "tooltip": _row_tooltip(title),
+            },
+        }
+
+    line = {
+        "mark": {"type": "line", "color": colour("line")},
+        "encoding": {"y": y, "x": x, "detail": {"field": "row"}},
+    }
     return _sized(max(60, 26 * len(rows))) | {
-        "data": {"values": behind_first},
+        "data": {"values": values},
         "layer": [
-            {
-                "mark": {"type": "line", "color": colour("line")},
-                "encoding": {"y": y, "x": x, "detail": {"field": "row"}},
-            },
-            {
-                "mark": {"type": "point", "filled": True, "opacity": 1},
-                "encoding": {
-                    "y": y,
-                    "x": x,
-                    "color": _categories("kind", labels, [kind.colour for kind in kinds]),
-                    "shape": _by_label("kind", labels, shapes),
-                    "size": _by_label("kind", labels, DOT_SIZES),
-                    "tooltip": _row_tooltip(title),
-                },
-            },
+            line,
+            layer(
+                [kind for kind in kinds if kind.label == last], {"type": "tick", "thickness": 3, "size": 18}
+            ),
+            layer(
+                [kind for kind in kinds if kind.label != last],
+                {"type": "point", "filled": True, "opacity": 1, "size": 80},
+            ),
         ],
+        "resolve": {"scale": {"color": "independent"}},
     }
 
 

@@ -30,7 +30,7 @@ MEASURES: Final = (
 DOTS: Final = (
     Symbol("p50", "●", "series-1"),
     Symbol("p99", "◆", "series-2"),
-    Symbol("max", "▲", "series-4"),
+    Symbol("max", "❙", "series-4"),
 )
 COLUMNS: Final = (Column("p50 (ms)"), Column("p99 (ms)"), Column("max (ms)"))
 

@@ -115,8 +115,8 @@ def _note(run: TimelineRun, columns: int | None) -> str:
         notes.append(f"All {run.spans:,} spans are drawn.")
     else:
         notes.append(
-            f"The timeline has {run.spans:,} spans, too many to be seen one by one: it is drawn in {columns} "
-            f"columns of {short_seconds(run.seconds / columns)}, in which the colours have the share that they had of that "
+            f"The timeline has {run.spans:,} spans, too many to be seen one by one: it is drawn in "
+            f"{columns} columns of {short_seconds(run.seconds / columns)}. In each, a colour has its share of that "
             "time in the lane. The table counts every span; the file itself opens in ui.perfetto.dev."
         )
     if len(run.lanes) > LANES_MAX:
