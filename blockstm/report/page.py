@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from datetime import UTC, datetime
+from functools import cache
 from importlib import resources
 from typing import Any, Final
 
@@ -71,7 +72,7 @@ def report_page(
     """
     try:
         import jinja2
-        import vl_convert
+        import vl_convert  # noqa: F401 - to find out before the work whether it is there
     except ImportError as error:
         raise ReportError(
             f"a report needs {error.name}, which is not installed; install it: pip install 'blockstm[report]'"
@@ -85,7 +86,7 @@ def report_page(
         for chart in part.charts
     ]
     # The library is put on the page only where it has something to draw.
-    scripts = [vl_convert.javascript_bundle(LIBRARY), _own("page.js")] if charts else []
+    scripts = [_library(), _own("page.js")] if charts else []
     for script in scripts:
         if SCRIPT_END + "script" in script.lower() or "<!--" in script:
             raise ReportError(
@@ -110,6 +111,14 @@ def report_page(
         charts={"config": CONFIG, "charts": {chart.identifier: chart.specification for chart in charts}},
         data=_data(inputs),
     )
+
+
+@cache
+def _library() -> str:
+    """Return the charts' library; bundling it takes seconds."""
+    import vl_convert
+
+    return vl_convert.javascript_bundle(LIBRARY)
 
 
 def _own(name: str) -> str:

@@ -19,6 +19,7 @@ EXACT_SPANS_MAX: Final = 2000
 """Of one run; more are drawn in columns."""
 COLUMNS_OF_ALL_LANES: Final = 900
 COLUMNS_MIN: Final = 60
+COLUMNS_MAX: Final = 300
 ALONE: Final = 0.999
 UNITS: Final = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 
@@ -58,7 +59,7 @@ def _order(category: str) -> int:
 def _chart(run: TimelineRun, categories: Sequence[str], place: int) -> Charts:
     size, unit = next((each for each in UNITS if run.seconds >= each[0]), UNITS[-1])
     lanes = run.lanes[:LANES_MAX]
-    columns = None if run.spans <= EXACT_SPANS_MAX else max(COLUMNS_MIN, COLUMNS_OF_ALL_LANES // len(lanes))
+    columns = None if run.spans <= EXACT_SPANS_MAX else _column_count(len(lanes))
     values: list[dict[str, Any]] = []
     for number, lane in enumerate(lanes):
         drawn = _spans(lane) if columns is None else _columns(lane, run.seconds, columns, categories)
@@ -70,6 +71,11 @@ def _chart(run: TimelineRun, categories: Sequence[str], place: int) -> Charts:
     legend = [Symbol(name, "■", COLOURS.get(name) or next(further)) for name in categories]
     specification = spans_chart(values, [lane.name for lane in lanes], legend, run.seconds / size, unit)
     return Charts([Chart(f"timeline-{place}", run.name, specification)], legend, _note(run, columns))
+
+
+def _column_count(lanes: int) -> int:
+    """Return how many columns a lane is drawn in, so that the page stays small."""
+    return min(max(COLUMNS_MIN, COLUMNS_OF_ALL_LANES // lanes), COLUMNS_MAX)
 
 
 _Drawn = Iterator[tuple[float, float, dict[str, Any]]]
