@@ -134,7 +134,7 @@ def scaling_chart(values: Values, top: float) -> Specification:
 
 
 SCALING_LEGEND: Final = (
-    Symbol("speed-up", "●", "series-1"),
+    Symbol("speed-up (x)", "●", "series-1"),
     Symbol("greedy bound: list scheduling with perfect knowledge", "dashed", "series-2"),
     Symbol("chain bound: the heaviest chain of dependent transactions", "dotted", "series-4"),
     Symbol("as many times as there are cores", "solid", "soft"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["NONE", "compact", "count", "milliseconds", "share", "short_seconds", "two_digits"]
+__all__ = ["NONE", "compact", "count", "milliseconds", "share", "short_seconds", "three_digits", "two_digits"]
 
 NONE: Final = "–"  # noqa: RUF001 - a dash, for what is not known
 UNITS: Final = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
@@ -16,8 +16,13 @@ def count(value: int | None) -> str:
 
 
 def two_digits(value: float | None) -> str:
-    """Write a number with two digits after the point: a speed-up, or so many for each transaction."""
+    """Write a number with two digits after the point, such as a speed-up."""
     return NONE if value is None else f"{value:,.2f}"
+
+
+def three_digits(value: float | None) -> str:
+    """Write so many for each transaction, which may be few."""
+    return NONE if value is None else f"{value:,.3f}"
 
 
 def milliseconds(seconds: float | None) -> str:

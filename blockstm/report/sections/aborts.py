@@ -7,7 +7,7 @@ from typing import Final
 
 from blockstm.report.charts import bar_chart
 from blockstm.report.inputs import Inputs
-from blockstm.report.numbers import count, two_digits
+from blockstm.report.numbers import count, three_digits
 from blockstm.report.parts import Cell, Chart, Charts, Column, Part, Section, Symbol, cell, table, text_cell
 from blockstm.report.results import BlockReplay, Run
 from blockstm.report.sections.shared import ROWS_DRAWN_MAX, Measure, labelled_blocks, measure_parts
@@ -16,10 +16,13 @@ from blockstm.report.series import Series
 __all__ = ["aborts"]
 
 ABORTS: Final = Measure(
-    "aborts", "aborts per transaction", lambda run: run.aborts_per_transaction, two_digits
+    "aborts", "aborts per transaction", lambda run: run.aborts_per_transaction, three_digits
 )
 REEXECUTIONS: Final = Measure(
-    "re-executions", "re-executions per transaction", lambda run: run.reexecutions_per_transaction, two_digits
+    "re-executions",
+    "re-executions per transaction",
+    lambda run: run.reexecutions_per_transaction,
+    three_digits,
 )
 MEASURES: Final = (ABORTS, REEXECUTIONS)
 COLOURS: Final = ("series-2", "series-1")
@@ -89,7 +92,7 @@ def _cells(run: Run) -> list[Cell]:
         cell(run.executions, count),
         cell(run.validations, count),
         cell(run.aborts, count),
-        cell(run.executions_per_transaction, two_digits),
-        cell(run.validations_per_transaction, two_digits),
-        cell(run.aborts_per_transaction, two_digits),
+        cell(run.executions_per_transaction, three_digits),
+        cell(run.validations_per_transaction, three_digits),
+        cell(run.aborts_per_transaction, three_digits),
     ]

@@ -30,7 +30,9 @@ def replays(inputs: Inputs) -> Section | None:
     if not blocks:
         return None
     runs = {block.runs for _, block in blocks}
-    median = f" Times are medians of {runs.pop()} runs." if len(runs) == 1 and None not in runs else ""
+    median = (
+        f" Times are medians of {runs.pop()} runs." if len(runs) == 1 and runs not in ({None}, {1}) else ""
+    )
     return Section(
         "replays",
         "Replayed blocks",

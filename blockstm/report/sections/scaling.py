@@ -73,7 +73,7 @@ def _panels(series: Sequence[Series], identifier: str) -> Charts:
     charts = [
         Chart(
             f"{identifier}-{place}",
-            f"{each.name}: speed-up (x)",
+            each.name,
             scaling_chart(
                 [
                     {

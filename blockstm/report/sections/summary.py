@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from blockstm.report.inputs import Inputs
-from blockstm.report.numbers import NONE, count, milliseconds, share, two_digits
+from blockstm.report.numbers import NONE, count, milliseconds, share, three_digits, two_digits
 from blockstm.report.parts import Cell, Column, Figure, Figures, Part, Section, cell, table, text_cell
 from blockstm.report.results import BlockReplay, Inspection
 from blockstm.report.series import Series, short_names
@@ -41,7 +41,11 @@ def _of_replays(inputs: Inputs) -> Iterator[Figure]:
     runs = [block.run for block in blocks]
     transactions = sum(run.transactions or 0 for run in runs)
     seconds, sequential = sum(run.seconds for run in runs), sum(run.sequential_seconds or 0 for run in runs)
-    of_blocks = blocks[0].file if len(blocks) == 1 else f"{len(blocks)} replayed blocks"
+    of_blocks = (
+        short_names([blocks[0].file])[blocks[0].file]
+        if len(blocks) == 1
+        else f"{len(blocks)} replayed blocks"
+    )
     workers = "–".join(f"{each}" for each in sorted({min(_workers(blocks)), max(_workers(blocks))}))  # noqa: RUF001
     yield Figure(
         "speed-up (x)",
@@ -53,7 +57,7 @@ def _of_replays(inputs: Inputs) -> Iterator[Figure]:
     counted = [run for run in runs if run.aborts is not None]
     if counted and transactions:
         lost = sum(run.aborts or 0 for run in counted) / max(1, sum(run.transactions or 0 for run in counted))
-        yield Figure("aborts per transaction", cell(lost, two_digits), of_blocks)
+        yield Figure("aborts per transaction", cell(lost, three_digits), of_blocks)
     checks = [block.verified for block in blocks]
     if any(check is not None for check in checks):
         right = sum(check is True for check in checks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import PurePath
 from typing import Any, Final
 
 from blockstm.report.charts import spans_chart
@@ -70,7 +71,13 @@ def _chart(run: TimelineRun, categories: Sequence[str], place: int) -> Charts:
     further = iter(FURTHER_COLOURS * len(categories))
     legend = [Symbol(name, "■", COLOURS.get(name) or next(further)) for name in categories]
     specification = spans_chart(values, [lane.name for lane in lanes], legend, run.seconds / size, unit)
-    return Charts([Chart(f"timeline-{place}", run.name, specification)], legend, _note(run, columns))
+    return Charts([Chart(f"timeline-{place}", _title(run), specification)], legend, _note(run, columns))
+
+
+def _title(run: TimelineRun) -> str:
+    """Return the run's name, after the block's, where it does not tell it."""
+    file = PurePath(run.file).name if run.file else ""
+    return run.name if file in run.name else f"{file}, {run.name}"
 
 
 def _column_count(lanes: int) -> int:
