@@ -16,7 +16,7 @@ from blockstm.tracewriter import net_accesses
 from blockstm.verify import differences
 from tests.ethereum_oracle import Account, OracleResult
 from tests.ethereum_state import assert_same_state
-from tests.ethereum_synthetic import SyntheticBlock
+from tests.ethereum_synthetic.builder import SyntheticBlock
 from tests.running import run as run_speculatively
 
 WORKERS = 2

@@ -16,17 +16,9 @@ from blockstm.ethereum.program import evm
 from blockstm.programs import transfer
 from tests.ethereum_node import ETHEREUM
 from tests.ethereum_oracle import read_json
-from tests.ethereum_synthetic import (
-    SENDERS,
-    BlockBuilder,
-    Contract,
-    address_of,
-    asm,
-    call,
-    hex_of,
-    named,
-    push,
-)
+from tests.ethereum_synthetic.assembly import asm, call, push
+from tests.ethereum_synthetic.builder import BlockBuilder, Contract
+from tests.ethereum_synthetic.chain import SENDERS, address_of, hex_of, named
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 Refused = Callable[..., str]

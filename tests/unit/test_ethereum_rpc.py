@@ -209,6 +209,7 @@ def test_a_header_of_each_time(save: Save, fork: str) -> None:
         ("hash", ..., "field hash is missing"),
         ("logsBloom", "0x00", "field logsBloom"),
         ("timestamp", "0x" + "f" * 17, "at most 64 bits"),
+        ("baseFeePerGas", "0x1" + "0" * 16, "at most 64 bits"),
         ("extraData", "0x" + "00" * 5000, "extraData is longer"),
         ("excessBlobGas", ..., "field excessBlobGas is missing"),
         ("uncles", None, "field uncles"),
@@ -524,3 +525,10 @@ def test_a_block_is_known_by_its_values(save: Save, told: dict[str, Any]) -> Non
     assert isinstance(read, NodeBlock)
     assert "requestsHash" not in read.values
     assert read.number_of("baseFeePerGas") == 7
+
+
+@pytest.mark.parametrize("kind", [0, 2])
+def test_a_chain_whose_number_is_too_large(save: Save, kind: int) -> None:
+    read_block(save("block.json", block(transaction(kind, chain_id=2**64 - 1))))
+    told = block(transaction(kind, chain_id=2**64))
+    refused(save("block.json", told), "transaction 0", "more than 64 bits")

@@ -9,21 +9,11 @@ import pytest
 from blockstm import Engine
 from tests.ethereum_agreement import assert_synthetic_agrees
 from tests.ethereum_oracle import Account, OracleResult, read_json, run
-from tests.ethereum_synthetic import (
-    CHILD_INIT,
-    CHILD_RUNTIME,
-    CHILD_SALT,
-    HISTORY_ADDRESS,
-    NUMBER_AND_TIME,
-    SENDERS,
-    SyntheticBlock,
-    address_of,
-    create2_address,
-    header_hash,
-    named,
-    random_block,
-    scenario_block,
-)
+from tests.ethereum_synthetic.assembly import CHILD_INIT, CHILD_RUNTIME, CHILD_SALT
+from tests.ethereum_synthetic.builder import HISTORY_ADDRESS, SyntheticBlock, header_hash
+from tests.ethereum_synthetic.chain import NUMBER_AND_TIME, SENDERS, address_of, create2_address, named
+from tests.ethereum_synthetic.randomblocks import random_block
+from tests.ethereum_synthetic.scenarios import scenario_block
 
 SHARED = Path(__file__).parents[3] / "shared"
 needs_blocks = pytest.mark.skipif(
