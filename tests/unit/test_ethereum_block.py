@@ -9,7 +9,7 @@ from typing import Any
 import msgpack
 import pytest
 from eth_hash.auto import keccak
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blockstm import Block, Transaction
@@ -195,7 +195,7 @@ PLACES: tuple[tuple[str, ...], ...] = (
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None)
 @given(place=st.sampled_from(PLACES), value=plain)
 def test_any_meta_is_taken_or_refused(sound: Block, place: tuple[str, ...], value: object) -> None:
     meta: Any = msgpack.unpackb(msgpack.packb(dict(sound.meta)))
@@ -206,7 +206,7 @@ def test_any_meta_is_taken_or_refused(sound: Block, place: tuple[str, ...], valu
     accepted(Block(sound.transactions, sound.state, meta=meta))
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_any_environment_is_taken_or_refused(sound: Block, data: st.DataObject) -> None:
     fields = msgpack.unpackb(sound.state[ENVIRONMENT_KEY])
