@@ -31,7 +31,7 @@ def random_strategy(seed: int, steadiness: float) -> Strategy:
 
 
 @given(blocks(8), st.integers(1, 4), st.integers(0, 1 << 20))
-@settings(SETTINGS, max_examples=examples(150))
+@settings(SETTINGS, max_examples=examples(90))
 def test_random_schedules_equal_the_oracle(block: Block, workers: int, seed: int) -> None:
     expected = run_in_order(block)
     runtime = Runtime(block, workers)

@@ -325,7 +325,11 @@ def test_a_block_with_one_wrong_character(tmp_path: Path, place: int, character:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.just("0x1"),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.just(CONTRACT), inner),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(max_size=8) | st.just(CONTRACT), inner, max_size=4)
+    ),
+    max_leaves=20,
 )
 
 
