@@ -1,7 +1,10 @@
 """One trial: the block under one schedule, with everything checked.
 
-The workers are those of `runtime`; here they may die, too. A dead worker's greenlet is never resumed: it
-would go on with the core's code. Even to let go of it would resume it (greenlet raises GreenletExit in what
+Virtual workers are greenlets of one process, and what they run is the core that worker processes run, function for
+function. At each step point a virtual worker hands over, and a strategy says who goes on. So a trial is a function of
+the block, the number of workers and the strategy.
+
+Workers may die. A dead worker's greenlet is never resumed: it would go on with the core's code. Even to let go of it would resume it (greenlet raises GreenletExit in what
 it collects, which the core's step hook cannot let through), so it is kept, and its memory with it, until the
 process ends. Who kills many therefore works in a process that is thrown away (see `batches`).
 """
@@ -25,7 +28,6 @@ from blockstm._core import (
     Worker,
 )
 from blockstm.block import Block
-from blockstm.controlled.runtime import HASH_SEED
 from blockstm.controlled.schedules import Decision, Schedule, death_of
 from blockstm.controlled.strategies import Strategy
 from blockstm.engine.catalogue import BUILT_IN, FIRST_PROGRAM_ID
@@ -35,6 +37,8 @@ from blockstm.verify import differences
 __all__ = ["MEMORY_LIMIT_BYTES", "Finding", "Step", "Trials"]
 
 MEMORY_LIMIT_BYTES: Final = 64 << 20
+HASH_SEED: Final = 1
+"""Where keys lie in the core's table must not differ from trial to trial."""
 STEPS_MAX: Final = 20_000
 STEPS_A_TXN_MAX: Final = 2_000
 
@@ -143,11 +147,15 @@ class Trials:
             failed = self._compare()
         return schedule, None if failed is None else Finding(schedule, *failed)
 
-    def _compare(self) -> tuple[str, str] | None:
-        """Compare what came of the block with sequential execution."""
-        result = Result(
+    def result(self) -> Result:
+        """Return what came of the block in the last trial, which must have come to its end."""
+        return Result(
             self._arena.snapshot(), model="block-stm", workers=self.workers, active_workers=self.workers
         )
+
+    def _compare(self) -> tuple[str, str] | None:
+        """Compare what came of the block with sequential execution."""
+        result = self.result()
         if observed(result) == self._seen_right:
             return None
         messages = differences(result, self._reference, 1) or ["what was written differs"]
