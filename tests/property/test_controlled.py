@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,9 +12,17 @@ from blockstm.block import Block
 from blockstm.controlled.schedules import Schedule
 from blockstm.controlled.strategies import STEADINESS, GuidedStrategy, RandomStrategy
 from blockstm.controlled.trial import Step, Trials
+from blockstm.errors import MemoryLimitError
+from blockstm.program import program
 from blockstm.programs import transfer
 from tests.property.test_equivalence import SETTINGS, blocks, examples
 from tests.reference import assert_equal, run_in_order
+
+
+@program
+def copy_large(ctx: Any, source: bytes, target: bytes) -> None:
+    """Write 60,000 bytes that depend on what is read."""
+    ctx.write(target, (ctx.read(source) or b"")[:1].rjust(60_000))
 
 
 def transfers_in_a_ring() -> Block:
@@ -60,3 +71,18 @@ def test_a_schedule_that_takes_too_long_is_given_up_and_the_next_one_runs() -> N
     assert f"not done after {steps} steps" in finding.message
     assert trials.run(steady)[1] is None
     assert_equal(trials.result(), run_in_order(block))
+
+
+def test_a_run_out_of_memory_is_no_deadlock_of_those_who_sleep() -> None:
+    keys = [b"a", b"b", b"c", b"d"]
+    block = Block([copy_large.txn(keys[n], keys[n + 1]) for n in range(3)], {})
+    # Enough for each transaction once, not for all that may run again.
+    trials = Trials(block, 3, memory_limit_bytes=550_000)
+    strategy = RandomStrategy(1)
+    found = [finding for _ in range(60) if (finding := trials.run(strategy)[1]) is not None]
+    assert {(finding.check, finding.message) for finding in found} == {
+        ("memory", "the run takes more than 550000 bytes")
+    }
+    assert len(found) < 60
+    with pytest.raises(MemoryLimitError, match="sequentially takes more than 150000 bytes"):
+        Trials(block, 3, memory_limit_bytes=150_000)
