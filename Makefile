@@ -7,6 +7,8 @@
 #   make ethereum compare all Ethereum blocks of SHARED, and many made-up ones, with the execution specifications
 #                 (SEEDS=n: how many of each fork), and all of SHARED with their headers, with times
 #   make fidelity compare simulated with measured times on the traces of SHARED, and write docs/fidelity.md
+#   make report   replay and simulate the blocks in scenarios/, and make build/report.html of it, and its picture
+#                 in docs/images (needs chromium)
 #   make lint     check style and types
 #   make explore  search the protocol for faults, under adversarial schedules (about three quarters of an hour)
 #   make clean    remove everything that was made
@@ -26,7 +28,7 @@ BLOCKS := $(wildcard scenarios/*.block)
 
 .DEFAULT_GOAL := replay
 .DELETE_ON_ERROR:
-.PHONY: replay test bench ethereum explore fidelity lint build clean
+.PHONY: replay test bench ethereum explore fidelity report lint build clean
 
 replay: $(BUILT)
 	$(BIN)/blockstm replay $(BLOCKS) --verify --repeat 5
@@ -46,6 +48,10 @@ explore: $(BUILT) $(TOOLS)
 
 fidelity: $(BUILT) $(TOOLS)
 	$(BIN)/python -m tests.benchmarks.fidelity $(SHARED) -o docs/fidelity.md
+
+report: $(BUILT) $(TOOLS)
+	$(BIN)/python -m tests.benchmarks.example_report build
+	$(BIN)/python -m tests.benchmarks.report_screenshots build/report.html -o docs/images --section scaling
 
 lint: $(BUILT) $(TOOLS)
 	$(BIN)/ruff check .

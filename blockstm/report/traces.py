@@ -69,7 +69,7 @@ class TimelineRun:
     Arguments:
         name: the run's.
         file: the block's, if the timeline tells.
-        workers: how many took part, if the timeline tells.
+        workers: how many, or how many cores, took part, if the timeline tells.
         dropped: how many spans were not kept.
         lanes: workers and the collector.
         seconds: until the last span's end.
@@ -114,7 +114,8 @@ class Timeline:
         events = _Events(content.objects("traceEvents"))
         told = content.optional_nested("otherData")
         details = {entry.optional_count("pid"): entry for entry in told.optional_objects("runs")}
-        runs = tuple(_run(events, pid, details.get(pid, Fields({}))) for pid in events.processes())
+        file = told.optional_text("file")
+        runs = tuple(_run(events, pid, details.get(pid, Fields({})), file) for pid in events.processes())
         if not runs:
             raise ContentError("has no complete events (ph X) with a duration; write it with --timeline")
         return cls(source, told.optional_text("command"), told.optional_text("model"), runs)
@@ -166,7 +167,7 @@ def _span(event: Fields, categories: set[str]) -> Span:
     return Span(begin * MICROSECOND, (begin + duration) * MICROSECOND, category, name)
 
 
-def _run(events: _Events, pid: int, details: Fields) -> TimelineRun:
+def _run(events: _Events, pid: int, details: Fields, file: str | None) -> TimelineRun:
     # A run of blockstm's begins at 0; elsewhere, times may be since the machine was started.
     begin = 0.0 if details.names() else events.begin(pid)
     lanes = tuple(
@@ -183,8 +184,8 @@ def _run(events: _Events, pid: int, details: Fields) -> TimelineRun:
     )
     return TimelineRun(
         name=events.names.get(("process_name", pid, 0), printable(f"process {pid}")),
-        file=details.optional_text("file"),
-        workers=details.optional_count("workers"),
+        file=details.optional_text("file") or file,
+        workers=details.optional_count("workers") or details.optional_count("cores"),
         dropped=details.optional_count("spans_dropped") or 0,
         lanes=lanes,
         seconds=events.end(pid) - begin,

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.report_screenshots report.html -o FOLDER [--section scaling]
 
-With `--section`, one picture of that section only, in light, as the README shows it.
+With `--section`, one picture in light, of that section's beginning, as the README shows it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.browser import INSTALL, chromium_path, open_report, running_chromium
 
 DESKTOP = {"width": 1200, "height": 900}
-README = {"width": 1000, "height": 760}
+README = {"width": 1000, "height": 680}
 PHONE = {"width": 390, "height": 844}
 
 
@@ -25,7 +25,7 @@ def main() -> int:
     )
     parser.add_argument("report", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--section", help="the identifier of one section, such as summary or scaling")
+    parser.add_argument("--section", help="of which section, such as summary or scaling")
     arguments = parser.parse_args()
     chromium = chromium_path()
     if chromium is None:
@@ -36,8 +36,10 @@ def main() -> int:
         if arguments.section:
             page = browser.new_page(viewport=README)
             open_report(page, arguments.report)
-            picture = arguments.output / f"{arguments.report.stem}-{arguments.section}.png"
-            page.locator(f"section:has(> #{arguments.section})").screenshot(path=picture)
+            picture = arguments.output / f"{arguments.report.stem}.png"
+            place = page.locator(f"section:has(> #{arguments.section})").bounding_box()
+            height = min(place["height"], README["height"])
+            page.screenshot(path=picture, full_page=True, clip={**place, "height": height})
             return 0
         for name, viewport, scheme in (
             ("light", DESKTOP, "light"),

@@ -182,6 +182,20 @@ def test_commands_repeat_what_was_run(tmp_path: Path) -> None:
     assert definition.text == "cores = [1, 2, 4]"
 
 
+def test_a_simulation_s_timeline_tells_its_block_and_cores(tmp_path: Path) -> None:
+    timeline = reports.timeline()
+    timeline["otherData"] = {"command": "simulate", "file": "x/a.block", "runs": [{"pid": 1, "cores": 8}]}
+    timeline["traceEvents"][0]["args"]["name"] = "8 cores"
+    found = sections(reports.write(tmp_path, "t.json", timeline))
+    assert next(part for part in found["timeline"].parts if isinstance(part, Charts)).charts[0].title == (
+        "a.block, 8 cores"
+    )
+    assert (
+        f"blockstm simulate x/a.block --cores 8 --timeline {tmp_path}/t.json"
+        in found["commands"].parts[0].text
+    )
+
+
 def test_the_page_needs_nothing_from_elsewhere(tmp_path: Path) -> None:
     page = Page(page_of(*reports.write_all(tmp_path)))
     identifiers = {values["id"] for _, values in page.elements if "id" in values}
