@@ -94,7 +94,7 @@ def check_output_path(option: str, path: Path, inputs: Iterable[Path]) -> None:
         if not path.is_file():
             raise UsageError(f"{name}: is not a regular file; name another")
         if any(path.samefile(file) for file in inputs if file.exists()):
-            raise UsageError(f"{name}: is a block that is to be read; name another file")
+            raise UsageError(f"{name}: is a file that is to be read; name another")
 
 
 def import_programs(modules: Iterable[str]) -> None:

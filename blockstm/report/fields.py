@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NoReturn
 
@@ -12,6 +11,8 @@ from blockstm.files import ContentError
 __all__ = ["Fields", "is_count", "is_number", "printable"]
 
 NAME_CHARACTERS_MAX: Final = 1000
+NUMBER_MAX: Final = 1e30
+"""More than any time, count or speed-up; what is computed of it stays finite."""
 
 
 def printable(text: str) -> str:
@@ -22,10 +23,8 @@ def printable(text: str) -> str:
 
 
 def is_number(value: object) -> bool:
-    """Tell whether a value is a finite number, 0 or more."""
-    return (
-        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
-    )
+    """Tell whether a value is a number from 0 to NUMBER_MAX."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= NUMBER_MAX
 
 
 def is_count(value: object) -> bool:
@@ -83,8 +82,8 @@ class Fields:
         return self.count(name) if self.has(name) else None
 
     def number(self, name: str) -> float:
-        """Return a field that is a finite number, 0 or more."""
-        return float(self._checked(name, "a number, 0 or more", is_number))
+        """Return a field that is a number, 0 or more, and not beyond all measure."""
+        return float(self._checked(name, f"a number from 0 to {NUMBER_MAX:g}", is_number))
 
     def optional_number(self, name: str) -> float | None:
         """Return a field that is a number, or None if it is missing."""

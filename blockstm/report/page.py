@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
@@ -152,4 +153,15 @@ def _data(inputs: Inputs) -> dict[str, Any]:
         }
         for timeline in inputs.timelines
     }
-    return {"schema": 1, "command": "report", "inputs": {**inputs.raw, **timelines}}
+    return {"schema": 1, "command": "report", "inputs": {**_plain(inputs.raw), **timelines}}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it: null for numbers that are not finite, text for what JSON does not know."""
+    if isinstance(value, dict):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, str | int) else str(value)

@@ -14,7 +14,8 @@ from pathlib import Path
 from tests.browser import INSTALL, chromium_path, open_report, running_chromium
 
 DESKTOP = {"width": 1200, "height": 900}
-README = {"width": 1000, "height": 680}
+README = {"width": 1000, "height": 870}
+MARGIN = 16
 PHONE = {"width": 390, "height": 844}
 
 
@@ -38,8 +39,13 @@ def main() -> int:
             open_report(page, arguments.report)
             picture = arguments.output / f"{arguments.report.stem}.png"
             place = page.locator(f"section:has(> #{arguments.section})").bounding_box()
-            height = min(place["height"], README["height"])
-            page.screenshot(path=picture, full_page=True, clip={**place, "height": height})
+            clip = {
+                "x": place["x"] - MARGIN,
+                "y": place["y"],
+                "width": place["width"] + 2 * MARGIN,
+                "height": min(place["height"], README["height"]),
+            }
+            page.screenshot(path=picture, full_page=True, clip=clip)
             return 0
         for name, viewport, scheme in (
             ("light", DESKTOP, "light"),

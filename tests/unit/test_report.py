@@ -246,6 +246,21 @@ def test_nothing_of_a_user_becomes_part_of_the_page(tmp_path: Path) -> None:
     assert json.loads(page.scripts["data"])["inputs"][f"{folder}/b.json"]["file"] == reports.HOSTILE
 
 
+def test_the_data_of_the_page_is_json_whatever_it_is_made_of(tmp_path: Path) -> None:
+    def refuse(name: str) -> None:
+        raise AssertionError(name)
+
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(reports.inspection()).replace('"keys"', '"more": 1e999, "keys"'))
+    sweep = reports.write_sweep(tmp_path / "sweep", [row | {"more": b"x"} for row in reports.sweep_rows()])
+    page = Page(page_of(path, sweep))
+    data = json.loads(page.scripts["data"], parse_constant=refuse)["inputs"]
+    json.loads(page.scripts["charts"], parse_constant=refuse)
+    assert data[str(path)]["more"] is None
+    assert set(data[str(sweep)]["bound_greedy"]) == {None}
+    assert data[str(sweep)]["cores"][:3] == [1, 1, 1]
+
+
 def test_characters_that_do_not_print_are_not_on_the_page(tmp_path: Path) -> None:
     html = page_of(reports.write(tmp_path, "x.json", reports.inspection("a\u202e\ud800\u0000b", "k\x1b[31m")))
     shown = html[: html.index('<script type="application/json" id="data">')]
@@ -305,6 +320,7 @@ def without(content: dict[str, Any], name: str) -> dict[str, Any]:
         (json.dumps(reports.replay(wall_seconds="1")), "blocks[0].wall_seconds: is '1', not a number"),
         (json.dumps(reports.replay(wall_seconds=1.5)).replace("1.5", "1e999"),
          "wall_seconds: is inf, not a number"),
+        (json.dumps(reports.replay(speedup=1e31)), "speedup: is 1e+31, not a number from 0 to 1e+30"),
         (json.dumps(reports.replay(aborts=1.5)), "blocks[0].aborts: is 1.5, not a whole number"),
         (json.dumps(reports.replay(commit_latency_seconds=[])), "commit_latency_seconds: is [], not an object"),
         (json.dumps(reports.replay(verified=1)), "blocks[0].verified: is 1, not true or false"),
