@@ -1,4 +1,4 @@
-"""Option values that need more than a type: sizes, finite numbers, files to write, modules to import."""
+"""Options that several commands have, and values that need more than a type: sizes, numbers, files to write."""
 
 from __future__ import annotations
 
@@ -9,12 +9,22 @@ import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from blockstm.errors import UsageError, shown_path
 
-__all__ = ["check_output_path", "import_programs", "memory_bytes", "not_negative", "positive"]
+__all__ = [
+    "JsonOption",
+    "MemoryLimitOption",
+    "ProgramsOption",
+    "check_output_path",
+    "import_programs",
+    "memory_bytes",
+    "not_negative",
+    "positive",
+]
 
 UNITS = {"": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
 SIZE = re.compile(r"(\d{1,20}) *(|KiB|MiB|GiB|TiB)", re.IGNORECASE | re.ASCII)
@@ -101,3 +111,21 @@ def import_programs(modules: Iterable[str]) -> None:
                 f"--programs {name}: importing it raised {type(error).__name__}: {error}; "
                 "give the dotted name of a module in the current folder or on PYTHONPATH"
             ) from error
+
+
+MemoryLimitOption = Annotated[
+    int,
+    typer.Option(
+        parser=memory_bytes,
+        metavar="SIZE",
+        help="Most memory of the arena: bytes, or as in 512MiB, 2GiB.",
+        show_default="1GiB",
+    ),
+]
+ProgramsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="MODULE", help="Import the module that defines a block's Python programs. May be repeated."
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]

@@ -11,7 +11,15 @@ import typer
 
 from blockstm.block import Block
 from blockstm.cli.measure import BlockFigures, Totals, measure
-from blockstm.cli.options import check_output_path, import_programs, memory_bytes, not_negative, positive
+from blockstm.cli.options import (
+    JsonOption,
+    MemoryLimitOption,
+    ProgramsOption,
+    check_output_path,
+    import_programs,
+    not_negative,
+    positive,
+)
 from blockstm.cli.progress import Progress
 from blockstm.cli.receipts import receipt_lines
 from blockstm.cli.tables import print_summary, print_table
@@ -57,22 +65,6 @@ TimeLimitOption = Annotated[
         show_default="none",
     ),
 ]
-MemoryLimitOption = Annotated[
-    int,
-    typer.Option(
-        parser=memory_bytes,
-        metavar="SIZE",
-        help="Most memory of the arena: bytes, or as in 512MiB, 2GiB.",
-        show_default="1GiB",
-    ),
-]
-ProgramsOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="MODULE", help="Import the module that defines the blocks' Python programs. May be repeated."
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
 ReceiptsOption = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Write the receipts to FILE as JSON Lines, one receipt a line."),

@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from blockstm.block import Block
-from blockstm.cli.options import import_programs, memory_bytes, not_negative
+from blockstm.cli.options import JsonOption, MemoryLimitOption, ProgramsOption, import_programs, not_negative
 from blockstm.cli.progress import Progress
 from blockstm.cli.tables import NONE, milliseconds, print_wide, times
 from blockstm.errors import BlockstmError, UsageError, shown, shown_path
@@ -68,22 +68,6 @@ AsReplayOption = Annotated[
         "--as-replay", help="Take rounds of work, as replay does them, and not the times that were recorded."
     ),
 ]
-MemoryLimitOption = Annotated[
-    int,
-    typer.Option(
-        parser=memory_bytes,
-        metavar="SIZE",
-        help="Most memory of the arena: bytes, or as in 512MiB, 2GiB.",
-        show_default="1GiB",
-    ),
-]
-ProgramsOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="MODULE", help="Import the module that defines the block's Python programs. May be repeated."
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
 
 
 def simulate(
