@@ -27,6 +27,7 @@ from number cimport (
     apply_delta, number_add, number_compare, number_decode, number_encode, number_maximum, number_set,
     number_subtract, signed_add,
 )
+from timeline cimport CAUSE_NONE
 from validation cimport checks_hold, read_set_is_valid
 from virtualtime cimport (
     COST_GAS, COST_PROGRAM, COST_ROUND, VirtualTime, charge, time_of, works_by_rounds,
@@ -130,10 +131,11 @@ cdef inline bint poll(Local* local) noexcept nogil:
     seen = published_by_others(local)
     if seen != local.published_seen:
         local.published_seen = seen
-        if not read_set_is_valid(local, local.txn_idx, local.reads, local.read_count):
+        if not read_set_is_valid(local, local.txn_idx, local.reads, local.read_count, &local.cause):
             local.abort = ABORT_DOOMED
             return False
     if local.checks != 0 and is_told_wrong(local):
+        local.cause = CAUSE_NONE
         local.abort = ABORT_DOOMED
         return False
     return True

@@ -19,6 +19,7 @@ __all__ = [
     "JsonOption",
     "MemoryLimitOption",
     "ProgramsOption",
+    "TimelineOption",
     "check_output_path",
     "import_programs",
     "memory_bytes",
@@ -72,7 +73,7 @@ def check_output_path(option: str, path: Path, inputs: Iterable[Path]) -> None:
     Arguments:
         option: the option that names the file, for the message.
         path: where the file shall be.
-        inputs: blocks that must not be overwritten.
+        inputs: files that must not be overwritten.
 
     Raises:
         UsageError: it cannot, or something is there that must not be replaced.
@@ -87,7 +88,7 @@ def check_output_path(option: str, path: Path, inputs: Iterable[Path]) -> None:
         if not path.is_file():
             raise UsageError(f"{name}: is not a regular file; name another")
         if any(path.samefile(file) for file in inputs if file.exists()):
-            raise UsageError(f"{name}: is a block that is to be read; name another file")
+            raise UsageError(f"{name}: is to be read; name another file")
 
 
 def import_programs(modules: Iterable[str]) -> None:
@@ -127,5 +128,9 @@ ProgramsOption = Annotated[
     typer.Option(
         metavar="MODULE", help="Import the module that defines a block's Python programs. May be repeated."
     ),
+]
+TimelineOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Write what each worker did when to FILE, for ui.perfetto.dev."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,6 +16,7 @@ from blockstm.cli.options import (
     JsonOption,
     MemoryLimitOption,
     ProgramsOption,
+    TimelineOption,
     check_output_path,
     import_programs,
     not_negative,
@@ -23,6 +25,7 @@ from blockstm.cli.options import (
 from blockstm.cli.progress import Progress
 from blockstm.cli.receipts import receipt_lines
 from blockstm.cli.tables import print_summary, print_table
+from blockstm.cli.timelines import timeline_file
 from blockstm.engine import Engine
 from blockstm.errors import BlockstmError, UsageError, shown_path
 from blockstm.files import replace_file
@@ -83,6 +86,7 @@ def replay(
     programs: ProgramsOption = None,
     as_json: JsonOption = False,
     receipts: ReceiptsOption = None,
+    timeline: TimelineOption = None,
 ) -> None:
     """Execute recorded blocks in parallel and sequentially, and tell what parallel execution gained.
 
@@ -93,6 +97,10 @@ def replay(
         import_programs(programs)
     if receipts is not None:
         check_output_path("--receipts", receipts, blocks)
+    if timeline is not None:
+        check_output_path("--timeline", timeline, blocks)
+        if receipts is not None and os.path.realpath(receipts) == os.path.realpath(timeline):
+            raise UsageError(f"--timeline {shown_path(timeline)}: is the file of --receipts; name another")
     # All before the first run: bad input shows at once, not after minutes of work.
     loaded = [(file, Block.load(file)) for file in blocks]
     engine = Engine(
@@ -103,23 +111,39 @@ def replay(
     )
     measured: list[BlockFigures] = []
     lines: list[bytes] = []
-    with engine, Progress(2 * repeat * len(loaded)) as progress:
-        for file, block in loaded:
-            try:
-                figures, result = measure(
-                    engine, file, block, model=model, repeat=repeat, verify=verify, progress=progress
+    steps = (2 * repeat + (timeline is not None)) * len(loaded)
+    with timeline_file(timeline, command="replay", model=model) as add_timeline:
+        with engine, Progress(steps) as progress:
+            for file, block in loaded:
+                try:
+                    figures, result = measure(
+                        engine,
+                        file,
+                        block,
+                        model=model,
+                        repeat=repeat,
+                        verify=verify,
+                        timeline=timeline is not None,
+                        progress=progress,
+                    )
+                except BlockstmError as error:
+                    raise type(error)(f"{shown_path(file)}: {error}") from error
+                measured.append(figures)
+                if receipts is not None:
+                    lines.append(receipt_lines(file, block, result))
+                add_timeline(
+                    f"{shown_path(file)}: {model}, {figures.active_workers} workers",
+                    result,
+                    file=str(file),
+                    workers=figures.active_workers,
+                    transactions=len(block),
                 )
-            except BlockstmError as error:
-                raise type(error)(f"{shown_path(file)}: {error}") from error
-            measured.append(figures)
-            if receipts is not None:
-                lines.append(receipt_lines(file, block, result))
-    disagrees = any(False in (figures.verified, figures.has_header_equal) for figures in measured)
-    if receipts is not None and not disagrees:
+        if any(figures.disagrees for figures in measured):
+            show(measured, as_json)
+            raise typer.Exit(DISAGREES)
+    if receipts is not None:
         replace_file(receipts, b"".join(lines), UsageError)
     show(measured, as_json)
-    if disagrees:
-        raise typer.Exit(DISAGREES)
 
 
 def show(measured: list[BlockFigures], as_json: bool) -> None:

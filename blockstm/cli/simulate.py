@@ -12,9 +12,18 @@ import typer
 from rich.table import Table
 
 from blockstm.block import Block
-from blockstm.cli.options import JsonOption, MemoryLimitOption, ProgramsOption, import_programs, not_negative
+from blockstm.cli.options import (
+    JsonOption,
+    MemoryLimitOption,
+    ProgramsOption,
+    TimelineOption,
+    check_output_path,
+    import_programs,
+    not_negative,
+)
 from blockstm.cli.progress import Progress
 from blockstm.cli.tables import NONE, milliseconds, print_wide, times
+from blockstm.cli.timelines import timeline_file
 from blockstm.errors import BlockstmError, UsageError, shown, shown_path
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, WORKERS_MAX
 from blockstm.simulate import Figures, Simulation, default_model, read_model
@@ -79,6 +88,7 @@ def simulate(
     memory_limit: MemoryLimitOption = MEMORY_LIMIT_BYTES_DEFAULT,
     programs: ProgramsOption = None,
     as_json: JsonOption = False,
+    timeline: TimelineOption = None,
 ) -> None:
     """Tell what a block would take on any number of cores, in modelled time.
 
@@ -87,6 +97,8 @@ def simulate(
     if programs:
         import_programs(programs)
     counts = core_counts(cores)
+    if timeline is not None:
+        check_output_path("--timeline", timeline, [block, *([] if model is None else [model])])
     costs = default_model() if model is None else read_model(model)
     loaded = Block.load(block)
     try:
@@ -98,7 +110,7 @@ def simulate(
             memory_limit_bytes=memory_limit,
             recorded_seconds=not as_replay,
         )
-        figures = run(block, simulation, counts)
+        figures = run(block, simulation, counts, timeline)
     except BlockstmError as error:
         raise type(error)(f"{shown_path(block)}: {error}") from error
     if as_json:
@@ -108,14 +120,18 @@ def simulate(
         print_figures(block, figures)
 
 
-def run(file: Path, simulation: Simulation, cores: Sequence[int]) -> list[Figures]:
-    """Run the block on each number of cores, and show the progress."""
-    figures = []
-    with simulation, Progress(len(cores)) as progress:
+def run(file: Path, simulation: Simulation, cores: Sequence[int], timeline: Path | None) -> list[Figures]:
+    """Run the block on each number of cores, show the progress, and write the timelines where they are wanted."""
+    measured = []
+    about = {"command": "simulate", "model": "block-stm", "file": str(file)}
+    with timeline_file(timeline, **about) as add_timeline, simulation, Progress(len(cores)) as progress:
         for count in cores:
-            with progress.step(f"{file.name}: {count} cores"):
-                figures.append(simulation.figures(count))
-    return figures
+            name = "1 core" if count == 1 else f"{count} cores"
+            with progress.step(f"{file.name}: {name}"):
+                figures, result = simulation.figures_and_result(count, timeline=timeline is not None)
+                add_timeline(name, result, cores=count, transactions=len(result))
+            measured.append(figures)
+    return measured
 
 
 def print_figures(file: Path, figures: Sequence[Figures]) -> None:
