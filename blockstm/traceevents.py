@@ -8,7 +8,8 @@ What viewers make of it, beyond the format:
 - They show the events of a thread as nested if they overlap; spans of a worker do not.
 - Perfetto names threads by their number alone, so numbers are not used twice in a file.
 - A flow's end binds to the event around it (bp e), its beginning to the one that is open at its time: so both are
-  put into the last nanosecond of their event, and the beginning never after the end.
+  put into the last nanosecond of their event, the beginning before the end.
+- Perfetto turns a flow round if the event at its end began first. There the last nanosecond is an event of its own.
 - Events of like names but for numbers get like colours.
 """
 
@@ -19,7 +20,7 @@ import os
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, Final
 
@@ -195,7 +196,7 @@ def _source(span: Span, history: Mapping[int, list[Span]]) -> Span | None:
     if span.kind not in STALE or span.cause is None:
         return None
     spans = history[span.cause]
-    before = spans[: bisect_left(spans, span.end_ns, key=lambda each: each.begin_ns)]
+    before = spans[: bisect_left(spans, _last_ns(span), key=lambda each: each.begin_ns)]
     before = [each for each in before if each.kind != "commit"]
     for kinds in (ABORTED, PUBLISHED) if span.why == "estimate" else (PUBLISHED,):
         found = next((each for each in reversed(before) if each.kind in kinds), None)
@@ -204,10 +205,16 @@ def _source(span: Span, history: Mapping[int, list[Span]]) -> Span | None:
     return before[-1] if before else None
 
 
+def _last_ns(span: Span) -> int:
+    return max(span.begin_ns, span.end_ns - 1)
+
+
 def _flow(source: Span, target: Span, pid: int, number: int) -> Iterator[dict[str, Any]]:
-    """Yield the beginning and the end of an arrow."""
-    end_ns = max(target.begin_ns, target.end_ns - 1)
-    begin_ns = min(max(source.begin_ns, source.end_ns - 1), end_ns)
+    """Yield the beginning and the end of an arrow, and where it needs one the event that it leads to."""
+    end_ns = _last_ns(target)
+    begin_ns = min(_last_ns(source), end_ns - 1)
+    if source.begin_ns > target.begin_ns:
+        yield _complete(replace(target, kind="abort", begin_ns=end_ns), pid)
     for phase, span, time_ns in (("s", source, begin_ns), ("f", target, end_ns)):
         event: dict[str, Any] = {"ph": phase} | ({"bp": "e"} if phase == "f" else {})
         yield event | {
