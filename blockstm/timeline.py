@@ -62,7 +62,8 @@ class Span:
     that is not known: of a sum of adds, and of bounds."""
     why: Why | None
     """What the cause has done to a key that the incarnation read: published a ``version`` that was not there;
-    taken back the version read (``gone``); left an ``estimate``, as it was aborted or is about to write."""
+    taken back the version read (``gone``); left an ``estimate``: marked its version as it was aborted, or announced
+    a write, which need not have come."""
 
 
 class Timeline:

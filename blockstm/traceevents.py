@@ -7,9 +7,10 @@ What viewers make of it, beyond the format:
 
 - They show the events of a thread as nested if they overlap; spans of a worker do not.
 - Perfetto names threads by their number alone, so numbers are not used twice in a file.
-- A flow's end binds to the event around it (bp e), its beginning to the one that is open at its time: so both are
-  put into the last nanosecond of their event, the beginning before the end.
-- Perfetto turns a flow round if the event at its end began first. There the last nanosecond is an event of its own.
+- A flow's end binds to the event around it (bp e), its beginning to the one that is open at its time. The end is
+  put into the last nanosecond of its event, and the beginning before that.
+- Perfetto turns a flow round if the event at its end began first. There the last nanosecond is an event of its own,
+  and as that may also be where another flow begins, flows begin a nanosecond earlier still.
 - Events of like names but for numbers get like colours.
 """
 
@@ -212,7 +213,7 @@ def _last_ns(span: Span) -> int:
 def _flow(source: Span, target: Span, pid: int, number: int) -> Iterator[dict[str, Any]]:
     """Yield the beginning and the end of an arrow, and where it needs one the event that it leads to."""
     end_ns = _last_ns(target)
-    begin_ns = min(_last_ns(source), end_ns - 1)
+    begin_ns = min(max(source.begin_ns, source.end_ns - 2), end_ns - 1)
     if source.begin_ns > target.begin_ns:
         yield _complete(replace(target, kind="abort", begin_ns=end_ns), pid)
     for phase, span, time_ns in (("s", source, begin_ns), ("f", target, end_ns)):

@@ -132,7 +132,7 @@ def replay(
                 if receipts is not None:
                     lines.append(receipt_lines(file, block, result))
                 add_timeline(
-                    f"{shown_path(file)}: {model}, {figures.active_workers} workers",
+                    file.name,
                     result,
                     file=str(file),
                     workers=figures.active_workers,
