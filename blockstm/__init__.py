@@ -33,6 +33,7 @@ from blockstm.native import include_directory
 from blockstm.parameters import Parameter
 from blockstm.program import NativeProgram, Program, PythonProgram, program
 from blockstm.result import Receipt, Result, Stats
+from blockstm.timeline import Span, Timeline
 from blockstm.transaction import Recorded, Transaction
 
 __all__ = [
@@ -58,7 +59,9 @@ __all__ = [
     "Recorded",
     "Result",
     "Revert",
+    "Span",
     "Stats",
+    "Timeline",
     "Transaction",
     "UnknownProgramError",
     "UsageError",
