@@ -19,10 +19,10 @@ from __future__ import annotations
 import json
 import os
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import count
+from itertools import count, islice
 from typing import Any, Final
 
 from blockstm import __version__
@@ -34,6 +34,9 @@ __all__ = ["TraceWriter", "writing_trace"]
 
 THREADS_A_PROCESS: Final = 1000
 """More than there are workers in any run."""
+EVENTS_A_PIECE: Final = 1000
+"""How many are written at a time."""
+ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
 
 
 @dataclass(frozen=True)
@@ -91,11 +94,12 @@ class TraceWriter:
             details: what else is to be told of the run, in the file's ``otherData``.
         """
         pid = len(self._runs) + 1
-        written = bool(self._runs)
+        comma = b",\n" if self._runs else b"\n"
         self._runs.append({"pid": pid, "name": name, **details, "spans_dropped": timeline.dropped})
-        for event in _events(timeline, pid, name, self._flows):
-            self._write((b",\n" if written else b"\n") + _encoded(event))
-            written = True
+        events = _events(timeline, pid, name, self._flows)
+        while some := list(islice(events, EVENTS_A_PIECE)):
+            self._write(comma + b",\n".join(map(_encoded, some)))
+            comma = b",\n"
 
     def end(self, details: Mapping[str, Any]) -> None:
         """End the list, and tell what is told of the whole file."""
@@ -124,30 +128,39 @@ def writing_trace(
 
 
 def _encoded(thing: Mapping[str, Any]) -> bytes:
-    return json.dumps(thing, separators=(",", ":")).encode()
+    return ENCODER.encode(thing).encode()
 
 
 def _events(timeline: Timeline, pid: int, name: str, flows: Iterator[int]) -> Iterator[dict[str, Any]]:
     """Yield the events of a run: names, spans, flows. A flow's events come after those that they bind to."""
     yield _metadata("process_name", pid, 0, {"name": name})
     yield _metadata("process_sort_index", pid, 0, {"sort_index": pid})
-    causes = {span.cause for span in timeline if span.kind in STALE and span.cause is not None}
-    history: dict[int, list[Span]] = {txn_idx: [] for txn_idx in causes}
+    stale: list[Span] = []
     threads: set[int] = set()
     for span in timeline:
         thread = _thread(span)
         if thread not in threads:
             threads.add(thread)
             yield from _thread_names(pid, thread)
-        if span.txn_idx in history and span.kind != "validation":
-            history[span.txn_idx].append(span)
+        if span.kind in STALE and span.cause is not None:
+            stale.append(span)
         yield _complete(span, pid)
-    for spans in history.values():
-        spans.sort(key=lambda span: span.begin_ns)
-    for span in timeline:
-        source = _source(span, history)
+    history = _history(timeline, {span.cause for span in stale})
+    for span in stale:
+        source = _source(span, history[span.cause])
         if source is not None:
             yield from _flow(source, span, pid, next(flows))
+
+
+def _history(timeline: Timeline, causes: Set[int | None]) -> dict[int | None, list[Span]]:
+    """Return what became of the incarnations of some transactions, in order of time."""
+    history: dict[int | None, list[Span]] = {cause: [] for cause in causes}
+    for span in timeline:
+        if span.txn_idx in causes and span.kind not in ("validation", "overtaken", "commit"):
+            history[span.txn_idx].append(span)
+    for spans in history.values():
+        spans.sort(key=lambda span: span.begin_ns)
+    return history
 
 
 def _thread(span: Span) -> int:
@@ -188,17 +201,13 @@ def _complete(span: Span, pid: int) -> dict[str, Any]:
     }
 
 
-def _source(span: Span, history: Mapping[int, list[Span]]) -> Span | None:
-    """Return what the writer did that made an incarnation's reads stale; None if that is not known, or no abort.
+def _source(span: Span, history: list[Span]) -> Span | None:
+    """Return what the writer did that made an incarnation's reads stale; None if that was not kept.
 
     It is the last that it did of the kind before the abort was over: for an ESTIMATE its own abort, else an
     execution. An ESTIMATE of one that was not aborted before announces a write of its running incarnation.
     """
-    if span.kind not in STALE or span.cause is None:
-        return None
-    spans = history[span.cause]
-    before = spans[: bisect_left(spans, _last_ns(span), key=lambda each: each.begin_ns)]
-    before = [each for each in before if each.kind != "commit"]
+    before = history[: bisect_left(history, _last_ns(span), key=lambda each: each.begin_ns)]
     for kinds in (ABORTED, PUBLISHED) if span.why == "estimate" else (PUBLISHED,):
         found = next((each for each in reversed(before) if each.kind in kinds), None)
         if found is not None:
