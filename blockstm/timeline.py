@@ -24,7 +24,6 @@ KINDS: Final[tuple[Kind, ...]] = (
 KIND_FIRST: Final = 1
 EXECUTION: Final = 1
 COMMIT: Final = 7
-SLEEP: Final = 9
 WHYS: Final[tuple[Why | None, ...]] = (None, "version", "gone", "estimate")
 
 _Raw = tuple[int, int, int, int, int, int, int, int]
@@ -117,15 +116,15 @@ class Timeline:
 
 
 def _decoded(raw: _Raw, kind: Kind) -> Span:
-    number, worker, begin_ns, end_ns, txn_idx, incarnation, why, cause = raw
-    about = None if number == SLEEP else (txn_idx, incarnation)
+    _, worker, begin_ns, end_ns, txn_idx, incarnation, why, cause = raw
+    has_txn = kind != "sleep"
     return Span(
         kind,
         worker,
         begin_ns,
         end_ns,
-        None if about is None else about[0],
-        None if about is None else about[1],
+        txn_idx if has_txn else None,
+        incarnation if has_txn else None,
         cause if why else None,
         WHYS[why],
     )
