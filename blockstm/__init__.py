@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from blockstm.parameters import Parameter
     from blockstm.program import NativeProgram, Program, PythonProgram
     from blockstm.result import Receipt, Result, Stats
+    from blockstm.timeline import Span, Timeline
     from blockstm.transaction import Recorded, Transaction
 
     __version__: str
@@ -67,7 +68,9 @@ __all__ = [
     "Recorded",
     "Result",
     "Revert",
+    "Span",
     "Stats",
+    "Timeline",
     "Transaction",
     "UnknownProgramError",
     "UsageError",
@@ -87,7 +90,9 @@ _MODULES: Final = {
     "Receipt": "result",
     "Recorded": "transaction",
     "Result": "result",
+    "Span": "timeline",
     "Stats": "result",
+    "Timeline": "timeline",
     "Transaction": "transaction",
     "include_directory": "native",
 }
