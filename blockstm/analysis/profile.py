@@ -68,22 +68,20 @@ def executed_profile(block: Block, result: Result, *, measured: bool) -> Profile
     Arguments:
         block: the block.
         result: of executing it with `timed`.
-        measured: whether the measured seconds count even where seconds were recorded of every transaction.
+        measured: whether its gas and seconds count even where some were recorded of every transaction.
 
     Raises:
         UsageError: the result is not that of the block.
     """
     accesses = [AccessSet.of(access) for access in net_accesses(block, result)]
-    gas_used = [receipt.gas_used for receipt in result.receipts]
-    recorded_seconds = None if measured else _recorded_seconds(block)
+    gas_used = None if measured else _recorded_gas(block)
+    if gas_used is None:
+        gas_used = _if_any([receipt.gas_used for receipt in result.receipts])
+    seconds = None if measured else _recorded_seconds(block)
+    if seconds is not None:
+        return Profile(accesses, "executed", gas_used, seconds, "recorded")
     seconds = [result.execution_seconds(txn_idx) or 0.0 for txn_idx in range(len(result))]
-    return Profile(
-        accesses,
-        "executed",
-        gas_used if any(gas_used) else _recorded_gas(block),
-        (seconds or None) if recorded_seconds is None else recorded_seconds,
-        "executed" if recorded_seconds is None else "recorded",
-    )
+    return Profile(accesses, "executed", gas_used, seconds or None, "executed")
 
 
 def _recorded_accesses(transaction: Transaction) -> AccessSet | None:
@@ -105,7 +103,12 @@ def _recorded_accesses(transaction: Transaction) -> AccessSet | None:
 def _recorded_gas(block: Block) -> list[int] | None:
     recorded = [transaction.recorded for transaction in block.transactions]
     gas_used = [entry.gas_used for entry in recorded if entry is not None and entry.gas_used is not None]
-    return gas_used if len(gas_used) == len(block) and any(gas_used) else None
+    return _if_any(gas_used) if len(gas_used) == len(block) else None
+
+
+def _if_any(gas_used: list[int]) -> list[int] | None:
+    """Return the gas of each transaction, if there is any."""
+    return gas_used if any(gas_used) else None
 
 
 def _recorded_seconds(block: Block) -> list[float] | None:

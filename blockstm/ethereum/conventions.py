@@ -96,17 +96,18 @@ def _coinbase(block: Block) -> bytes | None:
 
 
 def _fees_by_accesses(accesses: Sequence[AccessSet]) -> Fees | Unknown:
-    """Return the balance that is credited, and that most transactions change."""
-    credited = {key for access in accesses for key in access.adds if is_balance(key)}
+    """Return the balance that most transactions change, of several the one that is most often credited."""
+    credited = Counter(key for access in accesses for key in access.adds if is_balance(key))
     if not credited:
         return Fees(frozenset(), "no balance is credited", True)
     if len(accesses) == 1:
         return Fees(frozenset(), "one transaction waits for nobody", True)
-    changes = Counter(key for access in accesses for key in access.changes & credited)
-    (key, count), *others = changes.most_common(2)
-    if 2 * count <= len(accesses) or (others and others[0][1] == count):
+    changes = Counter(key for access in accesses for key in access.changes if key in credited)
+    (most, key), *others = sorted(((changes[key], credited[key]), key) for key in changes)[::-1]
+    count = most[0]
+    if 2 * count <= len(accesses) or (others and others[0][0] == most):
         return Unknown(
-            "no balance is changed by more than half of the transactions and by more than any other; "
+            "no balance is changed by more than half of the transactions and more often than any other; "
             "name the fee recipient's with --fee-key"
         )
     return Fees(frozenset((key,)), f"{count} of {len(accesses)} transactions change it", True)
