@@ -71,6 +71,6 @@ class AccessRules:
         if isinstance(self.transfer_balances, Unknown):
             return self.transfer_balances
         return [
-            access.with_added(balances)
+            access.with_added(balances & access.reads)
             for access, balances in zip(self.accesses, self.transfer_balances, strict=True)
         ]

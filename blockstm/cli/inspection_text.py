@@ -121,12 +121,13 @@ def print_hot_keys(inspection: Inspection) -> None:
     """Print the keys that most transactions wait for, and the bound without each."""
     if not inspection.hot_keys:
         return
-    headings = [("hot key", False), ("transactions\nthat wait", True), ("longest\nchain", True)]
-    table = new_table([*headings, *((heading, True) for heading in CORE_HEADINGS)])
+    headings = [("transactions\nthat wait", True), ("longest\nchain", True)]
+    # Names are long, so they come last.
+    table = new_table([*headings, *((heading, True) for heading in CORE_HEADINGS), ("hot key", False)])
     for hot in inspection.hot_keys:
         cells = (f"{hot.transactions:,}", f"{hot.longest_chain:,}", *bound_cells(hot.bound))
-        table.add_row(inspection.name(hot.key), *cells)
-    table.add_row("(with all keys)", "", "", *bound_cells(inspection.outcome.bounds[inspection.weight]))
+        table.add_row(*cells, inspection.name(hot.key))
+    table.add_row("", "", *bound_cells(inspection.outcome.bounds[inspection.weight]), "(with all keys)")
     print(f"\nHot keys, and the bounds without each, by {inspection.weight}, {inspection.rules}:")
     print_wide(table)
 

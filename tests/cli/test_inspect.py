@@ -54,7 +54,7 @@ def test_the_text(command: Command, recorded_block: Path) -> None:
         "fees-as-dependencies 0.0 % 30 1.00 x 1.00 x 1.00 x 1.00 x 1.00 x 1.00 x",
         "fees-commutative 0.0 % 10 3.00 x 2.00 x 3.00 x 3.00 x 3.00 x 3.00 x",
         "lazy-transfers: not told: which transactions are plain transfers is not known of this chain",
-        "chain 0 9 10 3.00 x 2.00 x 3.00 x 3.00 x 3.00 x 3.00 x",
+        "9 10 3.00 x 2.00 x 3.00 x 3.00 x 3.00 x 3.00 x chain 0",
     ):
         assert expected in lines
     assert "chain 2" not in completed.stdout
