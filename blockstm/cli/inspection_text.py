@@ -12,7 +12,7 @@ from blockstm.analysis.conflicts import DEPENDENCY_KINDS, independent_transactio
 from blockstm.analysis.conventions import Fees
 from blockstm.analysis.inspection import Inspection
 from blockstm.analysis.profile import Weight
-from blockstm.cli.tables import NONE, print_wide, times
+from blockstm.cli.tables import NONE, duration, print_wide, times
 from blockstm.errors import shown_path
 
 __all__ = ["print_inspection"]
@@ -104,13 +104,14 @@ def print_distances(inspection: Inspection) -> None:
 
 def print_bounds(inspection: Inspection, weight: Weight) -> None:
     """Print the speed-up that each set of rules allows."""
-    headings = [("rules", False), ("independent", True), ("longest\nchain", True)]
+    headings = [("rules", False), ("independent", True), ("longest\nchain", True), ("critical\npath", True)]
     table = new_table([*headings, *((heading, True) for heading in CORE_HEADINGS)])
     for rules, outcome in inspection.outcomes.items():
         table.add_row(
             str(rules),
             per_cent(outcome.independent_share),
             f"{outcome.longest_chain:,}",
+            weight_text(weight, outcome.bounds[weight].critical_path),
             *bound_cells(outcome.bounds[weight]),
         )
     print(f"\nBounds on the speed-up, {WEIGHED[weight]}:")
@@ -143,6 +144,11 @@ def new_table(columns: Iterable[tuple[str, bool]]) -> Table:
 def bound_cells(bound: Bound) -> Sequence[str]:
     """Return the cells of a bound's columns."""
     return [times(bound.unlimited), *(times(bound.cores.get(cores)) for cores in CORES)]
+
+
+def weight_text(weight: Weight, value: float) -> str:
+    """Write what transactions weigh."""
+    return duration(value) if weight == "seconds" else f"{value:,}"
 
 
 def per_cent(share: float | None) -> str:

@@ -51,8 +51,9 @@ def test_the_text(command: Command, recorded_block: Path) -> None:
         "add-after-add 29 does not wait",
         "2 to 3 before 27",
         "Bounds on the speed-up, transactions weighed by gas:",
-        "fees-as-dependencies 0.0 % 30 1.00 x 1.00 x 1.00 x 1.00 x 1.00 x 1.00 x",
-        "fees-commutative 0.0 % 10 3.00 x 2.00 x 3.00 x 3.00 x 3.00 x 3.00 x",
+        "fees-as-dependencies 0.0 % 30 3,000 1.00 x 1.00 x 1.00 x 1.00 x 1.00 x 1.00 x",
+        "fees-commutative 0.0 % 10 1,000 3.00 x 2.00 x 3.00 x 3.00 x 3.00 x 3.00 x",
+        "fees-commutative 0.0 % 10 2.5 s 3.00 x 2.00 x 3.00 x 3.00 x 3.00 x 3.00 x",
         "lazy-transfers: not told: which transactions are plain transfers is not known of this chain",
         "9 10 3.00 x 2.00 x 3.00 x 3.00 x 3.00 x 3.00 x chain 0",
     ):
