@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-import msgpack
-
 from blockstm.analysis.accesses import AccessSet
 from blockstm.analysis.conventions import Conventions, Fees, Unknown
 from blockstm.block import Block
@@ -56,6 +54,9 @@ class EthereumConventions(Conventions):
         """Return the beneficiary's balance, as the environment names it or else as the accesses tell.
 
         Every transaction settles with the beneficiary, also one whose fee is zero.
+
+        Raises:
+            EthereumInputError: the environment is not as `record ethereum` writes it.
         """
         coinbase = _coinbase(block)
         if coinbase is not None:
@@ -84,15 +85,9 @@ def is_balance(key: bytes) -> bool:
 
 
 def _coinbase(block: Block) -> bytes | None:
-    """Return the beneficiary that the block's environment names."""
+    """Return the beneficiary that the block's environment names; None if the block has none, as of a trace."""
     encoded = block.state.get(ENVIRONMENT_KEY)
-    if encoded is None:
-        return None
-    try:
-        coinbase = Environment.decoded(encoded).coinbase
-    except (ValueError, TypeError, KeyError, msgpack.UnpackException):
-        return None
-    return coinbase if isinstance(coinbase, bytes) and len(coinbase) == ADDRESS_BYTES else None
+    return None if encoded is None else Environment.decoded(encoded).coinbase
 
 
 def _fees_by_accesses(accesses: Sequence[AccessSet]) -> Fees | Unknown:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blockstm.analysis import Dependencies, critical_path, dependencies, greedy_schedule
@@ -53,6 +53,7 @@ def heaviest_chain(waits: Sequence[set[int]], weight: Sequence[int], last: int) 
     return weight[last] + max((heaviest_chain(waits, weight, earlier) for earlier in waits[last]), default=0)
 
 
+@settings(deadline=None)
 @given(blocks)
 def test_dependencies_are_those_of_the_definition(block: list[Access]) -> None:
     graph = dependencies(block)
@@ -66,6 +67,7 @@ def test_dependencies_are_those_of_the_definition(block: list[Access]) -> None:
         assert greedy_schedule(graph, weights, cores) == greedy_schedule(plain, weights, cores)
 
 
+@settings(deadline=None)
 @given(graphs())
 def test_the_critical_path_is_the_heaviest_chain(graph: tuple[list[set[int]], list[int]]) -> None:
     waits, weight = graph
@@ -73,6 +75,7 @@ def test_the_critical_path_is_the_heaviest_chain(graph: tuple[list[set[int]], li
     assert critical_path(Dependencies.of(waits), weight) == max(chains, default=0)
 
 
+@settings(deadline=None)
 @given(graphs())
 def test_one_core_takes_all_the_time_and_many_take_the_critical_path(
     graph: tuple[list[set[int]], list[int]],
@@ -82,6 +85,7 @@ def test_one_core_takes_all_the_time_and_many_take_the_critical_path(
     assert greedy_schedule(waits, weight, max(1, len(weight))) == critical_path(waits, weight)
 
 
+@settings(deadline=None)
 @given(graphs(), st.integers(1, 5))
 def test_a_schedule_keeps_to_the_bounds(graph: tuple[list[set[int]], list[int]], cores: int) -> None:
     waits, weight = Dependencies.of(graph[0]), graph[1]
@@ -93,6 +97,7 @@ def test_a_schedule_keeps_to_the_bounds(graph: tuple[list[set[int]], list[int]],
     assert length <= (2 - 1 / cores) * max(least_path, total / cores) + 1e-9
 
 
+@settings(deadline=None)
 @given(graphs(), st.integers(1, 5))
 def test_a_schedule_is_what_a_clock_would_show(graph: tuple[list[set[int]], list[int]], cores: int) -> None:
     """By steps of one unit of time, with weights of at least one."""

@@ -169,6 +169,7 @@ def test_the_critical_path_is_the_shortest_right_schedule(
         assert critical_path(graph, weights) == 0
 
 
+@settings(deadline=None)
 @given(blocks(8))
 def test_each_set_of_rules_leaves_less_to_wait_for(block: list[Txn]) -> None:
     waits = [ancestors(accesses_under(block, rules)) for rules in Rules]
@@ -191,6 +192,7 @@ random_accesses = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(random_accesses)
 def test_conflicts_are_counted_as_defined(block: list[AccessSet]) -> None:
     def keys_of(access: AccessSet, kind: str) -> frozenset[bytes]:
@@ -213,6 +215,7 @@ def test_conflicts_are_counted_as_defined(block: list[AccessSet]) -> None:
     assert conflicts(block) == expected
 
 
+@settings(deadline=None)
 @given(random_accesses)
 def test_distances_and_independence_are_those_of_the_graph(block: list[AccessSet]) -> None:
     graph = dependencies(block)
@@ -228,6 +231,7 @@ def test_distances_and_independence_are_those_of_the_graph(block: list[AccessSet
     )
 
 
+@settings(deadline=None)
 @given(random_accesses, st.integers(0, 3))
 def test_hot_keys_are_those_that_most_wait_for(block: list[AccessSet], count: int) -> None:
     weights = [place + 1 for place in range(len(block))]
@@ -258,6 +262,7 @@ def longest_chain(waits: Sequence[set[int]]) -> int:
     return max(lengths, default=0)
 
 
+@settings(deadline=None)
 @given(random_accesses, st.integers(1, 8))
 def test_a_drawn_graph_says_just_who_waits_for_whom(block: list[AccessSet], nodes_max: int) -> None:
     graph = dependencies(block)

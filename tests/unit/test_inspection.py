@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from blockstm import Block, Engine, Recorded, Transaction, UsageError
+from blockstm import Block, Engine, EthereumInputError, Recorded, Transaction, UsageError
 from blockstm.accesstrace import read_access_trace
 from blockstm.analysis import AccessSet
 from blockstm.analysis.bounds import CORES
@@ -130,10 +130,12 @@ def test_the_environment_names_who_is_paid() -> None:
         AccessSet(adds=frozenset([balance_key(A)])),
         *[AccessSet(adds=frozenset([balance_key(B)]))] * 3,
     ]
-    for encoded, key in ((environment.encoded(), balance_key(A)), (b"\xc1", balance_key(B))):
-        fees = conventions.fees(Block([], {ENVIRONMENT_KEY: encoded}), accesses)
+    for state, key in (({ENVIRONMENT_KEY: environment.encoded()}, balance_key(A)), ({}, balance_key(B))):
+        fees = conventions.fees(Block([], state), accesses)
         assert isinstance(fees, Fees)
         assert fees.keys == {key}
+    with pytest.raises(EthereumInputError, match="environment"):
+        conventions.fees(Block([], {ENVIRONMENT_KEY: b"\xc1"}), accesses)
 
 
 @pytest.mark.parametrize(
