@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 import greenlet
 
 from blockstm._core import MODEL_BLOCK_STM, MODEL_SEQUENTIAL, Arena, VirtualClock, Worker
-from blockstm.analysis import critical_path, dependencies, greedy_schedule
+from blockstm.analysis import Dependencies, critical_path, dependencies, greedy_schedule
 from blockstm.block import Block
 from blockstm.engine.catalogue import BUILT_IN, FIRST_PROGRAM_ID
 from blockstm.errors import EngineError, MemoryLimitError, UsageError
@@ -100,7 +100,7 @@ class _Reference:
 
     seconds: float
     weights: list[float]
-    waits: list[set[int]]
+    waits: Dependencies
 
     @cached_property
     def critical_path_seconds(self) -> float:
