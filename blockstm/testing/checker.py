@@ -1,0 +1,174 @@
+"""The check: probes first, which name what is wrong, then exploration under adversarial schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Literal, Self
+
+from blockstm.block import Block
+from blockstm.controlled.explorer import Plan, Search
+from blockstm.controlled.schedules import WORKERS_MAX
+from blockstm.controlled.trial import Finding
+from blockstm.errors import DeterminismError, ProgramError, UsageError, shown
+from blockstm.testing.faults import Fault
+from blockstm.testing.fresh import FreshProcesses, modules_of, pickled
+from blockstm.testing.freshrun import Explained, can_load, explain, programs_of
+from blockstm.testing.probes import HASH_SEEDS, Found, Probes
+
+__all__ = ["SCHEDULES_DEFAULT", "STRATEGIES", "Checked", "Checker", "StrategyName", "check"]
+
+StrategyName = Literal["random", "pct", "exhaustive"]
+STRATEGIES: Final = ("random", "pct", "exhaustive")
+SCHEDULES_DEFAULT: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was tried without finding anything."""
+
+    schedules: int
+    steps: int
+
+
+class Checker:
+    """Checks one block after the other; keeps its processes between them. A context manager.
+
+    In tests, the fixture `blockstm_check` stands for a checker of the whole session.
+    """
+
+    def __init__(self) -> None:
+        """Start no process before it is needed."""
+        self._fresh = FreshProcesses()
+        self._by_value: set[str] = set()
+
+    def check(
+        self,
+        block: Block,
+        *,
+        workers: int = 2,
+        schedules: int = SCHEDULES_DEFAULT,
+        seed: int = 0,
+        strategies: Sequence[StrategyName] = ("random", "pct"),
+    ) -> Checked:
+        """Check that what a block comes to depends on its state and arguments only.
+
+        Arguments:
+            block: the block; a few transactions say as much as many, and sooner.
+            workers: how many virtual workers, 1 to 16.
+            schedules: the most schedules of all strategies together; 0: none, only the programs are probed.
+            seed: where the chances of the schedules start.
+            strategies: the strategies, which share the schedules between them; see docs/explore.md.
+
+        Raises:
+            DeterminismError: it does not; the text is the report.
+            MemoryLimitError: the block does not fit.
+            ProgramError: its programs do not reach another process.
+            UsageError: an argument has a value that it cannot have.
+        """
+        check_arguments(block, workers, schedules, seed, strategies)
+        packed = self._packed(block)
+        try:
+            Probes(block, packed, self._fresh).run()
+            return self._explore(block, packed, workers, schedules, seed, strategies)
+        except Found as found:
+            raise DeterminismError(str(found.fault)) from None
+
+    def _packed(self, block: Block) -> bytes:
+        """Return the block in a form that a fresh process can read."""
+        packed = pickled(block, self._by_value)
+        if not programs_of(block):
+            return packed
+        first = self._fresh.get(HASH_SEEDS[0])
+        modules = modules_of(block)
+        if first.call(modules, can_load, packed) is not None:
+            # The module was made at run time, or lies where another process does not look.
+            self._by_value.update(modules)
+            packed = pickled(block, self._by_value)
+            problem = first.call(modules, can_load, packed)
+            if problem is not None:
+                raise ProgramError(f"the block's programs cannot be loaded in another process: {problem}")
+        return packed
+
+    def _explore(
+        self, block: Block, packed: bytes, workers: int, schedules: int, seed: int, names: Sequence[StrategyName]
+    ) -> Checked:
+        """Try schedules of each strategy in turn.
+
+        Raises:
+            Found: one fails.
+        """
+        tried = steps = 0
+        for number, name in enumerate(names):
+            share = schedules * (number + 1) // len(names) - schedules * number // len(names)
+            search = Search(block, Plan(name, workers, share, seed))
+            try:
+                for finding in search.findings():
+                    if finding is not None:
+                        raise Found(self._schedule_fault(block, packed, workers, finding))
+            finally:
+                search.close()
+            tried, steps = tried + search.schedules, steps + search.steps
+        return Checked(tried, steps)
+
+    def _schedule_fault(self, block: Block, packed: bytes, workers: int, finding: Finding) -> Fault:
+        what = f"the block comes to something else under a schedule ({finding.check}: {finding.message})"
+        explained: Explained | None = self._fresh.get(HASH_SEEDS[0]).call(
+            modules_of(block), explain, packed, workers, finding.schedule
+        )
+        lines = ["", f"schedule  {finding.schedule}"]
+        if explained is None:
+            lines.append("          it fails only after the schedules before it: they have left something behind")
+        else:
+            lines.append(f"shortest  {explained.shortest.schedule}")
+            lines += [f"          {explained.shortest.check}: {explained.shortest.message}", "", *explained.lines]
+        return Fault("schedule", None, None, what, lines=tuple(lines))
+
+    def close(self) -> None:
+        """End the processes."""
+        self._fresh.close()
+
+    def __enter__(self) -> Self:
+        """Return the checker."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        """End the processes."""
+        self.close()
+
+
+def check(
+    block: Block,
+    *,
+    workers: int = 2,
+    schedules: int = SCHEDULES_DEFAULT,
+    seed: int = 0,
+    strategies: Sequence[StrategyName] = ("random", "pct"),
+) -> Checked:
+    """Check one block with a checker of its own; see `Checker.check`."""
+    with Checker() as checker:
+        return checker.check(block, workers=workers, schedules=schedules, seed=seed, strategies=strategies)
+
+
+def check_arguments(
+    block: object, workers: object, schedules: object, seed: object, strategies: Sequence[object]
+) -> None:
+    """Check the arguments of `check`.
+
+    Raises:
+        UsageError: one has a value that it cannot have.
+    """
+    if not isinstance(block, Block):
+        raise UsageError(f"block is {shown(block)}, a {type(block).__name__}; give a blockstm.Block")
+    for name, value, smallest, largest in (
+        ("workers", workers, 1, WORKERS_MAX),
+        ("schedules", schedules, 0, 10**9),
+        ("seed", seed, 0, 2**64 - 1),
+    ):
+        if type(value) is not int or not smallest <= value <= largest:
+            raise UsageError(f"{name} is {shown(value)}; give a whole number, {smallest} to {largest}")
+    if isinstance(strategies, str) or not strategies or any(name not in STRATEGIES for name in strategies):
+        raise UsageError(f"strategies is {shown(strategies)}; give a list of some of {', '.join(STRATEGIES)}")
