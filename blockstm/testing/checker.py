@@ -12,10 +12,11 @@ from blockstm.controlled.explorer import Plan, Search
 from blockstm.controlled.schedules import WORKERS_MAX
 from blockstm.controlled.trial import Finding
 from blockstm.errors import DeterminismError, ProgramError, UsageError, shown
+from blockstm.testing.diagnosis import HASH_SEEDS
 from blockstm.testing.faults import Fault
 from blockstm.testing.fresh import FreshProcesses, modules_of, pickled
 from blockstm.testing.freshrun import Explained, can_load, explain, programs_of
-from blockstm.testing.probes import HASH_SEEDS, Found, Probes
+from blockstm.testing.probes import Found, Probes
 
 __all__ = ["SCHEDULES_DEFAULT", "STRATEGIES", "Checked", "Checker", "StrategyName", "check"]
 
@@ -92,7 +93,13 @@ class Checker:
         return packed
 
     def _explore(
-        self, block: Block, packed: bytes, workers: int, schedules: int, seed: int, names: Sequence[StrategyName]
+        self,
+        block: Block,
+        packed: bytes,
+        workers: int,
+        schedules: int,
+        seed: int,
+        names: Sequence[StrategyName],
     ) -> Checked:
         """Try schedules of each strategy in turn.
 
@@ -117,13 +124,17 @@ class Checker:
         explained: Explained | None = self._fresh.get(HASH_SEEDS[0]).call(
             modules_of(block), explain, packed, workers, finding.schedule
         )
-        lines = ["", f"schedule  {finding.schedule}"]
+        lines, left = ["", f"schedule  {finding.schedule}"], None
         if explained is None:
-            lines.append("          it fails only after the schedules before it: they have left something behind")
+            lines.append(
+                "          it fails only after the schedules before it: they have left something behind"
+            )
         else:
-            lines.append(f"shortest  {explained.shortest.schedule}")
-            lines += [f"          {explained.shortest.check}: {explained.shortest.message}", "", *explained.lines]
-        return Fault("schedule", None, None, what, lines=tuple(lines))
+            shortest = explained.shortest
+            lines += [f"shortest  {shortest.schedule}", f"          {shortest.check}: {shortest.message}", ""]
+            lines += explained.lines
+            left = "; ".join(explained.left) or None
+        return Fault("schedule", None, None, what, left, lines=tuple(lines))
 
     def close(self) -> None:
         """End the processes."""

@@ -27,14 +27,14 @@ MENDS: Final[dict[Kind, str]] = {
     "clock": "give the time as an argument, or read it from the state",
     "randomness": "give a seed as an argument, and make a random.Random of it",
     "process number": "give what tells processes apart as an argument",
-    "object identity": "let nothing depend on id(), or on the order of a set of objects without __hash__: sort by value",
+    "object identity": "depend on no id(), default repr, or order of a set of objects without __hash__: sort",
     "hash order": "go through sets of str or bytes in sorted order: for x in sorted(...)",
     "hidden state": "keep it in the state: ctx.read and ctx.write",
     "outside world": "give what comes from outside (files, network, environment, random sources) as an argument",
     "swallowed abort": "catch Exception, or raise again what else was caught",
     "late use": "keep no ctx after the program has returned: not in globals, closures, generators or threads",
     "other thread": "use ctx in the thread that runs the program only",
-    "schedule": "look for state outside of ctx that one execution leaves to another; if there is none, report a bug",
+    "schedule": "look for state outside of ctx that one execution leaves to another; if there is none, report it",
 }
 
 

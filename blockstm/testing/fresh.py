@@ -1,8 +1,8 @@
 """Fresh processes: programs as a worker that has executed nothing yet would have them.
 
 For each hash seed there is one process, started when first needed and kept. It imports the modules of programs, and
-forks for every piece of work; so each piece finds these modules as they are after import, at the cost of a fork. The
-process has no threads of its own, unlike one that runs tests, which therefore must not fork.
+forks for every piece of work; so each piece finds these modules as they are after import, at the cost of a fork.
+The process has no threads of its own, unlike one that runs tests, which therefore must not fork.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from importlib import import_module
-from typing import Any, BinaryIO, Final
+from typing import IO, Any, Final
 
 import cloudpickle
 
@@ -107,7 +107,9 @@ def outcome(answer: bytes) -> Any:
         EngineError: there is none.
     """
     if not answer:
-        raise EngineError("a program ended the process in which it was checked: os._exit, a signal or a crash")
+        raise EngineError(
+            "a program ended the process in which it was checked: os._exit, a signal or a crash"
+        )
     value, error = cloudpickle.loads(answer)
     if error is not None:
         raise error
@@ -158,14 +160,14 @@ def forked(function: Callable[..., object], *arguments: object) -> bytes:
     return answered
 
 
-def send(pipe: BinaryIO, message: bytes) -> None:
+def send(pipe: IO[bytes], message: bytes) -> None:
     """Send one message."""
     pipe.write(len(message).to_bytes(LENGTH_BYTES, "big"))
     pipe.write(message)
     pipe.flush()
 
 
-def receive(pipe: BinaryIO) -> bytes:
+def receive(pipe: IO[bytes]) -> bytes:
     """Return the next message; empty when there are no more."""
     length = int.from_bytes(pipe.read(LENGTH_BYTES), "big")
     return pipe.read(length) if length else b""

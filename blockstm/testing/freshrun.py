@@ -1,4 +1,4 @@
-"""What is done in fresh processes: a transaction alone, the variables that transactions change, a schedule shrunk."""
+"""What is done in fresh processes: transactions alone, the variables that they change, a schedule shrunk."""
 
 from __future__ import annotations
 
@@ -52,6 +52,8 @@ class Explained:
 
     shortest: Finding
     lines: list[str]
+    left: list[str]
+    """What it changes of the variables outside of contexts."""
 
 
 def can_load(packed: bytes) -> str | None:
@@ -130,10 +132,10 @@ def differing(before: Reach, after: Reach, tape: Tape) -> list[Change]:
         old, new = before.variables.get(label), after.variables.get(label)
         if old is not None and new is not None and old.fingerprint == new.fingerprint:
             continue
-        texts = ["not there" if variable is None else variable.shown for variable in (old, new)]
+        was, is_now = ("not there" if variable is None else variable.shown for variable in (old, new))
         known = new or old
-        assert known is not None
-        found.append(Change(label, tape.txn_idx, tape.program, *texts, after.site_of(known.name)))
+        site = None if known is None else after.site_of(known.name)
+        found.append(Change(label, tape.txn_idx, tape.program, was, is_now, site))
     return found
 
 
@@ -159,9 +161,19 @@ def explain(packed: bytes, workers: int, schedule: Schedule) -> Explained | None
     if finding is None:
         return None
     shortest = shrink(trials, finding, SHRINK_TRIALS_MAX)
-    return Explained(shortest, outcome(forked(read, packed, workers, shortest.schedule)))
+    explained: Explained = outcome(forked(read, packed, workers, shortest))
+    return explained
 
 
-def read(packed: bytes, workers: int, schedule: Schedule) -> list[str]:
+def read(packed: bytes, workers: int, shortest: Finding) -> Explained:
     """Write a schedule down for people."""
-    return interleaving(Trials(cloudpickle.loads(packed), workers), schedule)
+    block = cloudpickle.loads(packed)
+    trials = Trials(block, workers)
+    before = reach(programs_of(block)).variables
+    lines = interleaving(trials, shortest.schedule)
+    left = [
+        f"{label} was {before[label].shown if label in before else 'not there'} and is {variable.shown}"
+        for label, variable in reach(programs_of(block)).variables.items()
+        if label not in before or before[label].fingerprint != variable.fingerprint
+    ]
+    return Explained(shortest, lines, left)

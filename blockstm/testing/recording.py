@@ -1,4 +1,4 @@
-"""Recording: a sequential run of a block on the core, with a tape of every transaction that runs a Python program."""
+"""Recording: a sequential run of a block on the core, with a tape of every transaction of a Python program."""
 
 from __future__ import annotations
 
@@ -29,12 +29,25 @@ class Recording:
     block: Block
     tapes: list[Tape]
 
-    def repeat(self, tape: Tape, watch: Watch, give_up_at: int | None = None) -> Replay:
-        """Execute a transaction again with the same reads; see `tape.replay`."""
+    def repeat(
+        self,
+        tape: Tape,
+        watch: Watch,
+        give_up_at: int | None = None,
+        wrap: Callable[[Callable[..., object]], Callable[..., object]] = lambda function: function,
+    ) -> Replay:
+        """Execute a transaction again with the same reads; see `tape.replay`.
+
+        Arguments:
+            tape: what it did.
+            watch: where to note misuses of its context.
+            give_up_at: the number of the verb at which to give it up; None: not at all.
+            wrap: makes what is executed of the program's function.
+        """
         transaction = self.block.transactions[tape.txn_idx]
         assert isinstance(transaction.program, PythonProgram) and transaction.encoded is not None
         arguments = decode_arguments(transaction.encoded)
-        return replay(tape, transaction.program.function, arguments, watch, give_up_at)
+        return replay(tape, wrap(transaction.program.function), arguments, watch, give_up_at)
 
 
 def record(block: Block, watch: Watch, around: Callable[[], AbstractContextManager[object]]) -> Recording:
@@ -66,7 +79,9 @@ def record(block: Block, watch: Watch, around: Callable[[], AbstractContextManag
         if len(block) and worker.wait():
             worker.run()
         if arena.failure():
-            raise MemoryLimitError(f"the block takes more than {MEMORY_LIMIT_BYTES} bytes: check a smaller one")
+            raise MemoryLimitError(
+                f"the block takes more than {MEMORY_LIMIT_BYTES} bytes: check a smaller one"
+            )
     finally:
         arena.close()
     return Recording(block, tapes)

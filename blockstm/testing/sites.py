@@ -13,7 +13,7 @@ from functools import lru_cache
 from types import CodeType, FrameType
 from typing import Final
 
-__all__ = ["Site", "caller", "callers", "is_library", "swallowing_clause"]
+__all__ = ["Site", "caller", "callers", "is_checker", "is_library", "swallowing_clause"]
 
 _TESTING: Final = os.path.dirname(__file__) + os.sep
 _STDLIB: Final = sysconfig.get_path("stdlib") + os.sep
@@ -42,6 +42,11 @@ def is_library(file: str) -> bool:
     return file.startswith(_STDLIB) and not file.startswith(_SITE_PACKAGES)
 
 
+def is_checker(file: str) -> bool:
+    """Tell whether a file belongs to `blockstm.testing`."""
+    return file.startswith(_TESTING)
+
+
 def callers(depth: int = 1) -> Iterator[FrameType]:
     """Yield the frames on the stack from the caller outwards, without those of `blockstm.testing`.
 
@@ -50,7 +55,7 @@ def callers(depth: int = 1) -> Iterator[FrameType]:
     """
     frame: FrameType | None = sys._getframe(depth + 1)
     while frame is not None:
-        if not frame.f_code.co_filename.startswith(_TESTING):
+        if not is_checker(frame.f_code.co_filename):
             yield frame
         frame = frame.f_back
 

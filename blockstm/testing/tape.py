@@ -8,12 +8,13 @@ verb than the one on the tape is a *divergence*.
 from __future__ import annotations
 
 import contextvars
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from types import CodeType
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import greenlet
 
@@ -173,7 +174,9 @@ class TapedContext:
             raise EngineError("the context is used after its program has returned: keep no ctx around")
         if threading.get_ident() != self._thread:
             self._watch.note("thread", verb, self._tape)
-            raise EngineError("the context is used in another thread than its program runs in: hand it to none")
+            raise EngineError(
+                "the context is used in another thread than its program runs in: hand it to none"
+            )
 
     def _verb(self, name: str, *arguments: object) -> Any:
         self._open(name)
@@ -182,7 +185,7 @@ class TapedContext:
     def _perform(self, verb: str, arguments: tuple[object, ...]) -> Any:
         raise NotImplementedError
 
-    def _call(self, program: Callable[..., object], arguments: tuple[object, ...]) -> object:
+    def _call(self, program: Any, arguments: tuple[object, ...]) -> object:
         raise NotImplementedError
 
     def close(self) -> None:
@@ -214,7 +217,7 @@ class Recorder(TapedContext):
             raise
         return entry.answer
 
-    def _call(self, program: Callable[..., object], arguments: tuple[object, ...]) -> object:
+    def _call(self, program: Any, arguments: tuple[object, ...]) -> object:
         if isinstance(program, NativeProgram):
             return self._perform_native(program, arguments)
         entry = Entry("call", (name_of(program), *frozen_all(arguments)), caller())
@@ -259,6 +262,7 @@ class Replayer(TapedContext):
         self._controller = greenlet.getcurrent()
         self._give_up_at = give_up_at
         self._over = False
+        self._raised: list[BaseException] = []
         self._verbs_after = 0
         self._place = 0
         self.divergence: Divergence | None = None
@@ -271,7 +275,7 @@ class Replayer(TapedContext):
             raise copy(entry.raised)
         return entry.answer
 
-    def _call(self, program: Callable[..., object], arguments: tuple[object, ...]) -> object:
+    def _call(self, program: Any, arguments: tuple[object, ...]) -> object:
         entry = self._next("call", (name_of(program), *frozen_all(arguments)))
         if entry.raised is not None:
             raise copy(entry.raised)
@@ -286,24 +290,41 @@ class Replayer(TapedContext):
         """
         if self._over:
             self._go_on_after()
-            raise Diverged if self.divergence else SpeculationAborted
+            if (
+                self.divergence is None
+                and self.first_after is None
+                and verb not in ("read", "call", "revert")
+            ):
+                return Entry(
+                    verb, arguments, caller()
+                )  # as if it went well: will what is handled be raised again?
+            self._end(Diverged() if self.divergence else SpeculationAborted())
         entries = self._tape.entries
         entry = entries[self._place] if self._place < len(entries) else None
         if entry is None or (entry.verb, entry.arguments) != (verb, arguments):
             before = "the end" if entry is None else described(entry.verb, entry.arguments)
             text = f"{described(verb, arguments)} instead of {before}"
             self.divergence = Divergence(self._place, text, caller())
-            self._over = True
-            raise Diverged
+            self._end(Diverged())
         if self._place == self._give_up_at:
-            self._over = True
             self.stack = [(frame.f_code, frame.f_lineno) for frame in callers()]
-            raise SpeculationAborted
+            self._end(SpeculationAborted())
         self._place += 1
         return entry
 
+    def _end(self, unwinding: BaseException) -> NoReturn:
+        """Raise what unwinds the program, and is raised by every later verb."""
+        self._over = True
+        self._raised.append(unwinding)
+        raise unwinding
+
     def _go_on_after(self) -> None:
-        self.first_after = self.first_after or caller()
+        """Note a verb after the end, unless it is one of a clause that the program is unwound through."""
+        handled = sys.exception()
+        while handled is not None and handled not in self._raised:
+            handled = handled.__context__
+        if handled is None:
+            self.first_after = self.first_after or caller()
         self._verbs_after += 1
         if self._verbs_after > VERBS_AFTER_MAX:
             self._controller.switch()
@@ -330,7 +351,7 @@ class Replay:
     unwound: bool
     """Whether it ended by the exception with which it was given up."""
     first_after: Site | None
-    """The first verb after it was given up."""
+    """The first verb after it was given up, other than those of clauses that it was unwound through."""
     stack: list[tuple[CodeType, int]]
     """The program's frames when it was given up, innermost first."""
 
@@ -403,7 +424,7 @@ def frozen_all(arguments: Sequence[object]) -> tuple[object, ...]:
 
 
 def frozen(value: object) -> object:
-    """Return what of a value counts for comparison, whatever becomes of the value; of foreign objects their type."""
+    """Return what of a value counts for comparison, whatever becomes of the value; else the type."""
     if value is None or isinstance(value, bytes | str | int | float):
         return value
     if isinstance(value, list | tuple):

@@ -1,8 +1,8 @@
 """What programs can see besides their reads, pinned: the clock, random numbers, the number of the process.
 
 While a program runs in a pinned world, every clock starts at the same moment and moves on by a millisecond a call,
-random numbers follow from a seed, and so on. Two executions of a program that are in equal worlds differ only by what
-it keeps in memory, or where that lies; two in worlds that differ in one thing differ by that thing.
+random numbers follow from a seed, and so on. Two executions of a program in equal worlds differ only by what it
+keeps in memory, or where that lies; two in worlds that differ in one thing differ by that thing.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class World:
         finally:
             self._thread = None
             if self._random_state is not None:
-                random._inst.setstate(self._random_state)  # type: ignore[attr-defined]
+                random._inst.setstate(self._random_state)
                 self._random_state = None
 
     def _substitutes(self) -> Iterator[tuple[object, object]]:
@@ -132,17 +132,20 @@ class World:
         yield datetime.datetime, self._datetime_class()
         yield datetime.date, self._date_class()
         for name, method in vars(random).items():
-            if isinstance(method, MethodType | BuiltinMethodType) and method.__self__ is random._inst:  # type: ignore[attr-defined]
+            if isinstance(method, MethodType | BuiltinMethodType) and method.__self__ is random._inst:
                 yield self._global_random(name, method)
         yield random.Random, self._random_class()
-        yield self._noted("randomness", "os.urandom", os.urandom, lambda size: self._chance.randbytes(size))
-        yield self._noted("randomness", "os.getrandom", os.getrandom, lambda size, _=0: self._chance.randbytes(size))
+        chance = self._chance
+        yield self._noted("randomness", "os.urandom", os.urandom, chance.randbytes)
         yield self._noted(
-            "randomness", "uuid.uuid1", uuid.uuid1, lambda *_: uuid.UUID(int=self._chance.getrandbits(128), version=1)
+            "randomness", "os.getrandom", os.getrandom, lambda size, _=0: chance.randbytes(size)
         )
+        yield self._noted("randomness", "uuid.uuid1", uuid.uuid1, lambda *_: made_up_uuid(chance))
         for name in ("getpid", "getppid"):
             original = getattr(os, name)
-            yield self._noted("process", f"os.{name}", original, lambda of=original: of() + self._settings.process)
+            yield self._noted(
+                "process", f"os.{name}", original, lambda of=original: of() + self._settings.process
+            )
         yield self._noted("identity", "id", id, id)
 
     def _is_running(self) -> bool:
@@ -160,7 +163,7 @@ class World:
         def substitute(*arguments: Any, **named: Any) -> Any:
             if not self._is_running():
                 return original(*arguments, **named)
-            self._note(kind, name)
+            self._note(kind, f"{name}()")
             return answer(*arguments, **named)
 
         return original, substitute
@@ -218,7 +221,7 @@ class World:
     ) -> datetime.datetime:
         if not self._is_running():
             return real()
-        self._note("clock", name)
+        self._note("clock", f"{name}()")
         return _DATETIME.fromtimestamp(self._now_ns() / 1e9, zone)
 
     def _global_random(self, name: str, method: Callable[..., Any]) -> tuple[object, object]:
@@ -226,8 +229,8 @@ class World:
 
         def answer(*arguments: Any, **named: Any) -> Any:
             if self._random_state is None:
-                self._random_state = random._inst.getstate()  # type: ignore[attr-defined]
-                random._inst.seed(self._settings.seed)  # type: ignore[attr-defined]
+                self._random_state = random._inst.getstate()
+                random._inst.seed(self._settings.seed)
             return method(*arguments, **named)
 
         return self._noted("randomness", f"random.{name}", method, answer)
@@ -262,6 +265,11 @@ class _PassingFor(type):
 
     def __call__(cls, *arguments: Any, **named: Any) -> Any:
         return (cls.make or cls.original)(*arguments, **named)
+
+
+def made_up_uuid(chance: random.Random) -> uuid.UUID:
+    """Return a UUID of version 1 that tells of neither time nor place."""
+    return uuid.UUID(int=chance.getrandbits(128), version=1)
 
 
 def _named_like(new: type, old: type) -> type:
