@@ -6,7 +6,7 @@ nothing for a plugin that happens to be installed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import pytest
@@ -36,6 +36,22 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Note which test is about to run."""
     item.config.stash[running] = item
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show of a failed check its report, and what Hypothesis notes, without a traceback."""
+    report = yield
+    if call.excinfo is not None and isinstance(call.excinfo.value, BlockstmCheckError):
+        failure = call.excinfo.value
+        report.longrepr = "\n".join([str(failure), *getattr(failure, "__notes__", [])])
+    return report
+
+
+class BlockstmCheckError(AssertionError):
+    """A check has failed, or could not be made; the text is the report."""
 
 
 class BlockstmCheck:
@@ -76,8 +92,7 @@ class BlockstmCheck:
         try:
             return self._checker.check(block, **options)
         except BlockstmError as error:
-            report = str(error)
-        pytest.fail(report, pytrace=False)
+            raise BlockstmCheckError(str(error)) from None
 
     def _marked(self) -> dict[str, Any]:
         """Return the options of the test's markers, of which the nearest counts."""
@@ -86,7 +101,7 @@ class BlockstmCheck:
             unknown = [name for name in mark.kwargs if name not in OPTIONS]
             if mark.args or unknown:
                 what = f"option {unknown[0]!r}" if unknown else "options without a name"
-                pytest.fail(f"the marker blockstm has {what}; it takes {', '.join(OPTIONS)}", pytrace=False)
+                raise BlockstmCheckError(f"the marker blockstm has {what}; it takes {', '.join(OPTIONS)}")
             options = {**mark.kwargs, **options}
         return options
 

@@ -12,6 +12,7 @@ from blockstm.controlled.explorer import Plan, Search
 from blockstm.controlled.schedules import WORKERS_MAX
 from blockstm.controlled.trial import Finding
 from blockstm.errors import DeterminismError, ProgramError, UsageError, shown
+from blockstm.program import PythonProgram
 from blockstm.testing.diagnosis import HASH_SEEDS
 from blockstm.testing.faults import Fault
 from blockstm.testing.fresh import FreshProcesses, modules_of, pickled
@@ -43,6 +44,7 @@ class Checker:
         """Start no process before it is needed."""
         self._fresh = FreshProcesses()
         self._by_value: set[str] = set()
+        self._loadable: set[PythonProgram] = set()
 
     def check(
         self,
@@ -79,7 +81,8 @@ class Checker:
     def _packed(self, block: Block) -> bytes:
         """Return the block in a form that a fresh process can read."""
         packed = pickled(block, self._by_value)
-        if not programs_of(block):
+        programs = programs_of(block)
+        if self._loadable.issuperset(programs):
             return packed
         first = self._fresh.get(HASH_SEEDS[0])
         modules = modules_of(block)
@@ -90,6 +93,7 @@ class Checker:
             problem = first.call(modules, can_load, packed)
             if problem is not None:
                 raise ProgramError(f"the block's programs cannot be loaded in another process: {problem}")
+        self._loadable.update(programs)
         return packed
 
     def _explore(

@@ -214,6 +214,6 @@ def scattered(seed: int) -> list[bytes]:
     Returns: what lies between the holes, to be held as long as they are needed.
     """
     chance = random.Random(seed)
-    held = [bytes(size) for size in range(16, 384, 16) for _ in range(24)]
+    held = [bytes(size) for size in range(16, 384, 16) for _ in range(12)]
     chance.shuffle(held)
     return held[::2]

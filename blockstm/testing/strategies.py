@@ -49,7 +49,7 @@ def blocks(
     one = st.one_of([transactions(program, own, keys, gas_limit) for program, own in given.items()])
     several = st.lists(one, min_size=min_transactions, max_size=max_transactions)
     if state is None:
-        return st.builds(with_numbers, several, st.just(tuple(keys)), shared_numbers, own_numbers(keys))
+        return on_numbers(several, keys)
     return st.builds(Block, several, given_state(state))
 
 
@@ -172,31 +172,28 @@ def given_state(
     )
 
 
-shared_numbers: Final = st.none() | st.integers(0, NUMBER_MAX)
-
-
-def own_numbers(keys: Sequence[bytes]) -> st.SearchStrategy[dict[bytes, int | None]]:
-    """Return the strategy for the keys that hold another number than the others, or none."""
-    return st.dictionaries(st.sampled_from(keys), shared_numbers)
-
-
-def with_numbers(
-    drawn: list[Transaction], keys: Sequence[bytes], shared: int | None, own: dict[bytes, int | None]
+@st.composite
+def on_numbers(
+    draw: st.DrawFn, transaction_lists: st.SearchStrategy[list[Transaction]], keys: Sequence[bytes]
 ) -> Block:
-    """Return a block on a state of numbers, for those keys that its transactions name.
+    """Draw a block on a state of numbers, for those keys that its transactions name.
 
-    As most keys hold the same, a key in the arguments can be changed for another while the block shrinks, without
-    the state changing at the same time.
+    Most keys hold the same number. So a key in the arguments can be changed for another while the block shrinks,
+    without the state changing at the same time.
 
     Arguments:
-        drawn: the transactions.
+        draw: draws.
+        transaction_lists: the strategy for the transactions.
         keys: the keys.
-        shared: the number that keys hold, None for none.
-        own: the keys that hold another.
     """
+    numbers = st.none() | st.integers(0, NUMBER_MAX)
+    drawn = draw(transaction_lists)
+    shared = draw(numbers)
+    own = draw(st.dictionaries(st.sampled_from(keys), numbers))
     named = {part for transaction in drawn for part in parts(transaction.arguments)}
-    numbers = {key: own.get(key, shared) for key in keys if key in named}
-    return Block(drawn, {key: encoded(value) for key, value in numbers.items() if value is not None})
+    held = {key: own.get(key, shared) for key in keys if key in named}
+    state = {key: encoded(number) for key, number in held.items() if number is not None}
+    return draw(st.builds(Block, st.just(drawn), st.just(state)))  # which hypothesis shows as this call
 
 
 def encoded(number: int) -> bytes:

@@ -108,11 +108,11 @@ def test_the_least_block_that_reverts_is_one_payment_of_one_from_nothing() -> No
 
 def test_a_chain_shrinks_to_two_payments() -> None:
     least = find(blocks([pay]), moves_money_twice, settings=MANY)
-    assert [transaction.arguments for transaction in least.transactions] == [
-        (b"a", b"b", 11),
-        (b"b", b"a", 0),
-    ]
-    assert least.state[b"a"] == b"\x0b"
+    (sender, receiver, amount), (spender, _, spent) = (move.arguments for move in least.transactions)
+    assert {sender, receiver} == {b"a", b"b"}
+    assert spender == receiver
+    assert (amount, spent) == (11, 0)
+    assert least.state == {b"a": b"\x0b", b"b": b"\x0b"}
 
 
 @pytest.mark.parametrize(

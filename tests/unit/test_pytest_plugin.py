@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ def pay(ctx, sender: bytes, receiver: bytes, amount: int):
 
 
 @pytest.fixture
-def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
+def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pytest.RunResult]:
     """Run test files in a process of its own, with the plugin loaded whether it is installed or not."""
     pytester.makeini(STRICT)
     pytester.makepyfile(shop=PROGRAMS)
@@ -55,53 +56,35 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
     return run
 
 
-def test_a_failure_shows_the_report_and_nothing_else(run) -> None:
+def test_reports_and_options(run: Callable[..., pytest.RunResult]) -> None:
+    """With a test module that no other process can import."""
     result = run(
         """
+        import blockstm
+        import pytest
         from blockstm import Block
         from shop import numbered, pay
 
-        def test_good(blockstm_check):
-            checked = blockstm_check(Block([pay.txn(b"a", b"b", 1)] * 3, {b"a": b"\\2"}), schedules=6)
-            assert checked.schedules == 6
+        class Price:
+            cents = 5
 
-        def test_bad(blockstm_check):
-            blockstm_check(Block([numbered.txn(b"a")]))
-        """
-    )
-    result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(
-        [
-            "*_ test_bad _*",
-            "hidden state: transaction 0 (shop.numbered) differs when it is executed again with the same reads",
-            "",
-            "cause     shop.py:10: module global numbers of shop was count(0) before transaction 0 and is count(1) *",
-            "shows in  shop.py:10: ctx.write(0x61, 0x31) instead of ctx.write(0x61, 0x30)",
-            "mend      keep it in the state: ctx.read and ctx.write",
-            "*= short test summary info =*",
-        ],
-        consecutive=True,
-    )
-    assert "Traceback" not in result.stdout.str()
+        @blockstm.program
+        def buy(ctx, key: bytes):
+            ctx.add(key, Price.cents)
 
-
-def test_the_marker_gives_the_options(run) -> None:
-    result = run(
-        """
-        import pytest
-        from blockstm import Block
-        from shop import pay
-
-        BLOCK = Block([pay.txn(b"a", b"b", 1)] * 2)
+        BLOCK = Block([pay.txn(b"a", b"b", 1), buy.txn(b"a")], {b"a": b"\\2"})
         pytestmark = pytest.mark.blockstm(schedules=3, seed=5)
 
-        def test_of_the_module(blockstm_check):
+        def test_good(blockstm_check):
             assert blockstm_check(BLOCK).schedules == 3
 
         @pytest.mark.blockstm(schedules=4, workers=3, strategies=["pct"])
-        def test_of_its_own(blockstm_check):
+        def test_with_options_of_its_own(blockstm_check):
             assert blockstm_check(BLOCK).schedules == 4
             assert blockstm_check(BLOCK, schedules=7).schedules == 7
+
+        def test_bad(blockstm_check):
+            blockstm_check(Block([numbered.txn(b"a")]))
 
         @pytest.mark.blockstm(schedule=4)
         def test_mistyped(blockstm_check):
@@ -110,79 +93,57 @@ def test_the_marker_gives_the_options(run) -> None:
         @pytest.mark.blockstm(workers=99)
         def test_too_many(blockstm_check):
             blockstm_check(BLOCK)
-        """
-    )
-    result.assert_outcomes(passed=2, failed=2)
-    result.stdout.fnmatch_lines(
-        [
-            "the marker blockstm has option 'schedule'; it takes workers, schedules, seed, strategies",
-            "workers is 99; give a whole number, 1 to 16",
-        ]
-    )
-
-
-def test_hypothesis_shrinks_a_block_that_fails(run) -> None:
-    """The fixture needs no health check switched off, and what fails is shown as calls."""
-    result = run(
-        """
-        from hypothesis import given, settings
-        from blockstm.testing import blocks
-        from shop import numbered, pay
-
-        @given(block=blocks([pay, numbered]))
-        @settings(deadline=None, max_examples=20, database=None, derandomize=True)
-        def test_shop(blockstm_check, block):
-            blockstm_check(block, schedules=2)
-        """
-    )
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
-        ["*hidden state: transaction 0 (shop.numbered)*", "*Falsifying example: test_shop(*"]
-    )
-    print(result.stdout.str())
-
-
-def test_tests_run_side_by_side(run) -> None:
-    result = run(
-        """
-        import pytest
-        from blockstm import Block
-        from shop import numbered, pay
-
-        @pytest.mark.parametrize("count", [1, 2])
-        def test_good(blockstm_check, count):
-            blockstm_check(Block([pay.txn(b"a", b"b", 1)] * count), schedules=2)
-
-        def test_bad(blockstm_check):
-            blockstm_check(Block([numbered.txn(b"a")]))
-        """,
-        "-n2",
-    )
-    result.assert_outcomes(passed=2, failed=1)
-
-
-def test_programs_of_a_test_module_that_cannot_be_imported(run) -> None:
-    """As with --import-mode=importlib: other processes do not find the module."""
-    result = run(
-        """
-        import blockstm
-
-        class Price:
-            def __init__(self, cents):
-                self.cents = cents
-
-        PRICE = Price(5)
-
-        @blockstm.program
-        def buy(ctx, key: bytes):
-            ctx.add(key, PRICE.cents)
-
-        def test_buy(blockstm_check):
-            blockstm_check(blockstm.Block([buy.txn(b"a")] * 2), schedules=2)
         """,
         "--import-mode=importlib",
     )
-    result.assert_outcomes(passed=1)
+    result.assert_outcomes(passed=2, failed=3)
+    result.stdout.fnmatch_lines(
+        [
+            "*_ test_bad _*",
+            "hidden state: transaction 0 (shop.numbered) differs when it is executed again with the same reads",
+            "",
+            "cause     shop.py:10: module global numbers of shop was count(0) before transaction 0 *",
+            "shows in  shop.py:10: ctx.write(0x61, 0x31) instead of ctx.write(0x61, 0x30)",
+            "mend      keep it in the state: ctx.read and ctx.write",
+            "*_ test_mistyped _*",
+            "the marker blockstm has option 'schedule'; it takes workers, schedules, seed, strategies",
+            "*_ test_too_many _*",
+            "workers is 99; give a whole number, 1 to 16",
+        ],
+        consecutive=True,
+    )
+    assert "Traceback" not in result.stdout.str()
+
+
+def test_hypothesis_shrinks_a_block_that_fails(run: Callable[..., pytest.RunResult]) -> None:
+    """The fixture needs no health check switched off, and what fails is shown as a call; under pytest-xdist."""
+    result = run(
+        """
+        from hypothesis import Phase, given, settings
+        from blockstm.testing import blocks
+        from shop import numbered, pay
+
+        @given(block=blocks([pay, numbered], max_transactions=3))
+        @settings(
+            deadline=None,
+            max_examples=5,
+            database=None,
+            derandomize=True,
+            phases=[Phase.generate, Phase.shrink],
+        )
+        def test_shop(blockstm_check, block):
+            blockstm_check(block, schedules=1)
+        """,
+        "-n1",
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "hidden state: transaction 0 (shop.numbered) differs *",
+            "*: test_shop(",
+            "*block=Block([[]Transaction(<program shop.numbered>, (b'a',), None)[]], {}),",
+        ]
+    )
 
 
 def test_a_suite_that_does_not_use_it_does_not_pay_for_it() -> None:
