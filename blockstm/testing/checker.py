@@ -8,16 +8,16 @@ from types import TracebackType
 from typing import Final, Literal, Self
 
 from blockstm.block import Block
-from blockstm.controlled.explorer import Plan, Search
+from blockstm.controlled.explorer import Plan
 from blockstm.controlled.schedules import WORKERS_MAX
 from blockstm.controlled.trial import Finding
 from blockstm.errors import DeterminismError, ProgramError, UsageError, shown
 from blockstm.program import PythonProgram
-from blockstm.testing.diagnosis import HASH_SEEDS
+from blockstm.testing.diagnosis import HASH_SEEDS, Diagnosis
 from blockstm.testing.faults import Fault
-from blockstm.testing.fresh import FreshProcesses, modules_of, pickled
-from blockstm.testing.freshrun import Explained, can_load, explain, programs_of
-from blockstm.testing.probes import Found, Probes
+from blockstm.testing.fresh import FreshProcess, FreshProcesses, modules_of, pickled
+from blockstm.testing.freshrun import Explained, Explored, can_load, explain, explore, programs_of
+from blockstm.testing.probes import Probed, Suspicion, probe
 
 __all__ = ["SCHEDULES_DEFAULT", "STRATEGIES", "Checked", "Checker", "StrategyName", "check"]
 
@@ -71,12 +71,27 @@ class Checker:
             UsageError: an argument has a value that it cannot have.
         """
         check_arguments(block, workers, schedules, seed, strategies)
-        packed = self._packed(block)
-        try:
-            Probes(block, packed, self._fresh).run()
-            return self._explore(block, packed, workers, schedules, seed, strategies)
-        except Found as found:
-            raise DeterminismError(str(found.fault)) from None
+        packed, modules = self._packed(block), modules_of(block)
+        fault = self._probe(packed, modules)
+        if fault is None:
+            plans = [
+                Plan(
+                    name,
+                    workers,
+                    schedules * (number + 1) // len(strategies) - schedules * number // len(strategies),
+                    seed,
+                )
+                for number, name in enumerate(strategies)
+            ]
+            explored: Explored = self._first.call(modules, explore, packed, plans)
+            if explored.failing is None:
+                return Checked(explored.schedules, explored.steps)
+            fault = self._schedule_fault(packed, modules, workers, explored.failing)
+        raise DeterminismError(str(fault))
+
+    @property
+    def _first(self) -> FreshProcess:
+        return self._fresh.get(HASH_SEEDS[0])
 
     def _packed(self, block: Block) -> bytes:
         """Return the block in a form that a fresh process can read."""
@@ -84,50 +99,34 @@ class Checker:
         programs = programs_of(block)
         if self._loadable.issuperset(programs):
             return packed
-        first = self._fresh.get(HASH_SEEDS[0])
         modules = modules_of(block)
-        if first.call(modules, can_load, packed) is not None:
+        if self._first.call(modules, can_load, packed) is not None:
             # The module was made at run time, or lies where another process does not look.
             self._by_value.update(modules)
             packed = pickled(block, self._by_value)
-            problem = first.call(modules, can_load, packed)
+            problem = self._first.call(modules, can_load, packed)
             if problem is not None:
                 raise ProgramError(f"the block's programs cannot be loaded in another process: {problem}")
         self._loadable.update(programs)
         return packed
 
-    def _explore(
-        self,
-        block: Block,
-        packed: bytes,
-        workers: int,
-        schedules: int,
-        seed: int,
-        names: Sequence[StrategyName],
-    ) -> Checked:
-        """Try schedules of each strategy in turn.
+    def _probe(self, packed: bytes, modules: list[str]) -> Fault | None:
+        """Look for a fault in the block's programs."""
+        probed: Probed = self._first.call(modules, probe, packed)
+        diagnosis = Diagnosis(packed, modules, self._fresh, probed.tapes, probed.calls)
+        if isinstance(probed.found, Suspicion):
+            found = probed.found
+            return diagnosis.of_memory(
+                found.number, found.divergence, by_address=found.by_address, give_up=found.give_up
+            )
+        if probed.found is not None or not probed.tapes:
+            return probed.found
+        return diagnosis.of_fresh_processes()
 
-        Raises:
-            Found: one fails.
-        """
-        tried = steps = 0
-        for number, name in enumerate(names):
-            share = schedules * (number + 1) // len(names) - schedules * number // len(names)
-            search = Search(block, Plan(name, workers, share, seed))
-            try:
-                for finding in search.findings():
-                    if finding is not None:
-                        raise Found(self._schedule_fault(block, packed, workers, finding))
-            finally:
-                search.close()
-            tried, steps = tried + search.schedules, steps + search.steps
-        return Checked(tried, steps)
-
-    def _schedule_fault(self, block: Block, packed: bytes, workers: int, finding: Finding) -> Fault:
+    def _schedule_fault(self, packed: bytes, modules: list[str], workers: int, finding: Finding) -> Fault:
+        """Say what is known of a schedule that fails."""
         what = f"the block comes to something else under a schedule ({finding.check}: {finding.message})"
-        explained: Explained | None = self._fresh.get(HASH_SEEDS[0]).call(
-            modules_of(block), explain, packed, workers, finding.schedule
-        )
+        explained: Explained | None = self._first.call(modules, explain, packed, workers, finding.schedule)
         lines, left = ["", f"schedule  {finding.schedule}"], None
         if explained is None:
             lines.append(

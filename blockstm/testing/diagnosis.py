@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from blockstm.block import Block
 from blockstm.testing.faults import Fault, Kind
-from blockstm.testing.fresh import FreshProcesses, modules_of
-from blockstm.testing.freshrun import Alone, Change, changes, repeat_alone
-from blockstm.testing.outside import OutsideCalls
-from blockstm.testing.recording import Recording
+from blockstm.testing.fresh import FreshProcesses
+from blockstm.testing.freshrun import Alone, Change, changes, outside_call, repeat_alone
 from blockstm.testing.sites import Site
-from blockstm.testing.tape import Divergence, Tape, Watch
-from blockstm.testing.world import World
+from blockstm.testing.tape import Divergence, Tape
 
 __all__ = ["AGAIN", "HASH_SEEDS", "Calls", "Diagnosis", "fault_of"]
 
@@ -29,32 +25,30 @@ Calls = dict[str, tuple[str, Site]]
 
 
 class Diagnosis:
-    """Finds the causes of divergences in one block.
+    """Finds the causes of divergences in one block. Executes nothing itself: fresh processes do.
 
     Arguments:
-        packed: the block as bytes, from before anything was executed.
+        packed: the block as bytes.
+        modules: what fresh processes import.
         fresh: the fresh processes.
-        recording: its tapes.
+        tapes: what the transactions did.
         calls: what each execution on a tape has called.
-        world: the pinned world.
     """
 
     def __init__(
-        self, packed: bytes, fresh: FreshProcesses, recording: Recording, calls: list[Calls], world: World
+        self,
+        packed: bytes,
+        modules: list[str],
+        fresh: FreshProcesses,
+        tapes: list[Tape],
+        calls: list[Calls],
     ) -> None:
         """Find nothing yet."""
         self._packed = packed
         self._fresh = fresh
-        self._modules = modules_of(recording.block)
-        self._recording = recording
-        self._tapes = recording.tapes
+        self._modules = modules
+        self._tapes = tapes
         self._calls = calls
-        self._world = world
-
-    @property
-    def block(self) -> Block:
-        """The block."""
-        return self._recording.block
 
     def of_memory(
         self,
@@ -79,7 +73,7 @@ class Diagnosis:
         calls = self._calls[number]
         if changed and not (by_address and "identity" in calls):
             return self._hidden_state(tape, divergence, changed, give_up)
-        outside = self._outside_call(tape)
+        outside = self._outside_call(number)
         if outside is not None:
             return fault_of("outside world", tape, divergence, *outside)
         if alone and "identity" not in calls:
@@ -87,8 +81,21 @@ class Diagnosis:
             return fault_of("hidden state", tape, divergence, cause, None, IN_A_FRESH_PROCESS)
         return identity_fault(tape, divergence, calls)
 
-    def of_fresh_processes(self, number: int, divergence: Divergence, results: list[Alone]) -> Fault:
-        """Say why a transaction differs in processes that had executed nothing.
+    def of_fresh_processes(self) -> Fault | None:
+        """Execute every transaction in processes that have executed nothing; say why one differs, if one does."""
+        numbers = range(len(self._tapes))
+        by_seed = [self._alone(seed, numbers) for seed in HASH_SEEDS]
+        for number in numbers:
+            results = [alone[number] for alone in by_seed]
+            divergence = next(
+                (result.divergence for result in results if result.divergence is not None), None
+            )
+            if divergence is not None:
+                return self._of_fresh_process(number, divergence, results)
+        return None
+
+    def _of_fresh_process(self, number: int, divergence: Divergence, results: list[Alone]) -> Fault:
+        """Say why a transaction differs in processes that have executed nothing.
 
         Arguments:
             number: the number of the tape.
@@ -97,31 +104,31 @@ class Diagnosis:
         """
         if all(result.divergence == divergence for result in results):
             return self.of_memory(number, divergence, alone=True)
-        again = self.alone(HASH_SEEDS[0], [number], process=1)[0]
+        again = self._alone(HASH_SEEDS[0], [number], process=1)[0]
         tape = self._tapes[number]
         if "identity" in again.calls or again.divergence != results[0].divergence:
             return identity_fault(tape, divergence, again.calls)
         cause = "a set of str or bytes, or something made from one: its order differs from process to process"
         return fault_of("hash order", tape, divergence, cause, None)
 
-    def alone(self, hash_seed: int, numbers: Sequence[int], process: int = 0) -> list[Alone]:
+    def _alone(self, hash_seed: int, numbers: Sequence[int], process: int = 0) -> list[Alone]:
         """Execute transactions again, each in a process that has executed nothing; see `freshrun.repeat_alone`."""
         alone: list[Alone] = self._fresh.get(hash_seed, process).call(
-            self._modules, repeat_alone, self._packed, self._tapes, self._world.base_ns, numbers
+            self._modules, repeat_alone, self._packed, self._tapes, numbers
         )
         return alone
 
     def _changes(self, tape: Tape, give_up: tuple[int, int] | None) -> list[Change]:
-        arguments = self._packed, self._tapes, self._world.base_ns, tape.program, give_up
-        changed: list[Change] = self._fresh.get(HASH_SEEDS[0]).call(self._modules, changes, *arguments)
+        changed: list[Change] = self._fresh.get(HASH_SEEDS[0]).call(
+            self._modules, changes, self._packed, self._tapes, tape.program, give_up
+        )
         return changed
 
-    def _outside_call(self, tape: Tape) -> tuple[str, Site] | None:
-        """Return the first call with which the program asks the operating system for something."""
-        outside = OutsideCalls()
-        with self._world.running():
-            self._recording.repeat(tape, Watch(), wrap=outside.noting)
-        return outside.first
+    def _outside_call(self, number: int) -> tuple[str, Site] | None:
+        called: tuple[str, Site] | None = self._fresh.get(HASH_SEEDS[0]).call(
+            self._modules, outside_call, self._packed, self._tapes, number
+        )
+        return called
 
     def _hidden_state(
         self, tape: Tape, divergence: Divergence, changed: list[Change], give_up: tuple[int, int] | None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import cloudpickle
 
 from blockstm.block import Block
+from blockstm.controlled.explorer import Plan, Search
 from blockstm.controlled.interleaving import interleaving
 from blockstm.controlled.schedules import Schedule
 from blockstm.controlled.shrink import shrink
@@ -15,13 +16,26 @@ from blockstm.controlled.strategies import GuidedStrategy, Strategy
 from blockstm.controlled.trial import Finding, Step, Trials
 from blockstm.program import PythonProgram
 from blockstm.testing.fresh import forked, outcome
+from blockstm.testing.outside import OutsideCalls
 from blockstm.testing.reach import Reach, reach
 from blockstm.testing.recording import Recording
 from blockstm.testing.sites import Site
 from blockstm.testing.tape import Divergence, Tape, Watch
 from blockstm.testing.world import World
 
-__all__ = ["Alone", "Change", "Explained", "can_load", "changes", "explain", "repeat_alone"]
+__all__ = [
+    "Alone",
+    "Change",
+    "Explained",
+    "Explored",
+    "can_load",
+    "changes",
+    "explain",
+    "explore",
+    "outside_call",
+    "programs_of",
+    "repeat_alone",
+]
 
 SHRINK_TRIALS_MAX = 300
 
@@ -44,6 +58,15 @@ class Change:
     before: str
     after: str
     site: Site | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explored:
+    """What came of schedules."""
+
+    schedules: int
+    steps: int
+    failing: Finding | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,44 +94,56 @@ def programs_of(block: Block) -> list[PythonProgram]:
     return [program for program in found.values() if isinstance(program, PythonProgram)]
 
 
-def repeat_alone(packed: bytes, tapes: Sequence[Tape], base_ns: int, only: Sequence[int]) -> list[Alone]:
+def repeat_alone(packed: bytes, tapes: Sequence[Tape], only: Sequence[int]) -> list[Alone]:
     """Execute transactions again with the same reads, each in a fork of its own.
 
     Arguments:
         packed: the block.
         tapes: what its transactions did.
-        base_ns: where the clocks started then.
         only: the numbers of the tapes in question.
     """
     block = cloudpickle.loads(packed)
-    return [outcome(forked(repeat_one, block, tapes, base_ns, number)) for number in only]
+    return [outcome(forked(repeat_one, block, tapes, number)) for number in only]
 
 
-def repeat_one(block: Block, tapes: list[Tape], base_ns: int, number: int) -> Alone:
+def repeat_one(block: Block, tapes: list[Tape], number: int) -> Alone:
     """Execute one transaction again."""
-    world = World(reach(programs_of(block)).namespaces, base_ns)
+    world = World(reach(programs_of(block)).namespaces)
     world.install()
     with world.running():
         repeated = Recording(block, tapes).repeat(tapes[number], Watch())
     return Alone(repeated.divergence, world.calls)
 
 
-def changes(
-    packed: bytes, tapes: list[Tape], base_ns: int, program: str, give_up: tuple[int, int] | None
-) -> list[Change]:
+def outside_call(packed: bytes, tapes: list[Tape], number: int) -> tuple[str, Site] | None:
+    """Return the first call with which a program asks the operating system for something, and its line.
+
+    Arguments:
+        packed: the block.
+        tapes: what its transactions did.
+        number: the number of the tape in question.
+    """
+    block = cloudpickle.loads(packed)
+    world, outside = World(reach(programs_of(block)).namespaces), OutsideCalls()
+    world.install()
+    with world.running():
+        Recording(block, tapes).repeat(tapes[number], Watch(), wrap=outside.noting)
+    return outside.first
+
+
+def changes(packed: bytes, tapes: list[Tape], program: str, give_up: tuple[int, int] | None) -> list[Change]:
     """Return what executions change of the variables that a program can reach, in the order in which they do.
 
     Arguments:
         packed: the block.
         tapes: what its transactions did.
-        base_ns: where the clocks started then.
         program: the name of the program.
         give_up: the number of the one tape to repeat, and of the verb at which it is given up; None: repeat all,
             to the end.
     """
     block = cloudpickle.loads(packed)
     own = [found for found in programs_of(block) if found.name == program]
-    world = World(reach(programs_of(block)).namespaces, base_ns)
+    world = World(reach(programs_of(block)).namespaces)
     world.install()
     recording, watch = Recording(block, tapes), Watch()
     found: dict[str, Change] = {}
@@ -137,6 +172,25 @@ def differing(before: Reach, after: Reach, tape: Tape) -> list[Change]:
         site = None if known is None else after.site_of(known.name)
         found.append(Change(label, tape.txn_idx, tape.program, was, is_now, site))
     return found
+
+
+def explore(packed: bytes, plans: Sequence[Plan]) -> Explored:
+    """Try schedules until one fails.
+
+    Arguments:
+        packed: the block.
+        plans: what to try.
+    """
+    block = cloudpickle.loads(packed)
+    schedules = steps = 0
+    for plan in plans:
+        search = Search(block, plan)
+        failing = next((finding for finding in search.findings() if finding is not None), None)
+        schedules, steps = schedules + search.schedules, steps + search.steps
+        search.close()
+        if failing is not None:
+            return Explored(schedules, steps, failing)
+    return Explored(schedules, steps, None)
 
 
 class ForkedTrials(Trials):

@@ -5,8 +5,10 @@ The first that parts from the tape names what its program depends on. From the c
 1. again in the same process, in order and in reverse order: hidden state;
 2. with another clock, other random numbers, another process number, where the program has asked for them;
 3. with objects at other addresses: object identity;
-4. given up at each verb in turn: swallowed aborts, and what an execution that was given up leaves behind;
-5. alone in fresh processes with other hash seeds: hidden state once more, and hash order.
+4. given up at each verb in turn: swallowed aborts, and what an execution that was given up leaves behind.
+
+All of them run in a process that has executed nothing before, so what they find depends on the block only. There
+follow executions of each transaction alone, in fresh processes with other hash seeds (see `diagnosis`).
 
 All the time it is noted who uses a context where its program is not running.
 """
@@ -19,20 +21,22 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, NoReturn
+
+import cloudpickle
 
 from blockstm.block import Block
-from blockstm.testing.diagnosis import HASH_SEEDS, Calls, Diagnosis, fault_of
+from blockstm.testing.diagnosis import Calls, fault_of
 from blockstm.testing.faults import Fault, Kind
-from blockstm.testing.fresh import FreshProcesses
 from blockstm.testing.freshrun import programs_of
 from blockstm.testing.reach import reach
 from blockstm.testing.recording import record
 from blockstm.testing.sites import Site, swallowing_clause
-from blockstm.testing.tape import Divergence, Misuse, Watch
+from blockstm.testing.tape import Divergence, Misuse, Tape, Watch
 from blockstm.testing.world import PINNED, VARIANTS, Settings, World
 
-__all__ = ["Found", "Probes"]
+__all__ = ["Probed", "Suspicion", "probe"]
 
 SHUFFLES: Final = 8
 PLACES_AT_LINE_MAX: Final = 3
@@ -47,13 +51,49 @@ KIND_NAMES: Final[dict[str, Kind]] = {
 }
 
 
-class Found(Exception):  # noqa: N818 - a finding, not an error
-    """A probe has found a fault."""
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """A transaction differs where nothing does but memory; see `Diagnosis.of_memory`."""
 
-    def __init__(self, fault: Fault) -> None:
-        """Keep the fault."""
-        super().__init__(str(fault))
-        self.fault = fault
+    number: int
+    divergence: Divergence
+    by_address: bool = False
+    give_up: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What came of the probes."""
+
+    tapes: list[Tape]
+    calls: list[Calls]
+    found: Fault | Suspicion | None
+
+
+def probe(packed: bytes) -> Probed:
+    """Run all probes on a block; in a fresh process.
+
+    Arguments:
+        packed: the block.
+
+    Raises:
+        MemoryLimitError: the block does not fit.
+    """
+    probes = Probes(cloudpickle.loads(packed))
+    try:
+        probes.run()
+    except Found as found:
+        return Probed(probes.tapes, probes.calls, found.what)
+    return Probed(probes.tapes, probes.calls, None)
+
+
+class Found(Exception):  # noqa: N818 - a finding, not an error
+    """A probe has found something."""
+
+    def __init__(self, what: Fault | Suspicion) -> None:
+        """Keep what it found."""
+        super().__init__()
+        self.what = what
 
 
 class Probes:
@@ -61,63 +101,60 @@ class Probes:
 
     Arguments:
         block: the block.
-        packed: the block as bytes, from before anything was executed.
-        fresh: the fresh processes.
     """
 
-    def __init__(self, block: Block, packed: bytes, fresh: FreshProcesses) -> None:
+    def __init__(self, block: Block) -> None:
         """Execute nothing yet."""
         self._block = block
-        self._packed = packed
-        self._fresh = fresh
         self._watch = Watch()
         self._world = World(reach(programs_of(block)).namespaces)
-        self._calls: list[Calls] = []
         self._threads = set(threading.enumerate())
+        self.tapes: list[Tape] = []
+        """What the transactions did."""
+        self.calls: list[Calls] = []
+        """What each of them has called."""
 
     def run(self) -> None:
         """Run all probes.
 
         Raises:
-            Found: there is a fault.
+            Found: there is a fault, or something that looks like one.
             MemoryLimitError: the block does not fit.
         """
         self._world.install()
-        try:
-            self._recording = record(self._block, self._watch, self._noting)
-            self._tapes = self._recording.tapes
-            self._diagnosis = Diagnosis(self._packed, self._fresh, self._recording, self._calls, self._world)
-            self._look_for_misuse()
-            numbers = range(len(self._tapes))
-            for number in [*numbers, *reversed(numbers)]:
-                self._repeat(number)
-            self._look_for_misuse()
-            for number, calls in enumerate(self._calls):
-                for kind in [kind for kind in VARIANTS if kind in calls]:
-                    self._vary(number, kind, *calls[kind])
-            self._shuffle_memory()
-            self._give_up()
-            self._look_for_misuse()
-        finally:
-            self._world.remove()
-        if self._tapes:
-            self._start_afresh()
+        self._recording = record(self._block, self._watch, self._noting)
+        self.tapes = self._recording.tapes
+        self._look_for_misuse()
+        numbers = range(len(self.tapes))
+        for number in [*numbers, *reversed(numbers)]:
+            self._repeat(number)
+        self._look_for_misuse()
+        for number, calls in enumerate(self.calls):
+            for kind in [kind for kind in VARIANTS if kind in calls]:
+                self._vary(number, kind, *calls[kind])
+        self._shuffle_memory()
+        self._give_up()
+        self._look_for_misuse()
 
     @contextmanager
     def _noting(self) -> Iterator[None]:
         with self._world.running():
             yield
-        self._calls.append(self._world.calls)
+        self.calls.append(self._world.calls)
 
     def _divergence(self, number: int, settings: Settings = PINNED) -> Divergence | None:
         with self._world.running(settings):
-            return self._recording.repeat(self._tapes[number], self._watch).divergence
+            return self._recording.repeat(self.tapes[number], self._watch).divergence
 
     def _repeat(self, number: int) -> None:
         divergence = self._divergence(number)
         if divergence is not None:
-            self._look_for_misuse()
-            raise Found(self._diagnosis.of_memory(number, divergence))
+            self._suspect(Suspicion(number, divergence))
+
+    def _suspect(self, suspicion: Suspicion) -> NoReturn:
+        """Report a divergence, unless it comes of the misuse of a context."""
+        self._look_for_misuse()
+        raise Found(suspicion)
 
     # --- contexts used where their programs do not run ------------------------------------------
 
@@ -138,24 +175,24 @@ class Probes:
             if divergence is None:
                 continue
             self._repeat(number)  # in the pinned world it does what it did before
-            raise Found(fault_of(KIND_NAMES[kind], self._tapes[number], divergence, name, site))
+            raise Found(fault_of(KIND_NAMES[kind], self.tapes[number], divergence, name, site))
 
     # --- addresses ---------------------------------------------------------------------------------
 
     def _shuffle_memory(self) -> None:
         for seed in range(SHUFFLES):
-            for number in range(len(self._tapes)):
+            for number in range(len(self.tapes)):
                 held = scattered(seed)
                 divergence = self._divergence(number)
                 del held
                 if divergence is not None:
-                    raise Found(self._diagnosis.of_memory(number, divergence, by_address=True))
+                    self._suspect(Suspicion(number, divergence, by_address=True))
 
     # --- giving up -----------------------------------------------------------------------------------
 
     def _give_up(self) -> None:
         tried: Counter[tuple[str, Site]] = Counter()
-        for number, tape in enumerate(self._tapes):
+        for number, tape in enumerate(self.tapes):
             for place, entry in enumerate(tape.entries):
                 where = tape.program, entry.site
                 if entry.verb != "revert" and tried[where] < PLACES_AT_LINE_MAX:
@@ -163,12 +200,12 @@ class Probes:
                     self._give_up_at(number, place)
 
     def _give_up_at(self, number: int, place: int) -> None:
-        tape = self._tapes[number]
+        tape = self.tapes[number]
         entry = tape.entries[place]
         with self._world.running():
             repeated = self._recording.repeat(tape, self._watch, place)
         if repeated.divergence is not None:
-            raise Found(self._diagnosis.of_memory(number, repeated.divergence))
+            self._suspect(Suspicion(number, repeated.divergence))
         if not repeated.unwound or repeated.first_after is not None:
             what = (
                 "catches the internal exception that ends an execution in vain, and does not raise it again"
@@ -176,23 +213,10 @@ class Probes:
             clause, raised = swallowing_clause(repeated.stack), f"ctx.{entry.verb} raised it"
             where = tape.program, tape.txn_idx
             raise Found(Fault("swallowed abort", *where, what, "this catches it", clause, raised, entry.site))
-        for later in range(len(self._tapes)):
+        for later in range(len(self.tapes)):
             divergence = self._divergence(later)
             if divergence is not None:
-                raise Found(self._diagnosis.of_memory(later, divergence, give_up=(number, place)))
-
-    # --- fresh processes -------------------------------------------------------------------------------
-
-    def _start_afresh(self) -> None:
-        numbers = range(len(self._tapes))
-        by_seed = [self._diagnosis.alone(seed, numbers) for seed in HASH_SEEDS]
-        for number in numbers:
-            results = [alone[number] for alone in by_seed]
-            divergence = next(
-                (result.divergence for result in results if result.divergence is not None), None
-            )
-            if divergence is not None:
-                raise Found(self._diagnosis.of_fresh_processes(number, divergence, results))
+                self._suspect(Suspicion(later, divergence, give_up=(number, place)))
 
 
 def misuse_fault(misuse: Misuse) -> Fault:

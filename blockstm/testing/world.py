@@ -17,7 +17,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import wraps
 from types import BuiltinMethodType, MethodType
 from typing import Any, Final
@@ -26,6 +26,8 @@ from blockstm.testing.sites import Site, caller
 
 __all__ = ["PINNED", "VARIANTS", "Settings", "World"]
 
+START_NS: Final = 1_767_271_496_789_012_345
+"""What all clocks say at the start of an execution, always the same: a moment in January 2026."""
 TICK_NS: Final = 1_000_000
 CLOCKS: Final = ("time", "monotonic", "perf_counter", "process_time", "thread_time")
 CALENDARS: Final = ("localtime", "gmtime", "ctime")
@@ -65,11 +67,9 @@ class World:
 
     Arguments:
         namespaces: the globals and other dictionaries in which programs look for names.
-        base_ns: what the clocks say at the start of every execution.
     """
 
     namespaces: list[dict[str, Any]]
-    base_ns: int = field(default_factory=time.time_ns)
 
     def __post_init__(self) -> None:
         """Find what is to be put where."""
@@ -170,7 +170,7 @@ class World:
 
     def _now_ns(self) -> int:
         self._ticks += 1
-        return self.base_ns + self._settings.clock_ns + self._ticks * TICK_NS
+        return START_NS + self._settings.clock_ns + self._ticks * TICK_NS
 
     def _calendar(self, name: str) -> tuple[object, object]:
         """Return `time.localtime` and the like, which tell the present time where they are given none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -115,33 +116,21 @@ def test_reports_and_options(run: Callable[..., pytest.RunResult]) -> None:
     assert "Traceback" not in result.stdout.str()
 
 
-def test_hypothesis_shrinks_a_block_that_fails(run: Callable[..., pytest.RunResult]) -> None:
-    """The fixture needs no health check switched off, and what fails is shown as a call; under pytest-xdist."""
-    result = run(
-        """
-        from hypothesis import Phase, given, settings
-        from blockstm.testing import blocks
-        from shop import numbered, pay
-
-        @given(block=blocks([pay, numbered], max_transactions=3))
-        @settings(
-            deadline=None,
-            max_examples=5,
-            database=None,
-            derandomize=True,
-            phases=[Phase.generate, Phase.shrink],
-        )
-        def test_shop(blockstm_check, block):
-            blockstm_check(block, schedules=1)
-        """,
-        "-n1",
-    )
-    result.assert_outcomes(failed=1)
+def test_the_example_of_the_documentation_is_what_comes_out(run: Callable[..., pytest.RunResult]) -> None:
+    """With Hypothesis, whose health checks the fixture passes; under pytest-xdist."""
+    page = (ROOT / "docs" / "testing.md").read_text()
+    code, report = re.findall(r"```python\n([^`]*)```\n\n[^\n]*\n\n((?:    [^\n]*\n|\n)+)", page)[0]
+    result = run(code, "-n1")
+    result.assert_outcomes(failed=2)
+    lines = [line[4:].replace("[", "[[]") for line in report.rstrip().splitlines()]
+    result.stdout.fnmatch_lines(lines, consecutive=True)
     result.stdout.fnmatch_lines(
         [
-            "hidden state: transaction 0 (shop.numbered) differs *",
-            "*: test_shop(",
-            "*block=Block([[]Transaction(<program shop.numbered>, (b'a',), None)[]], {}),",
+            "*_ test_buying _*",
+            "hidden state: transaction 0 (test_shop.buy) differs when it is executed again with the same reads",
+            "*: test_buying(",
+            "*block=Block(*",
+            "*Transaction(<program test_shop.buy>, (b'alice', b'alice'), None)*",
         ]
     )
 
