@@ -6,15 +6,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from blockstm.errors import UsageError
-from blockstm.testing.checker import Checked, Checker, check
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
     from blockstm.block import Block
     from blockstm.program import Program
+    from blockstm.testing.checker import Checked, Checker, check
 
 __all__ = ["Checked", "Checker", "blocks", "check"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what checks when it is asked for: the plugin in this package is imported by every pytest."""
+    if name not in ("Checked", "Checker", "check"):
+        raise AttributeError(f"module 'blockstm.testing' has no attribute {name!r}")
+    from blockstm.testing import checker
+
+    return getattr(checker, name)
 
 
 def blocks(

@@ -1,7 +1,7 @@
 """The pytest plugin: the fixture `blockstm_check` and the marker `blockstm` (docs/testing.md).
 
-It is no part of the package, as importing that imports the engine: test suites that do not use the fixture pay
-nothing for a plugin that happens to be installed.
+It imports neither engine nor core before the fixture is used: test suites that do not use it pay next to nothing
+for a plugin that happens to be installed.
 """
 
 from __future__ import annotations
