@@ -118,6 +118,9 @@ def outcome(answer: bytes) -> Any:
 
 def main() -> None:
     """Be such a process: take work from standard input, answer on standard output, until the input ends."""
+    import_module(
+        "blockstm.testing.checker"
+    )  # all that the work needs, before forking instead of in each fork
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     while message := receive(sys.stdin.buffer):
