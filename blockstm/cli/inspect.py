@@ -28,7 +28,7 @@ from blockstm.cli.options import (
 )
 from blockstm.cli.progress import Progress
 from blockstm.engine import Engine
-from blockstm.errors import UsageError, shown, shown_path
+from blockstm.errors import UsageError, shown
 from blockstm.files import replace_file
 from blockstm.limits import KEY_BYTES_MAX, MEMORY_LIMIT_BYTES_DEFAULT
 
