@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         BlockFileError,
         BlockstmError,
         BoundsError,
+        DeterminismError,
         EngineError,
         EthereumInputError,
         LimitError,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from blockstm.parameters import Parameter
     from blockstm.program import NativeProgram, Program, PythonProgram
     from blockstm.result import Receipt, Result, Stats
+    from blockstm.timeline import Span, Timeline
     from blockstm.transaction import Recorded, Transaction
 
     __version__: str
@@ -51,6 +53,7 @@ __all__ = [
     "BlockstmError",
     "BoundsError",
     "Context",
+    "DeterminismError",
     "Engine",
     "EngineError",
     "EthereumInputError",
@@ -67,7 +70,9 @@ __all__ = [
     "Recorded",
     "Result",
     "Revert",
+    "Span",
     "Stats",
+    "Timeline",
     "Transaction",
     "UnknownProgramError",
     "UsageError",
@@ -87,7 +92,9 @@ _MODULES: Final = {
     "Receipt": "result",
     "Recorded": "transaction",
     "Result": "result",
+    "Span": "timeline",
     "Stats": "result",
+    "Timeline": "timeline",
     "Transaction": "transaction",
     "include_directory": "native",
 }

@@ -28,8 +28,8 @@ from invariants cimport (
 from keytable cimport find_or_insert, table_capacity
 from layout cimport (
     FAILURE_NONE, HASH_TABLES_MAX, KEY_BYTES_MAX, OUTCOME_FAILED, OUTCOME_REVERTED, OUTCOME_SUCCESS, READ_SUM,
-    READ_VERSION, VALUE_BYTES_MAX, WORD_ADD, WORD_DELETE, WORD_VALUE, Bounds, Header, Location, Number, Read, ReadSet,
-    Record, Txn, WorkerSlot, Write, WriteSet,
+    READ_VERSION, TIMELINE_SHARE, VALUE_BYTES_MAX, WORD_ADD, WORD_DELETE, WORD_VALUE, Bounds, Header, Location, Number,
+    Read, ReadSet, Record, Span, SpanChunk, Txn, WorkerSlot, Write, WriteSet,
 )
 from layout cimport MODEL_BLOCK_STM as BLOCK_STM
 from layout cimport MODEL_SEQUENTIAL as SEQUENTIAL
@@ -57,6 +57,7 @@ from reads cimport read_value
 from recovery cimport condemn, count_death, died_running, recover
 from scheduler cimport NO_TXN, wake_sleepers
 from sequential cimport run_block_in_order
+from timeline cimport cause_kind, cause_txn, span_items
 from touched cimport append
 from trace cimport trace
 from transfer cimport transfer

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from blockstm.block import Block
-from blockstm.cli.options import import_programs, named_in_errors
+from blockstm.cli.options import JsonOption, ProgramsOption, import_programs, named_in_errors
 from blockstm.cli.progress import Progress
 from blockstm.controlled.batches import explore as explore_block
 from blockstm.controlled.batches import repeat
@@ -46,13 +46,6 @@ KillOption = Annotated[
 ReplayOption = Annotated[
     str | None, typer.Option(metavar="STRING", help="Run this one schedule, as a failure printed it.")
 ]
-ProgramsOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="MODULE", help="Import the module that defines the block's Python programs. May be repeated."
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
 
 
 def explore(

@@ -10,7 +10,13 @@ import typer
 
 from blockstm.accesstrace import read_access_trace
 from blockstm.block import Block
-from blockstm.cli.options import check_output_path, import_programs, memory_bytes, named_in_errors
+from blockstm.cli.options import (
+    ProgramsOption,
+    check_output_path,
+    import_programs,
+    memory_bytes,
+    named_in_errors,
+)
 from blockstm.cli.progress import Progress
 from blockstm.engine import Engine
 from blockstm.errors import UsageError, shown_path
@@ -60,12 +66,6 @@ MemoryLimitOption = Annotated[
         metavar="SIZE",
         help="Most memory of the arena that BLOCK is run in: bytes, or as in 512MiB, 2GiB.",
         show_default="1GiB",
-    ),
-]
-ProgramsOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="MODULE", help="Import the module that defines BLOCK's Python programs. May be repeated."
     ),
 ]
 

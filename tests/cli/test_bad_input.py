@@ -150,6 +150,9 @@ def test_one_bad_block_among_good_ones_stops_all(refused: Refused, small_block: 
         ("--receipts", "nowhere/receipts.jsonl"),
         ("--receipts", "/dev/null"),
         ("--receipts", "small.block"),
+        ("--timeline", "nowhere/timeline.json"),
+        ("--timeline", "/dev/null"),
+        ("--timeline", "small.block"),
         ("--programs", "no.such.module"),
     ],
 )

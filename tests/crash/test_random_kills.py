@@ -8,16 +8,20 @@ from __future__ import annotations
 import os
 import random
 import time
+from pathlib import Path
 
 import pytest
 
 from blockstm.block import Block
 from blockstm.engine import Engine
+from blockstm.errors import UsageError
 from blockstm.program import program
 from blockstm.programs import transfer
 from blockstm.result import Result
+from blockstm.traceevents import writing_trace
 from blockstm.verify import differences
 from tests.crash.killing import kill, killer, traces, transfers
+from tests.timelines import check_lanes, check_trace, timeline_of
 
 SCALE = float(os.environ.get("BLOCKSTM_STRESS", "1"))
 BLOCKS = max(4, round(4 * SCALE))
@@ -90,6 +94,21 @@ def test_killed_while_blocks_run_sequentially(shape: str) -> None:
                 result = engine.execute(block, "sequential")
             assert differences(result, reference) == []
             assert changes(result) == changes(reference)
+
+
+def test_killed_while_a_timeline_is_kept(tmp_path: Path) -> None:
+    """What a worker was at when it was killed does not show, and every commit does."""
+    block = transfers(1, 1500, 10, 2000)
+    with Engine(3) as engine:
+        reference = engine.execute(block, "sequential")
+        seconds = engine.execute(block, timeline=True).stats.wall_seconds
+        with killer(engine, 1, kills=2, within_seconds=seconds):
+            result = engine.execute(block, timeline=True)
+        assert differences(result, reference) == []
+        check_lanes(result)
+    with writing_trace(tmp_path / "out.json", {}, UsageError) as writer:
+        writer.add("killed", timeline_of(result), {})
+    check_trace((tmp_path / "out.json").read_text())
 
 
 def test_killed_again_and_again() -> None:
