@@ -8,7 +8,7 @@
 #                 (SEEDS=n: how many of each fork), and all of SHARED with their headers, with times; print the
 #                 bounds on their speed-up
 #   make fidelity compare simulated with measured times on the traces of SHARED, and write docs/fidelity.md
-#   make report   replay and simulate the blocks in scenarios/, and make build/report.html of it, and its picture
+#   make report   replay, simulate and inspect blocks of scenarios/, make build/report.html of it, and its picture
 #                 in docs/images (needs chromium)
 #   make lint     check style and types
 #   make explore  search the protocol for faults, under adversarial schedules (about three quarters of an hour)

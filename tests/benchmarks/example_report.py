@@ -1,4 +1,4 @@
-"""A report of the blocks in scenarios/, replayed, and some of them simulated.
+"""A report of the blocks in scenarios/, replayed, and some of them simulated and inspected.
 
     python -m tests.benchmarks.example_report FOLDER
 
@@ -38,6 +38,14 @@ def main() -> int:
         printed(folder / f"simulate-{name}.json", "simulate", f"scenarios/{name}.block", "--json")
         for name in SIMULATED
     ]
+    inputs += [
+        printed(folder / f"inspect-{name}.json", "inspect", f"scenarios/{name}.block", "--json")
+        for name in SIMULATED
+    ]
+    timeline = folder / "timeline.json"
+    last = f"scenarios/{SIMULATED[-1]}.block"
+    printed(folder / "simulate.log", "simulate", last, "--cores", "8", "--timeline", str(timeline))
+    inputs.append(timeline)
     printed(folder / "report.log", "report", *map(str, inputs), "-o", str(folder / "report.html"))
     return 0
 

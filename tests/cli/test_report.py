@@ -136,11 +136,22 @@ def test_bad_input_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 def test_what_the_commands_print_makes_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     block = "scenarios/ethereum-116525.block"
-    assert main(["simulate", block, "--cores", "1,2", "--json"]) == 0
-    (tmp_path / "simulate.json").write_text(capsys.readouterr().out)
-    page = tmp_path / "report.html"
-    assert main(["report", str(tmp_path / "simulate.json"), "-o", str(page)]) == 0
+    timeline = str(tmp_path / "timeline.json")
+    assert main(["simulate", block, "--cores", "1,2", "--timeline", timeline, "--json"]) == 0
+    simulated = capsys.readouterr().out
+    assert main(["inspect", block, "--json"]) == 0
+    inspected = capsys.readouterr().out
+    inputs = [timeline]
+    for name, printed in (("simulate.json", simulated), ("inspect.json", inspected)):
+        (tmp_path / name).write_text(printed)
+        inputs.append(str(tmp_path / name))
+    assert main(["report", *inputs, "-o", str(tmp_path / "report.html")]) == 0
     assert capsys.readouterr() == ("", "")
-    assert f"blockstm simulate {block} --cores 1,2 --json" in page.read_text()
-    result = json.loads((tmp_path / "simulate.json").read_text())["results"][1]
-    assert f'<data value="{result["speedup"]!r}">{result["speedup"]:,.2f}</data>' in page.read_text()
+    page = (tmp_path / "report.html").read_text()
+    assert f"blockstm simulate {block} --cores 1,2 --json" in page
+    assert f"blockstm simulate {block} --cores 1,2 --timeline {timeline}" in page
+    speedup = json.loads(simulated)["results"][1]["speedup"]
+    assert f'<data value="{speedup!r}">{speedup:,.2f}</data>' in page
+    for hot in json.loads(inspected)["hot_keys"]:
+        assert f'<td class="">{hot["name"]}</td>' in page
+        assert f'<data value="{hot["unlimited"]!r}">{hot["unlimited"]:,.2f}</data>' in page
