@@ -12,6 +12,7 @@ from blockstm.block import Block
 from blockstm.cli.headerchecks import checks_of
 from blockstm.cli.progress import Progress
 from blockstm.engine import Engine
+from blockstm.ethereum.block import EthereumBlock
 from blockstm.result import Result
 from blockstm.verify import DIFFERENCES_MAX, differences
 
@@ -192,12 +193,12 @@ class Comparison:
     """Whether runs of a block come to what they must.
 
     Arguments:
-        block: the block.
+        ethereum: the block as an Ethereum block, where it is one.
     """
 
-    def __init__(self, block: Block) -> None:
+    def __init__(self, ethereum: EthereumBlock | None) -> None:
         """Know of no run yet."""
-        self._block = block
+        self._ethereum = ethereum
         self.reference: Result | None = None
         """A sequential run to compare with."""
         self.found: list[str] = []
@@ -209,13 +210,15 @@ class Comparison:
         """Compare what came of a run."""
         if self.reference is not None:
             self.found += differences(result, self.reference, DIFFERENCES_MAX - len(self.found))
-        self.checks = checks_of(self._block, result, self.checks)
+        if self._ethereum is not None:
+            self.checks = checks_of(self._ethereum, result, self.checks)
 
 
 def measure(
     engine: Engine,
     file: Path,
     block: Block,
+    ethereum: EthereumBlock | None,
     *,
     model: str,
     repeat: int,
@@ -229,6 +232,7 @@ def measure(
         engine: what runs it.
         file: where the block comes from, for the report.
         block: the block.
+        ethereum: the same with its header, if it is one of Ethereum.
         model: the execution model.
         repeat: how often to run it, both ways; at least once.
         verify: whether to compare each run of the model with the first sequential run.
@@ -243,7 +247,7 @@ def measure(
     """
     sequential_seconds: list[float] = []
     runs: list[RunFigures] = []
-    comparison = Comparison(block)
+    comparison = Comparison(ethereum)
     for _ in range(repeat):
         with progress.step(f"{file.name}: sequential"):
             sequential = engine.execute(block, model="sequential")

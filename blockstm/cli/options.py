@@ -7,13 +7,14 @@ import math
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from blockstm.errors import UsageError, shown_path
+from blockstm.errors import BlockstmError, UsageError, shown_path
 
 __all__ = [
     "JsonOption",
@@ -23,6 +24,7 @@ __all__ = [
     "check_output_path",
     "import_programs",
     "memory_bytes",
+    "named_in_errors",
     "not_negative",
     "positive",
 ]
@@ -65,6 +67,15 @@ def positive(value: float | None) -> float | None:
     if value is not None and not (math.isfinite(value) and value > 0):
         raise typer.BadParameter(f"{value} is out of range; give a finite number above 0")
     return value
+
+
+@contextmanager
+def named_in_errors(file: Path) -> Iterator[None]:
+    """Put the name of a file before the messages of errors of ours that are met inside."""
+    try:
+        yield
+    except BlockstmError as error:
+        raise type(error)(f"{shown_path(file)}: {error}") from error
 
 
 def check_output_path(option: str, path: Path, inputs: Iterable[Path]) -> None:

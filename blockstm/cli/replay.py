@@ -19,6 +19,7 @@ from blockstm.cli.options import (
     TimelineOption,
     check_output_path,
     import_programs,
+    named_in_errors,
     not_negative,
     positive,
 )
@@ -27,7 +28,8 @@ from blockstm.cli.receipts import receipt_lines
 from blockstm.cli.tables import print_summary, print_table
 from blockstm.cli.timelines import timeline_file
 from blockstm.engine import Engine
-from blockstm.errors import BlockstmError, UsageError, shown_path
+from blockstm.errors import UsageError, shown_path
+from blockstm.ethereum.block import EthereumBlock, is_ethereum
 from blockstm.files import replace_file
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, WORKERS_MAX
 
@@ -102,7 +104,7 @@ def replay(
         if receipts is not None and os.path.realpath(receipts) == os.path.realpath(timeline):
             raise UsageError(f"--timeline {shown_path(timeline)}: is the file of --receipts; name another")
     # All before the first run: bad input shows at once, not after minutes of work.
-    loaded = [(file, Block.load(file)) for file in blocks]
+    loaded = [(file, *load(file)) for file in blocks]
     engine = Engine(
         workers,
         memory_limit_bytes=memory_limit,
@@ -114,23 +116,22 @@ def replay(
     steps = (2 * repeat + (timeline is not None)) * len(loaded)
     with timeline_file(timeline, command="replay", model=model) as add_timeline:
         with engine, Progress(steps) as progress:
-            for file, block in loaded:
-                try:
+            for file, block, ethereum in loaded:
+                with named_in_errors(file):
                     figures, result = measure(
                         engine,
                         file,
                         block,
+                        ethereum,
                         model=model,
                         repeat=repeat,
                         verify=verify,
                         timeline=timeline is not None,
                         progress=progress,
                     )
-                except BlockstmError as error:
-                    raise type(error)(f"{shown_path(file)}: {error}") from error
                 measured.append(figures)
                 if receipts is not None:
-                    lines.append(receipt_lines(file, block, result))
+                    lines.append(receipt_lines(file, result, with_outcome=ethereum is not None))
                 add_timeline(
                     file.name,
                     result,
@@ -144,6 +145,13 @@ def replay(
     if receipts is not None:
         replace_file(receipts, b"".join(lines), UsageError)
     show(measured, as_json)
+
+
+def load(file: Path) -> tuple[Block, EthereumBlock | None]:
+    """Read a block, and what it says of itself if it is one of Ethereum."""
+    block = Block.load(file)
+    with named_in_errors(file):
+        return block, EthereumBlock.of(block) if is_ethereum(block) else None
 
 
 def show(measured: list[BlockFigures], as_json: bool) -> None:
