@@ -41,6 +41,7 @@ from local cimport (
     STEP_WAIT, STEP_WORK,
 )
 from local cimport STEP_IDLE as IDLE
+from local cimport STEP_ROUND as ROUND
 from local cimport STEP_SLEEP as SLEEP
 from multiversion cimport BASE_TXN, make_record, newest_below, pack_word, record_bytes, record_of, word_kind
 from mutants cimport (
@@ -58,6 +59,7 @@ from recovery cimport condemn, count_death, died_running, recover
 from scheduler cimport NO_TXN, wake_sleepers
 from sequential cimport run_block_in_order
 from touched cimport append
+from statehash cimport hash_local, hash_shared, mix
 from trace cimport trace
 from transfer cimport transfer
 from validation cimport checks_hold, read_set_is_valid

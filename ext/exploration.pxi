@@ -57,7 +57,7 @@ cdef class Probe:
     cdef Arena arena
     cdef Local local            # without a step hook: looking is no step
     cdef Watch watch
-    cdef uint32_t capacity
+    cdef uint64_t shared
 
     def __cinit__(self, Arena arena not None):
         self.arena = arena
@@ -77,6 +77,32 @@ cdef class Probe:
         self.watch.txns = <WatchedTxn*>calloc(count + 1, sizeof(WatchedTxn))
         if self.watch.txns == NULL:
             raise MemoryError
+
+    def clear(self):
+        """Make the memory of the last block zero, before a block is loaded whose states are to be told apart."""
+        cdef Header* header = self.local.header
+        memset(address(&self.local, header.block_begin), 0, self.arena.used_bytes - header.block_begin)
+
+    def state(self, workers):
+        """A number for what can follow: equal numbers mean equal states (see statehash.pxd).
+
+        Arguments:
+            workers: the virtual workers that have not left the block, in the order of their slots.
+        """
+        cdef uint64_t state = self.shared
+        cdef VirtualWorker worker
+        for worker in workers:
+            state = mix(mix(mix(state, worker.history), worker.kind), worker.what)
+            state = mix(state, worker.worker.local.worker)
+        return state
+
+    def remember(self):
+        """Take shared memory in as it is."""
+        self.shared = hash_shared(&self.local)
+
+    def show(self, VirtualWorker chosen not None):
+        """Note that a worker goes on now, and finds what was taken in last."""
+        chosen.history = mix(chosen.history, self.shared)
 
     def look(self):
         """What the step since the last look has broken: 0 for nothing, else a key of INVARIANTS."""

@@ -8,7 +8,7 @@ from atomics cimport (
 from collector cimport commit_ready, may_commit
 from executor cimport execute, validate
 from layout cimport Header, Txn
-from local cimport Local, STEP_COUNTER, STEP_IDLE, STEP_SLEEP, address, location_at, now_ns, step, txn_at
+from local cimport Local, STEP_COUNTER, STEP_IDLE, STEP_ROUND, STEP_SLEEP, address, location_at, now_ns, step, txn_at
 from mutants cimport MUTANT_SLEEPER_COUNTED_LATE, mutant
 from scheduler cimport (
     NO_TXN, front_is_executed, index_part, ready_lowest, take_fresh, take_ready, take_validations, validations_end,
@@ -212,7 +212,10 @@ cdef inline void work_on_block(Local* local) noexcept nogil:
     """Take part in a block until it is done or stopped."""
     cdef uint32_t spins = 0
     begin_block(local)
-    while not leave(local):
+    while True:
+        step(local, STEP_ROUND, spins)
+        if leave(local):
+            return
         if do_task(local):
             spins = 0
         else:

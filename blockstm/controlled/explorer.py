@@ -40,6 +40,7 @@ class Plan:
         kills: the most deaths a schedule; not with an exhaustive search. See `batches.explore`.
         first: the number of the first schedule: a search may be cut into parts.
         mutant: the mutant of the protocol to run, None for the protocol itself.
+        prune: whether an exhaustive search gives up schedules that come to a state seen before.
     """
 
     strategy: Literal["random", "pct", "exhaustive"] = "random"
@@ -51,12 +52,22 @@ class Plan:
     kills: int = 0
     first: int = 0
     mutant: str | None = None
+    prune: bool = True
 
-    def make(self) -> Strategy:
-        """Return the strategy."""
+    @property
+    def states(self) -> bool:
+        """Whether states are told apart."""
+        return self.strategy == "exhaustive" and self.prune
+
+    def make(self, state: Callable[[], int]) -> Strategy:
+        """Return the strategy.
+
+        Arguments:
+            state: tells the state before a step.
+        """
         strategy: Strategy
         if self.strategy == "exhaustive":
-            return ExhaustiveStrategy(self.preemptions)
+            return ExhaustiveStrategy(self.preemptions, state if self.prune else None)
         if self.strategy == "pct":
             strategy = PCTStrategy(self.seed, self.depth, self.first)
         else:
@@ -98,8 +109,8 @@ class Search:
     def __init__(self, block: Block, plan: Plan) -> None:
         """Make the workers."""
         self._plan = plan
-        self._trials = Trials(block, plan.workers, mutant=plan.mutant)
-        self._strategy = plan.make()
+        self._trials = Trials(block, plan.workers, mutant=plan.mutant, states=plan.states)
+        self._strategy = plan.make(self._trials.state)
         self.schedules = 0
         self.steps = 0
 

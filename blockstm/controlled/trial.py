@@ -12,6 +12,7 @@ process that is thrown away (see `batches`).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -71,6 +72,7 @@ class Trials:
         invariants: whether to check the protocol's invariants at every step.
         steps_max: the most steps of a schedule, more are a livelock; None for far more than any block needs.
         memory_limit_bytes: the most memory that a run may take.
+        states: whether to tell states apart, for a strategy that asks for `state()`. Nobody may die then.
 
     Raises:
         MemoryLimitError: the block does not fit, or not even its sequential execution does.
@@ -85,12 +87,14 @@ class Trials:
         invariants: bool = True,
         steps_max: int | None = None,
         memory_limit_bytes: int = MEMORY_LIMIT_BYTES,
+        states: bool = False,
     ) -> None:
         """Make the workers, and run the block sequentially for comparison."""
         self.block = block
         self.workers = workers
         self._mutant = 0 if mutant is None else MUTANTS[mutant]
         self._invariants = invariants
+        self._states = states
         self.too_much = f"takes more than {memory_limit_bytes} bytes"
         self._steps_max = steps_max or STEPS_MAX + STEPS_A_TXN_MAX * len(block.transactions)
         self._arena = Arena(memory_limit_bytes, workers, HASH_SEED)
@@ -110,6 +114,7 @@ class Trials:
                 worker.set_program(self._program_ids[name], program)
         virtual = VirtualWorker(worker, self._yield_control)
         virtual.mutant = self._mutant
+        virtual.remembers = self._states
         return virtual
 
     def _yield_control(self) -> None:
@@ -131,6 +136,8 @@ class Trials:
     def run(self, strategy: Strategy, trace: list[Step] | None = None) -> tuple[Schedule, Finding | None]:
         """Run the block under the next schedule of a strategy; return the schedule and what is wrong with it.
 
+        Where the strategy gives the schedule up, nothing is wrong so far.
+
         Arguments:
             strategy: the strategy.
             trace: where to note each step, if wanted.
@@ -139,20 +146,26 @@ class Trials:
             ScheduleError: the strategy replays a schedule that does not fit.
         """
         self._controller = greenlet.getcurrent()
+        if self._states:
+            self.probe.clear()
         self._arena.load(self.block, self._program_ids, 0.0)
         self._arena.start(MODEL_BLOCK_STM, self.workers, False, 1)
         self.probe.begin()
         strategy.begin()
-        run = Run(self, strategy, trace)
+        run = self._run = Run(self, strategy, trace)
         try:
             failed = run.to_the_end()
         finally:
             run.abandon()
         schedule = Schedule(self.workers, tuple(run.decisions))
-        if failed is None:
+        if failed is None and not run.is_given_up:
             strategy.end(len(run.decisions))
             failed = self._compare()
         return schedule, None if failed is None else Finding(schedule, *failed)
+
+    def state(self) -> int:
+        """Return a number for the state in which a strategy decides: equal numbers mean that the same can follow."""
+        return self.probe.state(self._run.workers)
 
     def result(self) -> Result:
         """Return what came of the block in the last trial, which must have come to its end."""
@@ -193,22 +206,34 @@ class Run:
         self._strategy = strategy
         self._trace = trace
         self.decisions: list[Decision] = []
+        self.is_given_up = False
+        """Whether the strategy gave the schedule up."""
         self._running: dict[VirtualWorker, greenlet.greenlet] = {}
         for virtual in trials._virtual:
             virtual.begin()
             self._running[virtual] = greenlet.greenlet(virtual.run, trials._controller)
 
+    @property
+    def workers(self) -> Iterable[VirtualWorker]:
+        """Those that have not left the block."""
+        return self._running
+
     def to_the_end(self) -> tuple[str, str] | None:
         """Run until the block is done; return the check that failed, and why."""
         decide, running, probe = self._strategy.decide, self._running, self._trials.probe
-        invariants, trace = self._trials._invariants, self._trace
+        invariants, states, trace = self._trials._invariants, self._trials._states, self._trace
         while running:
             able = self._able()
             if not able:
                 return self._stuck()
             if len(self.decisions) == self._trials._steps_max:
                 return "livelock", self._loop()
+            if states:
+                probe.remember()
             decision = decide(able)
+            if decision is None:
+                self.is_given_up = True
+                return None
             self.decisions.append(decision)
             if decision < 0:
                 self._kill(death_of(decision))
@@ -216,6 +241,8 @@ class Run:
             chosen = next(virtual for virtual in able if virtual.index == decision)
             if trace is not None:
                 trace.append((decision, chosen.kind, chosen.what))
+            if states:
+                probe.show(chosen)
             running[chosen].switch()
             if running[chosen].dead:
                 del running[chosen]
