@@ -27,7 +27,7 @@ from invariants cimport (
 )
 from keytable cimport find_or_insert, table_capacity
 from layout cimport (
-    FAILURE_NONE, HASH_TABLES_MAX, KEY_BYTES_MAX, OUTCOME_FAILED, OUTCOME_REVERTED, OUTCOME_SUCCESS, READ_SUM,
+    CHUNK_BYTES, FAILURE_NONE, HASH_TABLES_MAX, KEY_BYTES_MAX, OUTCOME_FAILED, OUTCOME_REVERTED, OUTCOME_SUCCESS, READ_SUM,
     READ_VERSION, VALUE_BYTES_MAX, WORD_ADD, WORD_DELETE, WORD_VALUE, Bounds, Header, Location, Number, Read, ReadSet,
     Record, Txn, WorkerSlot, Write, WriteSet,
 )
@@ -40,8 +40,8 @@ from local cimport (
     STEP_COMMIT, STEP_COUNTER, STEP_INTENT, STEP_PUBLISH, STEP_READ, STEP_STATUS, STEP_TAKE, STEP_VALIDATE,
     STEP_WAIT, STEP_WORK,
 )
+from local cimport STEP_CLEAN as CLEAN
 from local cimport STEP_IDLE as IDLE
-from local cimport STEP_ROUND as ROUND
 from local cimport STEP_SLEEP as SLEEP
 from multiversion cimport BASE_TXN, make_record, newest_below, pack_word, record_bytes, record_of, word_kind
 from mutants cimport (

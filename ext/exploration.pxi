@@ -83,8 +83,25 @@ cdef class Probe:
         cdef Header* header = self.local.header
         memset(address(&self.local, header.block_begin), 0, self.arena.used_bytes - header.block_begin)
 
+    def separate(self):
+        """Give each worker memory of its own at once, so that offsets do not depend on who asks first."""
+        cdef uint32_t worker
+        cdef WorkerSlot* slot
+        for worker in range(self.local.header.worker_slots):
+            slot = slot_at(&self.local, worker)
+            slot.chunk_tip = take_bytes(&self.local, CHUNK_BYTES)
+            slot.chunk_end = slot.chunk_tip + CHUNK_BYTES if slot.chunk_tip != 0 else 0
+
+    def remember(self):
+        """Take in what is shared, as it is now."""
+        self.shared = hash_shared(&self.local)
+
+    def show(self, VirtualWorker chosen not None):
+        """Note that a worker goes on, and finds what was taken in last."""
+        chosen.history = mix(chosen.history, self.shared)
+
     def state(self, workers):
-        """A number for what can follow: equal numbers mean equal states (see statehash.pxd).
+        """A number for what was taken in last and for where the workers stand: equal numbers mean equal states.
 
         Arguments:
             workers: the virtual workers that have not left the block, in the order of their slots.
@@ -92,17 +109,9 @@ cdef class Probe:
         cdef uint64_t state = self.shared
         cdef VirtualWorker worker
         for worker in workers:
-            state = mix(mix(mix(state, worker.history), worker.kind), worker.what)
-            state = mix(state, worker.worker.local.worker)
+            state = mix(mix(state, worker.worker.local.worker), worker.history)
+            state = mix(mix(state, worker.kind), worker.what)
         return state
-
-    def remember(self):
-        """Take shared memory in as it is."""
-        self.shared = hash_shared(&self.local)
-
-    def show(self, VirtualWorker chosen not None):
-        """Note that a worker goes on now, and finds what was taken in last."""
-        chosen.history = mix(chosen.history, self.shared)
 
     def look(self):
         """What the step since the last look has broken: 0 for nothing, else a key of INVARIANTS."""

@@ -1,13 +1,16 @@
 """The state of a controlled run as a number, to recognise one that was seen before.
 
 What can follow depends on shared memory and on where each worker stands. Shared memory is hashed byte by byte: all
-that the block uses of the arena, and of the workers' slots what the protocol reads. Where a worker stands is a
-function of its *history* since it last stood at a *clean point*, where it holds nothing over from what it has read but
-its Local and what the step point says: with which Local it left the clean point, and which shared memory it found
-there and at each of its steps since. Nobody else runs in between, and programs are deterministic.
+that the block uses of the arena, and of the workers' slots what the protocol reads. Where a worker stands follows
+from its *history* since its last *clean point*, where it holds nothing over but its Local and `what` of the point:
+these two, shared memory as it was there, and as it was at each step since. Nobody else runs within a step, and
+programs are deterministic, so a worker with the same history stands at the same place and holds the same.
+
+Clean points are the beginning of a round of the worker loop, the beginning of an incarnation, and the steps IDLE and
+SLEEP. Of Local there matters what hash_local takes; the rest belongs to an incarnation and is reset at its beginning.
 
 So equal numbers mean equal states, but for collisions (one in 2**64 for each pair). Equal states may have different
-numbers: memory that is no longer used counts, and so do offsets, which depend on the order of allocation.
+numbers: memory that is no longer used counts, too, and the offsets of what lies in it.
 """
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
@@ -50,8 +53,8 @@ cdef inline uint64_t hash_slot(uint64_t digest, WorkerSlot* slot) noexcept nogil
     words[2] = slot.chunk_end
     words[3] = slot.running
     words[4] = slot.live_reads if slot.live_read_count != 0 else 0
-    words[5] = (<uint64_t>slot.live_read_count << 32) | slot.live_read_capacity
-    words[6] = slot.reads_are_final
+    words[5] = slot.live_read_count
+    words[6] = slot.reads_are_final if slot.running != 0 else 0
     words[7] = slot.intent_count
     digest = hash_bytes(digest, words, sizeof(words))
     for index in range(slot.intent_count):
@@ -79,7 +82,7 @@ cdef inline uint32_t find_gaps(Local* local, Gap* gaps) noexcept nogil:
 
 
 cdef inline uint64_t hash_shared(Local* local) noexcept nogil:
-    """A hash of all that is shared. Memory must have been zero before the block was loaded (see clear)."""
+    """A hash of all that is shared. What is allocated and not yet written is zero (see Probe.clear)."""
     cdef Header* header = local.header
     cdef Gap gaps[WORKER_SLOTS_MAX + 1]
     cdef uint8_t* rest = <uint8_t*>&header.done

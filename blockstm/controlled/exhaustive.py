@@ -18,8 +18,10 @@ from there. That is sound because
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from blockstm._core import STEP_IDLE, VirtualWorker
 from blockstm.controlled.schedules import Decision
@@ -28,6 +30,19 @@ __all__ = ["ExhaustiveStrategy", "VisitedStates"]
 
 ANYBODY = -1
 """Instead of the worker on turn: any switch is free."""
+
+
+class States(Protocol):
+    """Tells states apart: a `Trials` that does."""
+
+    def state(self) -> int:
+        """Return a number for the present state."""
+
+    def histories(self) -> list[int]:
+        """Return what is needed to tell states apart from here on."""
+
+    def go_on_from(self, histories: list[int] | None) -> None:
+        """Tell states apart from here on; None: not now."""
 
 
 class VisitedStates:
@@ -68,8 +83,9 @@ class Choice:
     """How many the schedule had before this step."""
     steady: int
     """Whom it costs no preemption to choose, or ANYBODY."""
-    state: int | None
-    """The state before this step, where states are told apart."""
+    state: int
+    """The state before this step; 0 where states are not told apart."""
+    histories: list[int]
 
 
 class ExhaustiveStrategy:
@@ -80,16 +96,15 @@ class ExhaustiveStrategy:
 
     Arguments:
         preemptions: the most preemptions of a schedule.
-        state: tells the state before a step, to give up schedules that come to one that was seen before; None to
-            give up none.
+        states: tells states apart, to give up schedules that come to one that was seen before; None to give up none.
     """
 
-    def __init__(self, preemptions: int, state: Callable[[], int] | None = None) -> None:
+    def __init__(self, preemptions: int, states: States | None = None) -> None:
         """Start at the schedule without preemptions."""
         self._preemptions = preemptions
-        self._state = state
+        self._states = states
         self._choices: list[Choice] = []
-        self._on_path: set[int | None] = set()
+        self._on_path: Counter[int] = Counter()
         self._step = 0
         self.visited = VisitedStates()
         self.pruned = 0
@@ -103,25 +118,36 @@ class ExhaustiveStrategy:
 
     def decide(self, able: Sequence[VirtualWorker]) -> Decision | None:
         """Follow the schedule under way to where it is new, then go on without preemptions."""
+        if self._states is not None and self._step < len(self._choices):
+            self._tell_states(self._states)
         if self._step == len(self._choices):
             choice = self._first_choice(able)
             if self._was_seen(choice):
                 self.pruned += 1
                 return None
             self._choices.append(choice)
-            self._on_path.add(choice.state)
+            self._on_path[choice.state] += 1
         self._step += 1
         return self._choices[self._step - 1].chosen
 
+    def _tell_states(self, states: States) -> None:
+        """Tell states apart from the last step on that the schedule has in common with the one before."""
+        if self._step == len(self._choices) - 1:
+            states.go_on_from(self._choices[-1].histories)
+        elif self._step == 0:
+            states.go_on_from(None)
+
     def _was_seen(self, choice: Choice) -> bool:
         """Whether what follows was, or will be, tried after another schedule."""
-        if choice.state is None or choice.state in self._on_path:
+        if self._states is None or self._on_path[choice.state]:
             return False
         return self.visited.add(choice.state, choice.steady, self._preemptions - choice.preemptions)
 
     def _first_choice(self, able: Sequence[VirtualWorker]) -> Choice:
         """Return the choice at a step that no schedule has come to on this path."""
-        state = None if self._state is None else self._state()
+        state, histories = 0, []
+        if self._states is not None:
+            state, histories = self._states.state(), self._states.histories()
         last, preemptions = ANYBODY, 0
         if self._choices:
             before = self._choices[-1]
@@ -130,12 +156,12 @@ class ExhaustiveStrategy:
         going_on = [virtual for virtual in able if virtual.index == last]
         others = [virtual.index for virtual in able if virtual.index != last]
         if going_on and going_on[0].kind != STEP_IDLE:
-            return Choice(last, others if preemptions < self._preemptions else [], preemptions, last, state)
+            untried = others if preemptions < self._preemptions else []
+            return Choice(last, untried, preemptions, last, state, histories)
         if going_on:
             others.append(last)
-        if not self._choices:
-            return Choice(others[0], [], 0, ANYBODY, state)
-        return Choice(others[0], others[1:], preemptions, ANYBODY, state)
+        untried = others[1:] if self._choices else []
+        return Choice(others[0], untried, preemptions, ANYBODY, state, histories)
 
     def end(self, steps: int) -> None:
         """Nothing is learnt from a schedule that passed; see `advance`."""
@@ -152,5 +178,5 @@ class ExhaustiveStrategy:
 
     def _cut(self, length: int) -> None:
         """Shorten the schedule under way."""
-        self._on_path.difference_update(choice.state for choice in self._choices[length:])
+        self._on_path.subtract(choice.state for choice in self._choices[length:])
         del self._choices[length:]

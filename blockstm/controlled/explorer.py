@@ -55,19 +55,15 @@ class Plan:
     prune: bool = True
 
     @property
-    def states(self) -> bool:
+    def tells_states(self) -> bool:
         """Whether states are told apart."""
         return self.strategy == "exhaustive" and self.prune
 
-    def make(self, state: Callable[[], int]) -> Strategy:
-        """Return the strategy.
-
-        Arguments:
-            state: tells the state before a step.
-        """
+    def make(self, trials: Trials) -> Strategy:
+        """Return the strategy for such trials."""
         strategy: Strategy
         if self.strategy == "exhaustive":
-            return ExhaustiveStrategy(self.preemptions, state if self.prune else None)
+            return ExhaustiveStrategy(self.preemptions, trials if self.prune else None)
         if self.strategy == "pct":
             strategy = PCTStrategy(self.seed, self.depth, self.first)
         else:
@@ -93,6 +89,8 @@ class Report:
     schedules: int
     steps: int
     failures: list[Failure]
+    pruned: int = 0
+    """How many of the schedules were given up in a state that was seen before."""
 
 
 class Search:
@@ -109,8 +107,8 @@ class Search:
     def __init__(self, block: Block, plan: Plan) -> None:
         """Make the workers."""
         self._plan = plan
-        self._trials = Trials(block, plan.workers, mutant=plan.mutant, states=plan.states)
-        self._strategy = plan.make(self._trials.state)
+        self._trials = Trials(block, plan.workers, mutant=plan.mutant, states=plan.tells_states)
+        self._strategy = plan.make(self._trials)
         self.schedules = 0
         self.steps = 0
 
@@ -125,6 +123,11 @@ class Search:
             self.schedules += 1
             self.steps += len(schedule.decisions)
             yield finding
+
+    @property
+    def pruned(self) -> int:
+        """How many schedules were given up."""
+        return self._strategy.pruned if isinstance(self._strategy, ExhaustiveStrategy) else 0
 
     def explain(self, finding: Finding) -> Failure:
         """Shrink a finding, and write it down for people."""
@@ -163,7 +166,7 @@ def search(
                 failures.append(work.explain(finding))
                 if len(failures) == failures_max:
                     break
-        return Report(work.schedules, work.steps, failures)
+        return Report(work.schedules, work.steps, failures, work.pruned)
     finally:
         work.close()
 

@@ -114,7 +114,6 @@ class Trials:
                 worker.set_program(self._program_ids[name], program)
         virtual = VirtualWorker(worker, self._yield_control)
         virtual.mutant = self._mutant
-        virtual.remembers = self._states
         return virtual
 
     def _yield_control(self) -> None:
@@ -150,6 +149,8 @@ class Trials:
             self.probe.clear()
         self._arena.load(self.block, self._program_ids, 0.0)
         self._arena.start(MODEL_BLOCK_STM, self.workers, False, 1)
+        if self._states:
+            self.probe.separate()
         self.probe.begin()
         strategy.begin()
         run = self._run = Run(self, strategy, trace)
@@ -164,8 +165,25 @@ class Trials:
         return schedule, None if failed is None else Finding(schedule, *failed)
 
     def state(self) -> int:
-        """Return a number for the state in which a strategy decides: equal numbers mean that the same can follow."""
+        """Return a number for the state in which the strategy decides: equal numbers mean that the same can follow.
+
+        Known only after `go_on_from` in the same trial, or at its first step.
+        """
         return self.probe.state(self._run.workers)
+
+    def histories(self) -> list[int]:
+        """Return what the workers have seen, for `go_on_from` in a trial that comes to the same state."""
+        return [virtual.history for virtual in self._virtual]
+
+    def go_on_from(self, histories: list[int] | None) -> None:
+        """Tell states apart from the step on about which the strategy decides; None: not now, which is faster."""
+        for slot, virtual in enumerate(self._virtual):
+            virtual.remembers = histories is not None
+            if histories is not None:
+                virtual.history = histories[slot]
+        self._run.tells_states = histories is not None
+        if histories is not None:
+            self.probe.remember()
 
     def result(self) -> Result:
         """Return what came of the block in the last trial, which must have come to its end."""
@@ -208,9 +226,11 @@ class Run:
         self.decisions: list[Decision] = []
         self.is_given_up = False
         """Whether the strategy gave the schedule up."""
+        self.tells_states = trials._states
         self._running: dict[VirtualWorker, greenlet.greenlet] = {}
         for virtual in trials._virtual:
             virtual.begin()
+            virtual.remembers = trials._states
             self._running[virtual] = greenlet.greenlet(virtual.run, trials._controller)
 
     @property
@@ -221,14 +241,14 @@ class Run:
     def to_the_end(self) -> tuple[str, str] | None:
         """Run until the block is done; return the check that failed, and why."""
         decide, running, probe = self._strategy.decide, self._running, self._trials.probe
-        invariants, states, trace = self._trials._invariants, self._trials._states, self._trace
+        invariants, trace = self._trials._invariants, self._trace
         while running:
             able = self._able()
             if not able:
                 return self._stuck()
             if len(self.decisions) == self._trials._steps_max:
                 return "livelock", self._loop()
-            if states:
+            if self.tells_states:
                 probe.remember()
             decision = decide(able)
             if decision is None:
@@ -241,7 +261,7 @@ class Run:
             chosen = next(virtual for virtual in able if virtual.index == decision)
             if trace is not None:
                 trace.append((decision, chosen.kind, chosen.what))
-            if states:
+            if self.tells_states:
                 probe.show(chosen)
             running[chosen].switch()
             if running[chosen].dead:
@@ -294,11 +314,10 @@ class Run:
         if not self._running:
             return
         self._trials._arena.stop()
-        while self._running:
-            for virtual in list(self._running):
-                self._running[virtual].switch()
-                if self._running[virtual].dead:
-                    del self._running[virtual]
+        for virtual, running in self._running.items():
+            virtual.leaves = True
+            running.switch()
+        self._running.clear()
 
 
 def shortest_period(decisions: list[Decision]) -> int | None:
