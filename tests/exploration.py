@@ -2,9 +2,9 @@
 
 A shape says what each transaction does to each of two keys: nothing, read, write, add, or read and then write.
 Shapes that differ only in the names of the keys count once: the block of one is that of the other with the keys
-renamed, and with each transaction going through its keys in the opposite order, of which one is tried. Names make no
-difference: both keys hold the same before the block, and the core compares keys for equality only (a key's hash says
-where it is found, and nothing else depends on that).
+renamed, and with each transaction going through its keys in the opposite order; one order is tried. Names make no
+difference: both keys hold the same before the block, and the core compares keys for equality only (a key's hash
+says where it is found, and nothing else depends on that).
 
     python -m tests.exploration [--random N] [--deaths N] [--sample N] [--seed S]
 """

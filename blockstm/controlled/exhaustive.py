@@ -96,7 +96,7 @@ class ExhaustiveStrategy:
 
     Arguments:
         preemptions: the most preemptions of a schedule.
-        states: tells states apart, to give up schedules that come to one that was seen before; None to give up none.
+        states: tells states apart, to give up schedules that come to one that was seen before; None: give up none.
     """
 
     def __init__(self, preemptions: int, states: States | None = None) -> None:
