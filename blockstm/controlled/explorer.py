@@ -132,7 +132,7 @@ class Search:
     def explain(self, finding: Finding) -> Failure:
         """Shrink a finding, and write it down for people."""
         shortest = shrink(self._trials, finding)
-        return Failure(finding, shortest, interleaving(self._trials, shortest.schedule), self.schedules - 1)
+        return Failure(finding, shortest, interleaving(self._trials, shortest), self.schedules - 1)
 
     def close(self) -> None:
         """Free the memory."""
@@ -189,7 +189,7 @@ def replay(block: Block, schedule: Schedule, mutant: str | None = None) -> Repor
         failures = []
         if finding is not None:
             finding = replace(finding, schedule=schedule)
-            failures.append(Failure(finding, finding, interleaving(trials, schedule), 0))
+            failures.append(Failure(finding, finding, interleaving(trials, finding), 0))
         return Report(1, len(ran.decisions), failures)
     finally:
         trials.close()

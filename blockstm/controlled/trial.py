@@ -247,7 +247,7 @@ class Run:
             if not able:
                 return self._stuck()
             if len(self.decisions) == self._trials._steps_max:
-                return "livelock", self._loop()
+                return "livelock", f"the block is not done after {len(self.decisions)} steps"
             if self.tells_states:
                 probe.remember()
             decision = decide(able)
@@ -291,12 +291,6 @@ class Run:
             where = "the block is done, and nobody woke them"
         return "deadlock", f"all {len(self._running)} workers sleep; {where}"
 
-    def _loop(self) -> str:
-        """Describe in what the workers go round."""
-        period = shortest_period(self.decisions)
-        loop = "no loop of fixed length" if period is None else f"a loop of {period} steps"
-        return f"the block is not done after {len(self.decisions)} steps: {loop}"
-
     def _kill(self, slot: int) -> None:
         """Let the worker of a slot never run again, and a fresh one recover from its death."""
         trials = self._trials
@@ -318,12 +312,3 @@ class Run:
             virtual.leaves = True
             running.switch()
         self._running.clear()
-
-
-def shortest_period(decisions: list[Decision]) -> int | None:
-    """Return the length of the loop in which a list ends, None where it ends in none that is short."""
-    for period in range(1, 1001):
-        tail = decisions[-3 * period :]
-        if len(tail) == 3 * period and tail[:period] * 3 == tail:
-            return period
-    return None
