@@ -22,6 +22,14 @@ MUTANTS = {
     "recovery-without-collector": MUTANT_RECOVERY_WITHOUT_COLLECTOR,
     "recovery-without-waiters": MUTANT_RECOVERY_WITHOUT_WAITERS,
     "successor-forgotten": MUTANT_SUCCESSOR_FORGOTTEN,
+    "claim-without-swap": MUTANT_CLAIM_WITHOUT_SWAP,
+    "incarnation-restarted": MUTANT_INCARNATION_RESTARTED,
+    "rewind-in-same-wave": MUTANT_REWIND_IN_SAME_WAVE,
+    "two-collectors": MUTANT_TWO_COLLECTORS,
+    "commit-out-of-order": MUTANT_COMMIT_OUT_OF_ORDER,
+    "place-claimed-twice": MUTANT_PLACE_CLAIMED_TWICE,
+    "done-by-indices": MUTANT_DONE_BY_INDICES,
+    "index-before-status": MUTANT_INDEX_BEFORE_STATUS,
 }
 
 STEP_NAMES = {
@@ -44,6 +52,8 @@ INVARIANTS = {
     ESTIMATE_IN_READ_SET: "an ESTIMATE was read as a value",
     COUNTER_SHRANK: "a scheduler counter went back",
     PLACE_CHANGED_HANDS: "a version word changed hands",
+    DONE_TOO_EARLY: "the block is said to be done and is not committed",
+    WAITER_FORGOTTEN: "it waits, what it waits for has come, and nobody is about to resume it",
 }
 
 
@@ -116,6 +126,10 @@ cdef class Probe:
     def look(self):
         """What the step since the last look has broken: 0 for nothing, else a key of INVARIANTS."""
         return look(&self.local, &self.watch)
+
+    def look_at_waiters(self):
+        """As look(), for when every worker is idle or asleep: has one forgotten a transaction that waits?"""
+        return look_at_waiters(&self.local, &self.watch)
 
     @property
     def culprit(self):

@@ -23,6 +23,7 @@ from blockstm._core import (
     MODEL_BLOCK_STM,
     MODEL_SEQUENTIAL,
     MUTANTS,
+    STEP_IDLE,
     STEP_SLEEP,
     Arena,
     Probe,
@@ -47,6 +48,9 @@ STEPS_A_TXN_MAX: Final = 2_000
 
 Step = tuple[int, int, int]
 """Worker (as a decision), kind of the step, what it touches."""
+
+QUIET: Final = (STEP_IDLE, STEP_SLEEP)
+"""Steps before which a worker holds no task."""
 
 _dead: Final[list[greenlet.greenlet]] = []
 """Greenlets that must never run again, nor be collected."""
@@ -266,9 +270,15 @@ class Run:
             running[chosen].switch()
             if running[chosen].dead:
                 del running[chosen]
-            if invariants and (broken := probe.look()) != 0:
+            if invariants and (broken := probe.look() or self._look_when_quiet(chosen)) != 0:
                 return "invariant", f"transaction {probe.culprit}: {INVARIANTS[broken]}"
         return self._out_of_memory()
+
+    def _look_when_quiet(self, last: VirtualWorker) -> int:
+        """Look for a forgotten waiter where the last of all workers has just nothing more to do."""
+        if last.kind not in QUIET or not all(virtual.kind in QUIET for virtual in self._running):
+            return 0
+        return self._trials.probe.look_at_waiters()
 
     def _out_of_memory(self) -> tuple[str, str] | None:
         trials = self._trials
