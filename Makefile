@@ -5,7 +5,8 @@
 #   make test     run the tests
 #   make bench    run the benchmarks
 #   make ethereum compare all Ethereum blocks of SHARED, and many made-up ones, with the execution specifications
-#                 (SEEDS=n: how many of each fork), and all of SHARED with their headers, with times
+#                 (SEEDS=n: how many of each fork), and all of SHARED with their headers, with times; print the
+#                 bounds on their speed-up
 #   make fidelity compare simulated with measured times on the traces of SHARED, and write docs/fidelity.md
 #   make lint     check style and types
 #   make explore  search the protocol for faults, under adversarial schedules (about three quarters of an hour)
@@ -40,6 +41,7 @@ bench: $(BUILT) $(TOOLS)
 ethereum: $(BUILT) $(TOOLS)
 	$(BIN)/python -m tests.benchmarks.ethereum_oracle_run $(SHARED) --seeds $(SEEDS)
 	$(BIN)/python -m tests.benchmarks.ethereum_corpus $(SHARED)/ethereum
+	$(BIN)/python -m tests.benchmarks.ethereum_bounds $(SHARED)/ethereum
 
 explore: $(BUILT) $(TOOLS)
 	$(BIN)/python -m tests.exploration

@@ -65,6 +65,10 @@ class EngineError(BlockstmError):
     """The engine cannot do this: it is closed, busy, or has failed inside."""
 
 
+class DeterminismError(BlockstmError, AssertionError):
+    """What a block comes to does not depend on its state and arguments only; the text is the whole report."""
+
+
 class ProgramException(Exception):  # noqa: N818 - a program's way to end, not an error of the library
     """Base of the exceptions that programs meet, may catch, and may let out: then the transaction fails."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 import stat
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import BinaryIO, Final
 
 import zstandard
@@ -148,27 +148,58 @@ def _reason(error: zstandard.ZstdError) -> str:
 
 
 def replace_file(path: str | os.PathLike[str], data: bytes, error_type: type[BlockstmError]) -> None:
-    """Write a file whole or not at all: to another name in the same directory first, then renamed.
+    """Write a file whole or not at all.
 
     Raises:
         error_type: the path names something other than a regular file, or it cannot be written.
     """
-    try:
+    with replacing_file(path, error_type) as write:
+        write(data)
+
+
+@contextmanager
+def replacing_file(
+    path: str | os.PathLike[str], error_type: type[BlockstmError]
+) -> Iterator[Callable[[bytes], None]]:
+    """Write a file piece by piece, whole or not at all: to another name in the same directory, then renamed.
+
+    Yields a function that takes the next piece. The file is there when the body has ended, and not if it raises.
+
+    Raises:
+        error_type: the path names something other than a regular file, or it cannot be written.
+    """
+    with _told_as(path, error_type):
         target = os.path.realpath(path)  # a link stays a link
         directory, name = os.path.split(target)
         temporary = os.path.join(directory, f".{name[:50]}.{secrets.token_hex(8)}")
         if os.path.lexists(target) and not os.path.isfile(target):
             raise error_type(f"{shown_path(path)}: is not a regular file; name another")
-        try:
-            with open(temporary, "xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+        file = open(temporary, "xb")  # noqa: SIM115 - what the body raises is not to be told as of the file
+
+    def write(data: bytes) -> None:
+        with _told_as(path, error_type):
+            file.write(data)
+
+    try:
+        yield write
+        with _told_as(path, error_type):
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
             os.replace(temporary, target)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(temporary)
-            raise
+    except BaseException:
+        with suppress(OSError):
+            file.close()
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+@contextmanager
+def _told_as(path: str | os.PathLike[str], error_type: type[BlockstmError]) -> Iterator[None]:
+    """Tell of what the system, or an impossible path, does not let be written."""
+    try:
+        yield
     except (OSError, ValueError) as error:
         raise error_type(
             f"{shown_path(path)}: cannot be written: {reason_of(error)}; check the path and the space left"

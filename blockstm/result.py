@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, SupportsIndex, overload
 
 from blockstm.stateroot import state_root
+from blockstm.timeline import Timeline
 
 if TYPE_CHECKING:
     from blockstm._core import Snapshot
@@ -224,6 +225,11 @@ class Result:
     def gas_used(self) -> int:
         """Gas of all transactions together."""
         return sum(map(self.snapshot.gas_used, range(len(self))))
+
+    @cached_property
+    def timeline(self) -> Timeline | None:
+        """What each worker did when; None where the block was executed without `timeline`."""
+        return Timeline(self.snapshot) if self.snapshot.has_timeline else None
 
     def reads(self, txn_idx: SupportsIndex) -> list[tuple[bytes, bytes | None]]:
         """Return what a transaction's final incarnation read: keys, in the order first read, and values.

@@ -167,6 +167,9 @@ cdef class Arena:
             slot.validations = 0
             slot.aborts = 0
             slot.suspensions = 0
+            slot.spans = 0
+            slot.last_spans = 0
+            slot.spans_dropped = 0
         for level in range(HASH_TABLES_MAX):
             header.tables[level] = 0
         header.done = 0
@@ -183,6 +186,8 @@ cdef class Arena:
         header.start_ns = 0
         header.end_ns = 0
         header.execution_ns = 0
+        header.timeline_bytes_max = 0
+        header.timeline_bytes = 0
         header.bump = header.block_begin
         self.local.abort = ABORT_NONE
         self.local.scratch.length = 0
@@ -194,7 +199,9 @@ cdef class Arena:
             raise EngineError("the system does not take shared memory back: use a new engine for small blocks")
         return 0
 
-    def start(self, uint32_t model, uint32_t active_workers, bint timed=False, uint64_t start_ns=0):
+    def start(
+        self, uint32_t model, uint32_t active_workers, bint timed=False, uint64_t start_ns=0, bint timeline=False
+    ):
         """Start the loaded block: the first `active_workers` workers take part.
 
         Arguments:
@@ -202,6 +209,7 @@ cdef class Arena:
             active_workers: how many take part.
             timed: whether to measure how long each transaction runs.
             start_ns: the time of the start under a controlled clock; 0 for now.
+            timeline: whether workers note what they do when, in at most an eighth of the memory limit.
 
         Raises:
             MemoryLimitError: there is no room for the times.
@@ -210,6 +218,8 @@ cdef class Arena:
         cdef uint32_t worker
         if timed:
             header.execution_ns = take_zeroed(&self.local, header.txn_count * <uint64_t>8)
+        if timeline:
+            header.timeline_bytes_max = header.limit_bytes // TIMELINE_SHARE
         header.model = model
         header.active_workers = active_workers
         header.start_ns = monotonic_ns() if start_ns == 0 else start_ns
@@ -316,7 +326,7 @@ cdef class Arena:
         """Whether the incarnation that a worker runs has read something that is stale by now."""
         cdef WorkerSlot* slot
         cdef uint64_t running, reads_at
-        cdef uint32_t count, txn_idx
+        cdef uint32_t count, txn_idx, cause
         cdef const Read* reads
         cdef bint valid
         if self._header().model != BLOCK_STM:
@@ -329,7 +339,7 @@ cdef class Arena:
             return False
         txn_idx = <uint32_t>(running >> 32) - 1
         reads = <const Read*>address(&self.local, reads_at)
-        valid = read_set_is_valid(&self.local, txn_idx, reads, count)
+        valid = read_set_is_valid(&self.local, txn_idx, reads, count, &cause)
         if valid and load_acquire[uint64_t](&self.local.header.commit_index) == txn_idx:
             valid = checks_hold(&self.local, txn_idx, reads, count)
         return not valid and load_sc[uint64_t](&slot.running) == running

@@ -10,7 +10,7 @@ from atomics cimport (
     compare_exchange_sc, exchange_sc, fence_sc, load_acquire, load_relaxed, load_sc, store_release, store_sc,
 )
 from layout cimport (
-    COMMITTED, EXECUTED, Header, Number, ReadSet, SUSPENDED,
+    COMMITTED, EXECUTED, Header, Number, ReadSet, SPAN_COMMIT, SPAN_REFUSAL, SUSPENDED,
     TXN_AFTER_COMMIT, Txn, WORD_ADD, WORD_VALUE, WriteSet,
 )
 from local cimport Local, STEP_COMMIT, address, now_ns, step, txn_at
@@ -27,6 +27,7 @@ from publication cimport read_set_items, try_abort, write_set_items
 from scheduler cimport (
     index_part, make_ready, pack_status, raise_to, status_incarnation, status_state, wake_sleepers,
 )
+from timeline cimport span_begin, span_end
 from validation cimport checks_hold
 
 cdef extern from "<unistd.h>" nogil:
@@ -103,13 +104,15 @@ cdef inline bint commit_next(Local* local, uint64_t* time_ns) noexcept nogil:
 
     Invariant: the committed prefix never changes. Order: the status (EXECUTED -> COMMITTED), its adds,
     the index. A collector that dies in between is followed by one that finds the status COMMITTED at
-    the index and does the rest.
+    the index and does the rest. The span of a commit comes before the index, so that none is missing; the
+    one who does the rest may note it again.
     """
     cdef Header* header = local.header
     cdef uint32_t txn_idx = <uint32_t>header.commit_index
     cdef Txn* txn = txn_at(local, txn_idx)
     cdef ReadSet* read_set
     cdef uint64_t status
+    cdef uint64_t begin_ns = span_begin(local)
     if load_relaxed[uint32_t](&header.stop) != 0:
         return False
     if status_state(load_acquire[uint64_t](&txn.status)) != COMMITTED:
@@ -120,7 +123,8 @@ cdef inline bint commit_next(Local* local, uint64_t* time_ns) noexcept nogil:
         if read_set.checks != 0 and not mutant(local, MUTANT_BOUNDS_UNCHECKED) and not checks_hold(
             local, txn_idx, read_set_items(read_set), read_set.count
         ):
-            try_abort(local, txn_idx, status_incarnation(status))
+            if try_abort(local, txn_idx, status_incarnation(status)):
+                span_end(local, SPAN_REFUSAL, begin_ns, txn_idx, status_incarnation(status), 0)
             return False
         if mutant(local, MUTANT_INDEX_BEFORE_STATUS):
             store_release[uint64_t](&header.commit_index, txn_idx + 1)
@@ -135,6 +139,7 @@ cdef inline bint commit_next(Local* local, uint64_t* time_ns) noexcept nogil:
     if time_ns[0] == 0:
         time_ns[0] = now_ns(local)
     txn.commit_ns = time_ns[0]
+    span_end(local, SPAN_COMMIT, begin_ns, txn_idx, status_incarnation(load_relaxed[uint64_t](&txn.status)), 0)
     store_release[uint64_t](&header.commit_index, txn_idx + 1)
     if txn_idx + 1 < header.txn_count and txn_at(local, txn_idx + 1).flags & TXN_AFTER_COMMIT and not mutant(
         local, MUTANT_SUCCESSOR_FORGOTTEN

@@ -28,9 +28,9 @@ from invariants cimport (
 )
 from keytable cimport find_or_insert, table_capacity
 from layout cimport (
-    CHUNK_BYTES, FAILURE_NONE, HASH_TABLES_MAX, KEY_BYTES_MAX, OUTCOME_FAILED, OUTCOME_REVERTED, OUTCOME_SUCCESS, READ_SUM,
-    READ_VERSION, VALUE_BYTES_MAX, WORD_ADD, WORD_DELETE, WORD_VALUE, Bounds, Header, Location, Number, Read, ReadSet,
-    Record, Txn, WorkerSlot, Write, WriteSet,
+    CHUNK_BYTES, FAILURE_NONE, HASH_TABLES_MAX, KEY_BYTES_MAX, OUTCOME_FAILED, OUTCOME_REVERTED, OUTCOME_SUCCESS,
+    READ_SUM, READ_VERSION, TIMELINE_SHARE, VALUE_BYTES_MAX, WORD_ADD, WORD_DELETE, WORD_VALUE, Bounds, Header,
+    Location, Number, Read, ReadSet, Record, Span, SpanChunk, Txn, WorkerSlot, Write, WriteSet,
 )
 from layout cimport MODEL_BLOCK_STM as BLOCK_STM
 from layout cimport MODEL_SEQUENTIAL as SEQUENTIAL
@@ -61,6 +61,7 @@ from reads cimport read_value
 from recovery cimport condemn, count_death, died_running, recover
 from scheduler cimport NO_TXN, wake_sleepers
 from sequential cimport run_block_in_order
+from timeline cimport cause_kind, cause_txn, span_items
 from touched cimport append
 from statehash cimport hash_local, hash_shared, mix
 from trace cimport trace

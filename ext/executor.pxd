@@ -6,8 +6,8 @@ from libc.string cimport memset
 from atomics cimport compare_exchange_sc, fence_sc, load_acquire, load_relaxed, load_sc, store_relaxed, store_release, store_sc, unlikely_true
 from context cimport decide
 from layout cimport (
-    EXECUTED, EXECUTING, OUTCOME_FAILED, OUTCOME_SUCCESS, ReadSet, Record, SUSPENDED, TXN_AFTER_COMMIT, Txn,
-    WorkerSlot,
+    EXECUTED, EXECUTING, OUTCOME_FAILED, OUTCOME_SUCCESS, ReadSet, Record, SPAN_ABORT, SPAN_DOOMED, SPAN_EXECUTION,
+    SPAN_OVERTAKEN, SPAN_SUSPENDED, SPAN_VALIDATION, SUSPENDED, TXN_AFTER_COMMIT, Txn, WorkerSlot,
 )
 from local cimport (
     ABORT_NONE, ABORT_STOPPED, ABORT_SUSPENDED, Local, STEP_CLEAN, STEP_STATUS, STEP_WAIT, Touched, address, now_ns,
@@ -19,6 +19,7 @@ from publication cimport finish_execution, keep_intents, read_set_items, try_abo
 from scheduler cimport (
     index_part, make_ready, pack_status, status_incarnation, status_state, wait_for, wave_part,
 )
+from timeline cimport CAUSE_ESTIMATE, pack_cause, span_begin, span_end
 from validation cimport read_set_is_valid
 from virtualtime cimport charge_execution, charge_validation
 from work cimport work_as_recorded
@@ -32,7 +33,7 @@ cdef enum:
 cdef extern from *:
     """
     // Changes whenever the layout of Local, or of anything in the arena, changes.
-    #define BLOCKSTM_CAPSULE_NAME "blockstm.program.3"
+    #define BLOCKSTM_CAPSULE_NAME "blockstm.program.4"
     """
     const char* CAPSULE_NAME "BLOCKSTM_CAPSULE_NAME"
 
@@ -124,8 +125,10 @@ cdef inline void execute(Local* local, uint32_t txn_idx, uint32_t incarnation) n
     of it was published but intents, which stay.
     """
     cdef WorkerSlot* slot = local.slot
+    cdef uint64_t begin_ns
     slot.intent_count = 0
     while True:
+        begin_ns = span_begin(local)
         note_running(local, txn_idx, incarnation)
         if txn_at(local, txn_idx).flags & TXN_AFTER_COMMIT and not slot.reads_are_final:
             wait_for_commit(local, txn_idx, incarnation)
@@ -137,6 +140,7 @@ cdef inline void execute(Local* local, uint32_t txn_idx, uint32_t incarnation) n
         if local.abort == ABORT_NONE:
             store_relaxed[uint64_t](&slot.executions, slot.executions + 1)
             if finish_execution(local):
+                span_end(local, SPAN_EXECUTION, begin_ns, txn_idx, incarnation, 0)
                 validate_own(local)
             break
         if local.abort == ABORT_STOPPED:
@@ -146,11 +150,15 @@ cdef inline void execute(Local* local, uint32_t txn_idx, uint32_t incarnation) n
             local.has_waited = 1
             if keep_intents(local, txn_idx):
                 wait_for(local, txn_idx, incarnation, local.blocker)
+            span_end(
+                local, SPAN_SUSPENDED, begin_ns, txn_idx, incarnation, pack_cause(CAUSE_ESTIMATE, local.blocker)
+            )
             break
         store_relaxed[uint64_t](&slot.aborts, slot.aborts + 1)
-        incarnation += 1
         step(local, STEP_STATUS, txn_idx)
-        store_sc[uint64_t](&local.txn.status, pack_status(EXECUTING, local.worker, incarnation))
+        store_sc[uint64_t](&local.txn.status, pack_status(EXECUTING, local.worker, incarnation + 1))
+        span_end(local, SPAN_DOOMED, begin_ns, txn_idx, incarnation, local.cause)
+        incarnation += 1
     store_release[uint64_t](&slot.running, 0)
 
 
@@ -185,13 +193,21 @@ cdef inline void validate(Local* local, uint32_t txn_idx, uint32_t wave) noexcep
     cdef Txn* txn = txn_at(local, txn_idx)
     cdef uint64_t status = load_sc[uint64_t](&txn.status)
     cdef ReadSet* read_set
+    cdef uint64_t begin_ns
+    cdef uint32_t cause
+    cdef bint is_mine
     if status_state(status) != EXECUTED:
         return
+    begin_ns = span_begin(local)
     read_set = <ReadSet*>address(local, load_acquire[uint64_t](&txn.read_set))
     store_relaxed[uint64_t](&local.slot.validations, local.slot.validations + 1)
     charge_validation(local, txn_idx)
-    if read_set_is_valid(local, txn_idx, read_set_items(read_set), read_set.count):
+    if read_set_is_valid(local, txn_idx, read_set_items(read_set), read_set.count, &cause):
         note_validated(txn, status_incarnation(status), wave)
         local.may_commit = 1
+        span_end(local, SPAN_VALIDATION, begin_ns, txn_idx, status_incarnation(status), 0)
     else:
-        try_abort(local, txn_idx, status_incarnation(status))
+        is_mine = try_abort(local, txn_idx, status_incarnation(status))
+        span_end(
+            local, SPAN_ABORT if is_mine else SPAN_OVERTAKEN, begin_ns, txn_idx, status_incarnation(status), cause
+        )

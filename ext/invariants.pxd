@@ -110,7 +110,7 @@ cdef inline int judge_commit(Local* local, uint32_t txn_idx) noexcept nogil:
     """
     cdef Txn* txn = txn_at(local, txn_idx)
     cdef ReadSet* read_set = <ReadSet*>address(local, txn.read_set)
-    cdef uint32_t below
+    cdef uint32_t below, cause
     if txn_idx != 0 and status_state(txn_at(local, txn_idx - 1).status) != COMMITTED:
         return COMMIT_OUT_OF_ORDER
     for below in range(txn_idx + 1):
@@ -118,7 +118,7 @@ cdef inline int judge_commit(Local* local, uint32_t txn_idx) noexcept nogil:
             return COMMIT_WITHOUT_WAVE
     if <uint32_t>(txn.validated >> 32) != status_incarnation(txn.status):
         return COMMIT_WITHOUT_WAVE
-    if not read_set_is_valid(local, txn_idx, read_set_items(read_set), read_set.count):
+    if not read_set_is_valid(local, txn_idx, read_set_items(read_set), read_set.count, &cause):
         return COMMIT_OF_STALE
     if not checks_hold(local, txn_idx, read_set_items(read_set), read_set.count):
         return COMMIT_OF_STALE

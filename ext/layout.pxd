@@ -19,6 +19,8 @@ cdef enum:
     INTENTS_MAX = 16
     CHUNK_BYTES = 65536         # what a worker takes from the arena at a time
     READS_INITIAL = 1024
+    SPANS_A_CHUNK = 511         # with the chunk's head a little under 16 KiB
+    TIMELINE_SHARE = 8          # a timeline takes at most 1 / TIMELINE_SHARE of the arena
     DEATHS_MAX = 3              # deaths with final reads after which a transaction is failed
 
 # How a block is executed.
@@ -62,6 +64,18 @@ cdef enum:
     ABORTING = 4
     COMMITTED = 5
 
+# What a span of the timeline tells.
+cdef enum:
+    SPAN_EXECUTION = 1          # an incarnation ran to its end, and was published
+    SPAN_DOOMED = 2             # one was given up as something that it had read was stale
+    SPAN_SUSPENDED = 3          # one met an ESTIMATE
+    SPAN_VALIDATION = 4         # a validation that passed
+    SPAN_ABORT = 5              # one that failed, and aborted the incarnation
+    SPAN_OVERTAKEN = 6          # one that failed when another had aborted the incarnation already
+    SPAN_COMMIT = 7
+    SPAN_REFUSAL = 8            # the collector found a guess about an add wrong, and aborted the incarnation
+    SPAN_SLEEP = 9
+
 # Flags of a transaction.
 cdef enum:
     TXN_AFTER_COMMIT = 1        # killed its worker: runs only when all before it is final
@@ -89,7 +103,10 @@ cdef struct WorkerSlot:
     uint64_t validations
     uint64_t aborts
     uint64_t suspensions
-    uint64_t _pad1[13]
+    uint64_t spans              # offset of the first SpanChunk; 0 = none
+    uint64_t last_spans         # ... of the one with room
+    uint64_t spans_dropped      # for want of memory
+    uint64_t _pad1[10]
 
 cdef struct Header:
     uint64_t magic
@@ -113,7 +130,8 @@ cdef struct Header:
     uint64_t tables[HASH_TABLES_MAX]
     uint64_t table_capacity     # of tables[0]; each next one has four times the last one's
     uint64_t execution_ns       # offset of uint64[txn_count]: times of incarnations; 0 = not wanted
-    uint64_t _pad0[15]
+    uint64_t timeline_bytes_max # the most that all workers' spans may take; 0 = no timeline is wanted
+    uint64_t _pad0[14]
     uint32_t done
     uint32_t stop
     uint32_t failure
@@ -129,7 +147,8 @@ cdef struct Header:
     uint32_t commit_wave
     uint64_t _pad4[14]
     uint64_t bump               # the arena's first byte that nobody owns
-    uint64_t _pad5[15]
+    uint64_t timeline_bytes     # what all workers have asked for to keep spans
+    uint64_t _pad5[14]
     uint32_t wake_epoch         # futex of workers without a task
     uint32_t sleepers
     uint64_t _pad6[15]
@@ -203,6 +222,19 @@ cdef struct Waiter:
     uint64_t next
     uint32_t txn_idx
     uint32_t incarnation
+
+cdef struct Span:               # what a worker did from when to when
+    uint64_t begin_ns
+    uint64_t end_ns
+    uint32_t kind
+    uint32_t txn_idx
+    uint32_t incarnation
+    uint32_t cause              # why it came to nothing (see timeline)
+
+cdef struct SpanChunk:
+    uint64_t next               # offset of the following SpanChunk; 0 = this is the last
+    uint64_t count
+    # Span[SPANS_A_CHUNK] follows
 
 cdef struct Number:             # unsigned 256 bit, least significant limb first
     uint64_t limb[4]

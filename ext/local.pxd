@@ -92,6 +92,7 @@ cdef struct Local:
     uint32_t abort
     uint32_t blocker
     uint32_t blocked_location
+    uint32_t cause              # why it is doomed (see timeline)
     uint32_t outcome
     uint32_t closed             # 1 once the outcome is decided: verbs fail
     uint32_t checks

@@ -10,13 +10,14 @@ from libc.string cimport memcpy
 from atomics cimport load_relaxed, store_release, store_sc
 from collector cimport notify
 from executor cimport begin_incarnation, note_running, run_timed
-from layout cimport COMMITTED, Header, Number, OUTCOME_SUCCESS, WORD_ADD, WORD_VALUE, Write, WriteSet
+from layout cimport COMMITTED, Header, Number, OUTCOME_SUCCESS, SPAN_EXECUTION, WORD_ADD, WORD_VALUE, Write, WriteSet
 from local cimport ABORT_NONE, Local, PendingWrite, address, allocate, location_at, now_ns, txn_at
 from multiversion cimport Found, base_number, make_record, pack_word
 from number cimport apply_delta, number_encode, number_set
 from publication cimport store_read_set, store_receipt, write_set_items
 from reads cimport find_in_order
 from scheduler cimport pack_status
+from timeline cimport span_begin, span_end
 from touched cimport pending
 from virtualtime cimport charge_in_order
 
@@ -92,6 +93,7 @@ cdef inline bint apply_writes(Local* local) noexcept nogil:
 
 cdef inline bint run_in_order(Local* local, uint32_t txn_idx) noexcept nogil:
     """Run one transaction to its end; False where the block is stopped."""
+    cdef uint64_t begin_ns = span_begin(local)
     note_running(local, txn_idx, 0)
     local.slot.reads_are_final = 1
     begin_incarnation(local, txn_idx, 0)
@@ -103,6 +105,7 @@ cdef inline bint run_in_order(Local* local, uint32_t txn_idx) noexcept nogil:
     if not store_read_set(local) or not store_receipt(local) or not apply_writes(local):
         return False
     local.txn.status = pack_status(COMMITTED, 0, 0)
+    span_end(local, SPAN_EXECUTION, begin_ns, txn_idx, 0, 0)
     return True
 
 

@@ -186,6 +186,43 @@ cdef class Snapshot:
         return totals
 
     @property
+    def has_timeline(self):
+        """Whether the workers have noted what they did when."""
+        return self.local.header.timeline_bytes_max != 0
+
+    def spans(self):
+        """What each worker noted, in its order: (kind, worker, begin_ns, end_ns, txn_idx, incarnation, why, cause).
+
+        Times count from the start of the block; `why` and `cause` are those of timeline.pxd.
+        """
+        cdef uint64_t start_ns = self.local.header.start_ns
+        cdef uint64_t offset, index
+        cdef uint32_t worker
+        cdef SpanChunk* chunk
+        cdef Span* span
+        for worker in range(self.local.header.worker_slots):
+            offset = slot_at(&self.local, worker).spans
+            while offset != 0:
+                # From offsets anew after each span: the memory may have moved meanwhile (see _detach).
+                index = 0
+                while index < (<SpanChunk*>address(&self.local, offset)).count:
+                    span = span_items(<SpanChunk*>address(&self.local, offset)) + index
+                    yield (
+                        span.kind, worker, span.begin_ns - start_ns, span.end_ns - start_ns, span.txn_idx,
+                        span.incarnation, cause_kind(span.cause), cause_txn(span.cause),
+                    )
+                    index += 1
+                offset = (<SpanChunk*>address(&self.local, offset)).next
+
+    def spans_dropped(self):
+        """How many spans were not kept for want of memory."""
+        cdef uint32_t worker
+        dropped = 0
+        for worker in range(self.local.header.worker_slots):
+            dropped += slot_at(&self.local, worker).spans_dropped
+        return dropped
+
+    @property
     def wall_seconds(self):
         """From the block's start to its last commit."""
         return (self.local.header.end_ns - self.local.header.start_ns) / 1e9

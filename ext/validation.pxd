@@ -1,16 +1,17 @@
 """Validation: would the transaction read now what it has read?"""
 
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
 from layout cimport Bounds, Number, READ_OUTSIDE, READ_SUM, READ_VERSION, READ_WITHIN, Read, Record, WORD_VALUE
-from local cimport Local, STEP_VALIDATE, address, step
+from local cimport Local, STEP_VALIDATE, address, location_at, step
 from multiversion cimport (
-    FOUND_ABSENT, FOUND_ESTIMATE, FOUND_INVALID, FOUND_SUM, FOUND_VALUE, Found, base_number, find, record_bytes,
-    record_of, word_kind,
+    BASE_TXN, FOUND_ABSENT, FOUND_ESTIMATE, FOUND_INVALID, FOUND_SUM, FOUND_VALUE, Found, base_number, find,
+    newest_below, record_bytes, record_of, word_kind, word_txn,
 )
 from mutants cimport MUTANT_VALUES_COMPARED, mutant
 from number cimport number_compare, number_encode
+from timeline cimport CAUSE_ESTIMATE, CAUSE_GONE, CAUSE_NONE, CAUSE_VERSION, pack_cause
 
 
 cdef inline bint same_sum(Local* local, const Read* read, const Found* found) noexcept nogil:
@@ -41,10 +42,35 @@ cdef inline bint same_value(Local* local, const Read* read, const Found* found) 
     return now.length == seen.length and memcmp(record_bytes(now), record_bytes(seen), seen.length) == 0
 
 
+cdef inline bint is_of_block(uint64_t word) noexcept nogil:
+    """Whether a transaction of the block wrote that version."""
+    return word != 0 and word_txn(word) != BASE_TXN
+
+
+cdef inline uint32_t cause_of(Local* local, uint32_t txn_idx, const Read* read, const Found* found) noexcept nogil:
+    """Why a read is stale, and whose doing that is: the highest transaction below whose version it concerns.
+
+    An ESTIMATE is its writer's. Else, of the version read and the one that is there now, it is the higher one's: a
+    higher one has come; or the one read is of a higher one, and has gone. Where adds have come onto a version that
+    was read, all of them are new, and the newest stands for them. Which of the adds of a sum has changed the read
+    set does not tell. For the timeline only: nothing depends on it.
+    """
+    cdef uint64_t now = found.word
+    if found.kind == FOUND_ESTIMATE:
+        return pack_cause(CAUSE_ESTIMATE, found.blocker)
+    if read.kind == READ_SUM:
+        return CAUSE_NONE
+    if found.kind != FOUND_VALUE and found.kind != FOUND_ABSENT:
+        now = newest_below(local, location_at(local, read.location), txn_idx)
+    if is_of_block(read.word) and (not is_of_block(now) or word_txn(now) < word_txn(read.word)):
+        return pack_cause(CAUSE_GONE, word_txn(read.word))
+    return pack_cause(CAUSE_VERSION, word_txn(now)) if is_of_block(now) else CAUSE_NONE
+
+
 cdef inline bint read_set_is_valid(
-    Local* local, uint32_t txn_idx, const Read* reads, uint32_t count
+    Local* local, uint32_t txn_idx, const Read* reads, uint32_t count, uint32_t* cause
 ) noexcept nogil:
-    """Whether each key still holds the version read, and none is an ESTIMATE.
+    """Whether each key still holds the version read, and none is an ESTIMATE; else `cause` says why (see cause_of).
 
     Versions are compared, never values: an equal value by another incarnation may be about to change.
     Checks of adds (READ_WITHIN, READ_OUTSIDE) are the collector's, when all below is final.
@@ -57,13 +83,16 @@ cdef inline bint read_set_is_valid(
         step(local, STEP_VALIDATE, reads[index].location)
         find(local, reads[index].location, txn_idx, 0xFFFFFFFF, &found)
         if found.kind == FOUND_ESTIMATE:
+            cause[0] = cause_of(local, txn_idx, reads + index, &found)
             return False
         if reads[index].kind == READ_SUM:
             if not same_sum(local, reads + index, &found):
+                cause[0] = cause_of(local, txn_idx, reads + index, &found)
                 return False
         elif (found.kind != FOUND_VALUE and found.kind != FOUND_ABSENT) or found.word != reads[index].word:
             if mutant(local, MUTANT_VALUES_COMPARED) and same_value(local, reads + index, &found):
                 continue
+            cause[0] = cause_of(local, txn_idx, reads + index, &found)
             return False
     return True
 

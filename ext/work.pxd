@@ -5,6 +5,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from atomics cimport keep, load_acquire, load_relaxed, unlikely_true
 from layout cimport MODEL_SEQUENTIAL
 from local cimport ABORT_DOOMED, ABORT_NONE, ABORT_STOPPED, Local, STEP_WORK, slot_at, step
+from timeline cimport CAUSE_NONE
 from validation cimport checks_hold, read_set_is_valid
 from virtualtime cimport COST_GAS, COST_PROGRAM, COST_ROUND, VirtualTime, charge, time_of, works_by_rounds
 
@@ -42,10 +43,11 @@ cdef inline bint poll(Local* local) noexcept nogil:
     seen = published_by_others(local)
     if seen != local.published_seen:
         local.published_seen = seen
-        if not read_set_is_valid(local, local.txn_idx, local.reads, local.read_count):
+        if not read_set_is_valid(local, local.txn_idx, local.reads, local.read_count, &local.cause):
             local.abort = ABORT_DOOMED
             return False
     if local.checks != 0 and is_told_wrong(local):
+        local.cause = CAUSE_NONE
         local.abort = ABORT_DOOMED
         return False
     return True

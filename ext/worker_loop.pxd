@@ -7,13 +7,14 @@ from atomics cimport (
 )
 from collector cimport commit_ready, may_commit
 from executor cimport execute, validate
-from layout cimport Header, Txn
+from layout cimport Header, SPAN_SLEEP, Txn
 from local cimport Local, STEP_CLEAN, STEP_COUNTER, STEP_IDLE, STEP_SLEEP, address, location_at, now_ns, step, txn_at
 from mutants cimport MUTANT_SLEEPER_COUNTED_LATE, mutant
 from scheduler cimport (
     NO_TXN, front_is_executed, index_part, ready_lowest, take_fresh, take_ready, take_validations, validations_end,
     wake_sleepers,
 )
+from timeline cimport span_begin, span_end
 from virtualtime cimport COST_PAUSE, charge, charge_look
 
 cdef enum:
@@ -166,6 +167,7 @@ cdef inline void rest(Local* local, uint32_t* spins) noexcept nogil:
     """
     cdef Header* header = local.header
     cdef uint32_t epoch, pause, pauses
+    cdef uint64_t begin_ns
     cdef bint sleepy
     step(local, STEP_IDLE, 0)
     spins[0] += 1
@@ -190,10 +192,12 @@ cdef inline void rest(Local* local, uint32_t* spins) noexcept nogil:
         step(local, STEP_COUNTER, 0)
         sleepy = not has_task(local)
     if sleepy:
+        begin_ns = span_begin(local)
         if local.virtual_ns == 0:
             futex_wait(&header.wake_epoch, epoch, SLEEP_NS)
         else:
             step(local, STEP_SLEEP, epoch)
+        span_end(local, SPAN_SLEEP, begin_ns, NO_TXN, 0, 0)
     fetch_add_sc[uint32_t](&header.sleepers, <uint32_t>-1)
     spins[0] = 0
 

@@ -17,6 +17,7 @@ import typer
 from blockstm import __version__
 from blockstm.cli.calibrate import calibrate_command
 from blockstm.cli.explore import explore
+from blockstm.cli.inspect import inspect
 from blockstm.cli.record import record_app
 from blockstm.cli.replay import replay
 from blockstm.cli.simulate import simulate
@@ -38,6 +39,7 @@ MENDS: dict[type[OSError], str] = {
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 app.command()(replay)
+app.command()(inspect)
 app.command()(explore)
 app.command()(simulate)
 app.command("calibrate")(calibrate_command)

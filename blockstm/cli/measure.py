@@ -12,6 +12,7 @@ from blockstm.block import Block
 from blockstm.cli.headerchecks import checks_of
 from blockstm.cli.progress import Progress
 from blockstm.engine import Engine
+from blockstm.ethereum.block import EthereumBlock
 from blockstm.result import Result
 from blockstm.verify import DIFFERENCES_MAX, differences
 
@@ -95,6 +96,11 @@ class BlockFigures:
     def verified(self) -> bool | None:
         """Whether all runs agree with sequential execution; None if they were not compared."""
         return None if self.differences is None else not self.differences
+
+    @property
+    def disagrees(self) -> bool:
+        """Whether a run came to something else than it must."""
+        return False in (self.verified, self.has_header_equal)
 
     def as_json(self) -> dict[str, Any]:
         """Give this block's entry of the JSON output (schema 1)."""
@@ -183,8 +189,42 @@ def known(entry: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in entry.items() if value is not None}
 
 
+class Comparison:
+    """Whether runs of a block come to what they must.
+
+    Arguments:
+        ethereum: the block with its header, if it is one of Ethereum.
+    """
+
+    def __init__(self, ethereum: EthereumBlock | None) -> None:
+        """Know of no run yet."""
+        self._ethereum = ethereum
+        self.reference: Result | None = None
+        """A sequential run to compare with."""
+        self.found: list[str] = []
+        """Where runs disagreed with it."""
+        self.checks: dict[str, bool | None] | None = None
+        """Whether all runs came to what the block's header says."""
+
+    def add(self, result: Result) -> None:
+        """Compare what came of a run."""
+        if self.reference is not None:
+            self.found += differences(result, self.reference, DIFFERENCES_MAX - len(self.found))
+        if self._ethereum is not None:
+            self.checks = checks_of(self._ethereum, result, self.checks)
+
+
 def measure(
-    engine: Engine, file: Path, block: Block, *, model: str, repeat: int, verify: bool, progress: Progress
+    engine: Engine,
+    file: Path,
+    block: Block,
+    ethereum: EthereumBlock | None,
+    *,
+    model: str,
+    repeat: int,
+    verify: bool,
+    timeline: bool,
+    progress: Progress,
 ) -> tuple[BlockFigures, Result]:
     """Run a block sequentially and in a model, by turns, so that both meet the same machine.
 
@@ -192,10 +232,12 @@ def measure(
         engine: what runs it.
         file: where the block comes from, for the report.
         block: the block.
+        ethereum: the same with its header, if it is one of Ethereum.
         model: the execution model.
         repeat: how often to run it, both ways; at least once.
         verify: whether to compare each run of the model with the first sequential run.
-        progress: gets two steps a repetition.
+        timeline: whether to run it in the model once more at the end, with a timeline. That run is not measured.
+        progress: gets two steps a repetition, and one for the timeline.
 
     Returns:
         the figures, and the last result of the model.
@@ -205,21 +247,21 @@ def measure(
     """
     sequential_seconds: list[float] = []
     runs: list[RunFigures] = []
-    reference: Result | None = None
-    found: list[str] = []
-    checks: dict[str, bool | None] | None = None
+    comparison = Comparison(ethereum)
     for _ in range(repeat):
         with progress.step(f"{file.name}: sequential"):
             sequential = engine.execute(block, model="sequential")
         sequential_seconds.append(sequential.stats.wall_seconds)
-        if verify and reference is None:
-            reference = sequential
+        if verify and comparison.reference is None:
+            comparison.reference = sequential
         with progress.step(f"{file.name}: {model}"):
             result = engine.execute(block, model=model)
         runs.append(RunFigures.of(result))
-        if reference is not None:
-            found += differences(result, reference, DIFFERENCES_MAX - len(found))
-        checks = checks_of(block, result, checks)
+        comparison.add(result)
+    if timeline:
+        with progress.step(f"{file.name}: timeline"):
+            result = engine.execute(block, model=model, timeline=True)
+        comparison.add(result)
     middle = sorted(runs, key=lambda run: run.wall_seconds)[(repeat - 1) // 2]
     figures = BlockFigures(
         file=file,
@@ -238,7 +280,7 @@ def measure(
         aborts=middle.aborts,
         commit_latency_seconds=middle.commit_latency_seconds,
         state_root=result.state_root,
-        differences=found if verify else None,
-        header_checks=checks,
+        differences=comparison.found if verify else None,
+        header_checks=comparison.checks,
     )
     return figures, result

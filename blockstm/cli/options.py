@@ -1,4 +1,4 @@
-"""Option values that need more than a type: sizes, finite numbers, files to write, modules to import."""
+"""Options that several commands have, and values that need more than a type: sizes, numbers, files to write."""
 
 from __future__ import annotations
 
@@ -7,14 +7,27 @@ import math
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from blockstm.errors import UsageError, shown_path
+from blockstm.errors import BlockstmError, UsageError, shown_path
 
-__all__ = ["check_output_path", "import_programs", "memory_bytes", "not_negative", "positive"]
+__all__ = [
+    "JsonOption",
+    "MemoryLimitOption",
+    "ProgramsOption",
+    "TimelineOption",
+    "check_output_path",
+    "import_programs",
+    "memory_bytes",
+    "named_in_errors",
+    "not_negative",
+    "positive",
+]
 
 UNITS = {"": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
 SIZE = re.compile(r"(\d{1,20}) *(|KiB|MiB|GiB|TiB)", re.IGNORECASE | re.ASCII)
@@ -56,13 +69,22 @@ def positive(value: float | None) -> float | None:
     return value
 
 
+@contextmanager
+def named_in_errors(file: Path) -> Iterator[None]:
+    """Put the name of a file before the messages of errors of ours that are met inside."""
+    try:
+        yield
+    except BlockstmError as error:
+        raise type(error)(f"{shown_path(file)}: {error}") from error
+
+
 def check_output_path(option: str, path: Path, inputs: Iterable[Path]) -> None:
     """Find out before the work begins whether a file can be written.
 
     Arguments:
         option: the option that names the file, for the message.
         path: where the file shall be.
-        inputs: blocks that must not be overwritten.
+        inputs: files that must not be overwritten.
 
     Raises:
         UsageError: it cannot, or something is there that must not be replaced.
@@ -77,7 +99,7 @@ def check_output_path(option: str, path: Path, inputs: Iterable[Path]) -> None:
         if not path.is_file():
             raise UsageError(f"{name}: is not a regular file; name another")
         if any(path.samefile(file) for file in inputs if file.exists()):
-            raise UsageError(f"{name}: is a block that is to be read; name another file")
+            raise UsageError(f"{name}: is to be read; name another file")
 
 
 def import_programs(modules: Iterable[str]) -> None:
@@ -101,3 +123,25 @@ def import_programs(modules: Iterable[str]) -> None:
                 f"--programs {name}: importing it raised {type(error).__name__}: {error}; "
                 "give the dotted name of a module in the current folder or on PYTHONPATH"
             ) from error
+
+
+MemoryLimitOption = Annotated[
+    int,
+    typer.Option(
+        parser=memory_bytes,
+        metavar="SIZE",
+        help="Most memory of the arena: bytes, or as in 512MiB, 2GiB.",
+        show_default="1GiB",
+    ),
+]
+ProgramsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="MODULE", help="Import the module that defines a block's Python programs. May be repeated."
+    ),
+]
+TimelineOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Write what each worker did when to FILE, for ui.perfetto.dev."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]

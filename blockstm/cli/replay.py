@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,12 +12,24 @@ import typer
 
 from blockstm.block import Block
 from blockstm.cli.measure import BlockFigures, Totals, measure
-from blockstm.cli.options import check_output_path, import_programs, memory_bytes, not_negative, positive
+from blockstm.cli.options import (
+    JsonOption,
+    MemoryLimitOption,
+    ProgramsOption,
+    TimelineOption,
+    check_output_path,
+    import_programs,
+    named_in_errors,
+    not_negative,
+    positive,
+)
 from blockstm.cli.progress import Progress
 from blockstm.cli.receipts import receipt_lines
 from blockstm.cli.tables import print_summary, print_table
+from blockstm.cli.timelines import timeline_file
 from blockstm.engine import Engine
-from blockstm.errors import BlockstmError, UsageError, shown_path
+from blockstm.errors import UsageError, shown_path
+from blockstm.ethereum.block import EthereumBlock, is_ethereum
 from blockstm.files import replace_file
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, WORKERS_MAX
 
@@ -57,22 +70,6 @@ TimeLimitOption = Annotated[
         show_default="none",
     ),
 ]
-MemoryLimitOption = Annotated[
-    int,
-    typer.Option(
-        parser=memory_bytes,
-        metavar="SIZE",
-        help="Most memory of the arena: bytes, or as in 512MiB, 2GiB.",
-        show_default="1GiB",
-    ),
-]
-ProgramsOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="MODULE", help="Import the module that defines the blocks' Python programs. May be repeated."
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
 ReceiptsOption = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Write the receipts to FILE as JSON Lines, one receipt a line."),
@@ -91,6 +88,7 @@ def replay(
     programs: ProgramsOption = None,
     as_json: JsonOption = False,
     receipts: ReceiptsOption = None,
+    timeline: TimelineOption = None,
 ) -> None:
     """Execute recorded blocks in parallel and sequentially, and tell what parallel execution gained.
 
@@ -101,8 +99,12 @@ def replay(
         import_programs(programs)
     if receipts is not None:
         check_output_path("--receipts", receipts, blocks)
+    if timeline is not None:
+        check_output_path("--timeline", timeline, blocks)
+        if receipts is not None and os.path.realpath(receipts) == os.path.realpath(timeline):
+            raise UsageError(f"--timeline {shown_path(timeline)}: is the file of --receipts; name another")
     # All before the first run: bad input shows at once, not after minutes of work.
-    loaded = [(file, Block.load(file)) for file in blocks]
+    loaded = [(file, *load(file)) for file in blocks]
     engine = Engine(
         workers,
         memory_limit_bytes=memory_limit,
@@ -111,23 +113,45 @@ def replay(
     )
     measured: list[BlockFigures] = []
     lines: list[bytes] = []
-    with engine, Progress(2 * repeat * len(loaded)) as progress:
-        for file, block in loaded:
-            try:
-                figures, result = measure(
-                    engine, file, block, model=model, repeat=repeat, verify=verify, progress=progress
+    steps = (2 * repeat + (timeline is not None)) * len(loaded)
+    with timeline_file(timeline, command="replay", model=model) as add_timeline:
+        with engine, Progress(steps) as progress:
+            for file, block, ethereum in loaded:
+                with named_in_errors(file):
+                    figures, result = measure(
+                        engine,
+                        file,
+                        block,
+                        ethereum,
+                        model=model,
+                        repeat=repeat,
+                        verify=verify,
+                        timeline=timeline is not None,
+                        progress=progress,
+                    )
+                measured.append(figures)
+                if receipts is not None:
+                    lines.append(receipt_lines(file, result, with_outcome=ethereum is not None))
+                add_timeline(
+                    file.name,
+                    result,
+                    file=str(file),
+                    workers=figures.active_workers,
+                    transactions=len(block),
                 )
-            except BlockstmError as error:
-                raise type(error)(f"{shown_path(file)}: {error}") from error
-            measured.append(figures)
-            if receipts is not None:
-                lines.append(receipt_lines(file, block, result))
-    disagrees = any(False in (figures.verified, figures.has_header_equal) for figures in measured)
-    if receipts is not None and not disagrees:
+        if any(figures.disagrees for figures in measured):
+            show(measured, as_json)
+            raise typer.Exit(DISAGREES)
+    if receipts is not None:
         replace_file(receipts, b"".join(lines), UsageError)
     show(measured, as_json)
-    if disagrees:
-        raise typer.Exit(DISAGREES)
+
+
+def load(file: Path) -> tuple[Block, EthereumBlock | None]:
+    """Read a block, and what it says of itself if it is one of Ethereum."""
+    block = Block.load(file)
+    with named_in_errors(file):
+        return block, EthereumBlock.of(block) if is_ethereum(block) else None
 
 
 def show(measured: list[BlockFigures], as_json: bool) -> None:

@@ -12,10 +12,20 @@ import typer
 from rich.table import Table
 
 from blockstm.block import Block
-from blockstm.cli.options import import_programs, memory_bytes, not_negative
+from blockstm.cli.options import (
+    JsonOption,
+    MemoryLimitOption,
+    ProgramsOption,
+    TimelineOption,
+    check_output_path,
+    import_programs,
+    named_in_errors,
+    not_negative,
+)
 from blockstm.cli.progress import Progress
 from blockstm.cli.tables import NONE, milliseconds, print_wide, times
-from blockstm.errors import BlockstmError, UsageError, shown, shown_path
+from blockstm.cli.timelines import timeline_file
+from blockstm.errors import UsageError, shown, shown_path
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, WORKERS_MAX
 from blockstm.simulate import Figures, Simulation, default_model, read_model
 
@@ -68,22 +78,6 @@ AsReplayOption = Annotated[
         "--as-replay", help="Take rounds of work, as replay does them, and not the times that were recorded."
     ),
 ]
-MemoryLimitOption = Annotated[
-    int,
-    typer.Option(
-        parser=memory_bytes,
-        metavar="SIZE",
-        help="Most memory of the arena: bytes, or as in 512MiB, 2GiB.",
-        show_default="1GiB",
-    ),
-]
-ProgramsOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="MODULE", help="Import the module that defines the block's Python programs. May be repeated."
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
 
 
 def simulate(
@@ -95,6 +89,7 @@ def simulate(
     memory_limit: MemoryLimitOption = MEMORY_LIMIT_BYTES_DEFAULT,
     programs: ProgramsOption = None,
     as_json: JsonOption = False,
+    timeline: TimelineOption = None,
 ) -> None:
     """Tell what a block would take on any number of cores, in modelled time.
 
@@ -103,9 +98,11 @@ def simulate(
     if programs:
         import_programs(programs)
     counts = core_counts(cores)
+    if timeline is not None:
+        check_output_path("--timeline", timeline, [block, *([] if model is None else [model])])
     costs = default_model() if model is None else read_model(model)
     loaded = Block.load(block)
-    try:
+    with named_in_errors(block):
         simulation = Simulation(
             loaded,
             costs,
@@ -114,9 +111,7 @@ def simulate(
             memory_limit_bytes=memory_limit,
             recorded_seconds=not as_replay,
         )
-        figures = run(block, simulation, counts)
-    except BlockstmError as error:
-        raise type(error)(f"{shown_path(block)}: {error}") from error
+        figures = run(block, simulation, counts, timeline)
     if as_json:
         results = [each.as_json() for each in figures]
         print(json.dumps({"schema": 1, "command": "simulate", "file": str(block), "results": results}))
@@ -124,14 +119,18 @@ def simulate(
         print_figures(block, figures)
 
 
-def run(file: Path, simulation: Simulation, cores: Sequence[int]) -> list[Figures]:
-    """Run the block on each number of cores, and show the progress."""
-    figures = []
-    with simulation, Progress(len(cores)) as progress:
+def run(file: Path, simulation: Simulation, cores: Sequence[int], timeline: Path | None) -> list[Figures]:
+    """Run the block on each number of cores, show the progress, and write the timelines where they are wanted."""
+    measured = []
+    about = {"command": "simulate", "model": "block-stm", "file": str(file)}
+    with timeline_file(timeline, **about) as add_timeline, simulation, Progress(len(cores)) as progress:
         for count in cores:
-            with progress.step(f"{file.name}: {count} cores"):
-                figures.append(simulation.figures(count))
-    return figures
+            name = "1 core" if count == 1 else f"{count} cores"
+            with progress.step(f"{file.name}: {name}"):
+                figures, result = simulation.figures_and_result(count, timeline=timeline is not None)
+                add_timeline(name, result, cores=count, transactions=len(result))
+            measured.append(figures)
+    return measured
 
 
 def print_figures(file: Path, figures: Sequence[Figures]) -> None:

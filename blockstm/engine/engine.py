@@ -112,7 +112,9 @@ class Engine:
         """The process ids of the workers. One that has died keeps its place until the next block."""
         return [] if self._pool.is_closed else self._pool.pids
 
-    def execute(self, block: Block, model: str = "block-stm", *, timed: bool = False) -> Result:
+    def execute(
+        self, block: Block, model: str = "block-stm", *, timed: bool = False, timeline: bool = False
+    ) -> Result:
         """Execute a block and return what came of it: receipts, state, figures.
 
         Arguments:
@@ -121,6 +123,8 @@ class Engine:
                 outcome is the same.
             timed: whether to measure how long each transaction runs (see `Result.execution_seconds`), which
                 costs short ones some of their speed.
+            timeline: whether workers note what they do when (see `Result.timeline`), which costs some speed, too,
+                and up to an eighth of the memory limit.
 
         Raises:
             UsageError: an argument is not what it must be.
@@ -130,7 +134,7 @@ class Engine:
         """
         number = _model_number(model)
         with self._at_work(block):
-            workers = self._start(block, number, timed=timed)
+            workers = self._start(block, number, timed=timed, timeline=timeline)
             while not self._arena.is_done():
                 self._check_memory()
                 self._supervisor.step()
@@ -214,14 +218,14 @@ class Engine:
         if self._pool.is_closed:
             raise EngineError("the engine is closed; make a new one")
 
-    def _start(self, block: Block, model: int, *, timed: bool = False) -> int:
+    def _start(self, block: Block, model: int, *, timed: bool = False, timeline: bool = False) -> int:
         """Start a block; return how many workers take part in it."""
         workers = 1 if model == MODEL_SEQUENTIAL else self._active_workers
         # Workers may have died since, and an interrupt may have cut short the end of the last block.
         self._supervisor.leave()
         self._supervisor.make_ready(_programs_of(block), workers)
         self._arena.load(block, self._pool.catalogue.program_ids, self._rounds_per_gas)
-        self._supervisor.start(model, workers, timed)
+        self._supervisor.start(model, workers, timed=timed, timeline=timeline)
         return workers
 
     def _check_memory(self) -> None:

@@ -72,8 +72,14 @@ class Supervisor:
         if failures:
             self._refuse(failures)
 
-    def start(self, model: int, workers: int, timed: bool) -> None:
-        """Start the loaded block with the first `workers` workers; `timed`: measure each transaction.
+    def start(self, model: int, workers: int, *, timed: bool, timeline: bool) -> None:
+        """Start the loaded block with the first `workers` workers.
+
+        Arguments:
+            model: the core's number of the execution model.
+            workers: how many.
+            timed: whether to measure each transaction.
+            timeline: whether workers note what they do when.
 
         Raises:
             MemoryLimitError: there is no room for the times.
@@ -81,7 +87,7 @@ class Supervisor:
         self._active = set(range(workers))
         self._wanted = workers
         self._next_look = time.monotonic() + self._tick_seconds
-        self._arena.start(model, workers, timed)
+        self._arena.start(model, workers, timed, timeline=timeline)
 
     def step(self) -> None:
         """Wait for something to happen, a tick at most, and see to what needs it.

@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 import greenlet
 
 from blockstm._core import MODEL_BLOCK_STM, MODEL_SEQUENTIAL, Arena, VirtualClock, Worker
-from blockstm.analysis import critical_path, dependencies, greedy_schedule
+from blockstm.analysis import Dependencies, critical_path, dependencies, greedy_schedule
 from blockstm.block import Block
 from blockstm.engine.catalogue import BUILT_IN, FIRST_PROGRAM_ID
 from blockstm.errors import EngineError, MemoryLimitError, UsageError
@@ -100,7 +100,7 @@ class _Reference:
 
     seconds: float
     weights: list[float]
-    waits: list[set[int]]
+    waits: Dependencies
 
     @cached_property
     def critical_path_seconds(self) -> float:
@@ -175,12 +175,20 @@ class Simulation:
         waits = dependencies(net_accesses(self._block, result))
         return _Reference(result.stats.wall_seconds, [weight + extra for weight in weights], waits)
 
-    def run_sequentially(self) -> Result:
-        """Execute the block under the sequential model, and return what came of it."""
-        return self._run(MODEL_SEQUENTIAL, 1)
+    def run_sequentially(self, *, timeline: bool = False) -> Result:
+        """Execute the block under the sequential model, and return what came of it.
 
-    def run(self, cores: int) -> Result:
+        Arguments:
+            timeline: as for `run`.
+        """
+        return self._run(MODEL_SEQUENTIAL, 1, timeline)
+
+    def run(self, cores: int, *, timeline: bool = False) -> Result:
         """Execute the block speculatively on so many cores, and return what came of it.
+
+        Arguments:
+            cores: how many.
+            timeline: whether workers note what they do when (see `Result.timeline`), which takes no modelled time.
 
         Raises:
             MemoryLimitError: the run takes more memory than the limit.
@@ -188,7 +196,7 @@ class Simulation:
         """
         if not 1 <= cores <= self._cores_max:
             raise UsageError(f"cores is {cores}; give a whole number from 1 to {self._cores_max}")
-        return self._run(MODEL_BLOCK_STM, cores)
+        return self._run(MODEL_BLOCK_STM, cores, timeline)
 
     def counts(self) -> dict[str, float]:
         """Return how often each kind of work was charged in the last run, by the name of its price."""
@@ -200,12 +208,23 @@ class Simulation:
         Raises:
             as `run` does.
         """
+        return self.figures_and_result(cores)[0]
+
+    def figures_and_result(self, cores: int, *, timeline: bool = False) -> tuple[Figures, Result]:
+        """Execute the block on so many cores, and return its figures and what came of it.
+
+        Arguments:
+            cores, timeline: as for `run`.
+
+        Raises:
+            as `run` does.
+        """
         reference = self._reference
-        result = self.run(cores)
+        result = self.run(cores, timeline=timeline)
         stats = result.stats
         path, total = reference.critical_path_seconds, reference.seconds
         greedy = greedy_schedule(reference.waits, reference.weights, cores)
-        return Figures(
+        figures = Figures(
             cores=cores,
             transactions=len(result),
             seconds=stats.wall_seconds,
@@ -218,6 +237,7 @@ class Simulation:
             bound_greedy=total / greedy if greedy else None,
             commit_latency_seconds=stats.commit_latency_seconds,
         )
+        return figures, result
 
     def close(self) -> None:
         """Free the memory; results stay readable."""
@@ -236,9 +256,9 @@ class Simulation:
         """Close it."""
         self.close()
 
-    def _run(self, model: int, cores: int) -> Result:
+    def _run(self, model: int, cores: int, timeline: bool) -> Result:
         self._arena.load(self._block, self._program_ids, self._rounds_per_gas)
-        self._arena.start(model, cores, model == MODEL_SEQUENTIAL, START_NS)
+        self._arena.start(model, cores, model == MODEL_SEQUENTIAL, START_NS, timeline)
         if not self._arena.is_done():
             self._clock.run(cores, self._program_ns)
         if self._arena.failure():

@@ -96,8 +96,9 @@ def test_an_oversized_file(refused: Refused, tmp_path: Path) -> None:
     path = tmp_path / "bomb.block"
     with path.open("wb") as file, zstandard.ZstdCompressor(write_checksum=True).stream_writer(file) as writer:
         writer.write(b"\x87")
+        nothing = b"\xc0" * (1 << 20)
         for _ in range(1100):
-            writer.write(b"\xc0" * (1 << 20))
+            writer.write(nothing)
     assert "bomb.block: " in refused("replay", path)
 
 
@@ -149,6 +150,9 @@ def test_one_bad_block_among_good_ones_stops_all(refused: Refused, small_block: 
         ("--receipts", "nowhere/receipts.jsonl"),
         ("--receipts", "/dev/null"),
         ("--receipts", "small.block"),
+        ("--timeline", "nowhere/timeline.json"),
+        ("--timeline", "/dev/null"),
+        ("--timeline", "small.block"),
         ("--programs", "no.such.module"),
     ],
 )

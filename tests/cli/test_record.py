@@ -218,8 +218,8 @@ def test_a_block_that_does_not_fit_into_the_memory_limit(refused: Refused, tmp_p
     [
         ("nowhere/out", "its folder does not exist"),
         (".", "is not a regular file"),
-        ("small.block", "is a block that is to be read"),
-        ("link", "is a block that is to be read"),
+        ("small.block", "is to be read"),
+        ("link", "is to be read"),
     ],
 )
 def test_a_trace_that_cannot_be_written(

@@ -15,6 +15,7 @@ import pytest
 
 from blockstm import Block
 from blockstm.stateroot import state_root
+from tests.timelines import check_trace
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -178,6 +179,34 @@ def test_receipts_replace_a_file_through_a_link(command: Command, small_block: P
     assert len((tmp_path / "old.jsonl").read_text().splitlines()) == 20
 
 
+def test_timeline(command: Command, small_block: Path, empty_block: Path, tmp_path: Path) -> None:
+    completed = command("replay", small_block, empty_block, "--repeat", 2, "--json", "--timeline", "out.json")
+    assert completed.returncode == 0, completed.stderr
+    assert completed.stderr == ""
+    assert [block["runs"] for block in json.loads(completed.stdout)["blocks"]] == [2, 2]
+    document = check_trace((tmp_path / "out.json").read_text())
+    told = document["otherData"]
+    assert (told["command"], told["model"]) == ("replay", "block-stm")
+    assert [run["file"] for run in told["runs"]] == [str(small_block), str(empty_block)]
+    assert [run["spans_dropped"] for run in told["runs"]] == [0, 0]
+    commits = [event["pid"] for event in document["traceEvents"] if event.get("cat") == "commit"]
+    assert commits == [1] * 20
+
+
+def test_timeline_of_the_sequential_model(command: Command, small_block: Path, tmp_path: Path) -> None:
+    command("replay", small_block, "--model", "sequential", "--timeline", "out.json")
+    events = check_trace((tmp_path / "out.json").read_text())["traceEvents"]
+    assert [event["args"]["name"] for event in events if event["name"] == "thread_name"] == ["worker 0"]
+    assert sum(event.get("cat") == "execution" for event in events) == 20
+
+
+def test_one_file_for_two_options(command: Command, small_block: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "out")
+    completed = command("replay", small_block, "--receipts", "out", "--timeline", "link")
+    assert completed.returncode == 2
+    assert completed.stderr == "error: --timeline link: is the file of --receipts; name another\n"
+
+
 def test_python_programs(process: Command, programs: Path, environment: dict[str, str]) -> None:
     save_programs(programs, environment)
     completed = process(
@@ -204,9 +233,10 @@ def test_a_run_that_disagrees_is_stated_and_leaves_no_receipts(
     assert completed.stderr == f"disagrees with sequential: guessing.block: {difference}\n"
     assert not (programs / "out.jsonl").exists()
 
-    completed = process(*arguments)
+    completed = process(*arguments, "--timeline", "out.json")
     assert completed.returncode == 1
     assert "\nverified         NO\n" in completed.stdout
+    assert not (programs / "out.json").exists()
 
 
 def save_programs(folder: Path, environment: dict[str, str]) -> None:

@@ -8,19 +8,23 @@ from __future__ import annotations
 import os
 import random
 import time
+from pathlib import Path
 
 import pytest
 
 from blockstm.block import Block
 from blockstm.engine import Engine
+from blockstm.errors import UsageError
 from blockstm.program import program
 from blockstm.programs import transfer
 from blockstm.result import Result
+from blockstm.traceevents import writing_trace
 from blockstm.verify import differences
 from tests.crash.killing import kill, killer, traces, transfers
+from tests.timelines import check_lanes, check_trace, timeline_of
 
 SCALE = float(os.environ.get("BLOCKSTM_STRESS", "1"))
-BLOCKS = max(4, round(6 * SCALE))
+BLOCKS = max(4, round(4 * SCALE))
 
 pytestmark = [pytest.mark.usefixtures("leaves_nothing"), pytest.mark.timeout(120 + 60 * SCALE)]
 
@@ -52,7 +56,7 @@ def changes(result: Result) -> list[object]:
 
 
 SHAPES = {
-    "transfers, few accounts, no work": lambda seed: transfers(seed, 10_000, 8, 0),
+    "transfers, few accounts, no work": lambda seed: transfers(seed, 6000, 8, 0),
     "transfers, few accounts": lambda seed: transfers(seed, 3000, 10, 2000),
     "transfers, many accounts": lambda seed: transfers(seed, 3000, 3000, 2000),
     "traces": lambda seed: traces(seed, 2000, 60, 3000),
@@ -92,6 +96,21 @@ def test_killed_while_blocks_run_sequentially(shape: str) -> None:
             assert changes(result) == changes(reference)
 
 
+def test_killed_while_a_timeline_is_kept(tmp_path: Path) -> None:
+    """What a worker was at when it was killed does not show, and every commit does."""
+    block = transfers(1, 1500, 10, 2000)
+    with Engine(3) as engine:
+        reference = engine.execute(block, "sequential")
+        seconds = engine.execute(block, timeline=True).stats.wall_seconds
+        with killer(engine, 1, kills=2, within_seconds=seconds):
+            result = engine.execute(block, timeline=True)
+        assert differences(result, reference) == []
+        check_lanes(result)
+    with writing_trace(tmp_path / "out.json", {}, UsageError) as writer:
+        writer.add("killed", timeline_of(result), {})
+    check_trace((tmp_path / "out.json").read_text())
+
+
 def test_killed_again_and_again() -> None:
     """A long block under steady fire. No transaction is long enough to be hit three times."""
     block = transfers(1, 20_000, 500, 20_000)
@@ -107,7 +126,7 @@ def test_all_killed_at_once() -> None:
     block = transfers(2, 5000, 50, 5000)
     with Engine(3) as engine:
         reference = engine.execute(block, "sequential")
-        for _ in range(5):
+        for _ in range(3):
             receipts = engine.stream(block)
             found = [next(receipts)]
             for slot in range(3):
@@ -143,7 +162,7 @@ def test_killed_while_starting() -> None:
 
 def test_killed_while_programs_are_sent() -> None:
     with Engine(2) as engine:
-        for seed in range(10):
+        for seed in range(6):
 
             @program
             def note(ctx, seed: int = seed):

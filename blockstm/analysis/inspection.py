@@ -1,0 +1,227 @@
+"""Everything about what limits a block, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from blockstm.analysis.accesses import AccessSet
+from blockstm.analysis.bounds import Bound
+from blockstm.analysis.conflicts import conflicts, distances, independent_transactions
+from blockstm.analysis.conventions import Conventions, Fees, Unknown
+from blockstm.analysis.dependencies import Dependencies, dependencies
+from blockstm.analysis.hot_keys import HotKey, hot_keys
+from blockstm.analysis.profile import Profile, Weight
+from blockstm.analysis.rules import AccessRules, Rules
+from blockstm.analysis.schedules import critical_path
+from blockstm.block import Block
+from blockstm.errors import UsageError
+
+__all__ = ["Inspection", "RulesOutcome", "inspect_block"]
+
+
+@dataclass(frozen=True)
+class RulesOutcome:
+    """What comes of a block under a set of rules.
+
+    Arguments:
+        accesses: of its transactions, under the rules.
+        graph: who waits for whom.
+        longest_chain: the most transactions of which each waits for the one before.
+        bounds: by weight.
+    """
+
+    accesses: Sequence[AccessSet]
+    graph: Dependencies
+    longest_chain: int
+    bounds: Mapping[Weight, Bound]
+
+    @property
+    def independent_share(self) -> float | None:
+        """The share of the transactions that wait for no other, and for which no other waits."""
+        count = self.graph.transactions
+        return independent_transactions(self.graph) / count if count else None
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What limits a block.
+
+    Arguments:
+        block: the block.
+        profile: what its transactions accessed, and what each weighs.
+        conventions: what its keys mean.
+        fees: where its fees go.
+        outcomes: what comes of it, by the set of rules.
+        not_told: why nothing can be said about the other sets of rules.
+        rules: the set that all other figures are of.
+        weight: what weighs the transactions where there is but one figure.
+        conflicts: how many there are of each kind.
+        hot_keys: what most transactions wait for.
+    """
+
+    block: Block
+    profile: Profile
+    conventions: Conventions
+    fees: Fees | Unknown
+    outcomes: Mapping[Rules, RulesOutcome]
+    not_told: Mapping[Rules, str]
+    rules: Rules
+    weight: Weight
+    conflicts: Mapping[str, int]
+    hot_keys: Sequence[HotKey]
+
+    @property
+    def outcome(self) -> RulesOutcome:
+        """What comes of the block under the rules that were asked for."""
+        return self.outcomes[self.rules]
+
+    @property
+    def distances(self) -> dict[int, int]:
+        """Return how many transactions wait how far back; see `conflicts.distances`."""
+        return distances(self.outcome.graph)
+
+    @property
+    def keys(self) -> int:
+        """How many keys the transactions accessed."""
+        return len(frozenset[bytes]().union(*(access.keys for access in self.profile.accesses)))
+
+    def per_transaction(self) -> dict[str, dict[str, float]]:
+        """Return how many keys a transaction reads, writes and adds to: their mean, and the most."""
+        counts = {
+            "reads": [len(access.reads) for access in self.profile.accesses],
+            "writes": [len(access.writes) for access in self.profile.accesses],
+            "adds": [len(access.adds) for access in self.profile.accesses],
+        }
+        return {
+            name: {"mean": sum(each) / len(each), "max": max(each)} for name, each in counts.items() if each
+        }
+
+    def name(self, key: bytes) -> str:
+        """Return what a person calls a key."""
+        name = self.conventions.key_name(key)
+        is_fee = isinstance(self.fees, Fees) and key in self.fees.keys
+        return f"{name} (fee recipient)" if is_fee else name
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the entries of the JSON output (schema 1); what is not known is left out."""
+        outcome = self.outcome
+        entry: dict[str, Any] = {
+            "chain": self.block.chain,
+            "number": self.block.number,
+            "transactions": len(self.block),
+            "keys": self.keys,
+            "accesses": self.profile.source,
+            "seconds": self.profile.seconds_source if self.profile.seconds is not None else None,
+            "per_transaction": self.per_transaction(),
+            "rules": str(self.rules),
+            "weight": self.weight,
+            "independent_share": outcome.independent_share,
+            "longest_chain": outcome.longest_chain,
+            "conflicts": dict(self.conflicts),
+            "distances": [
+                {"from": low, "to": 2 * low - 1, "transactions": count}
+                for low, count in self.distances.items()
+            ],
+            "bounds": self._bounds_as_json(),
+            "not_told": [{"rules": str(rules), "reason": why} for rules, why in self.not_told.items()],
+            "hot_keys": [self._hot_key_as_json(hot) for hot in self.hot_keys],
+        }
+        if isinstance(self.fees, Fees):
+            entry["fees"] = {
+                "keys": [{"key": f"0x{key.hex()}", "name": self.name(key)} for key in sorted(self.fees.keys)],
+                "source": self.fees.source,
+            }
+        return {name: value for name, value in entry.items() if value is not None}
+
+    def _bounds_as_json(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "rules": str(rules),
+                "weight": weight,
+                **bound.as_json(),
+                "critical_path": bound.critical_path,
+                "longest_chain": outcome.longest_chain,
+                "independent_share": outcome.independent_share,
+            }
+            for rules, outcome in self.outcomes.items()
+            for weight, bound in outcome.bounds.items()
+            if bound.unlimited is not None
+        ]
+
+    def _hot_key_as_json(self, hot: HotKey) -> dict[str, Any]:
+        return {
+            "key": f"0x{hot.key.hex()}",
+            "name": self.name(hot.key),
+            "transactions": hot.transactions,
+            "longest_chain": hot.longest_chain,
+            **hot.bound.as_json(),
+        }
+
+
+def inspect_block(
+    block: Block,
+    profile: Profile,
+    conventions: Conventions,
+    *,
+    fee_keys: frozenset[bytes] = frozenset(),
+    rules: Rules = Rules.CREDITS_COMMUTATIVE,
+    weight: Weight | None = None,
+    top: int = 10,
+) -> Inspection:
+    """Find out what limits a block.
+
+    Arguments:
+        block: the block.
+        profile: what its transactions accessed, and what each weighs.
+        conventions: what its keys mean.
+        fee_keys: the keys that fees are added to; if none are given, those that the conventions tell.
+        rules: the set that conflicts, distances and hot keys are told of.
+        weight: what weighs the transactions for the bounds without a hot key; None: the first that is known.
+        top: how many hot keys.
+
+    Raises:
+        UsageError: the weight is not known of every transaction, or the rules cannot be told apart for this block.
+    """
+    known = profile.weights
+    if weight is not None and weight not in known:
+        raise UsageError(f"{weight} is not known of every transaction; known: {', '.join(known)}")
+    fees = conventions.fees(block, profile.accesses)
+    if fee_keys:
+        fees = Fees(fee_keys, "as given", isinstance(fees, Fees) and fees.all_settle)
+    balances = conventions.transfer_balances(block, profile.accesses, profile.gas_used)
+    access_rules = AccessRules(profile.accesses, fees, balances)
+    outcomes: dict[Rules, RulesOutcome] = {}
+    not_told: dict[Rules, str] = {}
+    for each in Rules:
+        accesses = access_rules.under(each)
+        if isinstance(accesses, Unknown):
+            not_told[each] = accesses.reason
+        else:
+            outcomes[each] = _outcome(accesses, known)
+    if rules not in outcomes:
+        raise UsageError(f"rules {rules}: {not_told[rules]}")
+    chosen = next(iter(known)) if weight is None else weight
+    return Inspection(
+        block,
+        profile,
+        conventions,
+        fees,
+        outcomes,
+        not_told,
+        rules,
+        chosen,
+        conflicts(outcomes[rules].accesses),
+        hot_keys(outcomes[rules].accesses, known[chosen], top),
+    )
+
+
+def _outcome(accesses: Sequence[AccessSet], weights: Mapping[Weight, Sequence[float]]) -> RulesOutcome:
+    graph = dependencies(accesses)
+    return RulesOutcome(
+        accesses,
+        graph,
+        int(critical_path(graph, [1] * graph.transactions)),
+        {weight: Bound.of(graph, each) for weight, each in weights.items()},
+    )

@@ -1,0 +1,167 @@
+"""``blockstm inspect``: what limits a block, from what its transactions accessed."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from blockstm.analysis.conflicts import independent_transactions
+from blockstm.analysis.graphviz import dot_lines, drawn_transactions
+from blockstm.analysis.inspection import Inspection, inspect_block
+from blockstm.analysis.profile import Profile, Weight, executed_profile, recorded_profile
+from blockstm.analysis.rules import Rules
+from blockstm.block import Block
+from blockstm.chains import conventions_of
+from blockstm.cli.inspection_text import print_inspection
+from blockstm.cli.options import (
+    JsonOption,
+    MemoryLimitOption,
+    ProgramsOption,
+    check_output_path,
+    import_programs,
+    named_in_errors,
+)
+from blockstm.cli.progress import Progress
+from blockstm.engine import Engine
+from blockstm.errors import UsageError, shown, shown_path
+from blockstm.files import replace_file
+from blockstm.limits import KEY_BYTES_MAX, MEMORY_LIMIT_BYTES_DEFAULT
+
+__all__ = ["inspect"]
+
+STANDARD_OUTPUT = "-"
+
+BlockArgument = Annotated[Path, typer.Argument(metavar="BLOCK", help="The block file.")]
+RulesOption = Annotated[
+    Rules, typer.Option(help="The rules of access that conflicts, hot keys and the graph are told under.")
+]
+WeightOption = Annotated[
+    Weight | None,
+    typer.Option(
+        help="What weighs a transaction where there is one figure: hot keys and the graph.",
+        show_default="gas if known",
+    ),
+]
+FeeKeyOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="HEX",
+        help="The key that fees are added to, for chains where it is not known. May be repeated.",
+        show_default=False,
+    ),
+]
+TopOption = Annotated[int, typer.Option(min=0, max=1000, metavar="N", help="How many hot keys to name.")]
+ExecuteOption = Annotated[
+    bool,
+    typer.Option(
+        "--execute", help="Execute the block, and measure, even where accesses and times are recorded."
+    ),
+]
+DotOption = Annotated[
+    str | None,
+    typer.Option(
+        "--dot",
+        metavar="FILE|-",
+        help="Write the graph of dependencies, for Graphviz, to FILE or to standard output.",
+        show_default=False,
+    ),
+]
+DotNodesOption = Annotated[
+    int, typer.Option(min=1, max=100_000, metavar="N", help="The most transactions that the graph shows.")
+]
+
+
+def inspect(
+    block: BlockArgument,
+    rules: RulesOption = Rules.CREDITS_COMMUTATIVE,
+    weight: WeightOption = None,
+    fee_key: FeeKeyOption = None,
+    top: TopOption = 10,
+    execute: ExecuteOption = False,
+    dot: DotOption = None,
+    dot_nodes: DotNodesOption = 200,
+    memory_limit: MemoryLimitOption = MEMORY_LIMIT_BYTES_DEFAULT,
+    programs: ProgramsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell what limits a block: conflicts, hot keys, chains of dependencies, bounds on the speed-up.
+
+    It takes the recorded accesses; a block without them is executed once, one transaction after the other.
+
+    Exit status: 0 done, 2 bad usage or bad input.
+    """
+    fee_keys = frozenset(map(key_of, fee_key or ()))
+    if dot == STANDARD_OUTPUT and as_json:
+        raise UsageError("--dot - and --json both want standard output; name a file after --dot")
+    if dot not in (None, STANDARD_OUTPUT):
+        check_output_path("--dot", Path(dot), [block])
+    import_programs(programs or ())
+    loaded = Block.load(block)
+    with named_in_errors(block):
+        inspection = inspect_block(
+            loaded,
+            profile_of(loaded, block.name, execute=execute, memory_limit=memory_limit),
+            conventions_of(loaded.chain),
+            fee_keys=fee_keys,
+            rules=rules,
+            weight=weight,
+            top=top,
+        )
+    if dot is not None:
+        write_graph(inspection, block.name, dot, dot_nodes)
+    if as_json:
+        print(json.dumps({"schema": 1, "command": "inspect", "file": str(block), **inspection.as_json()}))
+    elif dot != STANDARD_OUTPUT:
+        print_inspection(block, inspection)
+
+
+def key_of(text: str) -> bytes:
+    """Return the key that hex digits name, with or without 0x.
+
+    Raises:
+        UsageError: they name none.
+    """
+    if not re.fullmatch(r"(?:0x)?(?:[0-9a-fA-F]{2})*", text, re.ASCII):
+        raise UsageError(f"--fee-key {shown(text)}: is not a key; give pairs of hex digits, as in 0x6201ff")
+    key = bytes.fromhex(text.removeprefix("0x"))
+    if len(key) > KEY_BYTES_MAX:
+        raise UsageError(f"--fee-key {shown(text)}: has {len(key)} bytes; a key has {KEY_BYTES_MAX} at most")
+    return key
+
+
+def profile_of(block: Block, name: str, *, execute: bool, memory_limit: int) -> Profile:
+    """Return what was recorded of a block, or what comes of executing it."""
+    recorded = None if execute else recorded_profile(block)
+    if recorded is not None:
+        return recorded
+    with (
+        Engine(1, memory_limit_bytes=memory_limit) as engine,
+        Progress(1) as progress,
+        progress.step(f"{name}: sequential"),
+    ):
+        result = engine.execute(block, "sequential", timed=True)
+    return executed_profile(block, result, measured=execute)
+
+
+def write_graph(inspection: Inspection, name: str, target: str, nodes_max: int) -> None:
+    """Write the graph of dependencies, and say on standard error which transactions are not in it."""
+    graph, weights = inspection.outcome.graph, inspection.profile.weights[inspection.weight]
+    drawn = drawn_transactions(graph, weights, nodes_max)
+    dependent = graph.transactions - independent_transactions(graph)
+    title = f"{name}, {inspection.rules}: {len(drawn)} of {graph.transactions} transactions"
+    text = "\n".join(dot_lines(graph, weights, inspection.weight, drawn, title)) + "\n"
+    if target == STANDARD_OUTPUT:
+        sys.stdout.write(text)
+    else:
+        replace_file(target, text.encode(), UsageError)
+    if len(drawn) < dependent:
+        print(
+            f"the graph shows {len(drawn)} of the {dependent} transactions that depend on another or another on "
+            "them: those on the heaviest chains; --dot-nodes sets how many",
+            file=sys.stderr,
+        )
