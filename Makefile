@@ -21,7 +21,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 TOOLS := $(VENV)/tools
 BUILT := build/built
-CORE := $(wildcard ext/*.pyx ext/*.pxd ext/*.pxi ext/*.h)
+CORE := $(wildcard ext/*.pyx ext/*.pxd ext/*.pxi ext/*.h ext/workloads/*.pxd)
 BLOCKS := $(wildcard scenarios/*.block)
 
 .DEFAULT_GOAL := replay

@@ -26,6 +26,7 @@ from blockstm.errors import (
     ProgramError,
     ProgramException,
     Revert,
+    ScenarioError,
     UnknownProgramError,
     UsageError,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "Recorded",
     "Result",
     "Revert",
+    "ScenarioError",
     "Stats",
     "Transaction",
     "UnknownProgramError",

@@ -1,0 +1,18 @@
+"""All workloads by name."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from blockstm.workloads.counter import COUNTER
+from blockstm.workloads.transfers import TRANSFERS
+from blockstm.workloads.workload import Workload
+
+__all__ = ["WORKLOADS", "parts_of"]
+
+WORKLOADS: Final = {workload.name: workload for workload in (TRANSFERS, COUNTER)}
+
+
+def parts_of(workload: Workload) -> tuple[Workload, ...]:
+    """Return the workloads that another is mixed of; none for a pure one."""
+    return ()
