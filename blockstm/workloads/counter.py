@@ -1,7 +1,7 @@
 """An NFT mint: everybody wants a token of the same collection, and its number is one hot key.
 
-Keys, each with the collection's number: "nftc", supply and price (a record); "nftm", how many are minted; "nftr", the
-revenue; "nft." and a token's number, its owner plus one. "nftb" and a minter's number: the minter's balance.
+Keys: "nftc", supply and price (a record); "nftm", how many are minted; "nftr", the revenue; "nft." and a token's
+number, its owner plus one; "nftb" and a minter's number, the minter's balance.
 """
 
 from __future__ import annotations

@@ -142,7 +142,7 @@ def _scenario(name: str, text: str, changes: Mapping[str, object], place: str) -
             f"{place}: the table {shown(unknown)} does not go with workload = "
             f'"{general.workload}"; allowed are {", ".join(own)}'
         )
-    checked = {
+    checked: dict[str, Any] = {
         name: checked_table(WORKLOADS[name].fields, tables.get(name, {}), place, f"{name}.") for name in own
     }
     return Scenario(name, text, MappingProxyType(dict(changes)), general, MappingProxyType(checked))

@@ -1,7 +1,7 @@
 """Peer-to-peer transfers: plain ones, and with the accesses of the payments that the Block-STM paper measures.
 
-Keys: "pay." and an account's number, its balance (an amount); "pays" and the number, then 0 to 2, its counts; "payc"
-and a number, a setting that payments only read.
+Keys: "pay." and an account's number, its balance (an amount); "pays" and the number, then 0 to 2, its counts;
+"payc" and a number, a setting that payments only read.
 """
 
 from __future__ import annotations

@@ -35,7 +35,6 @@ class Workload:
         make: from its table, the number of transactions and chance to state and transactions.
         failures: from the state before and after to what does not hold; empty if all invariants do. Of keys of
             other workloads they take no notice.
-        tags: what its keys begin with.
     """
 
     name: str
