@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
+from blockstm.workloads.amm import AMM
 from blockstm.workloads.counter import COUNTER
+from blockstm.workloads.orderbook import ORDERBOOK
 from blockstm.workloads.transfers import TRANSFERS
 from blockstm.workloads.workload import Workload
 
 __all__ = ["WORKLOADS", "parts_of"]
 
-WORKLOADS: Final = {workload.name: workload for workload in (TRANSFERS, COUNTER)}
+WORKLOADS: Final = {workload.name: workload for workload in (TRANSFERS, COUNTER, AMM, ORDERBOOK)}
 
 
 def parts_of(workload: Workload) -> tuple[Workload, ...]:

@@ -9,7 +9,7 @@ decided on values that may be stale by then, as in any program that computes for
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy, strlen
+from libc.string cimport memcpy, memset, strlen
 
 from atomics cimport big_endian
 from context cimport (
@@ -127,10 +127,11 @@ cdef inline int pay_out(Local* local, uint32_t key, uint64_t amount) noexcept no
 cdef inline int find_record(
     Local* local, uint32_t key, int64_t* fields, uint32_t count, bint* present
 ) noexcept nogil:
-    """Read a record; `present` says whether there is one."""
+    """Read a record; `present` says whether there is one. Without, its fields are zero."""
     cdef Value value
     cdef uint64_t word
     cdef uint32_t place
+    memset(fields, 0, 8 * count)
     if key == 0 or ctx_read(local, key, &value) != OK:
         return 1
     present[0] = value.present
