@@ -69,7 +69,9 @@ class _Market:
         self.fields = fields
         self.tokens = max(2, fields.pools)
         self.pools = [self._pool(number, chance) for number in range(fields.pools)]
-        self.state: dict[bytes, bytes] = {key_of(POOL, pool.number): encode_record(*pool) for pool in self.pools}
+        self.state: dict[bytes, bytes] = {
+            key_of(POOL, pool.number): encode_record(*pool) for pool in self.pools
+        }
 
     def _pool(self, number: int, chance: Chance) -> Pool:
         least, most = self.fields.reserve, self.fields.reserve + self.fields.reserve // 10
@@ -170,17 +172,24 @@ def failures(before: State, after: State) -> list[str]:
         worth_before = old.first_reserve * old.second_reserve * new.shares**2
         if new.first_reserve * new.second_reserve * old.shares**2 < worth_before:
             found.append(f"amm: the product of pool {new.number} has gone down: {new} after {old}")
-        if old.shares == new.shares and new.first_reserve * new.second_reserve < old.first_reserve * old.second_reserve:
+        if (
+            old.shares == new.shares
+            and new.first_reserve * new.second_reserve < old.first_reserve * old.second_reserve
+        ):
             found.append(f"amm: the product of pool {new.number} has gone down with the same shares")
     old_tokens, new_tokens = _tokens(before), _tokens(after)
     for token in sorted(old_tokens.keys() | new_tokens.keys()):
         found += totals_differ(f"amm: all of token {token}", old_tokens[token], new_tokens[token])
     old_shares, new_shares = _shares_of_nobody(before), _shares_of_nobody(after)
     for pool in old_shares:
-        found += totals_differ(f"amm: shares of pool {pool} that nobody holds", old_shares[pool], new_shares[pool])
+        found += totals_differ(
+            f"amm: shares of pool {pool} that nobody holds", old_shares[pool], new_shares[pool]
+        )
     for tag in (BALANCE, HOLDING):
         found += [
-            f"amm: {tag.decode()} {numbers} is negative" for numbers, value in tagged(after, tag) if record_of(value)[1] < 0
+            f"amm: {tag.decode()} {numbers} is negative"
+            for numbers, value in tagged(after, tag)
+            if record_of(value)[1] < 0
         ]
     return found
 

@@ -9,7 +9,15 @@ from typing import Final, NamedTuple
 from blockstm.transaction import Transaction
 from blockstm.workloads.chance import Chance, Picker
 from blockstm.workloads.programs import cancel_order, place_order
-from blockstm.workloads.records import State, amount_of, encode_amount, encode_record, key_of, record_of, tagged
+from blockstm.workloads.records import (
+    State,
+    amount_of,
+    encode_amount,
+    encode_record,
+    key_of,
+    record_of,
+    tagged,
+)
 from blockstm.workloads.schema import whole
 from blockstm.workloads.workload import WORK, Made, Workload, totals_differ
 
@@ -95,8 +103,12 @@ def make(fields: OrderBook, count: int, chance: Chance) -> Made:
     state: dict[bytes, bytes] = {}
     for market in range(fields.markets):
         state |= {key_of(MARKET, market): encode_record(fields.fee_millionths), key_of(FEES, market): b""}
-        state |= {key_of(BASE, market, account): encode_amount(fields.base) for account in range(fields.accounts)}
-        state |= {key_of(QUOTE, market, account): encode_amount(fields.quote) for account in range(fields.accounts)}
+        state |= {
+            key_of(BASE, market, account): encode_amount(fields.base) for account in range(fields.accounts)
+        }
+        state |= {
+            key_of(QUOTE, market, account): encode_amount(fields.quote) for account in range(fields.accounts)
+        }
         state |= encode_book(market, _resting_orders(flow, market))
     return Made(state, _orders(flow, count))
 
@@ -138,7 +150,9 @@ def encode_book(market: int, book: Book) -> dict[bytes, bytes]:
     for side, levels in enumerate(book):
         groups: dict[int, int] = {}
         for price, queue in levels.items():
-            groups[price // _GROUP_LEVELS] = groups.get(price // _GROUP_LEVELS, 0) | 1 << price % _GROUP_LEVELS
+            groups[price // _GROUP_LEVELS] = (
+                groups.get(price // _GROUP_LEVELS, 0) | 1 << price % _GROUP_LEVELS
+            )
             state[key_of(LEVEL, market, side, price)] = encode_record(queue[0].number, queue[-1].number)
             numbers = [0, *(order.number for order in queue), 0]
             for place, order in enumerate(queue):
@@ -215,7 +229,9 @@ def failures(before: State, after: State) -> list[str]:
             found.append(f"orderbook: market {market} holds orders that are in no queue")
         for what, totals in (("base", _base), ("quote", _quote)):
             found += totals_differ(
-                f"orderbook: {what} of market {market}", totals(before, market, old), totals(after, market, new)
+                f"orderbook: {what} of market {market}",
+                totals(before, market, old),
+                totals(after, market, new),
             )
     return found
 
@@ -227,7 +243,9 @@ def _book_keys(state: State, market: int) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _base(state: State, market: int, book: Book) -> int:
-    return _free(state, BASE, market) + sum(order.remaining for queue in book[ASKS].values() for order in queue)
+    return _free(state, BASE, market) + sum(
+        order.remaining for queue in book[ASKS].values() for order in queue
+    )
 
 
 def _quote(state: State, market: int, book: Book) -> int:

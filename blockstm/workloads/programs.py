@@ -9,7 +9,17 @@ __all__ = [
     "cancel_order",
     "mint",
     "mint_commutative",
+    "option_claim",
+    "option_expire",
+    "option_quote",
+    "option_strategy",
     "payment",
+    "perpetual_deposit",
+    "perpetual_fund",
+    "perpetual_liquidate",
+    "perpetual_set_price",
+    "perpetual_trade",
+    "perpetual_withdraw",
     "place_order",
     "remove_liquidity",
     "swap",
@@ -112,3 +122,70 @@ cancel_order: Final = _program(
     "cancel_order", ("market", "u64"), ("account", "u64"), ("order", "u64"), ("work", "u64")
 )
 """Takes an order that rests out of the book."""
+
+perpetual_deposit: Final = _program(
+    "perpetual_deposit", ("market", "u64"), ("account", "u64"), ("amount", "u64"), ("work", "u64")
+)
+"""Moves money from an account's wallet to its collateral in a market."""
+
+perpetual_withdraw: Final = _program(
+    "perpetual_withdraw", ("market", "u64"), ("account", "u64"), ("amount", "u64"), ("work", "u64")
+)
+"""Moves money back, as far as the margin allows."""
+
+perpetual_trade: Final = _program(
+    "perpetual_trade",
+    ("market", "u64"),
+    ("buyer", "u64"),
+    ("seller", "u64"),
+    ("size", "u64"),
+    ("work", "u64"),
+)
+"""A buyer and a seller trade with each other at the mark price."""
+
+perpetual_set_price: Final = _program(
+    "perpetual_set_price", ("market", "u64"), ("price", "u64"), ("round", "u64"), ("work", "u64")
+)
+"""The oracle sets the mark price."""
+
+perpetual_fund: Final = _program(
+    "perpetual_fund", ("market", "u64"), ("rate", "u64"), ("negative", "u64"), ("work", "u64")
+)
+"""Longs pay shorts, or shorts longs, a part of the mark price."""
+
+perpetual_liquidate: Final = _program(
+    "perpetual_liquidate", ("market", "u64"), ("account", "u64"), ("keeper", "u64"), ("work", "u64")
+)
+"""A keeper takes over a position that is below its maintenance margin."""
+
+option_strategy: Final = _program(
+    "option_strategy",
+    ("cash", "key"),
+    ("fees", "key"),
+    ("fee", "key"),
+    ("legs", "keys"),
+    ("leg_1", "u64"),
+    ("leg_2", "u64"),
+    ("leg_3", "u64"),
+    ("leg_4", "u64"),
+    ("work", "u64"),
+)
+"""Up to four legs, all or none."""
+
+option_quote: Final = _program(
+    "option_quote", ("series", "key"), ("bid", "u64"), ("ask", "u64"), ("work", "u64")
+)
+"""Sets what options of a series are bought and sold for."""
+
+option_expire: Final = _program("option_expire", ("series", "key"), ("price", "u64"), ("work", "u64"))
+"""Sets the price at which a series expires."""
+
+option_claim: Final = _program(
+    "option_claim",
+    ("series", "key"),
+    ("position", "key"),
+    ("cash", "key"),
+    ("locked", "key"),
+    ("work", "u64"),
+)
+"""Pays out a position in a series that has expired."""

@@ -20,7 +20,7 @@ rests. The taker pays a fee of the quote traded, rounded up, once a transaction.
 an ask its quantity of base; the order itself holds what is locked. An order fills at most 16 others. What is left of it
 rests, unless it is immediate or would still cross: then it is cancelled. An account may trade with itself.
 
-Arguments of place_order: market, account, order (a number that no resting order has, not 0), side, price, quantity,
+Arguments of place_order: market, account, order (a number that no resting order has, from 1 to 2**62), side, price, quantity,
 immediate (0 or 1), work; of cancel_order: market, account, order, work; all u64. Events: for each fill the other order,
 the price and the quantity, 8 bytes each; b"cancelled" and the quantity where the rest was cancelled. Gas: 21,000 + work,
 and 5,000 for each fill.
@@ -39,7 +39,7 @@ from atomics cimport big_endian, highest_bit, lowest_bit
 from context cimport OK, Value, ctx_charge, ctx_delete, ctx_emit, ctx_read, do_work
 from local cimport Local
 from records cimport (
-    MILLION, charge_for, divided_up, fail, find_record, locate, pay_in, pay_out, read_record, revert, wide,
+    AMOUNT_MAX, MILLION, charge_for, divided_up, fail, find_record, locate, pay_in, pay_out, read_record, revert, wide,
     write_record,
 )
 
@@ -353,7 +353,10 @@ cdef inline void place_order(Local* local, const uint8_t* data, uint32_t length)
     work = next_u64(&arguments)
     if charge_for(local, work) != OK:
         return
-    if side > ASKS or price == 0 or price >= LEVELS or quantity == 0 or quantity > QUANTITY_MAX or number == 0 or immediate > 1:
+    if side > ASKS or immediate > 1 or number == 0 or number > AMOUNT_MAX:
+        revert(local, "order out of range")
+        return
+    if price == 0 or price >= LEVELS or quantity == 0 or quantity > QUANTITY_MAX:
         revert(local, "order out of range")
         return
     if read_record(local, locate(local, "obkm", 1, market, 0, 0), &fee, 1, "no such market") != OK:
