@@ -1,8 +1,8 @@
 """A day on an exchange: all other workloads in proportion, with bursts, an adversary and a slow program.
 
-The adversary pays single units from accounts of its own to account 0 of the transfers, a key that others need too. The
-slow program is a payment that computes for long. All state is that of the parts; the adversary's accounts follow those
-of the transfers.
+The adversary pays single units from accounts of its own to account 0 of the transfers, a key that others need too.
+The slow program is a payment that computes for long. All state is that of the parts; the adversary's accounts
+follow those of the transfers.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Options: strategies of several legs, all or none. What the keys hold stands in ext/workloads/options.pxd.
 
 Keys: "opts" and a series' number; "optp" and the numbers of an account and a series, a position; "optc" and an
-account's number, its cash; "optl" and a series' number, what it has locked; "optf", the fees; "optm", the fee of a leg.
+account's number, its cash; "optl" and a series' number, what it has locked; "optf", the fees; "optm", the fee of a
+leg.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ class _Desk:
         """Account and series of each leg that was sent; makers' too."""
         self.expired: list[int] = []
         self.listed = list(range(fields.strikes))
-        """Indices of the strikes that have not expired; the call and the put of strike i are series 2i and 2i + 1."""
+        """Strikes that have not expired, by index; call and put of strike i are series 2i and 2i + 1."""
         for strike in self.strikes():
             for kind in (CALL, PUT):
                 self.series.append(self._series(len(self.series), kind, strike))
@@ -209,7 +210,7 @@ def _strategy(desk: _Desk) -> Transaction:
 
 
 def failures(before: State, after: State) -> list[str]:
-    """Check that sizes balance, that what is locked is what may have to be paid, and that nothing is made or lost."""
+    """Check that sizes balance, that what is locked may have to be paid, and that nothing is made or lost."""
     found: list[str] = []
     series = {numbers[0]: Series(*record_of(value)) for numbers, value in tagged(after, SERIES)}
     sizes = dict.fromkeys(series, 0)

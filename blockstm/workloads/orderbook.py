@@ -1,4 +1,7 @@
-"""Limit-order books: price-time priority, several markets. How a book lies in the state: ext/workloads/orderbook.pxd."""
+"""Limit-order books: price-time priority, several markets.
+
+How a book lies in the state: ext/workloads/orderbook.pxd.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Perpetual futures with margin, funding, an oracle and liquidations. What the keys hold: ext/workloads/perpetual.pxd."""
+"""Perpetual futures with margin, funding, an oracle and liquidations.
+
+What the keys hold stands in ext/workloads/perpetual.pxd.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +64,7 @@ class Perpetual:
     keepers: int = whole(4, 1, 1_000, "further accounts, which liquidate")
     price: int = whole(10_000, 100, 10**8, "mark price before the block")
     collateral: int = whole(
-        1_000_000, 1_000, 10**12, "collateral of an account in a market; a keeper has 100 times"
+        1_000_000, 1_000, 10**12, "collateral in each market; a keeper has 100 times that"
     )
     wallet: int = whole(1_000_000, 0, 10**12, "what each account has outside of markets")
     insurance: int = whole(10_000_000, 0, 10**15, "each market's insurance fund")
@@ -213,9 +216,7 @@ def failures(before: State, after: State) -> list[str]:
         position = Position(*record_of(value))
         sizes[market] = sizes.get(market, 0) + position.size
         if position.collateral < 0:
-            found.append(
-                f"perpetual: account {account} has a collateral of {position.collateral} in market {market}"
-            )
+            found.append(f"perpetual: the collateral of account {account} in market {market} is negative")
     found += [
         f"perpetual: sizes of market {market} add up to {size}" for market, size in sizes.items() if size
     ]
@@ -229,11 +230,10 @@ def _funds(state: State) -> int:
         position = Position(*record_of(value))
         total += (position.collateral - position.entry) * MILLION + position.size * position.funding
     for (market,), _ in tagged(state, MARKET):
-        insurance, bad_debt = (
-            amount_of(state, key_of(INSURANCE, market)),
-            amount_of(state, key_of(BAD_DEBT, market)),
+        insurance, bad_debt, dust = (
+            amount_of(state, key_of(tag, market)) for tag in (INSURANCE, BAD_DEBT, DUST)
         )
-        total += (insurance - bad_debt) * MILLION + amount_of(state, key_of(DUST, market))
+        total += (insurance - bad_debt) * MILLION + dust
     return total
 
 

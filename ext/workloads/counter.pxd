@@ -8,7 +8,7 @@ work u64. The minter pays the price and owns the token.
 mints conflict. `mint_commutative` adds one to minted within 0..supply, and the price to revenue: no two of them
 conflict, but for balances; who mints chooses the token. Gas: 21,000 + work.
 
-Reverts: "no such collection", "sold out", "token exists", "insufficient funds".
+Reverts: "no such collection", "sold out", "token exists", "insufficient funds", "amount over its limit".
 
 Invariant: minted is at most the supply, and is the number of tokens; revenue is minted times the price;
 balances and revenue together are constant.
@@ -20,7 +20,7 @@ from arguments cimport Arguments, next_key, next_u64
 from context cimport OK, OUT_OF_BOUNDS, Value, ctx_emit, ctx_read, do_work
 from local cimport Local
 from records cimport (
-    add_amount, charge_for, locate, pay_in, pay_out, read_amount, read_record, revert, write_amount,
+    AMOUNT_MAX, add_amount, charge_for, locate, pay_in, pay_out, read_amount, read_record, revert, write_amount,
 )
 
 cdef enum:
@@ -35,6 +35,8 @@ cdef inline int write_token(Local* local, uint32_t token, uint64_t minter) noexc
         return 1
     if value.present:
         return revert(local, "token exists")
+    if minter >= AMOUNT_MAX:
+        return revert(local, "amount over its limit")
     if write_amount(local, token, minter + 1) != OK:
         return 1
     return ctx_emit(local, <const uint8_t*>b"minted", 6)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import struct
-from math import ceil
 from fractions import Fraction
+from math import ceil
 
 from blockstm.workloads.orderbook import ASKS, BASE, BIDS, FEES, MARKET, QUOTE, Book, Order
 from blockstm.workloads.records import key_of

@@ -23,7 +23,13 @@ def change(world: World, key: bytes, token: int, amount: int) -> None:
 
 
 def swap(
-    world: World, pools: list[bytes], paid_from: bytes, paid_to: bytes, directions: int, amount: int, minimum: int
+    world: World,
+    pools: list[bytes],
+    paid_from: bytes,
+    paid_to: bytes,
+    directions: int,
+    amount: int,
+    minimum: int,
 ) -> None:
     if not 1 <= len(pools) <= 8:
         raise Reverted("bad path")
@@ -63,7 +69,9 @@ def _position(world: World, pool_key: bytes, holding_key: bytes) -> tuple[list[i
     return pool, holding
 
 
-def _move(world: World, pool: list[int], holding: list[int], keys: tuple[bytes, bytes], moved: list[int]) -> None:
+def _move(
+    world: World, pool: list[int], holding: list[int], keys: tuple[bytes, bytes], moved: list[int]
+) -> None:
     for place, amount in enumerate(moved):
         pool[3 + place] += amount
     holding[1] += moved[2]
@@ -74,7 +82,13 @@ def _move(world: World, pool: list[int], holding: list[int], keys: tuple[bytes, 
 
 
 def add_liquidity(
-    world: World, pool_key: bytes, first: bytes, second: bytes, holding_key: bytes, most: int, second_most: int
+    world: World,
+    pool_key: bytes,
+    first: bytes,
+    second: bytes,
+    holding_key: bytes,
+    most: int,
+    second_most: int,
 ) -> None:
     if max(most, second_most) > SWAP_MAX:
         raise Reverted("amount out of range")

@@ -18,7 +18,18 @@ from blockstm.workloads.records import encode_amount, encode_record, record_of, 
 
 AMOUNT_MAX = 1 << 62
 RECORDS = {
-    tag.encode() for tag in "nftc ammp ammb ammh obkm prpm prpp prpf prpa opts optp optm".split()
+    b"nftc",
+    b"ammp",
+    b"ammb",
+    b"ammh",
+    b"obkm",
+    b"prpm",
+    b"prpp",
+    b"prpf",
+    b"prpa",
+    b"opts",
+    b"optp",
+    b"optm",
 }
 BOOKS = {SIDE, GROUP, LEVEL, ORDER}
 
@@ -72,7 +83,7 @@ class World:
     def pay_out(self, key: bytes, amount: int) -> None:
         if self.amount(key) < amount:
             raise Reverted("insufficient funds")
-        self.amounts[key] -= amount if amount else 0
+        self.amounts[key] = self.amount(key) - amount
 
     def saved(self) -> tuple[Any, ...]:
         return copy.deepcopy((self.amounts, self.records, self.books, self.events))
@@ -94,7 +105,9 @@ class Outcome:
     events: list[bytes]
 
 
-def run_in_order(world: World, transactions: Sequence[Transaction], programs: dict[str, Program]) -> list[Outcome]:
+def run_in_order(
+    world: World, transactions: Sequence[Transaction], programs: dict[str, Program]
+) -> list[Outcome]:
     """Run transactions one after the other."""
     outcomes = []
     for transaction in transactions:
