@@ -1,9 +1,4 @@
-"""Options: strategies of several legs, all or none. What the keys hold stands in ext/workloads/options.pxd.
-
-Keys: "opts" and a series' number; "optp" and the numbers of an account and a series, a position; "optc" and an
-account's number, its cash; "optl" and a series' number, what it has locked; "optf", the fees; "optm", the fee of a
-leg.
-"""
+"""Options: strategies of several legs, all or none. What the keys hold stands in ext/workloads/options.pxd."""
 
 from __future__ import annotations
 
@@ -153,13 +148,7 @@ def _expire(desk: _Desk, number: int) -> Transaction:
 def _claim(desk: _Desk) -> Transaction:
     due = [entry for entry in desk.held[-200:] if entry[1] in desk.expired] or desk.held
     account, series = desk.chance.one_of(due)
-    return option_claim.txn(
-        key_of(SERIES, series),
-        key_of(POSITION, account, series),
-        key_of(CASH, account),
-        key_of(LOCKED, series),
-        desk.fields.work,
-    )
+    return option_claim.txn(key_of(SERIES, series), account, desk.fields.work)
 
 
 def _quote(desk: _Desk) -> Transaction:
@@ -189,24 +178,18 @@ def _strategy(desk: _Desk) -> Transaction:
     fields, chance = desk.fields, desk.chance
     account = chance.below(fields.accounts)
     maker = fields.accounts + chance.below(fields.makers)
-    keys: list[bytes] = []
+    legs = _legs(desk)
     words = [0, 0, 0, 0]
-    for place, leg in enumerate(_legs(desk)):
+    for place, leg in enumerate(legs):
         series = desk.series[leg.series]
-        keys += [
-            key_of(SERIES, leg.series),
-            key_of(POSITION, account, leg.series),
-            key_of(POSITION, maker, leg.series),
-            key_of(CASH, maker),
-            key_of(LOCKED, leg.series),
-        ]
         if leg.sells:
             limit = series.bid * (100 - fields.tolerance_percent) // 100
         else:
             limit = series.ask * (100 + fields.tolerance_percent) // 100
         words[place] = leg.quantity << 32 | limit << 1 | leg.sells
         desk.held += [(account, leg.series), (maker, leg.series)]
-    return option_strategy.txn(key_of(CASH, account), key_of(FEES), key_of(FEE), keys, *words, fields.work)
+    keys = [key_of(SERIES, leg.series) for leg in legs]
+    return option_strategy.txn(keys, account, maker, *words, fields.work)
 
 
 def failures(before: State, after: State) -> list[str]:
@@ -215,12 +198,8 @@ def failures(before: State, after: State) -> list[str]:
     series = {numbers[0]: Series(*record_of(value)) for numbers, value in tagged(after, SERIES)}
     sizes = dict.fromkeys(series, 0)
     owed = dict.fromkeys(series, 0)
-    for (account, number), value in tagged(after, POSITION):
-        its_series, size = record_of(value)
-        if its_series != number:
-            found.append(
-                f"options: the position of account {account} in series {number} is one in {its_series}"
-            )
+    for (_, number), value in tagged(after, POSITION):
+        (size,) = record_of(value)
         sizes[number] += size
         pays = payoff(series[number]) if series[number].expired_at >= 0 else 0
         owed[number] += pays * size if size > 0 else (series[number].cap - pays) * -size

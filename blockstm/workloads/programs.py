@@ -160,10 +160,9 @@ perpetual_liquidate: Final = _program(
 
 option_strategy: Final = _program(
     "option_strategy",
-    ("cash", "key"),
-    ("fees", "key"),
-    ("fee", "key"),
-    ("legs", "keys"),
+    ("series", "keys"),
+    ("account", "u64"),
+    ("maker", "u64"),
     ("leg_1", "u64"),
     ("leg_2", "u64"),
     ("leg_3", "u64"),
@@ -180,12 +179,5 @@ option_quote: Final = _program(
 option_expire: Final = _program("option_expire", ("series", "key"), ("price", "u64"), ("work", "u64"))
 """Sets the price at which a series expires."""
 
-option_claim: Final = _program(
-    "option_claim",
-    ("series", "key"),
-    ("position", "key"),
-    ("cash", "key"),
-    ("locked", "key"),
-    ("work", "u64"),
-)
+option_claim: Final = _program("option_claim", ("series", "key"), ("account", "u64"), ("work", "u64"))
 """Pays out a position in a series that has expired."""

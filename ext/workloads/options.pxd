@@ -1,26 +1,29 @@
 """The programs `blockstm.workloads.option_*`: capped, cash-settled options and strategies of several legs.
 
-State: a series is a record of its number, its kind (0 call, 1 put), strike, cap (the most that one option pays), bid,
-ask, and the price at which it expired (-1: it has not). A position is a record of a series' number and a size (negative:
-written). Cash, what a series has locked, and the fees are amounts; the fee of a leg is a record. All in whole quote units.
+Keys are a tag and numbers; all is in whole quote units:
+
+    "opts" series           record: its number, kind (0 call, 1 put), strike, cap (the most that one option pays), bid,
+                            ask, and the price at which it expired (-1: it has not)
+    "optp" account, series  record: the size of a position (negative: written)
+    "optc" account          amount: cash
+    "optl" series           amount: what is locked for its written options
+    "optf", "optm"          the fees, an amount; the fee of a leg, a record
 
 An option pays min(max(price - strike, 0), cap), a put min(max(strike - price, 0), cap). Who writes options locks their
 cap. Premiums are at the maker's ask or bid: whole numbers, so nothing is rounded.
 
 `option_strategy` pays the fee of each of its legs, and then trades all legs or none: the legs are a nested program
 (a savepoint), and each leg is one in it. Where a leg fails, no leg has happened; the fee stays paid, and the event says
-which leg and why. A leg's word is quantity * 2**32 + limit * 2 + (1 to sell). Its five keys stand in `legs` one after the
-other: series, own position, maker's position, maker's cash, locked. At most 4 legs; the words of the others are 0.
+which leg and why. A leg's word is quantity * 2**32 + limit * 2 + (1 to sell); there are at most 4 legs.
 `option_quote` sets bid and ask, `option_expire` the price at expiry, `option_claim` pays out a position.
 
-Arguments of strategy: cash, fees, fee (keys), legs keys, leg_1 to leg_4 u64, work u64; of quote: series, bid u64,
-ask u64, work u64; of expire: series, price u64, work u64; of claim: series, position, cash, locked, work u64. Events of
-strategy: "filled" or "rejected: leg N: why". Gas: 21,000 + work, and 10,000 for each leg.
+Arguments of strategy: series keys (one a leg), account u64, maker u64, leg_1 to leg_4 u64 (words), work u64; of quote:
+series key, bid u64, ask u64, work u64; of expire: series key, price u64, work u64; of claim: series key, account u64,
+work u64. Events of strategy: "filled" or "rejected: leg N: why". Gas: 21,000 + work, and 10,000 for each leg.
 
-Reverts: "insufficient funds" (for the fee), "bad strategy", "no such series", "quote out of range", "price out of range",
+Reverts: "insufficient funds" (for the fee), "bad strategy", "same account", "no such series", "quote out of range", "price out of range",
 "has expired", "has not expired", "nothing to claim". Legs fail with "no such series", "has expired", "quantity out of
-range", "same account", "price over the limit", "price under the limit", "insufficient funds", "wrong series",
-"position out of range".
+range", "price over the limit", "price under the limit", "insufficient funds", "position out of range".
 
 Invariant: of each series, sizes add up to zero, and what is locked is the cap of each written option, or after expiry
 what its positions still have to claim; cash, locked and fees together are constant.
@@ -33,15 +36,13 @@ from arguments cimport Arguments, next_key, next_keys, next_u64
 from context cimport OK, Savepoint, ctx_charge, ctx_emit, ctx_revert, do_work, savepoint_open
 from local cimport Local
 from records cimport (
-    REFUSED, charge_for, end_nested, find_record, magnitude, pay_in, pay_out, read_record, revert, write_record,
+    REFUSED, charge_for, end_nested, find_record, locate, magnitude, pay_in, pay_out, read_record, revert, write_record,
 )
 
 cdef enum:
     CALL = 0
     SERIES_FIELDS = 7
-    HOLDING_FIELDS = 2
     LEGS_MAX = 4
-    LEG_KEYS = 5
     LEG_GAS = 10000
     QUANTITY_OF_LEG_MAX = 1 << 20
     QUOTE_MAX = 1 << 30
@@ -57,19 +58,21 @@ cdef struct Series:
     int64_t ask
     int64_t expired_at
 
-cdef struct Holding:
-    int64_t series
-    int64_t size
-
 cdef struct Leg:
     uint32_t series
-    uint32_t position
-    uint32_t maker_position
-    uint32_t maker_cash
-    uint32_t locked
+    uint64_t account
+    uint64_t maker
     uint64_t quantity
     uint64_t limit
     bint sells
+
+
+cdef inline uint32_t cash_of(Local* local, uint64_t account) noexcept nogil:
+    return locate(local, "optc", 1, account, 0, 0)
+
+
+cdef inline uint32_t position_of(Local* local, uint64_t account, const Series* series) noexcept nogil:
+    return locate(local, "optp", 2, account, <uint64_t>series.number, 0)
 
 
 cdef inline int read_series(Local* local, uint32_t key, Series* series) noexcept nogil:
@@ -88,69 +91,66 @@ cdef inline int64_t payoff(const Series* series) noexcept nogil:
 
 # --- legs ---------------------------------------------------------------------------------------
 
-cdef inline int change_holding(
-    Local* local, const Series* series, uint32_t key, uint32_t cash, uint32_t locked, int64_t change
+cdef inline int move_amount(Local* local, uint32_t payer, uint32_t payee, uint64_t amount) noexcept nogil:
+    """Pay; where the payer has too little the program reverts."""
+    if payer == 0 or payee == 0 or pay_out(local, payer, amount) != OK:
+        return 1
+    return pay_in(local, payee, amount)
+
+
+cdef inline int change_position(
+    Local* local, const Series* series, uint64_t account, int64_t change
 ) noexcept nogil:
     """Add to a position, and lock or free what its written options may have to pay."""
-    cdef Holding holding
+    cdef uint32_t key = position_of(local, account, series)
+    cdef uint32_t cash = cash_of(local, account)
+    cdef uint32_t locked = locate(local, "optl", 1, <uint64_t>series.number, 0, 0)
     cdef bint present = False
-    cdef int64_t before, after
-    if find_record(local, key, <int64_t*>&holding, HOLDING_FIELDS, &present) != OK:
+    cdef int64_t size = 0, before, after
+    if find_record(local, key, &size, 1, &present) != OK:
         return 1
-    if present and holding.series != series.number:
-        return revert(local, "wrong series")
-    before = -holding.size if holding.size < 0 else 0
-    holding.series = series.number
-    holding.size += change
-    after = -holding.size if holding.size < 0 else 0
-    if magnitude(holding.size) > POSITION_MAX:
+    before = -size if size < 0 else 0
+    size += change
+    after = -size if size < 0 else 0
+    if magnitude(size) > POSITION_MAX:
         return revert(local, "position out of range")
-    if after > before:
-        if pay_out(local, cash, <uint64_t>((after - before) * series.cap)) != OK:
-            return 1
-        if pay_in(local, locked, <uint64_t>((after - before) * series.cap)) != OK:
-            return 1
-    elif before > after:
-        if pay_out(local, locked, <uint64_t>((before - after) * series.cap)) != OK:
-            return 1
-        if pay_in(local, cash, <uint64_t>((before - after) * series.cap)) != OK:
-            return 1
-    return write_record(local, key, <const int64_t*>&holding, HOLDING_FIELDS)
+    if after > before and move_amount(local, cash, locked, <uint64_t>((after - before) * series.cap)) != OK:
+        return 1
+    if before > after and move_amount(local, locked, cash, <uint64_t>((before - after) * series.cap)) != OK:
+        return 1
+    return write_record(local, key, &size, 1)
 
 
-cdef inline int trade_leg(Local* local, uint32_t cash, const Leg* leg) noexcept nogil:
+cdef inline int trade_leg(Local* local, const Leg* leg) noexcept nogil:
     """Trade one leg with its maker."""
     cdef Series series
-    cdef uint64_t price, premium
+    cdef uint64_t price, payer = leg.account, payee = leg.maker
     cdef int64_t change = <int64_t>leg.quantity
-    cdef uint32_t payer = cash, payee = leg.maker_cash
     if ctx_charge(local, LEG_GAS) != OK or read_series(local, leg.series, &series) != OK:
         return 1
     if series.expired_at >= 0:
         return revert(local, "has expired")
     if leg.quantity == 0 or leg.quantity > QUANTITY_OF_LEG_MAX:
         return revert(local, "quantity out of range")
-    if leg.position == leg.maker_position or cash == leg.maker_cash:
-        return revert(local, "same account")
     price = <uint64_t>(series.bid if leg.sells else series.ask)
     if leg.sells:
         if price < leg.limit:
             return revert(local, "price under the limit")
         change = -change
-        payer = leg.maker_cash
-        payee = cash
+        payer = leg.maker
+        payee = leg.account
     elif price > leg.limit:
         return revert(local, "price over the limit")
-    premium = price * leg.quantity
-    if pay_out(local, payer, premium) != OK or pay_in(local, payee, premium) != OK:
+    if move_amount(local, cash_of(local, payer), cash_of(local, payee), price * leg.quantity) != OK:
         return 1
-    if change_holding(local, &series, leg.position, cash, leg.locked, change) != OK:
+    if change_position(local, &series, leg.account, change) != OK:
         return 1
-    return change_holding(local, &series, leg.maker_position, leg.maker_cash, leg.locked, -change)
+    return change_position(local, &series, leg.maker, -change)
 
 
 cdef inline int trade_legs(
-    Local* local, uint32_t cash, const uint32_t* keys, const uint64_t* words, uint64_t count, uint64_t* failed
+    Local* local, uint64_t account, uint64_t maker, const uint32_t* series, const uint64_t* words, uint64_t count,
+    uint64_t* failed,
 ) noexcept nogil:
     """Trade all legs, each as a nested program; the first that fails fails the whole, for the same reason."""
     cdef Savepoint savepoint
@@ -159,66 +159,72 @@ cdef inline int trade_legs(
     cdef uint32_t length
     cdef uint64_t place
     cdef int code
+    leg.account = account
+    leg.maker = maker
     for place in range(count):
-        memcpy(&leg, keys + LEG_KEYS * place, LEG_KEYS * sizeof(uint32_t))
+        leg.series = series[place]
         leg.quantity = words[place] >> 32
         leg.limit = <uint32_t>words[place] >> 1
         leg.sells = words[place] & 1
         savepoint_open(local, &savepoint)
-        code = end_nested(local, &savepoint, trade_leg(local, cash, &leg))
+        code = end_nested(local, &savepoint, trade_leg(local, &leg))
         if code == REFUSED:
             failed[0] = place
-            length = <uint32_t>local.reason.length
-            if length > REASON_SHOWN_MAX:
-                length = REASON_SHOWN_MAX
-            memcpy(reason, local.reason.data, length)
+            length = shown_reason(local, reason)
             return ctx_revert(local, <const char*>reason, length)
         if code != OK:
             return code
     return OK
 
 
-cdef inline int emit_rejected(Local* local, uint64_t failed) noexcept nogil:
-    cdef uint8_t event[17 + REASON_SHOWN_MAX]
+cdef inline uint32_t shown_reason(Local* local, uint8_t* out) noexcept nogil:
+    """Copy why a nested program failed; the length of it."""
     cdef uint32_t length = <uint32_t>local.reason.length
     if length > REASON_SHOWN_MAX:
         length = REASON_SHOWN_MAX
+    memcpy(out, local.reason.data, length)
+    return length
+
+
+cdef inline int emit_rejected(Local* local, uint64_t failed) noexcept nogil:
+    cdef uint8_t event[17 + REASON_SHOWN_MAX]
     memcpy(event, <const char*>"rejected: leg 0: ", 17)
     event[14] += <uint8_t>(failed + 1)
-    memcpy(event + 17, local.reason.data, length)
-    return ctx_emit(local, event, 17 + length)
+    return ctx_emit(local, event, 17 + shown_reason(local, event + 17))
 
 
 cdef inline void option_strategy(Local* local, const uint8_t* data, uint32_t length) noexcept nogil:
     cdef Arguments arguments
     cdef Savepoint savepoint
-    cdef uint32_t cash, fees, fee_key
-    cdef const uint32_t* keys
+    cdef const uint32_t* series
     cdef uint64_t words[LEGS_MAX]
-    cdef uint64_t key_count = 0, count, failed = 0, work
+    cdef uint64_t count = 0, account, maker, failed = 0, work
     cdef int64_t fee = 0
     cdef int code, place
     arguments.next = data
-    cash = next_key(&arguments)
-    fees = next_key(&arguments)
-    fee_key = next_key(&arguments)
-    keys = next_keys(&arguments, &key_count)
+    series = next_keys(&arguments, &count)
+    account = next_u64(&arguments)
+    maker = next_u64(&arguments)
     for place in range(LEGS_MAX):
         words[place] = next_u64(&arguments)
     work = next_u64(&arguments)
     if charge_for(local, work) != OK:
         return
-    count = key_count // LEG_KEYS
-    if count == 0 or count > LEGS_MAX or key_count % LEG_KEYS != 0:
+    if count == 0 or count > LEGS_MAX:
         revert(local, "bad strategy")
         return
-    if read_record(local, fee_key, &fee, 1, "bad strategy") != OK:
+    if account == maker:
+        revert(local, "same account")
         return
-    if pay_out(local, cash, <uint64_t>fee * count) != OK or pay_in(local, fees, <uint64_t>fee * count) != OK:
+    if read_record(local, locate(local, "optm", 0, 0, 0, 0), &fee, 1, "bad strategy") != OK:
+        return
+    if move_amount(
+        local, cash_of(local, account), locate(local, "optf", 0, 0, 0, 0), <uint64_t>fee * count
+    ) != OK:
         return
     do_work(local, work)
     savepoint_open(local, &savepoint)
-    code = end_nested(local, &savepoint, trade_legs(local, cash, keys, words, count, &failed))
+    code = end_nested(local, &savepoint, trade_legs(local, account, maker, series, words, count, &failed))
     if code == OK:
         ctx_emit(local, <const uint8_t*>"filled", 6)
     elif code == REFUSED:
@@ -276,32 +282,33 @@ cdef inline void option_expire(Local* local, const uint8_t* data, uint32_t lengt
 cdef inline void option_claim(Local* local, const uint8_t* data, uint32_t length) noexcept nogil:
     cdef Arguments arguments
     cdef Series series
-    cdef Holding holding
-    cdef uint32_t key, position, cash, locked
-    cdef uint64_t work, claimed
+    cdef uint32_t key, position
+    cdef uint64_t account, work, claimed
+    cdef int64_t size = 0
     cdef bint present = False
     arguments.next = data
     key = next_key(&arguments)
-    position = next_key(&arguments)
-    cash = next_key(&arguments)
-    locked = next_key(&arguments)
+    account = next_u64(&arguments)
     work = next_u64(&arguments)
     if charge_for(local, work) != OK or read_series(local, key, &series) != OK:
         return
-    if find_record(local, position, <int64_t*>&holding, HOLDING_FIELDS, &present) != OK:
+    position = position_of(local, account, &series)
+    if find_record(local, position, &size, 1, &present) != OK:
         return
     do_work(local, work)
     if series.expired_at < 0:
         revert(local, "has not expired")
         return
-    if not present or holding.size == 0 or holding.series != series.number:
+    if size == 0:
         revert(local, "nothing to claim")
         return
-    if holding.size > 0:
-        claimed = <uint64_t>(holding.size * payoff(&series))
+    if size > 0:
+        claimed = <uint64_t>(size * payoff(&series))
     else:
-        claimed = <uint64_t>(-holding.size * (series.cap - payoff(&series)))
-    if pay_out(local, locked, claimed) != OK or pay_in(local, cash, claimed) != OK:
+        claimed = <uint64_t>(-size * (series.cap - payoff(&series)))
+    if move_amount(
+        local, locate(local, "optl", 1, <uint64_t>series.number, 0, 0), cash_of(local, account), claimed
+    ) != OK:
         return
-    holding.size = 0
-    write_record(local, position, <const int64_t*>&holding, HOLDING_FIELDS)
+    size = 0
+    write_record(local, position, &size, 1)
