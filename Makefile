@@ -6,7 +6,7 @@
 #   make bench    run the benchmarks
 #   make ethereum compare all Ethereum blocks of SHARED, and many made-up ones, with the execution specifications
 #                 (SEEDS=n: how many of each fork), and all of SHARED with their headers, with times
-#   make fidelity compare simulated with measured times, and write docs/fidelity.md
+#   make fidelity compare simulated with measured times on the traces of SHARED, and write docs/fidelity.md
 #   make lint     check style and types
 #   make explore  search the protocol for faults, under adversarial schedules (about three quarters of an hour)
 #   make clean    remove everything that was made
@@ -45,7 +45,7 @@ explore: $(BUILT) $(TOOLS)
 	$(BIN)/python -m tests.exploration
 
 fidelity: $(BUILT) $(TOOLS)
-	$(BIN)/python -m tests.benchmarks.fidelity -o docs/fidelity.md
+	$(BIN)/python -m tests.benchmarks.fidelity $(SHARED) -o docs/fidelity.md
 
 lint: $(BUILT) $(TOOLS)
 	$(BIN)/ruff check .

@@ -59,8 +59,6 @@ class Worker:
 class VirtualWorker:
     kind: Final[int]
     what: Final[int]
-    steps: Final[int]
-    clock_ns: int
     mutant: int
     recovering: bool
     def __init__(self, worker: Worker, yield_control: Callable[[], object]) -> None: ...

@@ -22,7 +22,6 @@ cdef class VirtualWorker:
     cdef object yield_control
     cdef readonly uint32_t kind
     cdef readonly uint64_t what
-    cdef readonly uint32_t steps
     cdef public bint recovering
 
     def __cinit__(self, Worker worker not None, yield_control):
@@ -32,22 +31,12 @@ cdef class VirtualWorker:
     cdef void _hand_over(self, uint32_t kind, uint64_t what):
         self.kind = kind
         self.what = what
-        self.steps += 1
         self.yield_control()
 
     @property
     def index(self):
         """Its slot."""
         return self.worker.local.worker
-
-    @property
-    def clock_ns(self):
-        """Its own time."""
-        return self.worker.local.virtual_ns
-
-    @clock_ns.setter
-    def clock_ns(self, uint64_t now):
-        self.worker.local.virtual_ns = now
 
     @property
     def may_wake(self):
@@ -67,7 +56,6 @@ cdef class VirtualWorker:
         """Forget the last block: it stands before its first step."""
         self.kind = 0
         self.what = 0
-        self.steps = 0
         self.worker.local.virtual_ns = 1
 
     def run(self):

@@ -16,8 +16,8 @@ from libc.string cimport memcpy, memset
 
 from atomics cimport fetch_add_sc, futex_wait, futex_wake, load_acquire, load_sc, monotonic_ns, spin_pause, store_sc, unlikely_true
 from context cimport (
-    OK, OUT_OF_BOUNDS, Savepoint, Value, append, ctx_add, ctx_charge, ctx_delete, ctx_emit, ctx_read, ctx_write,
-    decide, poll, read_value, savepoint_keep, savepoint_open, savepoint_roll_back, work_for_gas,
+    OK, OUT_OF_BOUNDS, Savepoint, Value, ctx_add, ctx_charge, ctx_delete, ctx_emit, ctx_read, ctx_write, decide, poll,
+    savepoint_keep, savepoint_open, savepoint_roll_back,
 )
 from delays cimport DelayState, delay_at_step, delays_open
 from executor cimport CAPSULE_NAME, PROGRAMS_MAX, Program
@@ -53,15 +53,18 @@ from mutants cimport (
 )
 from number cimport number_decode, number_encode, number_set
 from publication cimport read_set_items, write_set_items
+from reads cimport read_value
 from recovery cimport condemn, count_death, died_running, recover
 from scheduler cimport NO_TXN, wake_sleepers
 from sequential cimport run_block_in_order
+from touched cimport append
 from trace cimport trace
 from transfer cimport transfer
 from validation cimport checks_hold, read_set_is_valid
 from virtualtime cimport (
-    COST_PROGRAM, COSTS, Clock, Line, VirtualTime, charge_step, heap_pop, heap_push, is_before, wake_first,
+    COST_PROGRAM, COSTS, Clock, Line, VirtualTime, begin_virtually, charge_step, heap_pop, heap_push, is_before, wake_first,
 )
+from work cimport work_for_gas
 from worker_loop cimport work_on_block
 
 from blockstm.arguments import decode_arguments

@@ -4,7 +4,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from atomics cimport compare_exchange_sc, fence_sc, load_acquire, load_relaxed, load_sc, store_relaxed, store_release, store_sc, unlikely_true
-from context cimport decide, work_as_recorded
+from context cimport decide
 from layout cimport (
     EXECUTED, EXECUTING, OUTCOME_FAILED, OUTCOME_SUCCESS, ReadSet, Record, SUSPENDED, TXN_AFTER_COMMIT, Txn,
     WorkerSlot,
@@ -21,6 +21,7 @@ from scheduler cimport (
 )
 from validation cimport read_set_is_valid
 from virtualtime cimport charge_execution, charge_validation
+from work cimport work_as_recorded
 
 # A native program: returns when done or when a verb says so; its outcome is in the Local.
 ctypedef void (*Program)(Local* local, const uint8_t* arguments, uint32_t length) noexcept nogil

@@ -142,7 +142,12 @@ cdef inline WorkerSlot* slot_at(Local* local, uint32_t worker) noexcept nogil:
 
 
 cdef inline void fail_block(Local* local, uint32_t failure) noexcept nogil:
-    """Give the whole block up. The first failure stays; workers leave at their next task."""
+    """Give the whole block up. The first failure stays; workers leave at their next task.
+
+    Those who sleep are not woken here. The supervisor looks for a failure at least every tick while the block is
+    not done, and then stops the block (Arena.stop), which wakes them; so does recovery of a worker that dies
+    meanwhile. Under the virtual clock, where there is no supervisor, sleepers wake by themselves when all sleep.
+    """
     compare_exchange_sc[uint32_t](&local.header.failure, FAILURE_NONE, failure)
     store_sc[uint32_t](&local.header.stop, 1)
     local.abort = ABORT_STOPPED

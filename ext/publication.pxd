@@ -4,7 +4,6 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from atomics cimport compare_exchange_sc, fetch_or_sc, load_relaxed, store_relaxed, store_release, store_sc
-from context cimport pending, touch
 from layout cimport (
     ABORTING, EXECUTED, LOCATION_READ_MODIFY_WRITE, Location, OUTCOME_SUCCESS, READY, Read, ReadSet, Txn,
     WORD_ADD, WORD_DELETE, WORD_TOMBSTONE, WORD_VALUE, Write, WriteSet,
@@ -18,6 +17,7 @@ from mutants cimport (
     MUTANT_STATUS_BEFORE_WRITES, MUTANT_WAITERS_TAKEN_EARLY, MUTANT_WAVE_AFTER_STATUS, mutant,
 )
 from scheduler cimport pack_status, ready_add, resume_waiters, rewind_validation
+from touched cimport pending, touch
 
 
 cdef inline Write* write_set_items(WriteSet* write_set) noexcept nogil:

@@ -9,14 +9,15 @@ from libc.string cimport memcpy
 
 from atomics cimport load_relaxed, store_release, store_sc
 from collector cimport notify
-from context cimport find_in_order, pending
 from executor cimport begin_incarnation, note_running, run_timed
 from layout cimport COMMITTED, Header, Number, OUTCOME_SUCCESS, WORD_ADD, WORD_VALUE, Write, WriteSet
 from local cimport ABORT_NONE, Local, PendingWrite, address, allocate, location_at, now_ns, txn_at
 from multiversion cimport Found, base_number, make_record, pack_word
 from number cimport apply_delta, number_encode, number_set
 from publication cimport store_read_set, store_receipt, write_set_items
+from reads cimport find_in_order
 from scheduler cimport pack_status
+from touched cimport pending
 from virtualtime cimport charge_in_order
 
 cdef enum:

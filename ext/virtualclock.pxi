@@ -99,8 +99,8 @@ cdef class VirtualClock:
         self.greenlets = []
         for index in range(active):
             worker = self.workers[index]
-            worker.local.virtual_ns = 1
             worker.local.virtual_time = &self.times[index]
+            begin_virtually(&worker.local, index)
             worker.local.step_hook = take_turns
             worker.local.step_state = &self.times[index]
             self.greenlets.append(self.make_greenlet(worker.run_virtually))

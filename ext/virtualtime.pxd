@@ -12,7 +12,7 @@ from libc.stdlib cimport calloc, free
 from atomics cimport unlikely_true
 from local cimport (
     STEP_COMMIT, STEP_COUNTER, STEP_INTENT, STEP_PUBLISH, STEP_READ, STEP_STATUS, STEP_TAKE, STEP_VALIDATE,
-    STEP_WAIT, STEP_WORK, Local, location_at,
+    STEP_WAIT, STEP_WORK, Local, PendingWrite, location_at,
 )
 
 # What the cost model gives a price, in ns each.
@@ -37,8 +37,9 @@ cdef enum:
     COST_READ_IN_ORDER = 17
     COST_WRITE_IN_ORDER = 18
     COST_TREE = 19              # finding one's way in the tree of a key with many writers
-    COST_PROGRAM = 20           # 1 ns of a program whose time is modelled as a whole
-    COSTS = 21
+    COST_FIRST_TOUCH = 20       # the first touch of a key in a block, in addition: nobody's core has it yet
+    COST_PROGRAM = 21           # 1 ns of a program whose time is modelled as a whole
+    COSTS = 22
 
 # Classes of cache lines; the number of a key or a transaction stands below.
 cdef enum:
@@ -123,7 +124,7 @@ cdef inline bint grow_lines(Clock* clock) noexcept nogil:
 cdef inline void touch_line(Local* local, uint32_t line_class, uint64_t number, bint change) noexcept nogil:
     """Charge for fetching a cache line, where this worker's core does not have it (or not alone).
 
-    The first to touch a line is not charged: that is in the price of the operation.
+    The first to touch a key pays for that; of other lines it is in the price of the operation.
     """
     cdef Clock* clock = time_of(local).clock
     cdef uint64_t name = (<uint64_t>line_class << LINE_CLASS_SHIFT) | number
@@ -137,6 +138,8 @@ cdef inline void touch_line(Local* local, uint32_t line_class, uint64_t number, 
     if line.name == 0:
         line.name = name
         clock.line_count += 1
+        if line_class == LINE_KEY:
+            charge(local, COST_FIRST_TOUCH, 1)
     elif change:
         for word in range(SHARER_WORDS):
             others = others or (line.sharers[word] & ~(bit if word == own else 0)) != 0
@@ -206,6 +209,15 @@ cdef inline void wake_virtually(Local* local, uint32_t count) noexcept nogil:
     while count > 0 and clock.sleeper_count > 0:
         wake_first(clock, time_ns)
         count -= 1
+
+
+cdef inline void begin_virtually(Local* local, uint32_t before) noexcept nogil:
+    """Call a worker to the block: all sleep, and the supervisor wakes one after the other."""
+    cdef VirtualTime* time = time_of(local)
+    cdef const double* costs = time.clock.costs
+    cdef double begin_ns = 1 + costs[COST_WAKE_CALL] * (before + 1) + costs[COST_WAKE_UP]
+    local.virtual_ns = <uint64_t>begin_ns
+    time.fraction = begin_ns - local.virtual_ns
 
 
 # --- what is charged where ----------------------------------------------------------------------
@@ -280,10 +292,16 @@ cdef inline void charge_execution(Local* local) noexcept nogil:
 
 cdef inline void charge_in_order(Local* local) noexcept nogil:
     """Under the virtual clock: a transaction was executed under the sequential model."""
-    if unlikely_true(local.virtual_time != NULL):
-        charge(local, COST_IN_ORDER, 1)
-        charge(local, COST_READ_IN_ORDER, local.read_count)
-        charge(local, COST_WRITE_IN_ORDER, local.write_count)
+    cdef uint32_t index
+    if not unlikely_true(local.virtual_time != NULL):
+        return
+    charge(local, COST_IN_ORDER, 1)
+    charge(local, COST_READ_IN_ORDER, local.read_count)
+    charge(local, COST_WRITE_IN_ORDER, local.write_count)
+    for index in range(local.read_count):
+        touch_line(local, LINE_KEY, local.reads[index].location, False)
+    for index in range(local.write_count):
+        touch_line(local, LINE_KEY, (<PendingWrite*>local.writes.data + index).location, True)
 
 
 cdef inline bint works_by_rounds(Local* local) noexcept nogil:

@@ -1,9 +1,13 @@
 """One trial: the block under one schedule, with everything checked.
 
-The workers are those of `runtime`; here they may die, too. A dead worker's greenlet is never resumed: it
-would go on with the core's code. Even to let go of it would resume it (greenlet raises GreenletExit in what
-it collects, which the core's step hook cannot let through), so it is kept, and its memory with it, until the
-process ends. Who kills many therefore works in a process that is thrown away (see `batches`).
+Virtual workers are greenlets of one process, and what they run is the core that worker processes run, function
+for function. At each step point a virtual worker hands over, and a strategy says who goes on. So a trial is a
+function of the block, the number of workers and the strategy.
+
+Workers may die. A dead worker's greenlet is never resumed: it would go on with the core's code. Even to let go of
+it would resume it (greenlet raises GreenletExit in what it collects, which the core's step hook cannot let
+through), so it is kept, and its memory with it, until the process ends. Who kills many therefore works in a
+process that is thrown away (see `batches`).
 """
 
 from __future__ import annotations
@@ -25,16 +29,18 @@ from blockstm._core import (
     Worker,
 )
 from blockstm.block import Block
-from blockstm.controlled.runtime import HASH_SEED
 from blockstm.controlled.schedules import Decision, Schedule, death_of
 from blockstm.controlled.strategies import Strategy
 from blockstm.engine.catalogue import BUILT_IN, FIRST_PROGRAM_ID
+from blockstm.errors import MemoryLimitError
 from blockstm.result import Result
 from blockstm.verify import differences
 
 __all__ = ["MEMORY_LIMIT_BYTES", "Finding", "Step", "Trials"]
 
 MEMORY_LIMIT_BYTES: Final = 64 << 20
+HASH_SEED: Final = 1
+"""Where keys lie in the core's table must not differ from trial to trial."""
 STEPS_MAX: Final = 20_000
 STEPS_A_TXN_MAX: Final = 2_000
 
@@ -64,9 +70,10 @@ class Trials:
         mutant: which mutant of the protocol to run, a key of `blockstm._core.MUTANTS`; None for none.
         invariants: whether to check the protocol's invariants at every step.
         steps_max: the most steps of a schedule, more are a livelock; None for far more than any block needs.
+        memory_limit_bytes: the most memory that a run may take.
 
     Raises:
-        MemoryLimitError: the block does not fit.
+        MemoryLimitError: the block does not fit, or not even its sequential execution does.
     """
 
     def __init__(
@@ -77,14 +84,16 @@ class Trials:
         mutant: str | None = None,
         invariants: bool = True,
         steps_max: int | None = None,
+        memory_limit_bytes: int = MEMORY_LIMIT_BYTES,
     ) -> None:
         """Make the workers, and run the block sequentially for comparison."""
         self.block = block
         self.workers = workers
         self._mutant = 0 if mutant is None else MUTANTS[mutant]
         self._invariants = invariants
+        self.too_much = f"takes more than {memory_limit_bytes} bytes"
         self._steps_max = steps_max or STEPS_MAX + STEPS_A_TXN_MAX * len(block.transactions)
-        self._arena = Arena(MEMORY_LIMIT_BYTES, workers, HASH_SEED)
+        self._arena = Arena(memory_limit_bytes, workers, HASH_SEED)
         self.probe = Probe(self._arena)
         self._programs = {transaction.program.name: transaction.program for transaction in block.transactions}
         own = [name for name in sorted(self._programs) if name not in BUILT_IN]
@@ -115,6 +124,8 @@ class Trials:
         running = greenlet.greenlet(self._virtual[0].run, self._controller)
         while not running.dead:
             running.switch()
+        if self._arena.failure():
+            raise MemoryLimitError(f"executing the block sequentially {self.too_much}")
         return Result(self._arena.snapshot(), model="sequential", workers=1, active_workers=1)
 
     def run(self, strategy: Strategy, trace: list[Step] | None = None) -> tuple[Schedule, Finding | None]:
@@ -143,11 +154,15 @@ class Trials:
             failed = self._compare()
         return schedule, None if failed is None else Finding(schedule, *failed)
 
-    def _compare(self) -> tuple[str, str] | None:
-        """Compare what came of the block with sequential execution."""
-        result = Result(
+    def result(self) -> Result:
+        """Return what came of the block in the last trial, which must have come to its end."""
+        return Result(
             self._arena.snapshot(), model="block-stm", workers=self.workers, active_workers=self.workers
         )
+
+    def _compare(self) -> tuple[str, str] | None:
+        """Compare what came of the block with sequential execution."""
+        result = self.result()
         if observed(result) == self._seen_right:
             return None
         messages = differences(result, self._reference, 1) or ["what was written differs"]
@@ -206,9 +221,11 @@ class Run:
                 del running[chosen]
             if invariants and (broken := probe.look()) != 0:
                 return "invariant", f"transaction {probe.culprit}: {INVARIANTS[broken]}"
-        if self._trials._arena.failure():
-            return "memory", f"the run takes more than {MEMORY_LIMIT_BYTES} bytes"
-        return None
+        return self._out_of_memory()
+
+    def _out_of_memory(self) -> tuple[str, str] | None:
+        trials = self._trials
+        return ("memory", f"the run {trials.too_much}") if trials._arena.failure() else None
 
     def _able(self) -> list[VirtualWorker]:
         """Return who can go on. Recoveries follow each other, as there is one supervisor."""
@@ -217,7 +234,11 @@ class Run:
         return [virtual for virtual in able if virtual not in later] if later else able
 
     def _stuck(self) -> tuple[str, str]:
+        """Say why nobody can go on."""
         trials = self._trials
+        # Who runs out of memory leaves those who sleep to the supervisor (see fail_block).
+        if (failed := self._out_of_memory()) is not None:
+            return failed
         where = f"{trials._arena.committed()} of {len(trials.block.transactions)} transactions are committed"
         if trials._arena.is_done():
             where = "the block is done, and nobody woke them"

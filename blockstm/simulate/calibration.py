@@ -26,12 +26,16 @@ from blockstm.simulate.simulation import Simulation
 
 __all__ = ["Calibration", "calibrate"]
 
-TXNS: Final = 4000
+TRANSFERS: Final = 4000
+TRACES: Final = 1000
+TRACED_KEYS: Final = 500
+"""So few that keys get trees of writers, which still fit in a core's cache."""
 SWEEPS: Final = 1000
 FITTINGS: Final = 4
 PRIOR_WEIGHT: Final = 0.03
 ONE_WORKER: Final = ("task", "execution", "read", "write", "validation", "validated_read", "commit", "atomic",
-                     "look", "poll", "round", "in_order", "read_in_order", "write_in_order", "tree")  # fmt: skip
+                     "look", "poll", "round", "in_order", "read_in_order", "write_in_order", "tree",
+                     "first_touch")  # fmt: skip
 """The prices that one worker shows."""
 FALL_ASLEEP_SECONDS: Final = 0.005
 LINE_PRICES_NS: Final = (0.0, 20.0, 40.0, 60.0, 80.0, 100.0, 130.0, 160.0, 200.0, 250.0, 300.0)
@@ -102,12 +106,13 @@ def _runs() -> Iterator[_Run]:
     """Yield runs that differ in what they are made of."""
     blocks = {
         f"transfers, {accounts:,} accounts, {work:,} rounds": _transfers(accounts, work)
-        for accounts, work in ((100, 0), (1000, 1000), (1000, 5000), (1000, 20_000))
+        for accounts, work in ((100, 0), (10_000, 0), (1000, 1000), (1000, 5000), (1000, 20_000))
     }
     blocks |= {
         f"traces, {reads} reads, {writes} writes": _traces(reads, writes)
         for reads, writes in ((0, 0), (8, 0), (0, 8), (8, 8), (24, 4))
     }
+    blocks |= {f"traces, {reads} reads of fresh keys": _fresh_traces(reads) for reads in (2, 8)}
     for name, block in blocks.items():
         yield _Run(f"{name}, sequential", block, "sequential", 1)
         yield _Run(f"{name}, 1 worker", block, "block-stm", 1)
@@ -117,18 +122,25 @@ def _runs() -> Iterator[_Run]:
 def _transfers(accounts: int, work: int) -> Block:
     chance = random.Random(1)
     keys = [b"account-%06d" % index for index in range(accounts)]
-    pairs = [chance.sample(keys, 2) for _ in range(TXNS)]
+    pairs = [chance.sample(keys, 2) for _ in range(TRANSFERS)]
     return Block([transfer.txn(*pair, 1, work) for pair in pairs], {key: b"\x0f\xff\xff" for key in keys})
 
 
 def _traces(reads: int, writes: int) -> Block:
     chance = random.Random(2)
-    keys = [b"key-%06d" % index for index in range(2000)]
+    keys = [b"key-%06d" % index for index in range(TRACED_KEYS)]
     transactions = []
-    for _ in range(TXNS):
+    for _ in range(TRACES):
         chosen = chance.sample(keys, max(reads, writes, 1))
         transactions.append(trace.txn(chosen[:reads], chosen[:writes], {}, 0))
     return Block(transactions, {key: bytes(32) for key in keys})
+
+
+def _fresh_traces(reads: int) -> Block:
+    """Traces of keys that nobody has touched, one after the other as they lie in memory."""
+    keys = [b"key-%06d" % index for index in range(TRACES * reads)]
+    chosen = [keys[index : index + reads] for index in range(0, len(keys), reads)]
+    return Block([trace.txn(each, [], {}, 0) for each in chosen], {key: bytes(32) for key in keys})
 
 
 def wake_ns(repeat: int) -> tuple[float, float]:
@@ -169,7 +181,7 @@ def _with_one_worker_prices(model: CostModel, runs: Sequence[_Run], times: Seque
                 counts = _counts(run, model)
                 # Relative errors count, so each equation is divided by its time.
                 equations.append([counts[name] / (seconds * 1e9) for name in ONE_WORKER])
-                wanted.append(1.0)
+                wanted.append(1.0 - (model.wake_call + model.wake_up) / (seconds * 1e9))
         # What these blocks do not tell apart stays near the usual prices.
         for unknown, prior in enumerate(priors):
             row = [0.0] * len(priors)

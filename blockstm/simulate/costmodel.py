@@ -67,6 +67,8 @@ class CostModel:
     """Writing a key under the sequential model."""
     tree: float
     """Finding one's way, in addition, to a version of a key that more than five transactions write."""
+    first_touch: float
+    """The first touch of a key in a block, in addition: no core has it yet."""
 
     def prices(self) -> tuple[float, ...]:
         """Return the prices in the order of the core."""

@@ -2,73 +2,87 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blockstm._core import VirtualWorker
 from blockstm.block import Block
-from blockstm.controlled import Runtime, StepLimit, Strategy
+from blockstm.controlled.schedules import Schedule
+from blockstm.controlled.strategies import STEADINESS, GuidedStrategy, RandomStrategy
+from blockstm.controlled.trial import Step, Trials
+from blockstm.errors import MemoryLimitError
+from blockstm.program import program
 from blockstm.programs import transfer
 from tests.property.test_equivalence import SETTINGS, blocks, examples
 from tests.reference import assert_equal, run_in_order
 
 
-def random_strategy(seed: int, steadiness: float) -> Strategy:
-    """Mostly the same worker as before, by chance another."""
-    chance = random.Random(seed)
-    last: list[VirtualWorker] = []
+@program
+def copy_large(ctx: Any, source: bytes, target: bytes) -> None:
+    """Write 60,000 bytes that depend on what is read."""
+    ctx.write(target, (ctx.read(source) or b"")[:1].rjust(60_000))
 
-    def choose(able: Sequence[VirtualWorker]) -> VirtualWorker:
-        if not (last and last[0] in able and chance.random() < steadiness):
-            last[:] = [able[int(chance.random() * len(able))]]
-        return last[0]
 
-    return choose
+def transfers_in_a_ring() -> Block:
+    keys = [b"a", b"b", b"c"]
+    transactions = [transfer.txn(keys[n % 3], keys[(n * n + 1) % 3], 1) for n in range(8)]
+    return Block(transactions, {key: b"\x09" for key in keys})
 
 
 @given(blocks(8), st.integers(1, 4), st.integers(0, 1 << 20))
-@settings(SETTINGS, max_examples=examples(150))
+@settings(SETTINGS, max_examples=examples(100))
 def test_random_schedules_equal_the_oracle(block: Block, workers: int, seed: int) -> None:
     expected = run_in_order(block)
-    runtime = Runtime(block, workers)
+    trials = Trials(block, workers)
+    strategy = RandomStrategy(seed)
     try:
-        for number, steadiness in enumerate((0.0, 0.5, 0.9, 0.99)):
-            result = runtime.run(random_strategy(seed + number, steadiness))
-            assert_equal(result, expected, f"with {workers} virtual workers, schedule {seed + number}")
+        for _ in STEADINESS:
+            schedule, finding = trials.run(strategy)
+            assert finding is None, finding
+            assert_equal(trials.result(), expected, f"under schedule {schedule}")
     finally:
-        runtime.close()
+        trials.close()
 
 
 def test_a_schedule_is_repeated_step_by_step() -> None:
-    keys = [b"a", b"b", b"c"]
-    transactions = [transfer.txn(keys[n % 3], keys[(n * n + 1) % 3], 1) for n in range(8)]
-    block = Block(transactions, {key: b"\x09" for key in keys})
+    block = transfers_in_a_ring()
 
-    def steps(runtime: Runtime) -> list[tuple[int, int, int]]:
-        seen: list[tuple[int, int, int]] = []
-        choose = random_strategy(7, 0.5)
-
-        def watched(able: Sequence[VirtualWorker]) -> VirtualWorker:
-            chosen = choose(able)
-            seen.append((chosen.index, chosen.kind, chosen.what))
-            return chosen
-
-        runtime.run(watched)
+    def steps(trials: Trials) -> list[Step]:
+        seen: list[Step] = []
+        trials.run(RandomStrategy(7), seen)
         return seen
 
-    first, second = Runtime(block, 3), Runtime(block, 3)
+    first, second = Trials(block, 3), Trials(block, 3)
     recorded = steps(first)
     assert len(recorded) > 50
     assert steps(first) == recorded == steps(second)
 
 
-def test_a_schedule_that_takes_too_long_is_given_up() -> None:
-    block = Block([transfer.txn(b"a", b"b", 1)] * 3, {b"a": b"\x09"})
-    runtime = Runtime(block, 2)
-    with pytest.raises(StepLimit, match="not done after 5 steps"):
-        runtime.run(random_strategy(1, 0.5), steps_max=5)
-    assert_equal(runtime.run(random_strategy(1, 0.5)), run_in_order(block))
+def test_a_schedule_that_takes_too_long_is_given_up_and_the_next_one_runs() -> None:
+    block = transfers_in_a_ring()
+    steady = GuidedStrategy(Schedule(3, ()))
+    steps = len(Trials(block, 3).run(steady)[0].decisions)
+    trials = Trials(block, 3, steps_max=steps)
+    _, finding = trials.run(RandomStrategy(1))
+    assert finding is not None
+    assert finding.check == "livelock"
+    assert f"not done after {steps} steps" in finding.message
+    assert trials.run(steady)[1] is None
+    assert_equal(trials.result(), run_in_order(block))
+
+
+def test_a_run_out_of_memory_is_no_deadlock_of_those_who_sleep() -> None:
+    keys = [b"a", b"b", b"c", b"d"]
+    block = Block([copy_large.txn(keys[n], keys[n + 1]) for n in range(3)], {})
+    # Enough for each transaction once, not for all that may run again.
+    trials = Trials(block, 3, memory_limit_bytes=550_000)
+    strategy = RandomStrategy(1)
+    found = [finding for _ in range(60) if (finding := trials.run(strategy)[1]) is not None]
+    assert {(finding.check, finding.message) for finding in found} == {
+        ("memory", "the run takes more than 550000 bytes")
+    }
+    assert len(found) < 60
+    with pytest.raises(MemoryLimitError, match="sequentially takes more than 150000 bytes"):
+        Trials(block, 3, memory_limit_bytes=150_000)

@@ -56,4 +56,4 @@ def test_other_files(tmp_path: Path) -> None:
 
 
 def test_all_prices_are_known_by_name() -> None:
-    assert len(PRICES) == 20
+    assert len(PRICES) == 21
