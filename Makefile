@@ -6,6 +6,7 @@
 #   make bench    run the benchmarks
 #   make ethereum compare all Ethereum blocks of SHARED, and many made-up ones, with the execution specifications
 #                 (SEEDS=n: how many of each fork), and all of SHARED with their headers, with times
+#   make workloads measure what each scenario gains, and write it into docs/workloads.md
 #   make fidelity compare simulated with measured times on the traces of SHARED, and write docs/fidelity.md
 #   make lint     check style and types
 #   make explore  search the protocol for faults, under adversarial schedules (about three quarters of an hour)
@@ -26,7 +27,7 @@ BLOCKS := $(wildcard scenarios/*.block)
 
 .DEFAULT_GOAL := replay
 .DELETE_ON_ERROR:
-.PHONY: replay test bench ethereum explore fidelity lint build clean
+.PHONY: workloads replay test bench ethereum explore fidelity lint build clean
 
 replay: $(BUILT)
 	$(BIN)/blockstm replay $(BLOCKS) --verify --repeat 5
@@ -47,6 +48,9 @@ explore: $(BUILT) $(TOOLS)
 fidelity: $(BUILT) $(TOOLS)
 	$(BIN)/python -m tests.benchmarks.fidelity $(SHARED) -o docs/fidelity.md
 
+workloads: $(BUILT) $(TOOLS)
+	$(BIN)/python -m tests.benchmarks.workloads_table -o docs/workloads.md
+
 lint: $(BUILT) $(TOOLS)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -61,7 +65,7 @@ clean:
 
 # The core, compiled in place.
 $(BUILT): $(INSTALLED) setup.py $(CORE)
-	@echo "Compiling the core (about half a minute) ..."
+	@echo "Compiling the core and the workloads (about a minute) ..."
 	@mkdir -p build
 	@$(BIN)/python setup.py --quiet build_ext --inplace
 	@touch $@

@@ -123,9 +123,14 @@ class Picker:
 
 @lru_cache(maxsize=8)
 def _zipf_sums(count: int, exponent_percent: int) -> tuple[int, ...]:
-    exponent = Decimal(exponent_percent) / 100
-    weights = (
-        _DECIMAL.exp(_DECIMAL.multiply(exponent, _DECIMAL.ln(Decimal(place))))
-        for place in range(1, count + 1)
-    )
-    return tuple(accumulate(max(1, int(_DECIMAL.divide(_ZIPF_WEIGHT_MAX, weight))) for weight in weights))
+    """Return the sums of the first members' weights, each weight at least 1."""
+    return tuple(accumulate(max(1, _zipf_weight(place, exponent_percent)) for place in range(1, count + 1)))
+
+
+def _zipf_weight(place: int, exponent_percent: int) -> int:
+    whole, hundredths = divmod(exponent_percent, 100)
+    if not hundredths:
+        weight: int = _ZIPF_WEIGHT_MAX // place**whole
+        return weight
+    power = _DECIMAL.multiply(_DECIMAL.ln(Decimal(place)), Decimal(exponent_percent) / 100)
+    return int(_DECIMAL.divide(_ZIPF_WEIGHT_MAX, _DECIMAL.exp(power)))

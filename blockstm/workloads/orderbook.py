@@ -18,6 +18,7 @@ from blockstm.workloads.records import (
     encode_amount,
     encode_record,
     key_of,
+    numbers_of,
     record_of,
     tagged,
 )
@@ -34,6 +35,9 @@ ORDER: Final = b"obko"
 BASE: Final = b"obkb"
 QUOTE: Final = b"obkq"
 FEES: Final = b"obkf"
+
+BOOK_TAGS: Final = frozenset((SIDE, GROUP, LEVEL, ORDER))
+_TAGS: Final = (MARKET, *BOOK_TAGS, BASE, QUOTE, FEES)
 
 BIDS: Final = 0
 ASKS: Final = 1
@@ -218,8 +222,10 @@ def _queue(state: State, market: int, side: int, price: int) -> list[Order]:
 def failures(before: State, after: State) -> list[str]:
     """Check each market's book, that it is not crossed, and that nothing is made or lost."""
     found: list[str] = []
-    markets = [market for (market,), _ in tagged(before, MARKET)]
-    for market in markets:
+    befores, afters = _by_market(before), _by_market(after)
+    found += [f"orderbook: market {market} is new" for market in afters.keys() - befores.keys()]
+    for market in befores:
+        before, after = befores[market], afters[market]
         try:
             old, new = read_book(before, market), read_book(after, market)
         except BookError as error:
@@ -228,7 +234,7 @@ def failures(before: State, after: State) -> list[str]:
         bids, asks = new
         if bids and asks and max(bids) >= min(asks):
             found.append(f"orderbook: market {market} is crossed: bid {max(bids)}, ask {min(asks)}")
-        if encode_book(market, new) != dict(_book_keys(after, market)):
+        if encode_book(market, new) != {key: value for key, value in after.items() if key[:4] in BOOK_TAGS}:
             found.append(f"orderbook: market {market} holds orders that are in no queue")
         for what, totals in (("base", _base), ("quote", _quote)):
             found += totals_differ(
@@ -239,10 +245,13 @@ def failures(before: State, after: State) -> list[str]:
     return found
 
 
-def _book_keys(state: State, market: int) -> Iterator[tuple[bytes, bytes]]:
-    for tag in (SIDE, GROUP, LEVEL, ORDER):
-        start = key_of(tag, market)
-        yield from ((key, value) for key, value in state.items() if key.startswith(start))
+def _by_market(state: State) -> dict[int, dict[bytes, bytes]]:
+    """Return what the state holds of each market: they are many, and so are their keys."""
+    markets: dict[int, dict[bytes, bytes]] = {number: {} for (number,), _ in tagged(state, MARKET)}
+    for key, value in state.items():
+        if key.startswith(_TAGS):
+            markets.setdefault(numbers_of(key)[0], {})[key] = value
+    return markets
 
 
 def _base(state: State, market: int, book: Book) -> int:
@@ -258,7 +267,8 @@ def _quote(state: State, market: int, book: Book) -> int:
 
 
 def _free(state: State, tag: bytes, market: int) -> int:
-    return sum(int.from_bytes(value, "big") for numbers, value in tagged(state, tag) if numbers[0] == market)
+    start = key_of(tag, market)
+    return sum(int.from_bytes(value, "big") for key, value in state.items() if key.startswith(start))
 
 
 ORDERBOOK: Final = Workload("orderbook", OrderBook, make, failures)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from blockstm.transaction import Transaction
-from blockstm.workloads.orderbook import GROUP, LEVEL, MARKET, ORDER, SIDE, Book, encode_book, read_book
+from blockstm.workloads.orderbook import BOOK_TAGS, MARKET, Book, encode_book, read_book
 from blockstm.workloads.records import encode_amount, encode_record, record_of, tagged
 
 AMOUNT_MAX = 1 << 62
@@ -31,7 +31,6 @@ RECORDS = {
     b"optp",
     b"optm",
 }
-BOOKS = {SIDE, GROUP, LEVEL, ORDER}
 
 
 class Reverted(Exception):  # noqa: N818 - a program's way to end
@@ -54,7 +53,7 @@ class World:
         for key, value in state.items():
             if key[:4] in RECORDS:
                 world.records[key] = list(record_of(value))
-            elif key[:4] not in BOOKS:
+            elif key[:4] not in BOOK_TAGS:
                 world.amounts[key] = int.from_bytes(value, "big")
         world.books = {market: read_book(state, market) for (market,), _ in tagged(state, MARKET)}
         return world
