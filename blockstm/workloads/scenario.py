@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from blockstm.block import Block
 from blockstm.errors import ScenarioError, shown, shown_path
-from blockstm.files import ContentError, open_input
+from blockstm.files import read_text
 from blockstm.workloads.catalogue import WORKLOADS, parts_of
 from blockstm.workloads.chance import Chance
 from blockstm.workloads.records import State
@@ -58,7 +58,7 @@ class Scenario:
         flat: dict[str, object] = asdict(self.general)
         for name, table in self.tables.items():
             flat |= {f"{name}.{key}": value for key, value in asdict(table).items()}
-        return MappingProxyType(flat)
+        return flat
 
     def with_parameters(self, parameters: Mapping[str, object]) -> Scenario:
         """Return the same scenario with other values of some fields, by dotted name.
@@ -89,19 +89,8 @@ def read_scenario(path: str | os.PathLike[str]) -> Scenario:
     Raises:
         ScenarioError: the file is missing, or a field is unknown or has a value that it cannot have.
     """
-    place = shown_path(path)
-    try:
-        with open_input(path, ScenarioError) as file:
-            content = file.read(_FILE_BYTES_MAX + 1)
-    except (OSError, ContentError) as error:
-        raise ScenarioError(f"{place}: cannot be read: {error}") from error
-    if len(content) > _FILE_BYTES_MAX:
-        raise ScenarioError(f"{place}: is larger than {_FILE_BYTES_MAX} bytes; name a scenario")
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError:
-        raise ScenarioError(f"{place}: is not UTF-8 text; name a scenario") from None
-    return scenario_from_text(text, place)
+    text = read_text(path, _FILE_BYTES_MAX, ScenarioError, "name a scenario")
+    return scenario_from_text(text, shown_path(path))
 
 
 def scenario_from_text(text: str, place: str) -> Scenario:
@@ -145,7 +134,7 @@ def _scenario(name: str, text: str, changes: Mapping[str, object], place: str) -
     checked: dict[str, Any] = {
         name: checked_table(WORKLOADS[name].fields, tables.get(name, {}), place, f"{name}.") for name in own
     }
-    return Scenario(name, text, MappingProxyType(dict(changes)), general, MappingProxyType(checked))
+    return Scenario(name, text, dict(changes), general, checked)
 
 
 def _change(content: dict[str, Any], dotted: str, value: object, place: str) -> None:

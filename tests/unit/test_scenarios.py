@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from functools import cache
 from pathlib import Path
@@ -187,6 +188,7 @@ def test_changed_parameters_are_checked_and_kept() -> None:
     assert chosen.parameters["transactions"] == 3
     assert chosen.parameters["transfers.shape"] == "aptos"
     assert chosen.parameters["transfers.balance"] == 1_000_000  # a default
+    assert pickle.loads(pickle.dumps(chosen)) == chosen  # so that a sweep can hand it to other processes
     block = chosen.block()
     assert len(block) == 3
     kept = block.meta["scenario"]
