@@ -10,31 +10,40 @@ with blockstm.Engine(workers=2) as engine:
     result = engine.execute(block)
 """
 
-from blockstm._core import Context
-from blockstm.block import Block
-from blockstm.engine import Engine
-from blockstm.errors import (
-    AccessTraceError,
-    BlockFileError,
-    BlockstmError,
-    BoundsError,
-    EngineError,
-    EthereumInputError,
-    LimitError,
-    MemoryLimitError,
-    OutOfGas,
-    ProgramError,
-    ProgramException,
-    Revert,
-    ScenarioError,
-    UnknownProgramError,
-    UsageError,
-)
-from blockstm.native import include_directory
-from blockstm.parameters import Parameter
-from blockstm.program import NativeProgram, Program, PythonProgram, program
-from blockstm.result import Receipt, Result, Stats
-from blockstm.transaction import Recorded, Transaction
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+# The decorator has the name of its module, which an import of that would put in its place later.
+from blockstm.program import program
+
+if TYPE_CHECKING:
+    from blockstm._core import Context
+    from blockstm.block import Block
+    from blockstm.engine import Engine
+    from blockstm.errors import (
+        AccessTraceError,
+        BlockFileError,
+        BlockstmError,
+        BoundsError,
+        EngineError,
+        EthereumInputError,
+        LimitError,
+        MemoryLimitError,
+        OutOfGas,
+        ProgramError,
+        ProgramException,
+        Revert,
+        ScenarioError,
+        UnknownProgramError,
+        UsageError,
+    )
+    from blockstm.native import include_directory
+    from blockstm.parameters import Parameter
+    from blockstm.program import NativeProgram, Program, PythonProgram
+    from blockstm.result import Receipt, Result, Stats
+    from blockstm.transaction import Recorded, Transaction
+
+    __version__: str
 
 __all__ = [
     "AccessTraceError",
@@ -69,11 +78,42 @@ __all__ = [
     "program",
 ]
 
+_MODULES: Final = {
+    "Block": "block",
+    "Context": "_core",
+    "Engine": "engine",
+    "NativeProgram": "program",
+    "Parameter": "parameters",
+    "Program": "program",
+    "PythonProgram": "program",
+    "Receipt": "result",
+    "Recorded": "transaction",
+    "Result": "result",
+    "Stats": "result",
+    "Transaction": "transaction",
+    "include_directory": "native",
+}
+"""The module of each name; those that are not here are exceptions."""
 
-def __getattr__(name: str) -> str:
-    """Look the version up when it is asked for: workers start sooner without."""
-    if name != "__version__":
+
+def __getattr__(name: str) -> Any:
+    """Look a name up when it is first asked for: workers, which need few of them, start sooner."""
+    if name not in __all__:
         raise AttributeError(f"module 'blockstm' has no attribute {name!r}")
+    if name == "__version__":
+        value: object = _version()
+    else:
+        value = getattr(import_module(f"blockstm.{_MODULES.get(name, 'errors')}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the names, those too that nobody has asked for yet."""
+    return sorted({*globals(), *__all__})
+
+
+def _version() -> str:
     from importlib.metadata import PackageNotFoundError, version
 
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from blockstm import Block, Engine
+from blockstm.ethereum.block import EthereumBlock
 from blockstm.ethereum.checks import HEADER_CHECKS, ExecutedBlock
 from blockstm.ethereum.outcome import Outcome
 from blockstm.ethereum.record import read_ethereum
@@ -15,7 +16,7 @@ from blockstm.tracewriter import net_accesses
 from blockstm.verify import differences
 from tests.ethereum_oracle import Account, OracleResult
 from tests.ethereum_state import assert_same_state
-from tests.ethereum_synthetic import SyntheticBlock
+from tests.ethereum_synthetic.builder import SyntheticBlock
 from tests.running import run as run_speculatively
 
 WORKERS = 2
@@ -46,7 +47,7 @@ def assert_agrees(engine: Engine, block: Block, told: Mapping[str, Any], oracle:
     result = run_speculatively(engine, block, WORKERS)
     sequential = engine.execute(block, "sequential")
     assert differences(result, sequential) == []
-    executed = ExecutedBlock(block, result)
+    executed = ExecutedBlock(EthereumBlock.of(block), result)
     executed.check_senders()
     assert_same_state(result.state, oracle.accounts)
     assert_same_state(executed.state_after, rewarded(oracle.accounts_after_block, told))

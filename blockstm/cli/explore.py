@@ -9,13 +9,13 @@ from typing import Annotated, Literal
 import typer
 
 from blockstm.block import Block
-from blockstm.cli.options import import_programs
+from blockstm.cli.options import import_programs, named_in_errors
 from blockstm.cli.progress import Progress
 from blockstm.controlled.batches import explore as explore_block
 from blockstm.controlled.batches import repeat
 from blockstm.controlled.explorer import KILLS_MAX, Plan, Report
 from blockstm.controlled.schedules import WORKERS_MAX, Schedule
-from blockstm.errors import BlockstmError, UsageError, shown_path
+from blockstm.errors import UsageError, shown_path
 
 __all__ = ["explore"]
 
@@ -83,14 +83,12 @@ def explore(
         schedules = SCHEDULES_DEFAULT
     plan = Plan(strategy, workers, schedules, seed, depth, preemptions, kill)
     loaded = Block.load(block)
-    try:
+    with named_in_errors(block):
         if recorded is not None:
             report = repeat(loaded, recorded)
         else:
             with Progress(schedules) as progress:
                 report = explore_block(loaded, plan, progress=progress.count)
-    except BlockstmError as error:
-        raise type(error)(f"{shown_path(block)}: {error}") from error
     name = strategy if recorded is None else "replay"
     print(json.dumps(as_object(report, block, name, plan)) if as_json else as_text(report))
     if report.failures:

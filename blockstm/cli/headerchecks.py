@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-from blockstm.block import Block
 from blockstm.errors import EthereumInputError
+from blockstm.ethereum.block import EthereumBlock
 from blockstm.result import Result
 
 __all__ = ["checks_of"]
 
 
 def checks_of(
-    block: Block, result: Result, so_far: dict[str, bool | None] | None = None
-) -> dict[str, bool | None] | None:
+    ethereum: EthereumBlock, result: Result, so_far: dict[str, bool | None] | None = None
+) -> dict[str, bool | None]:
     """Compare what came of a block with its header, and join that with what earlier runs of it gave.
 
     Arguments:
-        block: the block.
+        ethereum: the block.
         result: its run.
         so_far: the outcome for earlier runs.
 
     Returns:
-        by name, whether all runs agree; None for what the header does not have. None for a block of a chain that is
-        not known, or of no chain.
+        by name, whether all runs agree; None for what the header does not have.
 
     Raises:
         EthereumInputError: the block was not recorded whole.
     """
-    if "ethereum" not in block.meta:
-        return None
     from blockstm.ethereum.checks import ExecutedBlock, what_lacks  # its libraries are an extra
 
-    executed = ExecutedBlock(block, result)
+    executed = ExecutedBlock(ethereum, result)
     if so_far is None:
         executed.check_senders()
     checks = executed.header_checks(so_far)

@@ -7,14 +7,22 @@ import math
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import typer
 
-from blockstm.errors import UsageError, shown_path
+from blockstm.errors import BlockstmError, UsageError, shown_path
 
-__all__ = ["check_output_path", "import_programs", "memory_bytes", "not_negative", "positive"]
+__all__ = [
+    "check_output_path",
+    "import_programs",
+    "memory_bytes",
+    "named_in_errors",
+    "not_negative",
+    "positive",
+]
 
 UNITS = {"": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
 SIZE = re.compile(r"(\d{1,20}) *(|KiB|MiB|GiB|TiB)", re.IGNORECASE | re.ASCII)
@@ -54,6 +62,15 @@ def positive(value: float | None) -> float | None:
     if value is not None and not (math.isfinite(value) and value > 0):
         raise typer.BadParameter(f"{value} is out of range; give a finite number above 0")
     return value
+
+
+@contextmanager
+def named_in_errors(file: Path) -> Iterator[None]:
+    """Put the name of a file before the messages of errors of ours that are met inside."""
+    try:
+        yield
+    except BlockstmError as error:
+        raise type(error)(f"{shown_path(file)}: {error}") from error
 
 
 def check_output_path(option: str, path: Path, inputs: Iterable[Path]) -> None:

@@ -6,22 +6,20 @@ import json
 from pathlib import Path
 from typing import Any
 
-from blockstm.block import Block
 from blockstm.ethereum.outcome import Log, Outcome
 from blockstm.result import Receipt, Result
 
 __all__ = ["receipt_lines"]
 
 
-def receipt_lines(file: Path, block: Block, result: Result) -> bytes:
+def receipt_lines(file: Path, result: Result, *, with_outcome: bool) -> bytes:
     """Return a line for each receipt of a block, in the preset order.
 
     Arguments:
         file: where the block comes from.
-        block: the block.
         result: its run.
+        with_outcome: whether it is an Ethereum block, whose events hold what came of a transaction.
     """
-    with_outcome = "ethereum" in block.meta
     entries = (receipt_entry(file, receipt, with_outcome) for receipt in result.receipts)
     return b"".join(json.dumps(entry).encode() + b"\n" for entry in entries)
 

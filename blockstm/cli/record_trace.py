@@ -10,10 +10,10 @@ import typer
 
 from blockstm.accesstrace import read_access_trace
 from blockstm.block import Block
-from blockstm.cli.options import check_output_path, import_programs, memory_bytes
+from blockstm.cli.options import check_output_path, import_programs, memory_bytes, named_in_errors
 from blockstm.cli.progress import Progress
 from blockstm.engine import Engine
-from blockstm.errors import BlockstmError, UsageError, shown_path
+from blockstm.errors import UsageError, shown_path
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, WORKERS_MAX
 from blockstm.tracewriter import write_access_trace
 
@@ -126,10 +126,7 @@ def trace_of_block(
     if memory_limit is None:
         memory_limit = MEMORY_LIMIT_BYTES_DEFAULT
     with Engine(workers, memory_limit_bytes=memory_limit) as engine, Progress(1) as progress:
-        try:
-            with progress.step(f"{source.name}: {model}"):
-                result = engine.execute(block, model, timed=True)
-        except BlockstmError as error:
-            raise type(error)(f"{shown_path(source)}: {error}") from error
+        with named_in_errors(source), progress.step(f"{source.name}: {model}"):
+            result = engine.execute(block, model, timed=True)
         write_access_trace(block, result, output)
     return len(block)

@@ -11,12 +11,20 @@ import typer
 
 from blockstm.block import Block
 from blockstm.cli.measure import BlockFigures, Totals, measure
-from blockstm.cli.options import check_output_path, import_programs, memory_bytes, not_negative, positive
+from blockstm.cli.options import (
+    check_output_path,
+    import_programs,
+    memory_bytes,
+    named_in_errors,
+    not_negative,
+    positive,
+)
 from blockstm.cli.progress import Progress
 from blockstm.cli.receipts import receipt_lines
 from blockstm.cli.tables import print_summary, print_table
 from blockstm.engine import Engine
-from blockstm.errors import BlockstmError, UsageError, shown_path
+from blockstm.errors import UsageError, shown_path
+from blockstm.ethereum.block import EthereumBlock, is_ethereum
 from blockstm.files import replace_file
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, WORKERS_MAX
 
@@ -102,7 +110,7 @@ def replay(
     if receipts is not None:
         check_output_path("--receipts", receipts, blocks)
     # All before the first run: bad input shows at once, not after minutes of work.
-    loaded = [(file, Block.load(file)) for file in blocks]
+    loaded = [(file, *load(file)) for file in blocks]
     engine = Engine(
         workers,
         memory_limit_bytes=memory_limit,
@@ -112,22 +120,34 @@ def replay(
     measured: list[BlockFigures] = []
     lines: list[bytes] = []
     with engine, Progress(2 * repeat * len(loaded)) as progress:
-        for file, block in loaded:
-            try:
+        for file, block, ethereum in loaded:
+            with named_in_errors(file):
                 figures, result = measure(
-                    engine, file, block, model=model, repeat=repeat, verify=verify, progress=progress
+                    engine,
+                    file,
+                    block,
+                    ethereum,
+                    model=model,
+                    repeat=repeat,
+                    verify=verify,
+                    progress=progress,
                 )
-            except BlockstmError as error:
-                raise type(error)(f"{shown_path(file)}: {error}") from error
             measured.append(figures)
             if receipts is not None:
-                lines.append(receipt_lines(file, block, result))
+                lines.append(receipt_lines(file, result, with_outcome=ethereum is not None))
     disagrees = any(False in (figures.verified, figures.has_header_equal) for figures in measured)
     if receipts is not None and not disagrees:
         replace_file(receipts, b"".join(lines), UsageError)
     show(measured, as_json)
     if disagrees:
         raise typer.Exit(DISAGREES)
+
+
+def load(file: Path) -> tuple[Block, EthereumBlock | None]:
+    """Read a block, and what it says of itself if it is one of Ethereum."""
+    block = Block.load(file)
+    with named_in_errors(file):
+        return block, EthereumBlock.of(block) if is_ethereum(block) else None
 
 
 def show(measured: list[BlockFigures], as_json: bool) -> None:

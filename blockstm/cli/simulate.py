@@ -12,10 +12,10 @@ import typer
 from rich.table import Table
 
 from blockstm.block import Block
-from blockstm.cli.options import import_programs, memory_bytes, not_negative
+from blockstm.cli.options import import_programs, memory_bytes, named_in_errors, not_negative
 from blockstm.cli.progress import Progress
 from blockstm.cli.tables import NONE, milliseconds, print_wide, times
-from blockstm.errors import BlockstmError, UsageError, shown, shown_path
+from blockstm.errors import UsageError, shown, shown_path
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, WORKERS_MAX
 from blockstm.simulate import Figures, Simulation, default_model, read_model
 
@@ -105,7 +105,7 @@ def simulate(
     counts = core_counts(cores)
     costs = default_model() if model is None else read_model(model)
     loaded = Block.load(block)
-    try:
+    with named_in_errors(block):
         simulation = Simulation(
             loaded,
             costs,
@@ -115,8 +115,6 @@ def simulate(
             recorded_seconds=not as_replay,
         )
         figures = run(block, simulation, counts)
-    except BlockstmError as error:
-        raise type(error)(f"{shown_path(block)}: {error}") from error
     if as_json:
         results = [each.as_json() for each in figures]
         print(json.dumps({"schema": 1, "command": "simulate", "file": str(block), "results": results}))

@@ -5,6 +5,18 @@ worker processes), `process` (one of them), `catalogue` (what workers must hold)
 them), `logs` (their log records), `worker_main` (their main function).
 """
 
-from blockstm.engine.engine import Engine
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from blockstm.engine.engine import Engine
 
 __all__ = ["Engine"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the class when it is asked for: workers start sooner without."""
+    if name != "Engine":
+        raise AttributeError(f"module 'blockstm.engine' has no attribute {name!r}")
+    from blockstm.engine.engine import Engine
+
+    return Engine

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
-import rlp
 from eth_hash.auto import keccak
 from eth_keys.exceptions import BadSignature
 from eth_utils.exceptions import ValidationError
 
-from blockstm.block import Block
 from blockstm.errors import EthereumInputError, one_line
+from blockstm.ethereum.block import EthereumBlock
 from blockstm.ethereum.closing import Closing, close_block
-from blockstm.ethereum.environment import Environment
 from blockstm.ethereum.forks import BYZANTIUM, CANCUN, PRAGUE, SHANGHAI, is_at_least, vm_class
-from blockstm.ethereum.header import header_hash
-from blockstm.ethereum.keys import ENVIRONMENT_KEY, balance_key, existence_key
+from blockstm.ethereum.header import Withdrawal
+from blockstm.ethereum.keys import balance_key, encode_number, existence_key
 from blockstm.ethereum.machine import decode_transaction
 from blockstm.ethereum.outcome import Outcome
 from blockstm.ethereum.receipts import ChainReceipts, chain_receipts
-from blockstm.ethereum.tries import ordered_trie_root
+from blockstm.ethereum.tries import encode_rlp, ordered_trie_root
 from blockstm.result import Result
 
 __all__ = ["HEADER_CHECKS", "ExecutedBlock"]
@@ -31,22 +29,20 @@ class ExecutedBlock:
     """An Ethereum block that has been executed.
 
     Arguments:
-        block: what `record ethereum` made.
+        ethereum: the block, and what it says of itself.
         result: what came of it.
 
     Raises:
         EthereumInputError: a transaction is invalid here, so the block was not recorded whole.
     """
 
-    def __init__(self, block: Block, result: Result) -> None:
+    def __init__(self, ethereum: EthereumBlock, result: Result) -> None:
         """Look for invalid transactions."""
-        self.block = block
+        self.block = ethereum.block
+        self.environment = ethereum.environment
         self.result = result
-        recorded: Any = block.meta["ethereum"]
-        self.header: Mapping[str, str] = recorded["header"]
-        self.environment = Environment.decoded(block.state[ENVIRONMENT_KEY])
-        self._withdrawals: list[dict[str, str]] = recorded.get("withdrawals", [])
-        self._uncle_count = len(recorded.get("uncles", []))
+        self._ethereum = ethereum
+        self._stated = {**ethereum.header, "hash": ethereum.hash}
         for receipt in result.receipts:
             if receipt.status != "success":
                 raise EthereumInputError(
@@ -74,10 +70,7 @@ class ExecutedBlock:
 
     @cached_property
     def _closed(self) -> tuple[dict[bytes, bytes], bytes | None]:
-        withdrawals = tuple(
-            (bytes.fromhex(entry["address"][2:]), int(entry["amount"], 16)) for entry in self._withdrawals
-        )
-        closing = Closing(withdrawals, self._uncle_count)
+        closing = Closing(self._ethereum.withdrawals, self._ethereum.uncle_count)
         return close_block(self.result.state, self.environment, closing, self.receipts.logs)
 
     @property
@@ -108,10 +101,14 @@ class ExecutedBlock:
 
     def _check(self, name: str) -> bool | None:
         field, since, compute = HEADER_CHECKS[name]
-        if field not in self.header or not is_at_least(self.environment.fork, since):
+        if field not in self._stated or not is_at_least(self.environment.fork, since):
             return None
-        said, computed = self.header[field], compute(self)
-        return computed == (int(said, 16) if isinstance(computed, int) else bytes.fromhex(said[2:]))
+        computed = compute(self)
+        return self._stated[field] == (encode_number(computed) if isinstance(computed, int) else computed)
+
+    def block_hash(self) -> bytes:
+        """Return the hash of the header's fields: Keccak-256 of their RLP (Yellow Paper, 4.4.1)."""
+        return keccak(encode_rlp([*self._ethereum.header.values()]))
 
     def transactions_root(self) -> bytes:
         """Return the root of the trie of the raw transactions."""
@@ -119,7 +116,7 @@ class ExecutedBlock:
 
     def withdrawals_root(self) -> bytes:
         """Return the root of the trie of the withdrawals (EIP-4895)."""
-        return ordered_trie_root([_encoded_withdrawal(entry) for entry in self._withdrawals])
+        return ordered_trie_root([_encoded_withdrawal(entry) for entry in self._ethereum.withdrawals])
 
     def check_senders(self) -> None:
         """Check every transaction's signature.
@@ -167,7 +164,7 @@ _BLOB_TYPE: Final = 3
 _GAS_PER_BLOB: Final = 1 << 17
 
 HEADER_CHECKS: Final[dict[str, tuple[str, str, Callable[[ExecutedBlock], int | bytes]]]] = {
-    "block_hash": ("hash", "frontier", lambda executed: header_hash(executed.header)),
+    "block_hash": ("hash", "frontier", ExecutedBlock.block_hash),
     "transactions_root": ("transactionsRoot", "frontier", ExecutedBlock.transactions_root),
     "withdrawals_root": ("withdrawalsRoot", SHANGHAI, ExecutedBlock.withdrawals_root),
     "blob_gas_used": ("blobGasUsed", CANCUN, ExecutedBlock.blob_gas_used),
@@ -187,16 +184,15 @@ which on it can be computed here, and what computes it, as a number or as bytes.
 _OF_BLOCK: Final = frozenset(("block_hash", "transactions_root", "withdrawals_root", "blob_gas_used"))
 
 
-def _encoded_withdrawal(entry: Mapping[str, str]) -> bytes:
-    encoded: bytes = rlp.encode(
+def _encoded_withdrawal(withdrawal: Withdrawal) -> bytes:
+    return encode_rlp(
         [
-            int(entry["index"], 16),
-            int(entry["validatorIndex"], 16),
-            bytes.fromhex(entry["address"][2:]),
-            int(entry["amount"], 16),
+            encode_number(withdrawal.index),
+            encode_number(withdrawal.validator_index),
+            withdrawal.address,
+            encode_number(withdrawal.amount_gwei),
         ]
     )
-    return encoded
 
 
 def what_lacks(executed: ExecutedBlock) -> str | None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
 from eth.vm.message import Message
 from eth_typing import Address
 
+from blockstm.errors import EthereumInputError, one_line
 from blockstm.ethereum.environment import Environment
 from blockstm.ethereum.forks import PRAGUE, is_at_least
+from blockstm.ethereum.header import Withdrawal
 from blockstm.ethereum.machine import machine_for
 from blockstm.ethereum.mappingcontext import MappingContext
 from blockstm.ethereum.outcome import Log
@@ -36,24 +38,13 @@ class Closing:
     """What comes after a block's transactions.
 
     Arguments:
-        withdrawals: address and amount in Gwei of each (EIP-4895).
+        withdrawals: none before Shanghai.
         uncle_count: how many uncles the block includes. Its miner is rewarded for each; what the uncles' own miners
             get is left out, as a block's JSON does not name them.
     """
 
-    withdrawals: tuple[tuple[bytes, int], ...] = ()
+    withdrawals: tuple[Withdrawal, ...] = ()
     uncle_count: int = 0
-
-
-@dataclass(slots=True)
-class _Requests:
-    """The requests of a block to the consensus layer (EIP-7685)."""
-
-    items: list[bytes] = field(default_factory=list)
-
-    def hash(self) -> bytes:
-        digests = (sha256(item).digest() for item in self.items if len(item) > 1)
-        return sha256(b"".join(digests)).digest()
 
 
 def close_block(
@@ -66,28 +57,37 @@ def close_block(
         environment: the block's.
         closing: what comes after them.
         logs: of all transactions, in order.
+
+    Raises:
+        EthereumInputError: the call of a system contract fails.
     """
     after = dict(state)
     context = MappingContext(after)
     machine = machine_for(context)
     requests_hash = None
     if is_at_least(environment.fork, PRAGUE):
-        requests = _Requests([b"\x00" + _deposits(logs)])
+        requests = [b"\x00" + _deposits(logs)]
         for kind, contract in _REQUEST_CONTRACTS:
-            requests.items.append(kind + _system_call(machine.state(context), contract))
-        requests_hash = requests.hash()
+            requests.append(kind + _system_call(machine.state(context), contract))
+        requests_hash = _hash_of_requests(requests)
     final = machine.state(context)
-    for address, amount_gwei in closing.withdrawals:
-        final.delta_balance(Address(address), amount_gwei * _WEI_PER_GWEI)
+    for withdrawal in closing.withdrawals:
+        final.delta_balance(Address(withdrawal.address), withdrawal.amount_gwei * _WEI_PER_GWEI)
     vm: Any = machine.vm
     reward = vm.get_block_reward() + closing.uncle_count * vm.get_nephew_reward()
     if reward:
         final.delta_balance(Address(environment.coinbase), reward)
-    for address, _ in closing.withdrawals:
-        if final.account_is_empty(Address(address)):
-            final.delete_account(Address(address))
+    for withdrawal in closing.withdrawals:
+        address = Address(withdrawal.address)
+        if final.account_is_empty(address):
+            final.delete_account(address)
     final._account_db.flush()
     return after, requests_hash
+
+
+def _hash_of_requests(requests: Iterable[bytes]) -> bytes:
+    """Return the hash of the requests, each of which begins with its kind; empty ones are left out (EIP-7685)."""
+    return sha256(b"".join(sha256(request).digest() for request in requests if len(request) > 1)).digest()
 
 
 def _deposits(logs: Iterable[Log]) -> bytes:
@@ -99,13 +99,24 @@ def _deposits(logs: Iterable[Log]) -> bytes:
 
 
 def _system_call(state: Any, contract: Address) -> bytes:
-    """Call a system contract as EIP-7002 and EIP-7251 have it; return what it returns."""
+    """Call a system contract as EIP-7002 and EIP-7251 have it; return what it returns.
+
+    Raises:
+        EthereumInputError: the call fails, with which no block is valid.
+    """
     code = state.get_code(contract)
     if not code:
+        # On the chain the contract is there; a node tells of it only where a transaction touches it, and where none
+        # does, there is mostly nothing to ask for.
         return b""
     message = Message(gas=_SYSTEM_CALL_GAS, to=contract, sender=_SYSTEM_ADDRESS, value=0, data=b"", code=code)
     context = state.get_transaction_context_class()(gas_price=0, origin=_SYSTEM_ADDRESS)
     computation = state.computation_class.apply_computation(state, message, context)
+    if computation.is_error:
+        raise EthereumInputError(
+            f"the call of system contract 0x{contract.hex()} after the last transaction fails, "
+            f"{one_line(repr(computation.error))}; record the block again, with a pre-state that has all of it"
+        )
     state._account_db.flush()
     output: bytes = computation.output
     return output

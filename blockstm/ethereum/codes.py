@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from typing import Final
 
+from eth_hash.auto import keccak
 from eth_typing import Hash32
 from lru import LRU
 
+from blockstm.errors import EthereumInputError
+
 __all__ = ["jump_positions", "known_code"]
 
+_HASH_BYTES: Final = 32
 _CODES_MAX: Final = 4096
 """About 100 MiB of the largest codes."""
 
@@ -24,12 +28,23 @@ def known_code(value: bytes) -> tuple[Hash32, bytes]:
 
     Arguments:
         value: the Keccak-256 hash (32 bytes), then the code.
+
+    Raises:
+        EthereumInputError: the hash is that of another code. Were it believed, the code would also be that of other
+            blocks, for as long as it is kept.
     """
-    code_hash = value[:32]
-    code = _codes.get(code_hash)
-    if code is None:
-        code = _codes[code_hash] = (Hash32(code_hash), value[32:])
-    return code
+    code_hash = value[:_HASH_BYTES]
+    known = _codes.get(code_hash)
+    if known is None:
+        code = value[_HASH_BYTES:]
+        if keccak(code) == code_hash:
+            known = _codes[code_hash] = (Hash32(code_hash), code)
+            return known
+    elif len(value) == _HASH_BYTES + len(known[1]) and value.endswith(known[1]):
+        return known
+    raise EthereumInputError(
+        f"the state has a code with the hash 0x{code_hash.hex()}, which is not its own; record the block again"
+    )
 
 
 def jump_positions(code: bytes) -> tuple[set[int], set[int]]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from typing import Final
 
 import msgpack
 
-from blockstm.ethereum.keys import encode_number
+from blockstm.errors import EthereumInputError, shown
+from blockstm.ethereum.forks import FORKS
+from blockstm.ethereum.keys import decode_number, encode_number
+from blockstm.limits import U64_MAX
 
 __all__ = ["Environment"]
 
@@ -48,7 +53,82 @@ class Environment:
 
     @staticmethod
     def decoded(data: bytes) -> Environment:
-        """Return the environment that `encoded` encoded."""
-        fields = msgpack.unpackb(data)
-        fields["difficulty"] = int.from_bytes(fields["difficulty"], "big")
+        """Return the environment that `encoded` encoded.
+
+        Raises:
+            EthereumInputError: the bytes are not that.
+        """
+        try:
+            fields = msgpack.unpackb(data)
+        except ValueError as error:
+            raise EthereumInputError(f"the block's environment is not msgpack; {_MEND}") from error
+        if not isinstance(fields, dict) or fields.keys() != _IS_SOUND.keys():
+            raise EthereumInputError(
+                f"the block's environment is {shown(fields)}, not a map of {', '.join(_IS_SOUND)}; {_MEND}"
+            )
+        for name, is_sound in _IS_SOUND.items():
+            if not is_sound(fields[name]):
+                raise EthereumInputError(
+                    f"the block's environment: {name} is {shown(fields[name])}, which it cannot be; {_MEND}"
+                )
+        fields["difficulty"] = decode_number(fields["difficulty"])
         return Environment(**fields)
+
+    @staticmethod
+    def of_header(fork: str, chain_id: int, header: Mapping[str, bytes]) -> Environment:
+        """Return the environment of the block with this header.
+
+        Arguments:
+            fork: the name of the fork whose rules hold.
+            chain_id: the chain's.
+            header: its fields, as `read_header` returns them.
+        """
+
+        def number_of(name: str) -> int:
+            return decode_number(header[name])
+
+        def optional(name: str) -> int | None:
+            return number_of(name) if name in header else None
+
+        return Environment(
+            fork=fork,
+            chain_id=chain_id,
+            number=number_of("number"),
+            coinbase=header["miner"],
+            timestamp=number_of("timestamp"),
+            difficulty=number_of("difficulty"),
+            mix_hash=header["mixHash"],
+            gas_limit=number_of("gasLimit"),
+            base_fee_per_gas=optional("baseFeePerGas"),
+            excess_blob_gas=optional("excessBlobGas"),
+        )
+
+
+_MEND: Final = "record the block again"
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is int and 0 <= value <= U64_MAX
+
+
+def _is_number_or_none(value: object) -> bool:
+    return value is None or _is_number(value)
+
+
+def _is_bytes(length_min: int, length_max: int) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, bytes) and length_min <= len(value) <= length_max
+
+
+_IS_SOUND: Final[dict[str, Callable[[object], bool]]] = {
+    "fork": lambda value: value in FORKS,
+    "chain_id": _is_number,
+    "number": _is_number,
+    "coinbase": _is_bytes(20, 20),
+    "timestamp": _is_number,
+    "difficulty": _is_bytes(0, 32),
+    "mix_hash": _is_bytes(32, 32),
+    "gas_limit": _is_number,
+    "base_fee_per_gas": _is_number_or_none,
+    "excess_blob_gas": _is_number_or_none,
+}
+"""What the encoded fields must be, by name, in their order."""

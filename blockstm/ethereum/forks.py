@@ -18,6 +18,7 @@ __all__ = [
     "BYZANTIUM",
     "CANCUN",
     "FORKS",
+    "LONDON",
     "PRAGUE",
     "SHANGHAI",
     "SPURIOUS_DRAGON",
@@ -51,6 +52,8 @@ SPURIOUS_DRAGON: Final = "spurious_dragon"
 """From here on empty accounts do not exist (EIP-161)."""
 BYZANTIUM: Final = "byzantium"
 """From here on a receipt holds a status instead of a state root (EIP-658)."""
+LONDON: Final = "london"
+"""From here on blocks have a base fee (EIP-1559)."""
 SHANGHAI: Final = "shanghai"
 """From here on blocks have withdrawals (EIP-4895)."""
 CANCUN: Final = "cancun"

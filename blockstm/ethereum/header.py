@@ -1,16 +1,25 @@
-"""The header of a block: its fields, as nodes name them and in the order of its RLP, and its hash."""
+"""The header of a block, its uncles and its withdrawals, read strictly from the fields as nodes name them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
-from eth_hash.auto import keccak
-
+from blockstm.errors import shown
+from blockstm.ethereum.forks import CANCUN, LONDON, is_at_least
 from blockstm.ethereum.keys import encode_number
-from blockstm.ethereum.tries import encode_rlp
+from blockstm.ethereum.nodejson import ADDRESS_BYTES, HASH_BYTES, Fields, data
 
-__all__ = ["HEADER_FIELDS", "LATER_FIELDS", "header_hash"]
+__all__ = [
+    "HEADER_FIELDS",
+    "LATER_FIELDS",
+    "Withdrawal",
+    "missing_field",
+    "read_header",
+    "read_uncles",
+    "read_withdrawals",
+]
 
 HEADER_FIELDS: Final[tuple[tuple[str, int | None], ...]] = (
     ("parentHash", 32),
@@ -40,16 +49,96 @@ LATER_FIELDS: Final[tuple[tuple[str, int | None], ...]] = (
 )
 """The fields that forks have added, in the same way: each comes only where all before it are."""
 
+_NEEDED: Final = (
+    ("baseFeePerGas", LONDON),
+    ("excessBlobGas", CANCUN),
+    ("parentBeaconBlockRoot", CANCUN),
+)
+"""Fields of the header that transactions of a fork, and of those after it, cannot do without."""
+_BITS: Final = {"difficulty": 256}
+_EXTRA_BYTES_MAX: Final = 4096
 
-def header_hash(header: Mapping[str, str]) -> bytes:
-    """Return the hash of a block: Keccak-256 of the RLP of its header (Yellow Paper, 4.4.1), 32 bytes.
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """One withdrawal of a block (EIP-4895).
 
     Arguments:
-        header: the fields as 0x and hex digits; others than the header's are left out.
+        index: counts withdrawals on the whole chain.
+        validator_index: of the validator whose ether it is.
+        address: who gets it, 20 bytes.
+        amount_gwei: how much.
     """
-    fields = [
-        encode_number(int(header[name], 16)) if length is None else bytes.fromhex(header[name][2:])
-        for name, length in (*HEADER_FIELDS, *LATER_FIELDS)
-        if name in header
-    ]
-    return keccak(encode_rlp(fields))
+
+    index: int
+    validator_index: int
+    address: bytes
+    amount_gwei: int
+
+    def as_node_gives(self) -> dict[str, str]:
+        """Return the withdrawal as nodes give it in JSON."""
+        return {
+            "index": hex(self.index),
+            "validatorIndex": hex(self.validator_index),
+            "address": f"0x{self.address.hex()}",
+            "amount": hex(self.amount_gwei),
+        }
+
+
+def read_header(block: Fields) -> dict[str, bytes]:
+    """Return the fields of a header in the order of its RLP; numbers are minimal big-endian bytes.
+
+    Raises:
+        ContentError: one is missing or malformed.
+    """
+    count = sum(block.has(name) for name, _ in LATER_FIELDS)
+    values = {
+        name: _header_field(block, name, length) for name, length in (*HEADER_FIELDS, *LATER_FIELDS[:count])
+    }
+    if len(values["extraData"]) > _EXTRA_BYTES_MAX:
+        block.refuse(f"field extraData is longer than {_EXTRA_BYTES_MAX} bytes")
+    return values
+
+
+def _header_field(block: Fields, name: str, length: int | None) -> bytes:
+    if length is None:
+        return encode_number(block.quantity(name, _BITS.get(name, 64)))
+    return block.data(name, length or None)
+
+
+def missing_field(header: Mapping[str, bytes], fork: str) -> str | None:
+    """Return the first field that a fork's transactions need and a header does not have, None if it has all."""
+    lacking = (name for name, since in _NEEDED if is_at_least(fork, since) and name not in header)
+    return next(lacking, None)
+
+
+def read_uncles(block: Fields) -> list[str]:
+    """Return the hashes of a block's uncles, as the node gave them.
+
+    Raises:
+        ContentError: they are missing or malformed.
+    """
+    uncles = block.array("uncles")
+    for value in uncles:
+        try:
+            data(value, HASH_BYTES)
+        except ValueError as error:
+            block.refuse(f"field uncles holds {shown(value)}, which is not {error}")
+    return uncles
+
+
+def read_withdrawals(block: Fields) -> tuple[Withdrawal, ...]:
+    """Return a block's withdrawals.
+
+    Raises:
+        ContentError: they are missing or malformed.
+    """
+    return tuple(
+        Withdrawal(
+            entry.quantity("index"),
+            entry.quantity("validatorIndex"),
+            entry.data("address", ADDRESS_BYTES),
+            entry.quantity("amount"),
+        )
+        for entry in block.items("withdrawals", "withdrawal")
+    )

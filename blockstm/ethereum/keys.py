@@ -20,9 +20,45 @@ from __future__ import annotations
 
 from typing import Final
 
+from blockstm.errors import EthereumInputError, shown
+from blockstm.limits import VALUE_BYTES_MAX
+
 ENVIRONMENT_KEY: Final = b"H"
 EXISTS: Final = b"\x01"
 """The value of the existence key of an account that exists."""
+
+
+_FORMS: Final = {
+    # Kind of entry: what it holds, the bytes that its key may have, the fewest and the most bytes of its value.
+    b"n": ("a nonce", (21,), 1, 8),
+    b"b": ("a balance", (21,), 1, 32),
+    b"c": ("a code with its hash", (21,), 33, VALUE_BYTES_MAX),
+    b"e": ("that an account exists", (21,), 1, 1),
+    b"w": ("a storage incarnation", (21,), 1, 2),
+    b"s": ("a storage slot", (53, 55), 1, 32),
+    b"h": ("a block hash", (9,), 32, 32),
+}
+
+
+def check_entry(key: bytes, value: bytes) -> None:
+    """Check the form of an entry of a block's state; keys of other kinds than those above mean nothing.
+
+    Raises:
+        EthereumInputError: the key or the value has another length than it can have.
+    """
+    form = _FORMS.get(key[:1])
+    if form is None:
+        return
+    what, key_lengths, length_min, length_max = form
+    problem = None
+    if len(key) not in key_lengths:
+        problem = f"its key has {len(key)} bytes"
+    elif not length_min <= len(value) <= length_max:
+        problem = f"it has {len(value)} bytes"
+    if problem is not None:
+        raise EthereumInputError(
+            f"state key {shown(key)} cannot hold {what}, as {problem}; record the block again"
+        )
 
 
 def nonce_key(address: bytes) -> bytes:

@@ -10,8 +10,10 @@ from eth_hash.auto import keccak
 
 from blockstm.block import Block
 from blockstm.errors import EthereumInputError, LimitError, ProgramError, UsageError, shown, shown_path
+from blockstm.ethereum.block import meta_of
 from blockstm.ethereum.environment import Environment
 from blockstm.ethereum.forks import FORKS, fork_of_mainnet
+from blockstm.ethereum.header import missing_field
 from blockstm.ethereum.keys import (
     ENVIRONMENT_KEY,
     EXISTS,
@@ -31,11 +33,6 @@ from blockstm.files import ContentError
 
 MAINNET: Final = 1
 
-_NEEDED: Final = {
-    "london": ("baseFeePerGas",),
-    "cancun": ("excessBlobGas", "parentBeaconBlockRoot"),
-}
-"""Fields of the header that transactions of a fork, and of those after it, cannot do without."""
 _FIRST_PRECOMPILES: Final = tuple(number.to_bytes(ADDRESS_BYTES, "big") for number in range(1, 5))
 
 
@@ -105,8 +102,7 @@ def make_block(
 ) -> Block:
     """Return a block whose transactions are run by `blockstm.ethereum.program.evm`.
 
-    Its meta has one key, `ethereum`: a dict of `fork`, `header` (every field of the block that is hex text,
-    as the node gave it), `uncles` (hashes) and, from Shanghai on, `withdrawals`.
+    Its meta is that of `blockstm.ethereum.block.meta_of`.
 
     Arguments:
         block: header and transactions.
@@ -119,7 +115,7 @@ def make_block(
     """
     from blockstm.ethereum.program import evm  # takes a second or two
 
-    environment = _environment(block, fork)
+    environment = Environment.of_header(fork, block.chain_id, block.values)
     state = {ENVIRONMENT_KEY: environment.encoded()}
     for address, account in accounts.items():
         _add_account(state, address, account)
@@ -130,15 +126,12 @@ def make_block(
     if block.number:
         state[block_hash_key(block.number - 1)] = block.values["parentHash"]
     before_transactions(environment, block.fields, state)
-    about: dict[str, object] = {"fork": fork, "header": dict(block.fields), "uncles": list(block.uncles)}
-    if block.withdrawals is not None:
-        about["withdrawals"] = [dict(withdrawal) for withdrawal in block.withdrawals]
     return Block(
         [evm.txn(txn.raw, txn.sender) for txn in block.transactions],
         state,
         chain="ethereum" if block.chain_id == MAINNET else f"eip155:{block.chain_id}",
         number=block.number,
-        meta={"ethereum": about},
+        meta=meta_of(block, fork),
     )
 
 
@@ -155,13 +148,11 @@ def _fork(block: NodeBlock) -> str:
 
 
 def _check_needed(block: NodeBlock, fork: str) -> None:
-    for first, names in _NEEDED.items():
-        for name in names:
-            if FORKS.index(fork) >= FORKS.index(first) and name not in block.values:
-                raise ContentError(
-                    f"the block: field {name} is missing, which fork {fork} needs; save the node's answer "
-                    "again, or name another fork"
-                )
+    if (missing := missing_field(block.values, fork)) is not None:
+        raise ContentError(
+            f"the block: field {missing} is missing, which fork {fork} needs; save the node's answer again, "
+            "or name another fork"
+        )
 
 
 def _check_senders(block: NodeBlock, accounts: Mapping[bytes, Account], fork: str) -> None:
@@ -178,21 +169,6 @@ def _check_senders(block: NodeBlock, accounts: Mapping[bytes, Account], fork: st
                 f"0x{txn.sender.hex()}, {has}; give the state before block {block.number}"
             )
         seen.add(txn.sender)
-
-
-def _environment(block: NodeBlock, fork: str) -> Environment:
-    return Environment(
-        fork=fork,
-        chain_id=block.chain_id,
-        number=block.number,
-        coinbase=block.values["miner"],
-        timestamp=block.number_of("timestamp"),
-        difficulty=block.number_of("difficulty"),
-        mix_hash=block.values["mixHash"],
-        gas_limit=block.number_of("gasLimit"),
-        base_fee_per_gas=block.optional("baseFeePerGas"),
-        excess_blob_gas=block.optional("excessBlobGas"),
-    )
 
 
 def _add_account(state: dict[bytes, bytes], address: bytes, account: Account) -> None:

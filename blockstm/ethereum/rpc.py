@@ -13,19 +13,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from blockstm.errors import shown
-from blockstm.ethereum.header import HEADER_FIELDS, LATER_FIELDS
-from blockstm.ethereum.keys import encode_number
-from blockstm.ethereum.nodejson import ADDRESS_BYTES, HASH_BYTES, Fields, data, named, quantity, read_json
+from blockstm.ethereum.header import Withdrawal, read_header, read_uncles, read_withdrawals
+from blockstm.ethereum.nodejson import HASH_BYTES, Fields, named, quantity, read_json
 from blockstm.ethereum.transactions import SignedTransaction, read_transaction
 from blockstm.files import ContentError
+from blockstm.limits import U64_MAX
 
 _BLOCK_MEND: Final = "save again what eth_getBlockByNumber(number, true) answers"
 _HASHES_MEND: Final = 'write {"block number": "0x and its hash", ...}'
-_EXTRA_BYTES_MAX: Final = 4096
 _HEX: Final = re.compile(r"0x[0-9a-fA-F]*")
 _DECIMAL: Final = re.compile(r"[0-9]{1,20}")
-_BITS: Final = {"difficulty": 256, "baseFeePerGas": 256}
-_WITHDRAWAL: Final = ("index", "validatorIndex", "address", "amount")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +34,19 @@ class NodeBlock:
         values: the header's fields, decoded, in the order of the header's RLP; numbers are minimal
             big-endian bytes.
         uncles: the hashes of the uncles, as the node gave them.
-        withdrawals: index, validatorIndex, address and amount of each, as the node gave them; None before
-            Shanghai.
+        withdrawals: None before Shanghai.
         transactions: in the block's order.
     """
 
     fields: Mapping[str, str]
     values: Mapping[str, bytes]
     uncles: tuple[str, ...]
-    withdrawals: tuple[Mapping[str, str], ...] | None
+    withdrawals: tuple[Withdrawal, ...] | None
     transactions: tuple[SignedTransaction, ...]
 
     def number_of(self, name: str) -> int:
         """Return a field of the header that is a number."""
         return int.from_bytes(self.values[name], "big")
-
-    def optional(self, name: str) -> int | None:
-        """Return a number that only the headers of later forks have, or None."""
-        return self.number_of(name) if name in self.values else None
 
     @property
     def number(self) -> int:
@@ -84,38 +76,22 @@ def read_block(path: str | os.PathLike[str]) -> NodeBlock:
         if answer is None:
             raise ContentError(f"the node answered null: it does not know the block; {_BLOCK_MEND}")
         block = Fields(answer, "the block", _BLOCK_MEND)
-        values = _header(block)
+        if block.values.get("hash", "") is None:
+            block.refuse("field hash is null: the block is still pending")
+        block.data("hash", HASH_BYTES)
+        values = read_header(block)
         transactions = _transactions(block)
         return NodeBlock(
             {name: value for name, value in block.values.items() if _is_hex(value)},
             values,
-            tuple(_uncles(block)),
-            _withdrawals(block, values),
+            tuple(read_uncles(block)),
+            read_withdrawals(block) if "withdrawalsRoot" in values else None,
             transactions,
         )
 
 
 def _is_hex(value: object) -> bool:
     return isinstance(value, str) and _HEX.fullmatch(value) is not None
-
-
-def _header(block: Fields) -> dict[str, bytes]:
-    if block.values.get("hash", "") is None:
-        block.refuse("field hash is null: the block is still pending")
-    block.data("hash", HASH_BYTES)
-    count = sum(block.has(name) for name, _ in LATER_FIELDS)
-    values = {
-        name: _header_field(block, name, length) for name, length in (*HEADER_FIELDS, *LATER_FIELDS[:count])
-    }
-    if len(values["extraData"]) > _EXTRA_BYTES_MAX:
-        block.refuse(f"field extraData is longer than {_EXTRA_BYTES_MAX} bytes")
-    return values
-
-
-def _header_field(block: Fields, name: str, length: int | None) -> bytes:
-    if length is None:
-        return encode_number(block.quantity(name, _BITS.get(name, 64)))
-    return block.data(name, length or None)
 
 
 def _transactions(block: Fields) -> tuple[SignedTransaction, ...]:
@@ -130,30 +106,12 @@ def _transactions(block: Fields) -> tuple[SignedTransaction, ...]:
                 f"{txn.place}: it is signed for chain {txn.chain_id}, and {stating[0].place} for chain "
                 f"{stating[0].chain_id}; {_BLOCK_MEND}"
             )
+    if stating and stating[0].chain_id is not None and stating[0].chain_id > U64_MAX:
+        raise ContentError(
+            f"{stating[0].place}: the chain that it is signed for has a number of more than 64 bits; "
+            "blocks of that chain cannot be recorded"
+        )
     return transactions
-
-
-def _uncles(block: Fields) -> list[str]:
-    uncles = block.array("uncles")
-    for value in uncles:
-        try:
-            data(value, HASH_BYTES)
-        except ValueError as error:
-            block.refuse(f"field uncles holds {shown(value)}, which is not {error}")
-    return uncles
-
-
-def _withdrawals(block: Fields, values: Mapping[str, bytes]) -> tuple[Mapping[str, str], ...] | None:
-    if "withdrawalsRoot" not in values:
-        return None
-    withdrawals = list(block.items("withdrawals", "withdrawal"))
-    for entry in withdrawals:
-        for name in _WITHDRAWAL:
-            if name == "address":
-                entry.data(name, ADDRESS_BYTES)
-            else:
-                entry.quantity(name)
-    return tuple({name: entry[name] for name in _WITHDRAWAL} for entry in withdrawals)
 
 
 def read_block_hashes(path: str | os.PathLike[str], block: NodeBlock) -> dict[int, bytes]:

@@ -21,6 +21,7 @@ from statistics import median
 
 import blockstm
 from blockstm.analysis import dependencies, greedy_schedule
+from blockstm.ethereum.block import EthereumBlock
 from blockstm.ethereum.checks import ExecutedBlock
 from blockstm.ethereum.record import read_ethereum
 from blockstm.result import Result
@@ -115,11 +116,12 @@ def measure(engines: dict[int, blockstm.Engine], block: blockstm.Block, repeat: 
     checks: dict[str, bool | None] = {}
     in_situ: list[float] = []
     waits: list[set[int]] = []
+    ethereum = EthereumBlock.of(block)
     for turn in range(repeat + 1):
         reference = engines[1].execute(block, "sequential", timed=True)
         runs = {workers: engines[workers].execute(block, timed=True) for workers in WORKERS}
         for result in (reference, *runs.values()):
-            for name, is_equal in ExecutedBlock(block, result).header_checks().items():
+            for name, is_equal in ExecutedBlock(ethereum, result).header_checks().items():
                 checks[name] = is_equal and checks.get(name, True)
         for workers, result in runs.items():
             found = differences(result, reference)

@@ -20,7 +20,9 @@ from pathlib import Path
 from blockstm import Engine
 from tests.ethereum_agreement import assert_agrees, assert_synthetic_agrees, recorded
 from tests.ethereum_oracle import execute, read_json
-from tests.ethereum_synthetic import NUMBER_AND_TIME, random_block, scenario_block
+from tests.ethereum_synthetic.chain import NUMBER_AND_TIME
+from tests.ethereum_synthetic.randomblocks import random_block
+from tests.ethereum_synthetic.scenarios import scenario_block
 from tests.ethereum_traces import differences, read_trace
 
 WORKERS = 2

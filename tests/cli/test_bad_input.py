@@ -96,8 +96,9 @@ def test_an_oversized_file(refused: Refused, tmp_path: Path) -> None:
     path = tmp_path / "bomb.block"
     with path.open("wb") as file, zstandard.ZstdCompressor(write_checksum=True).stream_writer(file) as writer:
         writer.write(b"\x87")
+        nothing = b"\xc0" * (1 << 20)
         for _ in range(1100):
-            writer.write(b"\xc0" * (1 << 20))
+            writer.write(nothing)
     assert "bomb.block: " in refused("replay", path)
 
 

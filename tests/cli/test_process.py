@@ -40,10 +40,11 @@ def slow(tmp_path: Path, environment: dict[str, str]) -> Path:
     return tmp_path
 
 
-def test_version_and_help(process: Command) -> None:
+def test_version_and_help(process: Command, command: Command) -> None:
     assert process("--version").stdout == f"blockstm {blockstm.__version__}\n"
+    assert "Usage: blockstm" in process("--help").stdout
     for arguments in (["--help"], ["replay", "--help"], ["record", "--help"], ["record", "trace", "--help"]):
-        completed = process(*arguments)
+        completed = command(*arguments)
         assert completed.returncode == 0
         assert "Usage: blockstm" in completed.stdout
 

@@ -13,19 +13,12 @@ import pytest
 
 from blockstm import Block, Engine
 from blockstm.ethereum.program import evm
+from blockstm.programs import transfer
 from tests.ethereum_node import ETHEREUM
 from tests.ethereum_oracle import read_json
-from tests.ethereum_synthetic import (
-    SENDERS,
-    BlockBuilder,
-    Contract,
-    address_of,
-    asm,
-    call,
-    hex_of,
-    named,
-    push,
-)
+from tests.ethereum_synthetic.assembly import asm, call, push
+from tests.ethereum_synthetic.builder import BlockBuilder, Contract
+from tests.ethereum_synthetic.chain import SENDERS, address_of, hex_of, named
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 Refused = Callable[..., str]
@@ -371,6 +364,42 @@ def test_a_signature_that_was_changed(refused: Refused, record: Record, inputs: 
     message = refused("replay", path)
     assert "made.block: transaction 0 " in message
     assert f"of sender {SENDER}" in message
+
+
+def spoilt(block: Block, part: str) -> Block:
+    """A block with one part that `record ethereum` would not write."""
+    transactions, state, meta = block.transactions, dict(block.state), {**block.meta}
+    if part == "meta":
+        meta["ethereum"] = 5
+    elif part == "transaction":
+        transactions = (*transactions, transfer.txn(b"a", b"b", 0))
+    elif part == "environment":
+        del state[b"H"]
+    elif part == "nonce":
+        state[b"n" + bytes(20)] = bytes(40)
+    else:
+        state[b"c" + LOGGER] = state[b"c" + BEHIND][:32] + state[b"c" + LOGGER][32:]
+    return Block(transactions, state, meta=meta)
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        ("meta", "meta ethereum: it is 5"),
+        ("transaction", "transaction 5 runs program 'transfer'"),
+        ("environment", "no environment"),
+        ("nonce", "state key 0x6e"),
+        ("code", "which is not its own"),
+    ],
+)
+def test_what_only_a_changed_file_holds(
+    refused: Refused, record: Record, inputs: Inputs, tmp_path: Path, part: str, expected: str
+) -> None:
+    spoilt(Block.load(record(inputs)), part).save(tmp_path / "spoilt.block")
+    message = refused("replay", "spoilt.block", "--receipts", "out.jsonl")
+    assert message.startswith("error: spoilt.block: ")
+    assert expected in message
+    assert not (tmp_path / "out.jsonl").exists()
 
 
 def test_a_fork_that_is_not_there_yet(refused: Refused, tmp_path: Path, inputs: Inputs) -> None:

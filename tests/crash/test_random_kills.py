@@ -20,7 +20,7 @@ from blockstm.verify import differences
 from tests.crash.killing import kill, killer, traces, transfers
 
 SCALE = float(os.environ.get("BLOCKSTM_STRESS", "1"))
-BLOCKS = max(4, round(6 * SCALE))
+BLOCKS = max(4, round(4 * SCALE))
 
 pytestmark = [pytest.mark.usefixtures("leaves_nothing"), pytest.mark.timeout(120 + 60 * SCALE)]
 
@@ -52,7 +52,7 @@ def changes(result: Result) -> list[object]:
 
 
 SHAPES = {
-    "transfers, few accounts, no work": lambda seed: transfers(seed, 10_000, 8, 0),
+    "transfers, few accounts, no work": lambda seed: transfers(seed, 6000, 8, 0),
     "transfers, few accounts": lambda seed: transfers(seed, 3000, 10, 2000),
     "transfers, many accounts": lambda seed: transfers(seed, 3000, 3000, 2000),
     "traces": lambda seed: traces(seed, 2000, 60, 3000),
@@ -107,7 +107,7 @@ def test_all_killed_at_once() -> None:
     block = transfers(2, 5000, 50, 5000)
     with Engine(3) as engine:
         reference = engine.execute(block, "sequential")
-        for _ in range(5):
+        for _ in range(3):
             receipts = engine.stream(block)
             found = [next(receipts)]
             for slot in range(3):
@@ -143,7 +143,7 @@ def test_killed_while_starting() -> None:
 
 def test_killed_while_programs_are_sent() -> None:
     with Engine(2) as engine:
-        for seed in range(10):
+        for seed in range(6):
 
             @program
             def note(ctx, seed: int = seed):

@@ -122,7 +122,7 @@ def engine() -> Iterator[Engine]:
 
 
 @given(blocks(80), st.lists(st.integers(1, WORKERS_MAX), min_size=3, max_size=3), seeds)
-@settings(SETTINGS, max_examples=examples(200))
+@settings(SETTINGS, max_examples=examples(120))
 def test_speculative_and_sequential_runs_equal_the_oracle(
     engine: Engine, block: Block, worker_counts: list[int], seed: int
 ) -> None:
@@ -135,7 +135,7 @@ def test_speculative_and_sequential_runs_equal_the_oracle(
 
 
 @given(operations, states, seeds)
-@settings(SETTINGS, max_examples=examples(150))
+@settings(SETTINGS, max_examples=examples(90))
 def test_one_program_many_times(
     engine: Engine, body: list[Any], state: dict[bytes, bytes], seed: int
 ) -> None:
@@ -148,7 +148,7 @@ def test_one_program_many_times(
 
 
 @given(blocks(30), st.integers(2, WORKERS_MAX), seeds)
-@settings(SETTINGS, max_examples=examples(100))
+@settings(SETTINGS, max_examples=examples(60))
 def test_receipts_of_a_stream_are_those_of_the_oracle(
     engine: Engine, block: Block, workers: int, seed: int
 ) -> None:

@@ -10,6 +10,7 @@ pytest.importorskip("eth", reason="py-evm is not installed: pip install 'blockst
 
 from eth.db.account import AccountDB
 from eth.db.atomic import AtomicDB
+from eth_hash.auto import keccak
 
 from blockstm.ethereum.accounts import ContextAccounts
 from blockstm.ethereum.keys import balance_key, code_key, existence_key, nonce_key, storage_key
@@ -156,7 +157,7 @@ def test_nothing_is_written_that_ends_as_it_began() -> None:
     state = {
         balance_key(address): b"\x07",
         nonce_key(address): b"\x01",
-        code_key(address): b"h" * 32 + b"code",
+        code_key(address): keccak(b"code") + b"code",
         storage_key(address, 5): b"\x09",
         existence_key(address): b"\x01",
     }

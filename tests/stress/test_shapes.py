@@ -1,7 +1,7 @@
 """Thousands of small blocks of every shape, on more workers than cores, with random delays at step points.
 
 Each run must equal the sequential one, and that one the oracle. Every shape has a share of the time, in which
-most come to several hundred runs; BLOCKSTM_STRESS=10 makes it ten times as long, and BLOCKSTM_STRESS_SEED=n
+most come to a hundred runs and more; BLOCKSTM_STRESS=10 makes it ten times as long, and BLOCKSTM_STRESS_SEED=n
 begins with other blocks. A failure names the shape, the seed of the block, the workers and the seed of the
 delays.
 """
@@ -28,9 +28,9 @@ from tests.running import WORKERS_MAX, run
 
 SCALE = float(os.environ.get("BLOCKSTM_STRESS", "1"))
 FIRST_SEED = int(os.environ.get("BLOCKSTM_STRESS_SEED", "1"))
-SECONDS_OF_A_SHAPE = 0.6 * SCALE
-BLOCKS_MIN = 20
-RUNS_OF_A_BLOCK = 10
+SECONDS_OF_A_SHAPE = 0.5 * SCALE
+BLOCKS_MIN = 16
+RUNS_OF_A_BLOCK = 6
 # A worker that sleeps through its task wakes up a second later.
 STALL_SECONDS = 0.9
 STALLS_MAX = 2 * max(1, SCALE)
@@ -343,7 +343,7 @@ def engine() -> Iterator[Engine]:
 
 
 def length(rng: random.Random) -> int:
-    """Mostly short blocks: they come and go quickly. Sometimes 1 or 2 transactions, sometimes up to 400."""
+    """Mostly short blocks: they come and go quickly. Sometimes 1 or 2 transactions, sometimes up to 250."""
     return rng.choice(
         [rng.randrange(1, 4), rng.randrange(2, 30), rng.randrange(10, 60), rng.randrange(40, 120)]
     )
@@ -364,7 +364,7 @@ def test_equal_to_sequential(engine: Engine, name: str) -> None:
 def stalls_in_runs(engine: Engine, name: str, seed: int) -> int:
     """Run one block of a shape in several ways and check each; how many of them took very long."""
     rng = random.Random(f"{name} {seed}")
-    block = shapes[name](rng, 400 if seed % 20 == 10 else length(rng))
+    block = shapes[name](rng, 250 if seed % 20 == 10 else length(rng))
     sequential = engine.execute(block, "sequential")
     assert_equal(sequential, run_in_order(block), f"shape {name}, seed {seed}, sequential")
     stalls = 0

@@ -68,7 +68,6 @@ def expect_quiet(completed: subprocess.CompletedProcess[str], output: str = "") 
     assert (completed.returncode, completed.stderr, completed.stdout) == (0, "", output)
 
 
-@pytest.mark.parametrize("stdin", [False, True], ids=["python -c", "python -"])
 @pytest.mark.parametrize(
     "use",
     [
@@ -81,8 +80,13 @@ def expect_quiet(completed: subprocess.CompletedProcess[str], output: str = "") 
     ],
     ids=["with", "not closed", "not used", "forgotten", "in a cycle", "stream not read"],
 )
-def test_script(run_script: Run, use: str, stdin: bool) -> None:
-    expect_quiet(run_script(DEFINES + use, stdin=stdin))
+def test_script(run_script: Run, use: str) -> None:
+    expect_quiet(run_script(DEFINES + use))
+
+
+def test_script_from_standard_input(run_script: Run) -> None:
+    expect_quiet(run_script(DEFINES + "with Engine(2) as engine:\n    check(engine)", stdin=True))
+    expect_quiet(run_script(DEFINES + "engine = Engine(2)\ncheck(engine)", stdin=True))
 
 
 def test_script_without_main_guard(tmp_path: Path, run_script: Run) -> None:

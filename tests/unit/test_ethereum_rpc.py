@@ -11,16 +11,16 @@ from typing import Any
 
 import pytest
 import zstandard
+from eth_hash.auto import keccak
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from blockstm.errors import EthereumInputError
-from blockstm.ethereum.header import header_hash
 from blockstm.ethereum.nodejson import read_json
 from blockstm.ethereum.prestate import Account, read_prestate
 from blockstm.ethereum.rpc import NodeBlock, read_block, read_block_hashes
 from blockstm.ethereum.transactions import contract_address
-from blockstm.ethereum.tries import ordered_trie_root
+from blockstm.ethereum.tries import encode_rlp, ordered_trie_root
 from tests.ethereum_node import CONTRACT, MINER, account, address, block, transaction
 
 Save = Callable[[str, object], Path]
@@ -195,7 +195,7 @@ def test_a_signature_that_nobody_can_have_made(save: Save) -> None:
 def test_a_header_of_each_time(save: Save, fork: str) -> None:
     told = block(transaction(0), fork=fork)
     read = read_block(save("block.json", told))
-    assert "0x" + header_hash(read.fields).hex() == read.fields["hash"] == told["hash"]
+    assert "0x" + keccak(encode_rlp([*read.values.values()])).hex() == read.fields["hash"] == told["hash"]
     assert read.fields["size"] == "0x100"
     assert read.number == int(told["number"], 16)
     assert (read.withdrawals is not None) == ("withdrawals" in told)
@@ -209,6 +209,7 @@ def test_a_header_of_each_time(save: Save, fork: str) -> None:
         ("hash", ..., "field hash is missing"),
         ("logsBloom", "0x00", "field logsBloom"),
         ("timestamp", "0x" + "f" * 17, "at most 64 bits"),
+        ("baseFeePerGas", "0x1" + "0" * 16, "at most 64 bits"),
         ("extraData", "0x" + "00" * 5000, "extraData is longer"),
         ("excessBlobGas", ..., "field excessBlobGas is missing"),
         ("uncles", None, "field uncles"),
@@ -324,7 +325,11 @@ def test_a_block_with_one_wrong_character(tmp_path: Path, place: int, character:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.just("0x1"),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.just(CONTRACT), inner),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(max_size=8) | st.just(CONTRACT), inner, max_size=4)
+    ),
+    max_leaves=20,
 )
 
 
@@ -522,5 +527,12 @@ def test_what_a_contract_created_before_the_block_was_there(save: Save) -> None:
 def test_a_block_is_known_by_its_values(save: Save, told: dict[str, Any]) -> None:
     read = read_block(save("block.json", told))
     assert isinstance(read, NodeBlock)
-    assert read.optional("requestsHash") is None
-    assert read.optional("baseFeePerGas") == 7
+    assert "requestsHash" not in read.values
+    assert read.number_of("baseFeePerGas") == 7
+
+
+@pytest.mark.parametrize("kind", [0, 2])
+def test_a_chain_whose_number_is_too_large(save: Save, kind: int) -> None:
+    read_block(save("block.json", block(transaction(kind, chain_id=2**64 - 1))))
+    told = block(transaction(kind, chain_id=2**64))
+    refused(save("block.json", told), "transaction 0", "more than 64 bits")

@@ -72,7 +72,7 @@ def test_a_block_is_not_done_while_a_validation_is_under_way(engine: Engine, wor
     # transactions: so the blocks are short, conflict to the last transaction, and run under many delays.
     for count in (2, 3, 5):
         block = Block([increment.txn(b"n") for _ in range(count)])
-        for delay_seed in range(1, 60):
+        for delay_seed in range(1, 40):
             result = run(engine, block, workers, delay_seed)
             assert result.state == {b"n": number(count)}, delay_seed
             assert [receipt.events for receipt in result.receipts] == [[number(n)] for n in range(count)]

@@ -15,7 +15,8 @@ from blockstm.strictjson import DEPTH_MAX, decode_json
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(0, 2**64 - 1) | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=20,
 )
 
 
@@ -33,7 +34,7 @@ import sys
 from blockstm.strictjson import decode_json
 sys.setrecursionlimit(10**6)
 try:
-    decode_json({opening!r} * 10**6)
+    decode_json({opening!r} * 10**5)
 except ValueError as error:
     print(error)
 """

@@ -1,0 +1,137 @@
+"""A block that `record ethereum` made: what it says of itself beside its transactions and accounts.
+
+A .block file may hold anything. All of what is here is checked once, when the file has been read, so that nobody
+has to look again. It takes no more than blockstm itself: the libraries of the extra `ethereum` are not imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from blockstm.block import Block
+from blockstm.errors import EthereumInputError, shown
+from blockstm.ethereum.environment import Environment
+from blockstm.ethereum.header import Withdrawal, missing_field, read_header, read_uncles, read_withdrawals
+from blockstm.ethereum.keys import ENVIRONMENT_KEY, check_entry
+from blockstm.ethereum.nodejson import ADDRESS_BYTES, HASH_BYTES, Fields
+from blockstm.files import ContentError
+
+if TYPE_CHECKING:
+    from blockstm.ethereum.rpc import NodeBlock
+
+__all__ = ["EthereumBlock", "is_ethereum", "meta_of"]
+
+_META_KEY: Final = "ethereum"
+_PROGRAM: Final = "blockstm.ethereum.program.evm"
+_MEND: Final = "record the block again"
+
+
+@dataclass(frozen=True, slots=True)
+class EthereumBlock:
+    """An Ethereum block, checked.
+
+    Arguments:
+        block: its transactions, all of the program `evm`, and its state.
+        hash: what it says is the hash of its header, 32 bytes.
+        header: the header's fields in the order of its RLP, as `read_header` returns them.
+        uncle_count: how many uncles it includes.
+        withdrawals: none before Shanghai.
+        environment: what its transactions see of it.
+    """
+
+    block: Block
+    hash: bytes
+    header: Mapping[str, bytes]
+    uncle_count: int
+    withdrawals: tuple[Withdrawal, ...]
+    environment: Environment
+
+    @staticmethod
+    def of(block: Block) -> EthereumBlock:
+        """Return a block with what it says of itself.
+
+        Arguments:
+            block: one for which `is_ethereum` holds.
+
+        Raises:
+            EthereumInputError: something is missing or malformed, or the header is not that of the environment;
+                names the field, the transaction or the key, and the mend.
+        """
+        try:
+            about = Fields(block.meta[_META_KEY], f"meta {_META_KEY}", _MEND)
+            stated = Fields(about["header"], f"{about.place}: the header", _MEND)
+            header = read_header(stated)
+            made = EthereumBlock(
+                block,
+                stated.data("hash", HASH_BYTES),
+                header,
+                len(read_uncles(about)),
+                _withdrawals(about, header),
+                _environment(block, about, header),
+            )
+        except ContentError as error:
+            raise EthereumInputError(str(error)) from error
+        _check_transactions(block)
+        for key, value in block.state.items():
+            check_entry(key, value)
+        return made
+
+
+def is_ethereum(block: Block) -> bool:
+    """Tell whether a block says that `record ethereum` made it."""
+    return _META_KEY in block.meta
+
+
+def meta_of(block: NodeBlock, fork: str) -> dict[str, object]:
+    """Return the meta of a block's file, from which `EthereumBlock.of` reads it again.
+
+    It has one key, `ethereum`: a dict of `fork`, `header` (every field of the block that is hex text, as the node
+    gave it), `uncles` (hashes) and, from Shanghai on, `withdrawals`.
+    """
+    about: dict[str, object] = {"fork": fork, "header": dict(block.fields), "uncles": list(block.uncles)}
+    if block.withdrawals is not None:
+        about["withdrawals"] = [withdrawal.as_node_gives() for withdrawal in block.withdrawals]
+    return {_META_KEY: about}
+
+
+def _withdrawals(about: Fields, header: Mapping[str, bytes]) -> tuple[Withdrawal, ...]:
+    if "withdrawalsRoot" in header:
+        return read_withdrawals(about)
+    if about.has("withdrawals"):
+        about.refuse("field withdrawals is there, but the header has no withdrawalsRoot")
+    return ()
+
+
+def _environment(block: Block, about: Fields, header: Mapping[str, bytes]) -> Environment:
+    encoded = block.state.get(ENVIRONMENT_KEY)
+    if encoded is None:
+        raise EthereumInputError(
+            f"the block's state has no environment (key {shown(ENVIRONMENT_KEY)}); {_MEND}"
+        )
+    environment = Environment.decoded(encoded)
+    if about["fork"] != environment.fork:
+        about.refuse(
+            f"field fork is {shown(about['fork'])}, and the state's environment is of {environment.fork}"
+        )
+    if (missing := missing_field(header, environment.fork)) is not None:
+        about.refuse(f"the header: field {missing} is missing, which fork {environment.fork} needs")
+    if environment != Environment.of_header(environment.fork, environment.chain_id, header):
+        about.refuse("the header is not that of the state's environment")
+    return environment
+
+
+def _check_transactions(block: Block) -> None:
+    for txn_idx, transaction in enumerate(block.transactions):
+        if transaction.program.name != _PROGRAM:
+            raise EthereumInputError(
+                f"transaction {txn_idx} runs program {shown(transaction.program.name)}, not {_PROGRAM}; {_MEND}"
+            )
+        match transaction.arguments:
+            case (bytes(), bytes(sender)) if len(sender) == ADDRESS_BYTES:
+                continue
+        raise EthereumInputError(
+            f"transaction {txn_idx} has the arguments {shown(transaction.arguments)}, "
+            f"not its bytes and the {ADDRESS_BYTES} bytes of its sender; {_MEND}"
+        )
