@@ -7,6 +7,7 @@
 #   make ethereum compare all Ethereum blocks of SHARED, and many made-up ones, with the execution specifications
 #                 (SEEDS=n: how many of each fork), and all of SHARED with their headers, with times; print the
 #                 bounds on their speed-up
+#   make workloads measure what each scenario gains, and write it into docs/workloads.md
 #   make fidelity compare simulated with measured times on the traces of SHARED, and write docs/fidelity.md
 #   make lint     check style and types
 #   make explore  search the protocol for faults, under adversarial schedules (about three quarters of an hour)
@@ -22,12 +23,12 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 TOOLS := $(VENV)/tools
 BUILT := build/built
-CORE := $(wildcard ext/*.pyx ext/*.pxd ext/*.pxi ext/*.h)
+CORE := $(wildcard ext/*.pyx ext/*.pxd ext/*.pxi ext/*.h ext/workloads/*.pxd)
 BLOCKS := $(wildcard scenarios/*.block)
 
 .DEFAULT_GOAL := replay
 .DELETE_ON_ERROR:
-.PHONY: replay test bench ethereum explore fidelity lint build clean
+.PHONY: workloads replay test bench ethereum explore fidelity lint build clean
 
 replay: $(BUILT)
 	$(BIN)/blockstm replay $(BLOCKS) --verify --repeat 5
@@ -49,6 +50,9 @@ explore: $(BUILT) $(TOOLS)
 fidelity: $(BUILT) $(TOOLS)
 	$(BIN)/python -m tests.benchmarks.fidelity $(SHARED) -o docs/fidelity.md
 
+workloads: $(BUILT) $(TOOLS)
+	$(BIN)/python -m tests.benchmarks.workloads_table -o docs/workloads.md
+
 lint: $(BUILT) $(TOOLS)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -63,7 +67,7 @@ clean:
 
 # The core, compiled in place.
 $(BUILT): $(INSTALLED) setup.py $(CORE)
-	@echo "Compiling the core (about half a minute) ..."
+	@echo "Compiling the core and the workloads (about a minute) ..."
 	@mkdir -p build
 	@$(BIN)/python setup.py --quiet build_ext --inplace
 	@touch $@

@@ -37,6 +37,10 @@ class CostModelError(BlockstmError):
     """A cost model cannot be read; the message names the file, the field and what is allowed."""
 
 
+class ScenarioError(BlockstmError):
+    """A scenario cannot be read; the message names the file, the field and what is allowed."""
+
+
 class LimitError(BlockstmError):
     """A key, a value, a number or a count is over a limit of `blockstm.limits`."""
 
