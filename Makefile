@@ -9,6 +9,8 @@
 #                 bounds on their speed-up
 #   make workloads measure what each scenario gains, and write it into docs/workloads.md
 #   make fidelity compare simulated with measured times on the traces of SHARED, and write docs/fidelity.md
+#   make report   replay, simulate and inspect blocks of scenarios/, make build/report.html of it, and its picture
+#                 in docs/images (needs chromium)
 #   make lint     check style and types
 #   make explore  search the protocol for faults, under adversarial schedules (about three quarters of an hour)
 #   make clean    remove everything that was made
@@ -28,7 +30,7 @@ BLOCKS := $(wildcard scenarios/*.block)
 
 .DEFAULT_GOAL := replay
 .DELETE_ON_ERROR:
-.PHONY: workloads replay test bench ethereum explore fidelity lint build clean
+.PHONY: workloads replay test bench ethereum explore fidelity report lint build clean
 
 replay: $(BUILT)
 	$(BIN)/blockstm replay $(BLOCKS) --verify --repeat 5
@@ -52,6 +54,10 @@ fidelity: $(BUILT) $(TOOLS)
 
 workloads: $(BUILT) $(TOOLS)
 	$(BIN)/python -m tests.benchmarks.workloads_table -o docs/workloads.md
+
+report: $(BUILT) $(TOOLS)
+	$(BIN)/python -m tests.benchmarks.example_report build
+	$(BIN)/python -m tests.benchmarks.report_screenshots build/report.html -o docs/images --section scaling
 
 lint: $(BUILT) $(TOOLS)
 	$(BIN)/ruff check .

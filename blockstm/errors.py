@@ -41,6 +41,10 @@ class ScenarioError(BlockstmError):
     """A scenario cannot be read; the message names the file, the field and what is allowed."""
 
 
+class ReportError(BlockstmError):
+    """What a report shall be made of cannot be read; the message names the file, the field and the mend."""
+
+
 class LimitError(BlockstmError):
     """A key, a value, a number or a count is over a limit of `blockstm.limits`."""
 

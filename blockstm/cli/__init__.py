@@ -21,6 +21,7 @@ from blockstm.cli.generate import generate
 from blockstm.cli.inspect import inspect
 from blockstm.cli.record import record_app
 from blockstm.cli.replay import replay
+from blockstm.cli.report import report
 from blockstm.cli.simulate import simulate
 from blockstm.errors import BlockstmError, shown_path
 
@@ -43,6 +44,7 @@ app.command()(replay)
 app.command()(inspect)
 app.command()(explore)
 app.command()(simulate)
+app.command()(report)
 app.command("calibrate")(calibrate_command)
 app.command()(generate)
 app.add_typer(record_app, name="record")

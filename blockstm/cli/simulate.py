@@ -114,7 +114,8 @@ def simulate(
         figures = run(block, simulation, counts, timeline)
     if as_json:
         results = [each.as_json() for each in figures]
-        print(json.dumps({"schema": 1, "command": "simulate", "file": str(block), "results": results}))
+        entry = {"schema": 1, "command": "simulate", "file": str(block), "transactions": len(loaded)}
+        print(json.dumps(entry | {"results": results}))
     else:
         print_figures(block, figures)
 

@@ -1,0 +1,10 @@
+"""One page that shows what replays, simulations, inspections and sweeps came to.
+
+`read_inputs` reads them, strictly; `report_page` makes the page. Needs the optional dependencies
+``blockstm[report]``.
+"""
+
+from blockstm.report.inputs import Inputs, read_inputs
+from blockstm.report.page import report_page
+
+__all__ = ["Inputs", "read_inputs", "report_page"]

@@ -1,0 +1,88 @@
+"""The commands that repeat what the report shows."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import PurePath
+
+from blockstm.report.inputs import Inputs
+from blockstm.report.parts import Commands, Part, Section
+from blockstm.report.results import BlockReplay, Replay
+from blockstm.report.traces import Timeline
+
+__all__ = ["commands"]
+
+
+def commands(inputs: Inputs, output: str) -> Section:
+    """Return the section: what to type to get the same again."""
+    lines = [
+        *(line for replay in inputs.replays for line in _replay(replay)),
+        *(_simulate(simulation.file, [run.cores for run in simulation.runs], simulation.source)
+          for simulation in inputs.simulations),
+        *(_inspect(each.file, each.rules, each.weight, each.source) for each in inputs.inspections),
+        *(_line("sweep", str(PurePath(sweep.source) / "sweep.toml"), "-o", sweep.source)
+          for sweep in inputs.sweeps),
+        *(line for timeline in inputs.timelines for line in _timeline(timeline)),
+        _line("report", *inputs.paths, "-o", output),
+    ]  # fmt: skip
+    parts: list[Part] = [Commands("Commands", "\n".join(lines))]
+    parts += [
+        Commands(f"{PurePath(sweep.source) / 'sweep.toml'}", sweep.definition, is_folded=True)
+        for sweep in inputs.sweeps
+        if sweep.definition is not None
+    ]
+    return Section(
+        "commands",
+        "Repeat it",
+        "The commands that the data tells of. Options that it does not tell, such as --rounds-per-gas or a cost "
+        "model, have to be added where they were used; measured times differ from run to run.",
+        parts,
+    )
+
+
+def _line(*words: str) -> str:
+    return shlex.join(["blockstm", *words])
+
+
+def _to(line: str, target: str) -> str:
+    return f"{line} > {shlex.quote(target)}"
+
+
+def _replay(replay: Replay) -> Iterator[str]:
+    """Yield one command for each group of blocks that were run alike; together they are what the file holds."""
+    groups: dict[tuple[str, int, int | None, bool], list[BlockReplay]] = {}
+    for block in replay.blocks:
+        groups.setdefault((block.model, block.workers, block.runs, block.verified is not None), []).append(
+            block
+        )
+    for (model, workers, runs, verified), blocks in groups.items():
+        words = ["replay", *(block.file for block in blocks), "--workers", str(workers), "--model", model]
+        words += ["--repeat", str(runs)] if runs not in (None, 1) else []
+        words += ["--verify"] if verified else []
+        yield _to(_line(*words, "--json"), replay.source)
+
+
+def _simulate(file: str, cores: list[int], source: str) -> str:
+    return _to(_line("simulate", file, "--cores", ",".join(map(str, cores)), "--json"), source)
+
+
+def _inspect(file: str, rules: str | None, weight: str | None, source: str) -> str:
+    words = ["inspect", file]
+    words += ["--rules", rules] if rules else []
+    words += ["--weight", weight] if weight else []
+    return _to(_line(*words, "--json"), source)
+
+
+def _timeline(timeline: Timeline) -> Iterator[str]:
+    files = [run.file for run in timeline.runs if run.file is not None]
+    if timeline.command is None or not files:
+        return
+    workers = {run.workers for run in timeline.runs if run.workers is not None}
+    words = [timeline.command, *dict.fromkeys(files)]
+    if timeline.command == "replay":
+        words += ["--model", timeline.model] if timeline.model else []
+        words += ["--workers", str(workers.pop())] if len(workers) == 1 else []
+    elif workers:
+        words += ["--cores", ",".join(map(str, sorted(workers)))]
+    yield _line(*words, "--timeline", timeline.source)

@@ -1,0 +1,70 @@
+"""Replayed blocks: times, speed-up, and whether they are right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from blockstm.report.charts import bar_chart
+from blockstm.report.inputs import Inputs
+from blockstm.report.numbers import count, milliseconds, two_digits
+from blockstm.report.parts import Cell, Chart, Charts, Column, Section, Symbol, cell, table, text_cell
+from blockstm.report.results import BlockReplay
+from blockstm.report.sections.shared import ROWS_DRAWN_MAX, labelled_blocks
+from blockstm.report.sections.summary import verdict
+
+__all__ = ["replays"]
+
+COLUMNS: Final = (
+    Column("block", is_number=False), Column("txns"), Column("workers"), Column("time (ms)"),
+    Column("sequential (ms)"), Column("speed-up (x)"), Column("Mgas / s"), Column("state root", is_number=False),
+    Column("verified", is_number=False), Column("header", is_number=False),
+)  # fmt: skip
+KIND: Final = (Symbol("speed-up", "■", "series-1"),)
+ROOT_CHARACTERS: Final = 10
+
+
+def replays(inputs: Inputs) -> Section | None:
+    """Return the section: a line for each replayed block."""
+    blocks = labelled_blocks(inputs)
+    if not blocks:
+        return None
+    runs = {block.runs for _, block in blocks}
+    median = (
+        f" Times are medians of {runs.pop()} runs." if len(runs) == 1 and runs not in ({None}, {1}) else ""
+    )
+    return Section(
+        "replays",
+        "Replayed blocks",
+        "Each block was executed speculatively by worker processes, and one transaction after the other; speed-up "
+        f"is the second time over the first.{median}",
+        [_bars(blocks), table("Times and checks", COLUMNS, (_row(label, block) for label, block in blocks))],
+    )
+
+
+def _bars(blocks: Sequence[tuple[str, BlockReplay]]) -> Charts:
+    drawn = blocks[:ROWS_DRAWN_MAX]
+    values = [
+        {"row": label, "kind": KIND[0].label, "value": block.run.speedup}
+        for label, block in drawn
+        if block.run.speedup is not None
+    ]
+    chart = bar_chart(values, [label for label, _ in drawn], KIND, "speed-up (x)")
+    note = f"Drawn are the first {len(drawn)} of {len(blocks)} blocks." if len(drawn) < len(blocks) else ""
+    return Charts([Chart("block-speed-up", "Speed-up (x)", chart)], (), note)
+
+
+def _row(label: str, block: BlockReplay) -> list[Cell]:
+    root = block.state_root or ""
+    return [
+        text_cell(label),
+        cell(block.run.transactions, count),
+        cell(block.run.cores, count),
+        cell(block.run.seconds, milliseconds),
+        cell(block.run.sequential_seconds, milliseconds),
+        cell(block.run.speedup, two_digits),
+        cell(block.mgas_per_second, two_digits),
+        text_cell(root[:ROOT_CHARACTERS] + "..." * (len(root) > ROOT_CHARACTERS)),
+        text_cell(verdict(block.verified, "yes", "NO")),
+        text_cell(verdict(block.has_header_equal, "equal", "DIFFERS")),
+    ]
