@@ -7,6 +7,7 @@
 #   make ethereum compare all Ethereum blocks of SHARED, and many made-up ones, with the execution specifications
 #                 (SEEDS=n: how many of each fork), and all of SHARED with their headers, with times; print the
 #                 bounds on their speed-up
+#   make workloads measure what each scenario gains, and write it into docs/workloads.md
 #   make fidelity compare simulated with measured times on the traces of SHARED, and write docs/fidelity.md
 #   make report   replay, simulate and inspect blocks of scenarios/, make build/report.html of it, and its picture
 #                 in docs/images (needs chromium)
@@ -24,12 +25,12 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 TOOLS := $(VENV)/tools
 BUILT := build/built
-CORE := $(wildcard ext/*.pyx ext/*.pxd ext/*.pxi ext/*.h)
+CORE := $(wildcard ext/*.pyx ext/*.pxd ext/*.pxi ext/*.h ext/workloads/*.pxd)
 BLOCKS := $(wildcard scenarios/*.block)
 
 .DEFAULT_GOAL := replay
 .DELETE_ON_ERROR:
-.PHONY: replay test bench ethereum explore fidelity report lint build clean
+.PHONY: workloads replay test bench ethereum explore fidelity report lint build clean
 
 replay: $(BUILT)
 	$(BIN)/blockstm replay $(BLOCKS) --verify --repeat 5
@@ -51,6 +52,9 @@ explore: $(BUILT) $(TOOLS)
 fidelity: $(BUILT) $(TOOLS)
 	$(BIN)/python -m tests.benchmarks.fidelity $(SHARED) -o docs/fidelity.md
 
+workloads: $(BUILT) $(TOOLS)
+	$(BIN)/python -m tests.benchmarks.workloads_table -o docs/workloads.md
+
 report: $(BUILT) $(TOOLS)
 	$(BIN)/python -m tests.benchmarks.example_report build
 	$(BIN)/python -m tests.benchmarks.report_screenshots build/report.html -o docs/images --section scaling
@@ -69,7 +73,7 @@ clean:
 
 # The core, compiled in place.
 $(BUILT): $(INSTALLED) setup.py $(CORE)
-	@echo "Compiling the core (about half a minute) ..."
+	@echo "Compiling the core and the workloads (about a minute) ..."
 	@mkdir -p build
 	@$(BIN)/python setup.py --quiet build_ext --inplace
 	@touch $@

@@ -1,4 +1,4 @@
-"""Build the compiled core: every ``ext/NAME.pyx`` becomes the extension module ``blockstm._NAME``.
+"""Build the compiled code: every ``ext/NAME.pyx`` becomes the extension module ``blockstm._NAME``.
 
 Everything else about the package stands in pyproject.toml.
 """
@@ -41,12 +41,15 @@ COMPILE_ARGS = ["-std=c++20", "-O3", "-Wall", "-Wextra"]
 
 
 def extensions() -> list[Extension]:
-    """One extension for each ext/*.pyx; all depend on everything in ext/, so that an edit rebuilds them."""
+    """One extension for each ext/NAME.pyx.
+
+    All depend on everything in ext/, so that an edit rebuilds them, and each on what is in ext/NAME/.
+    """
     return [
         Extension(
             name=f"blockstm._{source.stem}",
             sources=[str(source)],
-            depends=["setup.py", *map(str, HEADERS)],
+            depends=["setup.py", *map(str, HEADERS), *map(str, sorted((EXT / source.stem).glob("*.pxd")))],
             include_dirs=[str(EXT)],
             language="c++",
             extra_compile_args=[*COMPILE_ARGS, *(["-Werror"] if warnings_are_errors() else [])],
@@ -94,7 +97,8 @@ class BuildPythonAndHeaders(build_py):
 setup(
     ext_modules=cythonize(
         extensions(),
-        include_path=[str(EXT)],  # lets ext/*.pyx say "from layout cimport ..."
+        # Lets ext/*.pyx say "from layout cimport ...", and ext/workloads.pyx "from transfers cimport ...".
+        include_path=[str(EXT), str(EXT / "workloads")],
         build_dir="build/cython",
         compiler_directives={
             "language_level": "3",

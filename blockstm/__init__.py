@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         ProgramError,
         ProgramException,
         Revert,
+        ScenarioError,
         UnknownProgramError,
         UsageError,
     )
@@ -70,6 +71,7 @@ __all__ = [
     "Recorded",
     "Result",
     "Revert",
+    "ScenarioError",
     "Span",
     "Stats",
     "Timeline",

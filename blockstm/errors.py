@@ -37,6 +37,10 @@ class CostModelError(BlockstmError):
     """A cost model cannot be read; the message names the file, the field and what is allowed."""
 
 
+class ScenarioError(BlockstmError):
+    """A scenario cannot be read; the message names the file, the field and what is allowed."""
+
+
 class ReportError(BlockstmError):
     """What a report shall be made of cannot be read; the message names the file, the field and the mend."""
 

@@ -58,6 +58,34 @@ def reason_of(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
+def read_text(
+    path: str | os.PathLike[str], bytes_max: int, error_type: type[BlockstmError], mend: str
+) -> str:
+    """Return the text of a small file.
+
+    Arguments:
+        path: a regular file.
+        bytes_max: the most that it may hold.
+        error_type: what is raised.
+        mend: what to do about a file that is none of its kind, for the message.
+
+    Raises:
+        error_type: it is missing, not a regular file, cannot be read, too large, or not UTF-8.
+    """
+    name = shown_path(path)
+    try:
+        with open_input(path, error_type) as file:
+            content = file.read(bytes_max + 1)
+    except OSError as error:
+        raise error_type(f"{name}: cannot be read: {reason_of(error)}; try again") from error
+    if len(content) > bytes_max:
+        raise error_type(f"{name}: is larger than {bytes_max} bytes; {mend}")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise error_type(f"{name}: is not UTF-8 text; {mend}") from None
+
+
 def content_pieces(file: BinaryIO, limit: int) -> Iterator[bytes]:
     """Yield a file's content piece by piece, decompressed where it is zstd-compressed: its first bytes tell.
 

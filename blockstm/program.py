@@ -37,8 +37,12 @@ _BY_POSITION: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSI
 
 _registry: dict[str, Program] = {}
 
-_SHIPPED: Final = {"blockstm.ethereum.program.evm": ("blockstm.ethereum.program", "ethereum")}
-"""Programs of this package that need an extra: their module, imported when they are first named, and the extra."""
+_SHIPPED: Final = {
+    "blockstm.ethereum.program.": ("blockstm.ethereum.program", "ethereum"),
+    "blockstm.workloads.": ("blockstm.workloads.programs", None),
+}
+"""Programs of this package that are not always imported, by what their names begin with: their module, imported
+when one is first named, and the extra that it needs."""
 
 
 class Program(ABC):
@@ -273,15 +277,8 @@ def lookup(name: str) -> Program:
     Raises:
         UnknownProgramError: no module imported so far defines it, or it comes with an extra that is not installed.
     """
-    if name in _SHIPPED and name not in _registry:
-        module, extra = _SHIPPED[name]
-        try:
-            importlib.import_module(module)
-        except ImportError as error:
-            raise UnknownProgramError(
-                f"program {shown(name)} needs {error.name}, which is not installed; "
-                f"run pip install 'blockstm[{extra}]'"
-            ) from error
+    if name not in _registry:
+        _import_shipped(name)
     found = _registry.get(name)
     if found is None:
         raise UnknownProgramError(
@@ -289,3 +286,18 @@ def lookup(name: str) -> Program:
             "(on the command line: --programs MODULE)"
         )
     return found
+
+
+def _import_shipped(name: str) -> None:
+    """Import the module of this package that defines a program, where there is one."""
+    for start, (module, extra) in _SHIPPED.items():
+        if name.startswith(start):
+            try:
+                importlib.import_module(module)
+            except ImportError as error:
+                if extra is None:
+                    raise
+                raise UnknownProgramError(
+                    f"program {shown(name)} needs {error.name}, which is not installed; "
+                    f"run pip install 'blockstm[{extra}]'"
+                ) from error

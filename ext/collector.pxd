@@ -19,11 +19,14 @@ from multiversion cimport (
     record_bytes, record_of, word_kind,
 )
 from mutants cimport (
-    MUTANT_ADD_AS_WRITE, MUTANT_BOUNDS_UNCHECKED, MUTANT_COMMIT_WITHOUT_WAVE, MUTANT_SUCCESSOR_FORGOTTEN, mutant,
+    MUTANT_ADD_AS_WRITE, MUTANT_BOUNDS_UNCHECKED, MUTANT_COMMIT_OUT_OF_ORDER, MUTANT_COMMIT_WITHOUT_WAVE,
+    MUTANT_DONE_BY_INDICES, MUTANT_INDEX_BEFORE_STATUS, MUTANT_SUCCESSOR_FORGOTTEN, MUTANT_TWO_COLLECTORS, mutant,
 )
 from number cimport apply_delta, number_encode, number_set
 from publication cimport read_set_items, try_abort, write_set_items
-from scheduler cimport make_ready, pack_status, raise_to, status_incarnation, status_state, wake_sleepers
+from scheduler cimport (
+    index_part, make_ready, pack_status, raise_to, status_incarnation, status_state, wake_sleepers,
+)
 from timeline cimport span_begin, span_end
 from validation cimport checks_hold
 
@@ -123,6 +126,8 @@ cdef inline bint commit_next(Local* local, uint64_t* time_ns) noexcept nogil:
             if try_abort(local, txn_idx, status_incarnation(status)):
                 span_end(local, SPAN_REFUSAL, begin_ns, txn_idx, status_incarnation(status), 0)
             return False
+        if mutant(local, MUTANT_INDEX_BEFORE_STATUS):
+            store_release[uint64_t](&header.commit_index, txn_idx + 1)
         step(local, STEP_COMMIT, txn_idx)
         if status_state(status) != EXECUTED or not compare_exchange_sc[uint64_t](
             &txn.status, status, pack_status(COMMITTED, 0, status_incarnation(status))
@@ -156,7 +161,9 @@ cdef inline void announce_progress(Local* local) noexcept nogil:
     """Tell the supervisor, and at the end everybody, how far the block is."""
     cdef Header* header = local.header
     fence_sc()          # what was committed shows before the wish for progress is looked at
-    if header.commit_index == header.txn_count:
+    if header.commit_index == header.txn_count or (
+        mutant(local, MUTANT_DONE_BY_INDICES) and index_part(header.validation_index) >= header.txn_count
+    ):
         header.end_ns = now_ns(local)
         store_sc[uint32_t](&header.done, 1)
         wake_sleepers(local, 0xFFFFFFFF)
@@ -164,6 +171,15 @@ cdef inline void announce_progress(Local* local) noexcept nogil:
     elif load_sc[uint32_t](&header.want_progress) != 0:
         store_sc[uint32_t](&header.want_progress, 0)
         notify(local)
+
+
+cdef inline void commit_second(Local* local, uint32_t txn_idx) noexcept nogil:
+    """What must not be (see mutants): commit a transaction before the one below it."""
+    cdef uint64_t status
+    if txn_idx >= local.header.txn_count or not may_commit(local, txn_idx):
+        return
+    status = load_acquire[uint64_t](&txn_at(local, txn_idx).status)
+    store_sc[uint64_t](&txn_at(local, txn_idx).status, pack_status(COMMITTED, 0, status_incarnation(status)))
 
 
 cdef inline void commit_ready(Local* local) noexcept nogil:
@@ -176,9 +192,13 @@ cdef inline void commit_ready(Local* local) noexcept nogil:
     cdef uint64_t first, time_ns
     while load_relaxed[uint32_t](&header.stop) == 0:
         first = load_sc[uint64_t](&header.commit_index)
+        if mutant(local, MUTANT_COMMIT_OUT_OF_ORDER):
+            commit_second(local, <uint32_t>first + 1)
         if first >= header.txn_count or not may_commit(local, <uint32_t>first):
             return
-        if not compare_exchange_sc[uint32_t](&header.collector, 0, local.worker + 1):
+        if not compare_exchange_sc[uint32_t](&header.collector, 0, local.worker + 1) and not mutant(
+            local, MUTANT_TWO_COLLECTORS
+        ):
             return
         time_ns = 0
         first = header.commit_index

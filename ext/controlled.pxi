@@ -4,6 +4,8 @@
 cdef void hand_over(void* state, uint32_t kind, uint64_t what) noexcept with gil:
     """The step hook of every virtual worker: say what comes next, and wait for one's turn.
 
+    A clean point is no step: it is noted, and the worker goes on.
+
     Invariant: between two calls no other virtual worker runs, so what comes after a step point is one
     indivisible step of the interleaving.
     """
@@ -16,6 +18,10 @@ cdef class VirtualWorker:
     Arguments:
         worker: the worker, with its programs set.
         yield_control: called at every step point, in the greenlet of the worker; returns when it may go on.
+
+    `recovering`: its steps are those of a recovery. `remembers`: `history` is kept, a number for what it has seen
+    since its last clean point (see statehash.pxd). `leaves`: it goes on without handing over, to leave a block
+    that is stopped.
     """
 
     cdef Worker worker
@@ -23,14 +29,26 @@ cdef class VirtualWorker:
     cdef readonly uint32_t kind
     cdef readonly uint64_t what
     cdef public bint recovering
+    cdef public bint remembers
+    cdef public bint leaves
+    cdef public uint64_t history
 
     def __cinit__(self, Worker worker not None, yield_control):
         self.worker = worker
         self.yield_control = yield_control
 
     cdef void _hand_over(self, uint32_t kind, uint64_t what):
+        cdef Local* local = &self.worker.local
+        if self.leaves:
+            return
+        if kind == CLEAN:
+            if self.remembers:
+                self.history = mix(hash_local(local, kind, what), hash_shared(local))
+            return
         self.kind = kind
         self.what = what
+        if kind == IDLE or kind == SLEEP:   # what follows depends on nothing that was read before (see rest)
+            self.history = hash_local(local, kind, what)
         self.yield_control()
 
     @property
@@ -56,6 +74,8 @@ cdef class VirtualWorker:
         """Forget the last block: it stands before its first step."""
         self.kind = 0
         self.what = 0
+        self.leaves = False
+        self.history = self.worker.local.worker
         self.worker.local.virtual_ns = 1
 
     def run(self):

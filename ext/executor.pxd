@@ -10,7 +10,7 @@ from layout cimport (
     SPAN_OVERTAKEN, SPAN_SUSPENDED, SPAN_VALIDATION, SUSPENDED, TXN_AFTER_COMMIT, Txn, WorkerSlot,
 )
 from local cimport (
-    ABORT_NONE, ABORT_STOPPED, ABORT_SUSPENDED, Local, STEP_STATUS, STEP_WAIT, Touched, address, now_ns,
+    ABORT_NONE, ABORT_STOPPED, ABORT_SUSPENDED, Local, STEP_CLEAN, STEP_STATUS, STEP_WAIT, Touched, address, now_ns,
     step, txn_at,
 )
 from multiversion cimport record_bytes
@@ -134,6 +134,7 @@ cdef inline void execute(Local* local, uint32_t txn_idx, uint32_t incarnation) n
             wait_for_commit(local, txn_idx, incarnation)
             break
         begin_incarnation(local, txn_idx, incarnation)
+        step(local, STEP_CLEAN, (<uint64_t>(txn_idx + 1) << 32) | incarnation)
         charge_execution(local)
         run_timed(local)
         if local.abort == ABORT_NONE:

@@ -22,6 +22,14 @@ MUTANTS = {
     "recovery-without-collector": MUTANT_RECOVERY_WITHOUT_COLLECTOR,
     "recovery-without-waiters": MUTANT_RECOVERY_WITHOUT_WAITERS,
     "successor-forgotten": MUTANT_SUCCESSOR_FORGOTTEN,
+    "claim-without-swap": MUTANT_CLAIM_WITHOUT_SWAP,
+    "incarnation-restarted": MUTANT_INCARNATION_RESTARTED,
+    "rewind-in-same-wave": MUTANT_REWIND_IN_SAME_WAVE,
+    "two-collectors": MUTANT_TWO_COLLECTORS,
+    "commit-out-of-order": MUTANT_COMMIT_OUT_OF_ORDER,
+    "place-claimed-twice": MUTANT_PLACE_CLAIMED_TWICE,
+    "done-by-indices": MUTANT_DONE_BY_INDICES,
+    "index-before-status": MUTANT_INDEX_BEFORE_STATUS,
 }
 
 STEP_NAMES = {
@@ -44,6 +52,8 @@ INVARIANTS = {
     ESTIMATE_IN_READ_SET: "an ESTIMATE was read as a value",
     COUNTER_SHRANK: "a scheduler counter went back",
     PLACE_CHANGED_HANDS: "a version word changed hands",
+    DONE_TOO_EARLY: "the block is said to be done and is not committed",
+    WAITER_FORGOTTEN: "it waits, what it waits for has come, and nobody is about to resume it",
 }
 
 
@@ -57,7 +67,7 @@ cdef class Probe:
     cdef Arena arena
     cdef Local local            # without a step hook: looking is no step
     cdef Watch watch
-    cdef uint32_t capacity
+    cdef uint64_t shared
 
     def __cinit__(self, Arena arena not None):
         self.arena = arena
@@ -78,9 +88,48 @@ cdef class Probe:
         if self.watch.txns == NULL:
             raise MemoryError
 
+    def clear(self):
+        """Make the memory of the last block zero, before a block is loaded whose states are to be told apart."""
+        cdef Header* header = self.local.header
+        memset(address(&self.local, header.block_begin), 0, self.arena.used_bytes - header.block_begin)
+
+    def separate(self):
+        """Give each worker memory of its own at once, so that offsets do not depend on who asks first."""
+        cdef uint32_t worker
+        cdef WorkerSlot* slot
+        for worker in range(self.local.header.worker_slots):
+            slot = slot_at(&self.local, worker)
+            slot.chunk_tip = take_bytes(&self.local, CHUNK_BYTES)
+            slot.chunk_end = slot.chunk_tip + CHUNK_BYTES if slot.chunk_tip != 0 else 0
+
+    def remember(self):
+        """Take in what is shared, as it is now."""
+        self.shared = hash_shared(&self.local)
+
+    def show(self, VirtualWorker chosen not None):
+        """Note that a worker goes on, and finds what was taken in last."""
+        chosen.history = mix(chosen.history, self.shared)
+
+    def state(self, workers):
+        """A number for what was taken in last and for where the workers stand: equal numbers mean equal states.
+
+        Arguments:
+            workers: the virtual workers that have not left the block, in the order of their slots.
+        """
+        cdef uint64_t state = self.shared
+        cdef VirtualWorker worker
+        for worker in workers:
+            state = mix(mix(state, worker.worker.local.worker), worker.history)
+            state = mix(mix(state, worker.kind), worker.what)
+        return state
+
     def look(self):
         """What the step since the last look has broken: 0 for nothing, else a key of INVARIANTS."""
         return look(&self.local, &self.watch)
+
+    def look_at_waiters(self):
+        """As look(), for when every worker is idle or asleep: has one forgotten a transaction that waits?"""
+        return look_at_waiters(&self.local, &self.watch)
 
     @property
     def culprit(self):

@@ -7,7 +7,7 @@ arena and changes nothing. It costs some 20 ns a transaction.
 from libc.stdint cimport uint32_t, uint64_t
 
 from layout cimport (
-    ABORTING, COMMITTED, EXECUTED, EXECUTING, READ_VERSION, READY, Read, ReadSet, SUSPENDED, Txn, WriteSet,
+    ABORTING, COMMITTED, EXECUTED, EXECUTING, READ_VERSION, READY, Read, ReadSet, SUSPENDED, TXN_AFTER_COMMIT, Txn, WriteSet,
 )
 from local cimport Local, address, txn_at
 from multiversion cimport word_is_estimate, word_txn
@@ -29,6 +29,8 @@ cdef enum:
     ESTIMATE_IN_READ_SET = 9    # an ESTIMATE was read as a value
     COUNTER_SHRANK = 10         # execution_index or the wave went back, or the index without a new wave
     PLACE_CHANGED_HANDS = 11    # a version word belongs to another transaction than before
+    DONE_TOO_EARLY = 12         # said to be done before the committed prefix is the whole block
+    WAITER_FORGOTTEN = 13       # SUSPENDED for what has come, and nobody is about to resume it
 
 cdef struct WatchedTxn:
     uint64_t status
@@ -182,6 +184,8 @@ cdef inline int judge_counters(Local* local, Watch* watch) noexcept nogil:
     watch.commit_index = commit
     if prefix_shrank:
         return PREFIX_SHRANK
+    if local.header.done != 0 and commit != local.header.txn_count:
+        return DONE_TOO_EARLY
     return COUNTER_SHRANK if shrank else HOLDS
 
 
@@ -199,4 +203,27 @@ cdef inline int look(Local* local, Watch* watch) noexcept nogil:
             finding = judge_places(local, txn_idx)
         if finding != HOLDS:
             return finding
+    return HOLDS
+
+
+cdef inline int look_at_waiters(Local* local, Watch* watch) noexcept nogil:
+    """Whether no waiter is forgotten, asked when every worker is idle or asleep, so that none holds a list of waiters.
+
+    Whoever then waits for an executed transaction, or after a death for a commit that has been, waits for good.
+    """
+    cdef uint32_t txn_idx, state
+    cdef Txn* txn
+    if local.header.stop != 0:
+        return HOLDS
+    for txn_idx in range(local.header.txn_count):
+        txn = txn_at(local, txn_idx)
+        if status_state(txn.status) != SUSPENDED:
+            continue
+        watch.culprit = txn_idx
+        state = status_state(txn_at(local, txn.blocker).status)
+        if txn.flags & TXN_AFTER_COMMIT:
+            if local.header.commit_index >= txn_idx:
+                return WAITER_FORGOTTEN
+        elif state == EXECUTED or state == COMMITTED:
+            return WAITER_FORGOTTEN
     return HOLDS

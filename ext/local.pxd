@@ -34,6 +34,7 @@ cdef enum:
     STEP_IDLE = 10              # found no task
     STEP_WORK = 11              # a poll inside a long-running program
     STEP_SLEEP = 12             # about to sleep until the wake epoch is no longer `what`
+    STEP_CLEAN = 13             # no step: the worker holds nothing over but its Local and `what` (statehash)
 
 ctypedef void (*StepHook)(void* state, uint32_t kind, uint64_t what) noexcept nogil
 

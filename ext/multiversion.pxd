@@ -12,13 +12,13 @@ transaction is found through the nodes' bitmaps in a few steps, however many hav
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from atomics cimport compare_exchange_sc, copy_small, fetch_or_sc, highest_bit, load_acquire
+from atomics cimport compare_exchange_sc, copy_small, fetch_or_sc, highest_bit, load_acquire, store_release
 from layout cimport (
     INLINE_SLOTS, LEAF_SLOTS, Leaf, Location, Node, Number, Record, WORD_ADD, WORD_DELETE, WORD_INTENT,
     WORD_TOMBSTONE,
 )
-from local cimport STEP_READ, Local, address, allocate, allocate_zeroed, location_at, step
-from mutants cimport MUTANT_ESTIMATE_READ, mutant
+from local cimport STEP_INTENT, STEP_READ, Local, address, allocate, allocate_zeroed, location_at, step
+from mutants cimport MUTANT_ESTIMATE_READ, MUTANT_PLACE_CLAIMED_TWICE, mutant
 from number cimport apply_delta, number_decode, number_set
 
 # A version word: record offset / 8 in bits 0..33, txn_idx in 34..57, kind in 58..60, ESTIMATE 61.
@@ -148,6 +148,10 @@ cdef inline uint64_t claim_place(Local* local, uint32_t location_ref, uint32_t t
     cdef uint32_t slot = 0
     while slot < INLINE_SLOTS:
         word = load_acquire[uint64_t](&location.slots[slot])
+        if word == 0 and mutant(local, MUTANT_PLACE_CLAIMED_TWICE):
+            step(local, STEP_INTENT, location_ref)
+            store_release[uint64_t](&location.slots[slot], pack_word(WORD_TOMBSTONE, txn_idx, 0))
+            word = pack_word(WORD_TOMBSTONE, txn_idx, 0)
         if word == 0:
             if not compare_exchange_sc[uint64_t](
                 &location.slots[slot], 0, pack_word(WORD_TOMBSTONE, txn_idx, 0)

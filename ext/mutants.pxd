@@ -31,6 +31,14 @@ cdef enum:
     MUTANT_RECOVERY_WITHOUT_COLLECTOR = 19      # recovery does not give the collector's place up
     MUTANT_RECOVERY_WITHOUT_WAITERS = 20        # recovery forgets a list of waiters that was taken
     MUTANT_SUCCESSOR_FORGOTTEN = 21     # a commit does not release the one that waits for it after a death
+    MUTANT_CLAIM_WITHOUT_SWAP = 22      # a transaction is claimed by a look and a store
+    MUTANT_INCARNATION_RESTARTED = 23   # an aborted transaction runs again as its first incarnation
+    MUTANT_REWIND_IN_SAME_WAVE = 24     # the validation index is moved back without a new wave
+    MUTANT_TWO_COLLECTORS = 25          # a collector does not look whether there is one
+    MUTANT_COMMIT_OUT_OF_ORDER = 26     # a validated transaction is committed before the one below it
+    MUTANT_PLACE_CLAIMED_TWICE = 27     # a free version word is claimed by a look and a store
+    MUTANT_DONE_BY_INDICES = 28         # the block is done when both indices are through
+    MUTANT_INDEX_BEFORE_STATUS = 29     # commit_index passes a transaction before its status says COMMITTED
 
 
 cdef inline bint mutant(Local* local, uint32_t which) noexcept nogil:

@@ -13,8 +13,8 @@ from local cimport (
 )
 from multiversion cimport as_estimate, claim_place, make_record, pack_word, word_kind
 from mutants cimport (
-    MUTANT_ABORT_WITHOUT_REWIND, MUTANT_ESTIMATES_FORGOTTEN, MUTANT_LEFTOVERS_KEPT, MUTANT_NEW_PLACE_UNNOTICED,
-    MUTANT_STATUS_BEFORE_WRITES, MUTANT_WAITERS_TAKEN_EARLY, MUTANT_WAVE_AFTER_STATUS, mutant,
+    MUTANT_ABORT_WITHOUT_REWIND, MUTANT_ESTIMATES_FORGOTTEN, MUTANT_INCARNATION_RESTARTED, MUTANT_LEFTOVERS_KEPT,
+    MUTANT_NEW_PLACE_UNNOTICED, MUTANT_STATUS_BEFORE_WRITES, MUTANT_WAITERS_TAKEN_EARLY, MUTANT_WAVE_AFTER_STATUS, mutant,
 )
 from scheduler cimport pack_status, ready_add, resume_waiters, rewind_validation
 from touched cimport pending, touch
@@ -302,6 +302,8 @@ cdef inline void finish_abort(Local* local, uint32_t txn_idx, uint32_t incarnati
     if not mutant(local, MUTANT_ABORT_WITHOUT_REWIND) and not mutant(local, MUTANT_WAVE_AFTER_STATUS):
         rewind_validation(local, txn_idx + 1)
     step(local, STEP_STATUS, txn_idx)
+    if mutant(local, MUTANT_INCARNATION_RESTARTED) and incarnation != 0:
+        incarnation = 0xFFFFFFFF
     store_sc[uint64_t](&txn_at(local, txn_idx).status, pack_status(READY, 0, incarnation + 1))
     ready_add(local, txn_idx)
     if mutant(local, MUTANT_WAVE_AFTER_STATUS):

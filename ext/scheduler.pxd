@@ -24,7 +24,8 @@ from local cimport (
     STEP_COUNTER, STEP_STATUS, STEP_TAKE, STEP_WAIT, Local, address, allocate, step, txn_at,
 )
 from mutants cimport (
-    MUTANT_READY_BIT_LOST, MUTANT_RECOVERY_WITHOUT_VALIDATIONS, MUTANT_WAITER_LOST, mutant,
+    MUTANT_CLAIM_WITHOUT_SWAP, MUTANT_READY_BIT_LOST, MUTANT_RECOVERY_WITHOUT_VALIDATIONS,
+    MUTANT_REWIND_IN_SAME_WAVE, MUTANT_WAITER_LOST, mutant,
 )
 from virtualtime cimport wake_virtually
 
@@ -186,6 +187,7 @@ cdef inline void rewind_validation(Local* local, uint32_t target) noexcept nogil
     index could be seen where it was, pass `target`, and the key be validated, all before the write shows.
     """
     cdef uint64_t packed
+    cdef uint32_t waves = 0 if mutant(local, MUTANT_REWIND_IN_SAME_WAVE) else 1
     if target >= local.header.txn_count:
         return
     fence_sc()
@@ -196,10 +198,10 @@ cdef inline void rewind_validation(Local* local, uint32_t target) noexcept nogil
             return
         if compare_exchange_sc[uint64_t](
             &local.header.validation_index, packed,
-            (<uint64_t>(wave_part(packed) + 1) << 32) | target,
+            (<uint64_t>(wave_part(packed) + waves) << 32) | target,
         ):
             step(local, STEP_COUNTER, target)
-            raise_to(&txn_at(local, target).triggered_wave, wave_part(packed) + 1)
+            raise_to(&txn_at(local, target).triggered_wave, wave_part(packed) + waves)
             return
 
 
@@ -300,6 +302,10 @@ cdef inline bint claim_execution(Local* local, uint32_t txn_idx, uint32_t* incar
     if status_state(status) != READY:
         return False
     incarnation[0] = status_incarnation(status)
+    if mutant(local, MUTANT_CLAIM_WITHOUT_SWAP):
+        step(local, STEP_STATUS, txn_idx)
+        store_sc[uint64_t](&txn.status, pack_status(EXECUTING, local.worker, incarnation[0]))
+        return True
     return compare_exchange_sc[uint64_t](
         &txn.status, status, pack_status(EXECUTING, local.worker, incarnation[0])
     )

@@ -14,6 +14,8 @@ cdef void take_turns(void* state, uint32_t kind, uint64_t what) noexcept nogil:
     cdef Clock* clock = time.clock
     cdef Local* local = time.local
     cdef bint sleeps
+    if kind == CLEAN:
+        return
     charge_step(local, kind, what)
     sleeps = kind == SLEEP and load_sc[uint32_t](&local.header.wake_epoch) == <uint32_t>what
     if sleeps:

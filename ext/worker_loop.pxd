@@ -8,7 +8,7 @@ from atomics cimport (
 from collector cimport commit_ready, may_commit
 from executor cimport execute, validate
 from layout cimport Header, SPAN_SLEEP, Txn
-from local cimport Local, STEP_COUNTER, STEP_IDLE, STEP_SLEEP, address, location_at, now_ns, step, txn_at
+from local cimport Local, STEP_CLEAN, STEP_COUNTER, STEP_IDLE, STEP_SLEEP, address, location_at, now_ns, step, txn_at
 from mutants cimport MUTANT_SLEEPER_COUNTED_LATE, mutant
 from scheduler cimport (
     NO_TXN, front_is_executed, index_part, ready_lowest, take_fresh, take_ready, take_validations, validations_end,
@@ -208,6 +208,8 @@ cdef inline void begin_block(Local* local) noexcept nogil:
     local.fresh_end = 0
     local.fresh_chunk = 1
     local.fresh_started_ns = 0
+    local.has_waited = 0
+    local.may_commit = 0
     local.reads = NULL
     local.read_capacity = 0
 
@@ -216,7 +218,10 @@ cdef inline void work_on_block(Local* local) noexcept nogil:
     """Take part in a block until it is done or stopped."""
     cdef uint32_t spins = 0
     begin_block(local)
-    while not leave(local):
+    while True:
+        step(local, STEP_CLEAN, spins)
+        if leave(local):
+            return
         if do_task(local):
             spins = 0
         else:

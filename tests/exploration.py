@@ -1,7 +1,10 @@
 """The long search, ``make explore``: the protocol under random schedules, and small block shapes exhaustively.
 
 A shape says what each transaction does to each of two keys: nothing, read, write, add, or read and then write.
-Shapes that differ only in the names of the keys count once.
+Shapes that differ only in the names of the keys count once: the block of one is that of the other with the keys
+renamed, and with each transaction going through its keys in the opposite order; one order is tried. Names make no
+difference: both keys hold the same before the block, and the core compares keys for equality only (a key's hash
+says where it is found, and nothing else depends on that).
 
     python -m tests.exploration [--random N] [--deaths N] [--sample N] [--seed S]
 """
@@ -37,8 +40,8 @@ Deeds = tuple[int, ...]
 """What a transaction does to each key."""
 Shape = tuple[Deeds, ...]
 Task = tuple[list[Block], Plan]
-Outcome = tuple[int, int, list[str]]
-"""Schedules, steps, and what was found."""
+Outcome = tuple[int, int, int, list[str]]
+"""Schedules, how many of them were given up in a state seen before, steps, and what was found."""
 
 
 def shapes(transactions: int) -> list[Shape]:
@@ -56,8 +59,9 @@ def transaction_of(deeds: Deeds) -> Transaction:
     return trace.txn(reads, writes, {key: 1 for key, deed in done if deed == ADD}, 0)
 
 
-def block_of(shape: Shape) -> Block:
-    return Block([transaction_of(deeds) for deeds in shape], {KEYS[0]: b"\1"})
+def block_of(shape: Shape, present: Sequence[bytes] = KEYS) -> Block:
+    """The block of a shape; `present`: which keys are there before it."""
+    return Block([transaction_of(deeds) for deeds in shape], dict.fromkeys(present, b"\1"))
 
 
 def varied_block(chance: random.Random) -> Block:
@@ -73,7 +77,8 @@ def varied_block(chance: random.Random) -> Block:
     if chance.random() < 0.2:
         return chance.choice(made)()
     count = chance.randint(2, 6)
-    return block_of(tuple((chance.randrange(5), chance.randrange(5)) for _ in range(count)))
+    shape = tuple((chance.randrange(5), chance.randrange(5)) for _ in range(count))
+    return block_of(shape, [key for key in KEYS if chance.random() < 0.5])
 
 
 def random_tasks(schedules: int, seed: int, kills: int) -> list[Task]:
@@ -105,23 +110,24 @@ def exhaustive_tasks(wanted: Sequence[Shape], preemptions: int) -> list[Task]:
 def carry_out(pickled: bytes) -> Outcome:
     task: Task = cloudpickle.loads(pickled)
     blocks, plan = task
-    schedules, steps, found = 0, 0, []
+    schedules, pruned, steps, found = 0, 0, 0, []
     for block in blocks:
         report = explore(block, plan)
         schedules += report.schedules
+        pruned += report.pruned
         steps += report.steps
         for failure in report.failures:
             transactions = [(each.program.name, each.arguments) for each in block.transactions]
             shortest = failure.shortest
             head = [f"{transactions}", f"{shortest.check}: {shortest.message}", str(shortest.schedule)]
             found.append("\n".join([*head, *failure.lines]))
-    return schedules, steps, found
+    return schedules, pruned, steps, found
 
 
 def search_all(title: str, tasks: list[Task]) -> bool:
     """Carry out tasks on all usable cores, say what came of them; whether nothing was found."""
     started = time.monotonic()
-    schedules, steps, found = 0, 0, []
+    schedules, pruned, steps, found = 0, 0, 0, []
     cores = len(os.sched_getaffinity(0))
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(cores, context) as pool, Progress(len(tasks)) as progress:
@@ -130,11 +136,13 @@ def search_all(title: str, tasks: list[Task]) -> bool:
         ):
             outcome = future.result()
             schedules += outcome[0]
-            steps += outcome[1]
-            found += outcome[2]
+            pruned += outcome[1]
+            steps += outcome[2]
+            found += outcome[3]
             progress.count(number + 1)
     print(
-        f"{title}: {schedules:,} schedules, {steps:,} steps, {time.monotonic() - started:.0f} s, "
+        f"{title}: {schedules:,} schedules ({pruned:,} pruned), {steps:,} steps, "
+        f"{time.monotonic() - started:.0f} s, "
         f"{len(found)} failures",
         flush=True,
     )

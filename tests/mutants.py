@@ -77,36 +77,60 @@ class Hunt:
 
     block: Callable[[], Block]
     plan: Plan
+    finds: str
+    """The check that finds it; of an invariant, which one."""
 
 
 def hunt(
-    block: Callable[[], Block], strategy: Literal["random", "pct"], workers: int, kills: int = 0
+    finds: str, block: Callable[[], Block], strategy: Literal["random", "pct"], workers: int, kills: int = 0
 ) -> Hunt:
-    return Hunt(block, Plan(strategy, workers, SCHEDULES_MAX, seed=1, kills=kills))
+    return Hunt(block, Plan(strategy, workers, SCHEDULES_MAX, seed=1, kills=kills), finds)
 
 
 SCHEDULES_MAX = 2000
 
+SHRANK = "the committed prefix shrank, or passed what is not committed"
+CHANGED = "something about a committed transaction changed"
+STATUS = "a status changed as it never may"
+EXECUTORS = "two workers run one incarnation"
+INCARNATION = "an incarnation number went back"
+WAVE = "committed on a validation older than a rewind that concerns it"
+STALE = "committed although its reads did not hold"
+ORDER = "committed before one below it"
+ESTIMATE = "an ESTIMATE was read as a value"
+COUNTER = "a scheduler counter went back"
+PLACE = "a version word changed hands"
+DONE = "the block is said to be done and is not committed"
+WAITER = "it waits, what it waits for has come, and nobody is about to resume it"
+
 HUNTS = {
-    "waiter-lost": hunt(ring, "pct", 2),
-    "waiters-taken-early": hunt(chain, "random", 2),
-    "estimates-forgotten": hunt(chain, "random", 2),
-    "abort-without-rewind": hunt(chain, "random", 3),
-    "new-place-unnoticed": hunt(adds, "pct", 2),
-    "wave-after-status": hunt(adds, "random", 3),
-    "values-compared": hunt(same_values, "random", 2),
-    "commit-without-wave": hunt(moving_place, "pct", 2),
-    "status-before-writes": hunt(moving_place, "pct", 2),
-    "leftovers-kept": hunt(moving_place, "random", 2),
-    "own-validation-lost": hunt(moving_place, "pct", 2),
-    "estimate-read": hunt(chain, "random", 2),
-    "add-as-write": hunt(adds, "pct", 2),
-    "bounds-unchecked": hunt(bounded_adds, "random", 2),
-    "ready-bit-lost": hunt(moving_place, "random", 3),
-    "sleeper-counted-late": hunt(moving_place, "random", 3),
-    "recovery-without-writes": hunt(ring, "random", 3, kills=1),
-    "recovery-without-validations": hunt(ring, "random", 3, kills=1),
-    "recovery-without-collector": hunt(moving_place, "random", 2, kills=1),
-    "recovery-without-waiters": hunt(same_values, "random", 3, kills=1),
-    "successor-forgotten": hunt(adds, "random", 3, kills=1),
+    "waiter-lost": hunt(WAITER, ring, "pct", 2),
+    "waiters-taken-early": hunt(WAITER, chain, "random", 2),
+    "estimates-forgotten": hunt(STALE, chain, "random", 2),
+    "abort-without-rewind": hunt(STALE, chain, "random", 3),
+    "new-place-unnoticed": hunt(STALE, adds, "pct", 2),
+    "wave-after-status": hunt(WAVE, adds, "random", 3),
+    "values-compared": hunt(STALE, same_values, "random", 2),
+    "commit-without-wave": hunt(WAVE, moving_place, "pct", 2),
+    "status-before-writes": hunt(STATUS, moving_place, "pct", 2),
+    "leftovers-kept": hunt("livelock", moving_place, "random", 2),
+    "own-validation-lost": hunt("deadlock", moving_place, "pct", 2),
+    "estimate-read": hunt(ESTIMATE, chain, "random", 2),
+    "add-as-write": hunt("sequential", adds, "pct", 2),
+    "bounds-unchecked": hunt(STALE, bounded_adds, "random", 2),
+    "ready-bit-lost": hunt("deadlock", moving_place, "random", 3),
+    "sleeper-counted-late": hunt("deadlock", moving_place, "random", 3),
+    "recovery-without-writes": hunt(STALE, ring, "random", 3, kills=1),
+    "recovery-without-validations": hunt("deadlock", ring, "random", 3, kills=1),
+    "recovery-without-collector": hunt("deadlock", moving_place, "random", 2, kills=1),
+    "recovery-without-waiters": hunt(WAITER, same_values, "random", 3, kills=1),
+    "successor-forgotten": hunt(WAITER, adds, "random", 3, kills=1),
+    "claim-without-swap": hunt(EXECUTORS, ring, "random", 3),
+    "incarnation-restarted": hunt(INCARNATION, ring, "random", 2),
+    "rewind-in-same-wave": hunt(COUNTER, moving_place, "pct", 2),
+    "two-collectors": hunt(CHANGED, adds, "random", 2),
+    "commit-out-of-order": hunt(ORDER, chain, "random", 2),
+    "place-claimed-twice": hunt(PLACE, adds, "random", 2),
+    "done-by-indices": hunt(DONE, chain, "random", 2),
+    "index-before-status": hunt(SHRANK, chain, "random", 2),
 }

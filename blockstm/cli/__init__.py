@@ -17,6 +17,7 @@ import typer
 from blockstm import __version__
 from blockstm.cli.calibrate import calibrate_command
 from blockstm.cli.explore import explore
+from blockstm.cli.generate import generate
 from blockstm.cli.inspect import inspect
 from blockstm.cli.record import record_app
 from blockstm.cli.replay import replay
@@ -45,6 +46,7 @@ app.command()(explore)
 app.command()(simulate)
 app.command()(report)
 app.command("calibrate")(calibrate_command)
+app.command()(generate)
 app.add_typer(record_app, name="record")
 
 

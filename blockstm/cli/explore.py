@@ -97,6 +97,7 @@ def as_object(report: Report, block: Path, strategy: str, plan: Plan) -> dict[st
         "strategy": strategy,
         "seed": plan.seed,
         "schedules": report.schedules,
+        "pruned": report.pruned,
         "steps": report.steps,
         "failures": [
             {
@@ -114,7 +115,9 @@ def as_object(report: Report, block: Path, strategy: str, plan: Plan) -> dict[st
 def as_text(report: Report) -> str:
     """Return what people read."""
     schedules = "1 schedule" if report.schedules == 1 else f"{report.schedules:,} schedules"
-    lines = [f"{schedules}, {report.steps:,} steps: {'no failure' if not report.failures else 'FAILED'}"]
+    pruned = f" ({report.pruned:,} of them pruned)" if report.pruned else ""
+    came_to = "no failure" if not report.failures else "FAILED"
+    lines = [f"{schedules}{pruned}, {report.steps:,} steps: {came_to}"]
     for failure in report.failures:
         lines += [
             "",

@@ -40,6 +40,7 @@ class Plan:
         kills: the most deaths a schedule; not with an exhaustive search. See `batches.explore`.
         first: the number of the first schedule: a search may be cut into parts.
         mutant: the mutant of the protocol to run, None for the protocol itself.
+        prune: whether an exhaustive search gives up schedules that come to a state seen before.
     """
 
     strategy: Literal["random", "pct", "exhaustive"] = "random"
@@ -51,12 +52,18 @@ class Plan:
     kills: int = 0
     first: int = 0
     mutant: str | None = None
+    prune: bool = True
 
-    def make(self) -> Strategy:
-        """Return the strategy."""
+    @property
+    def tells_states(self) -> bool:
+        """Whether states are told apart."""
+        return self.strategy == "exhaustive" and self.prune
+
+    def make(self, trials: Trials) -> Strategy:
+        """Return the strategy for such trials."""
         strategy: Strategy
         if self.strategy == "exhaustive":
-            return ExhaustiveStrategy(self.preemptions)
+            return ExhaustiveStrategy(self.preemptions, trials if self.prune else None)
         if self.strategy == "pct":
             strategy = PCTStrategy(self.seed, self.depth, self.first)
         else:
@@ -82,6 +89,8 @@ class Report:
     schedules: int
     steps: int
     failures: list[Failure]
+    pruned: int = 0
+    """How many of the schedules were given up in a state that was seen before."""
 
 
 class Search:
@@ -98,8 +107,8 @@ class Search:
     def __init__(self, block: Block, plan: Plan) -> None:
         """Make the workers."""
         self._plan = plan
-        self._trials = Trials(block, plan.workers, mutant=plan.mutant)
-        self._strategy = plan.make()
+        self._trials = Trials(block, plan.workers, mutant=plan.mutant, states=plan.tells_states)
+        self._strategy = plan.make(self._trials)
         self.schedules = 0
         self.steps = 0
 
@@ -115,10 +124,15 @@ class Search:
             self.steps += len(schedule.decisions)
             yield finding
 
+    @property
+    def pruned(self) -> int:
+        """How many schedules were given up."""
+        return self._strategy.pruned if isinstance(self._strategy, ExhaustiveStrategy) else 0
+
     def explain(self, finding: Finding) -> Failure:
         """Shrink a finding, and write it down for people."""
         shortest = shrink(self._trials, finding)
-        return Failure(finding, shortest, interleaving(self._trials, shortest.schedule), self.schedules - 1)
+        return Failure(finding, shortest, interleaving(self._trials, shortest), self.schedules - 1)
 
     def close(self) -> None:
         """Free the memory."""
@@ -152,7 +166,7 @@ def search(
                 failures.append(work.explain(finding))
                 if len(failures) == failures_max:
                     break
-        return Report(work.schedules, work.steps, failures)
+        return Report(work.schedules, work.steps, failures, work.pruned)
     finally:
         work.close()
 
@@ -175,7 +189,7 @@ def replay(block: Block, schedule: Schedule, mutant: str | None = None) -> Repor
         failures = []
         if finding is not None:
             finding = replace(finding, schedule=schedule)
-            failures.append(Failure(finding, finding, interleaving(trials, schedule), 0))
+            failures.append(Failure(finding, finding, interleaving(trials, finding), 0))
         return Report(1, len(ran.decisions), failures)
     finally:
         trials.close()

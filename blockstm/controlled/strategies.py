@@ -36,8 +36,8 @@ class Strategy(Protocol):
     def begin(self) -> None:
         """Start the next schedule."""
 
-    def decide(self, able: Sequence[VirtualWorker]) -> Decision:
-        """Choose among those that can go on."""
+    def decide(self, able: Sequence[VirtualWorker]) -> Decision | None:
+        """Choose among those that can go on; None gives the schedule up."""
 
     def end(self, steps: int) -> None:
         """Learn how many steps the schedule took."""
@@ -163,9 +163,11 @@ class KillingStrategy:
         self._step = 0
         self._deaths = {chance.randrange(self._expected) for _ in range(self._kills)}
 
-    def decide(self, able: Sequence[VirtualWorker]) -> Decision:
+    def decide(self, able: Sequence[VirtualWorker]) -> Decision | None:
         """Choose, and decide whether who was chosen dies instead."""
         decision = self._strategy.decide(able)
+        if decision is None:
+            return None
         due = self._step in self._deaths
         self._step += 1
         if due:

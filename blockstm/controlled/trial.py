@@ -12,6 +12,7 @@ process that is thrown away (see `batches`).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +23,7 @@ from blockstm._core import (
     MODEL_BLOCK_STM,
     MODEL_SEQUENTIAL,
     MUTANTS,
+    STEP_IDLE,
     STEP_SLEEP,
     Arena,
     Probe,
@@ -47,6 +49,9 @@ STEPS_A_TXN_MAX: Final = 2_000
 Step = tuple[int, int, int]
 """Worker (as a decision), kind of the step, what it touches."""
 
+QUIET: Final = (STEP_IDLE, STEP_SLEEP)
+"""Steps before which a worker holds no task."""
+
 _dead: Final[list[greenlet.greenlet]] = []
 """Greenlets that must never run again, nor be collected."""
 
@@ -71,6 +76,7 @@ class Trials:
         invariants: whether to check the protocol's invariants at every step.
         steps_max: the most steps of a schedule, more are a livelock; None for far more than any block needs.
         memory_limit_bytes: the most memory that a run may take.
+        states: whether to tell states apart, for a strategy that asks for `state()`. Nobody may die then.
 
     Raises:
         MemoryLimitError: the block does not fit, or not even its sequential execution does.
@@ -85,12 +91,14 @@ class Trials:
         invariants: bool = True,
         steps_max: int | None = None,
         memory_limit_bytes: int = MEMORY_LIMIT_BYTES,
+        states: bool = False,
     ) -> None:
         """Make the workers, and run the block sequentially for comparison."""
         self.block = block
         self.workers = workers
         self._mutant = 0 if mutant is None else MUTANTS[mutant]
         self._invariants = invariants
+        self._states = states
         self.too_much = f"takes more than {memory_limit_bytes} bytes"
         self._steps_max = steps_max or STEPS_MAX + STEPS_A_TXN_MAX * len(block.transactions)
         self._arena = Arena(memory_limit_bytes, workers, HASH_SEED)
@@ -131,6 +139,8 @@ class Trials:
     def run(self, strategy: Strategy, trace: list[Step] | None = None) -> tuple[Schedule, Finding | None]:
         """Run the block under the next schedule of a strategy; return the schedule and what is wrong with it.
 
+        Where the strategy gives the schedule up, nothing is wrong so far.
+
         Arguments:
             strategy: the strategy.
             trace: where to note each step, if wanted.
@@ -139,20 +149,45 @@ class Trials:
             ScheduleError: the strategy replays a schedule that does not fit.
         """
         self._controller = greenlet.getcurrent()
+        if self._states:
+            self.probe.clear()
         self._arena.load(self.block, self._program_ids, 0.0)
         self._arena.start(MODEL_BLOCK_STM, self.workers, False, 1)
+        if self._states:
+            self.probe.separate()
         self.probe.begin()
         strategy.begin()
-        run = Run(self, strategy, trace)
+        run = self._run = Run(self, strategy, trace)
         try:
             failed = run.to_the_end()
         finally:
             run.abandon()
         schedule = Schedule(self.workers, tuple(run.decisions))
-        if failed is None:
+        if failed is None and not run.is_given_up:
             strategy.end(len(run.decisions))
             failed = self._compare()
         return schedule, None if failed is None else Finding(schedule, *failed)
+
+    def state(self) -> int:
+        """Return a number for the state in which the strategy decides: equal numbers mean that the same can follow.
+
+        Known only after `go_on_from` in the same trial, or at its first step.
+        """
+        return self.probe.state(self._run.workers)
+
+    def histories(self) -> list[int]:
+        """Return what the workers have seen, for `go_on_from` in a trial that comes to the same state."""
+        return [virtual.history for virtual in self._virtual]
+
+    def go_on_from(self, histories: list[int] | None) -> None:
+        """Tell states apart from the step on about which the strategy decides; None: not now, which is faster."""
+        for slot, virtual in enumerate(self._virtual):
+            virtual.remembers = histories is not None
+            if histories is not None:
+                virtual.history = histories[slot]
+        self._run.tells_states = histories is not None
+        if histories is not None:
+            self.probe.remember()
 
     def result(self) -> Result:
         """Return what came of the block in the last trial, which must have come to its end."""
@@ -193,10 +228,19 @@ class Run:
         self._strategy = strategy
         self._trace = trace
         self.decisions: list[Decision] = []
+        self.is_given_up = False
+        """Whether the strategy gave the schedule up."""
+        self.tells_states = trials._states
         self._running: dict[VirtualWorker, greenlet.greenlet] = {}
         for virtual in trials._virtual:
             virtual.begin()
+            virtual.remembers = trials._states
             self._running[virtual] = greenlet.greenlet(virtual.run, trials._controller)
+
+    @property
+    def workers(self) -> Iterable[VirtualWorker]:
+        """Those that have not left the block."""
+        return self._running
 
     def to_the_end(self) -> tuple[str, str] | None:
         """Run until the block is done; return the check that failed, and why."""
@@ -207,8 +251,13 @@ class Run:
             if not able:
                 return self._stuck()
             if len(self.decisions) == self._trials._steps_max:
-                return "livelock", self._loop()
+                return "livelock", f"the block is not done after {len(self.decisions)} steps"
+            if self.tells_states:
+                probe.remember()
             decision = decide(able)
+            if decision is None:
+                self.is_given_up = True
+                return None
             self.decisions.append(decision)
             if decision < 0:
                 self._kill(death_of(decision))
@@ -216,12 +265,20 @@ class Run:
             chosen = next(virtual for virtual in able if virtual.index == decision)
             if trace is not None:
                 trace.append((decision, chosen.kind, chosen.what))
+            if self.tells_states:
+                probe.show(chosen)
             running[chosen].switch()
             if running[chosen].dead:
                 del running[chosen]
-            if invariants and (broken := probe.look()) != 0:
+            if invariants and (broken := probe.look() or self._look_when_quiet(chosen)) != 0:
                 return "invariant", f"transaction {probe.culprit}: {INVARIANTS[broken]}"
         return self._out_of_memory()
+
+    def _look_when_quiet(self, last: VirtualWorker) -> int:
+        """Look for a forgotten waiter where the last of all workers has just nothing more to do."""
+        if last.kind not in QUIET or not all(virtual.kind in QUIET for virtual in self._running):
+            return 0
+        return self._trials.probe.look_at_waiters()
 
     def _out_of_memory(self) -> tuple[str, str] | None:
         trials = self._trials
@@ -244,12 +301,6 @@ class Run:
             where = "the block is done, and nobody woke them"
         return "deadlock", f"all {len(self._running)} workers sleep; {where}"
 
-    def _loop(self) -> str:
-        """Describe in what the workers go round."""
-        period = shortest_period(self.decisions)
-        loop = "no loop of fixed length" if period is None else f"a loop of {period} steps"
-        return f"the block is not done after {len(self.decisions)} steps: {loop}"
-
     def _kill(self, slot: int) -> None:
         """Let the worker of a slot never run again, and a fresh one recover from its death."""
         trials = self._trials
@@ -267,17 +318,7 @@ class Run:
         if not self._running:
             return
         self._trials._arena.stop()
-        while self._running:
-            for virtual in list(self._running):
-                self._running[virtual].switch()
-                if self._running[virtual].dead:
-                    del self._running[virtual]
-
-
-def shortest_period(decisions: list[Decision]) -> int | None:
-    """Return the length of the loop in which a list ends, None where it ends in none that is short."""
-    for period in range(1, 1001):
-        tail = decisions[-3 * period :]
-        if len(tail) == 3 * period and tail[:period] * 3 == tail:
-            return period
-    return None
+        for virtual, running in self._running.items():
+            virtual.leaves = True
+            running.switch()
+        self._running.clear()

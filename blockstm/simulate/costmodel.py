@@ -14,7 +14,7 @@ from importlib import resources
 from typing import Final
 
 from blockstm.errors import CostModelError, shown, shown_path
-from blockstm.files import ContentError, open_input
+from blockstm.files import read_text
 
 __all__ = ["PRICES", "CostModel", "default_model", "model_text", "read_model"]
 
@@ -91,21 +91,8 @@ def read_model(path: str | os.PathLike[str]) -> CostModel:
     Raises:
         CostModelError: the file is missing, or a field is missing, unknown or not a price.
     """
-    name = shown_path(path)
-    try:
-        with open_input(path, CostModelError) as file:
-            content = file.read(_FILE_BYTES_MAX + 1)
-    except (OSError, ContentError) as error:
-        raise CostModelError(f"{name}: cannot be read: {error}") from error
-    if len(content) > _FILE_BYTES_MAX:
-        raise CostModelError(f"{name}: is larger than {_FILE_BYTES_MAX} bytes; name a cost model")
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError:
-        raise CostModelError(
-            f"{name}: is not UTF-8 text; name a cost model, as `blockstm calibrate` writes it"
-        ) from None
-    return _checked(text, name)
+    mend = "name a cost model, as `blockstm calibrate` writes it"
+    return _checked(read_text(path, _FILE_BYTES_MAX, CostModelError, mend), shown_path(path))
 
 
 def model_text(model: CostModel, notes: Sequence[str] = ()) -> str:

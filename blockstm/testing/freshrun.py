@@ -224,7 +224,7 @@ def read(packed: bytes, workers: int, shortest: Finding) -> Explained:
     block = cloudpickle.loads(packed)
     trials = Trials(block, workers)
     before = reach(programs_of(block)).variables
-    lines = interleaving(trials, shortest.schedule)
+    lines = interleaving(trials, shortest)
     left = [
         f"{label} was {before[label].shown if label in before else 'not there'} and is {variable.shown}"
         for label, variable in reach(programs_of(block)).variables.items()

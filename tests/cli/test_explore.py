@@ -28,7 +28,7 @@ def test_the_figures_come_as_json(command: Command, tmp_path: Path) -> None:
     assert figures["command"] == "explore"
     assert figures["strategy"] == "exhaustive"
     assert figures["schedules"] > 1
-    assert figures["steps"] > figures["schedules"]
+    assert figures["steps"] > figures["schedules"] > figures["pruned"] > 0
     assert figures["failures"] == []
 
 

@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from blockstm._core import MUTANTS
+from blockstm._core import INVARIANTS, MUTANTS
 from blockstm.block import Block
 from blockstm.controlled.batches import explore, repeat
 from blockstm.controlled.explorer import Plan, Report, search
@@ -36,12 +36,18 @@ def test_every_mutant_is_hunted() -> None:
     assert HUNTS.keys() == MUTANTS.keys()
 
 
+def test_every_check_finds_a_mutant() -> None:
+    checks = {*INVARIANTS.values(), "deadlock", "livelock", "sequential"}
+    assert {hunted.finds for hunted in HUNTS.values()} == checks
+
+
 @pytest.mark.parametrize("name", HUNTS)
 def test_every_mutant_is_found_and_its_schedule_repeated(name: str) -> None:
     block = HUNTS[name].block()
     report = explore(block, replace(HUNTS[name].plan, mutant=name))
     assert len(report.failures) == 1
     failure = report.failures[0]
+    assert HUNTS[name].finds in (failure.found.check, failure.found.message.partition(": ")[2])
     assert failure.shortest.schedule.switches <= failure.found.schedule.switches
     assert failure.lines
     for finding in (failure.found, failure.shortest):
@@ -77,7 +83,7 @@ def test_an_exhaustive_search_comes_to_its_end() -> None:
 def test_an_exhaustive_search_finds_a_lost_waiter() -> None:
     plan = Plan("exhaustive", 2, None, preemptions=2, mutant="waiter-lost")
     report = search(mutants.ring(), plan)
-    assert report.failures[0].found.check == "deadlock"
+    assert report.failures[0].found.message.endswith(mutants.WAITER)
 
 
 def test_two_searches_are_the_same() -> None:

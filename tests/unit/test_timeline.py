@@ -150,17 +150,19 @@ def test_adds_onto_a_version_that_was_read() -> None:
 
 
 def test_memory_is_bounded() -> None:
-    """Of the smallest limits an eighth holds few spans; the block is done all the same."""
+    """Of a small limit an eighth holds few spans; the block is done all the same."""
     block = transfers(50, 0, 3000)
-    with Engine(2, memory_limit_bytes=2 << 20) as engine:
-        result = engine.execute(block, timeline=True)
+    with Simulation(block, default_model(), 2, memory_limit_bytes=2 << 20) as simulation:
+        result = simulation.run(2, timeline=True)
         timeline = timeline_of(result)
         kept = sum(1 for _ in result.snapshot.spans())
+        stats = result.stats
         assert timeline.dropped > 0
         assert kept <= (2 << 20) // 8 // 32
-        total = result.stats.executions + result.stats.validations + result.stats.suspensions + 3000
-        assert kept + timeline.dropped >= total
-        assert differences(result, engine.execute(block, "sequential"), 10) == []
+        assert kept + timeline.dropped >= stats.executions + stats.validations + stats.suspensions + len(
+            result
+        )
+        assert differences(result, simulation.run_sequentially(), 10) == []
 
 
 def test_an_empty_block() -> None:

@@ -1,0 +1,89 @@
+"""``blockstm generate``: make a block file from a scenario."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from blake3 import blake3
+
+from blockstm.cli.options import check_output_path
+from blockstm.errors import BlockFileError, ScenarioError, UsageError, shown, shown_path
+from blockstm.files import content_pieces, open_input
+from blockstm.limits import BLOCK_FILE_BYTES_MAX
+from blockstm.workloads import read_scenario
+
+__all__ = ["generate", "parameter"]
+
+ScenarioArgument = Annotated[Path, typer.Argument(metavar="SCENARIO", help="The scenario, a TOML file.")]
+OutputOption = Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="The block file to write.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="FIELD=VALUE",
+        help="Another value of a field, as in transactions=500 or transfers.shape=diem. May be repeated.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
+
+
+def generate(
+    scenario: ScenarioArgument, output: OutputOption, settings: SetOption = None, as_json: JsonOption = False
+) -> None:
+    """Make a block file from a scenario. The same scenario gives the same block on every machine.
+
+    Exit status: 0 done, 2 bad usage or bad input.
+    """
+    check_output_path("-o", output, [scenario])
+    described = read_scenario(scenario)
+    if settings:
+        try:
+            described = described.with_parameters(dict(map(parameter, settings)))
+        except ScenarioError as error:
+            raise ScenarioError(f"{error} (with --set)") from error
+    block = described.block()
+    block.save(output)
+    summary: dict[str, object] = {
+        "file": shown_path(output),
+        "scenario": described.name,
+        "workload": described.parameters["workload"],
+        "transactions": len(block),
+        "keys": len(block.packed.keys),
+        "bytes": output.stat().st_size,
+        "blake3": content_digest(output),
+    }
+    if as_json:
+        print(json.dumps({"schema": 1, "command": "generate", **summary}))
+        return
+    for name, value in summary.items():
+        print(f"{name:<12}  {value:,}" if isinstance(value, int) else f"{name:<12}  {value}")
+
+
+def parameter(setting: str) -> tuple[str, object]:
+    """Return the field and the value of a setting such as `transfers.work=100`; what is no TOML is text.
+
+    Raises:
+        UsageError: it is no such setting.
+    """
+    name, equals, text = setting.partition("=")
+    name, text = name.strip(), text.strip()
+    if not (equals and name and text):
+        raise UsageError(f"--set {shown(setting)}: give a field and a value, as in --set transactions=500")
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return name, text
+    return name, parsed["value"] if len(parsed) == 1 else text
+
+
+def content_digest(path: Path) -> str:
+    """Return the BLAKE3 digest of what a block file holds, whatever version of zstd compressed it."""
+    digest = blake3()
+    with open_input(path, BlockFileError) as file:
+        for piece in content_pieces(file, BLOCK_FILE_BYTES_MAX):
+            digest.update(piece)
+    return digest.hexdigest()

@@ -1,0 +1,157 @@
+"""Scenarios: TOML files that say which workload to make a block of, how large, and from which seed."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from blockstm.block import Block
+from blockstm.errors import ScenarioError, shown, shown_path
+from blockstm.files import read_text
+from blockstm.workloads.catalogue import WORKLOADS, parts_of
+from blockstm.workloads.chance import Chance
+from blockstm.workloads.records import State
+from blockstm.workloads.schema import allowed_values, checked_table, choice, whole
+from blockstm.workloads.workload import Workload
+
+__all__ = ["General", "Scenario", "read_scenario", "scenario_from_text"]
+
+_FILE_BYTES_MAX: Final = 1 << 16
+_NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class General:
+    """The fields of every scenario, above its tables."""
+
+    workload: str = choice(tuple(WORKLOADS), "which workload")
+    transactions: int = whole(1_000, 0, 1_000_000, "how many transactions the block has")
+    seed: int = whole(0, 0, (1 << 63) - 1, "where chance starts")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A scenario. Make it with `read_scenario` or `scenario_from_text`.
+
+    Arguments:
+        name: of the file, without its ending.
+        text: the file, TOML.
+        changes: what `with_parameters` has changed since, by dotted field.
+        general: the fields above the tables.
+        tables: the tables by name, the workload's own and, of a mixed one, those of its parts.
+    """
+
+    name: str
+    text: str
+    changes: Mapping[str, object]
+    general: General
+    tables: Mapping[str, Any] = field(compare=False)
+
+    @property
+    def parameters(self) -> Mapping[str, object]:
+        """All fields by dotted name, those too that the file leaves to their defaults."""
+        flat: dict[str, object] = asdict(self.general)
+        for name, table in self.tables.items():
+            flat |= {f"{name}.{key}": value for key, value in asdict(table).items()}
+        return flat
+
+    def with_parameters(self, parameters: Mapping[str, object]) -> Scenario:
+        """Return the same scenario with other values of some fields, by dotted name.
+
+        Raises:
+            ScenarioError: a field is unknown, or has a value that it cannot have.
+        """
+        return _scenario(self.name, self.text, {**self.changes, **parameters}, self.name)
+
+    def block(self) -> Block:
+        """Make the block: the same on every machine. Its meta says under "scenario" how to repeat it."""
+        workload = WORKLOADS[self.general.workload]
+        made = workload.make(
+            _own(workload, self.tables), self.general.transactions, Chance(self.general.seed)
+        )
+        transactions = list(made.transactions)
+        repeat = {"name": self.name, "text": self.text, "parameters": dict(self.changes)}
+        return Block(transactions, made.state, chain="scenario", meta={"scenario": repeat})
+
+    def invariant_failures(self, initial_state: State, final_state: State) -> list[str]:
+        """Return which of the workload's invariants do not hold between two states; empty if all do."""
+        return WORKLOADS[self.general.workload].failures(initial_state, final_state)
+
+
+def read_scenario(path: str | os.PathLike[str]) -> Scenario:
+    """Return the scenario that a file describes.
+
+    Raises:
+        ScenarioError: the file is missing, or a field is unknown or has a value that it cannot have.
+    """
+    text = read_text(path, _FILE_BYTES_MAX, ScenarioError, "name a scenario")
+    return scenario_from_text(text, shown_path(path))
+
+
+def scenario_from_text(text: str, place: str) -> Scenario:
+    """Return the scenario that a text describes.
+
+    Arguments:
+        text: TOML.
+        place: where it comes from, for messages; the last part of it without its ending is the scenario's name.
+
+    Raises:
+        ScenarioError: it is not TOML, or a field is unknown or has a value that it cannot have.
+    """
+    return _scenario(Path(place).stem, text, _NOTHING, place)
+
+
+def _scenario(name: str, text: str, changes: Mapping[str, object], place: str) -> Scenario:
+    try:
+        content = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ScenarioError(f"{place}: is not TOML: {error}") from error
+    for dotted, value in changes.items():
+        _change(content, dotted, value, place)
+    flat = {key: value for key, value in content.items() if not isinstance(value, dict)}
+    tables = {key: value for key, value in content.items() if isinstance(value, dict)}
+    if "workload" not in flat:
+        allowed, _ = allowed_values(General)["workload"]
+        raise ScenarioError(f"{place}: workload is missing; allowed are {allowed}")
+    for misplaced in sorted(set(tables) & set(allowed_values(General))):
+        raise ScenarioError(
+            f"{place}: {misplaced} is a table; allowed are {allowed_values(General)[misplaced][0]}"
+        )
+    for misplaced in sorted(set(flat) & set(WORKLOADS)):
+        raise ScenarioError(f"{place}: {misplaced} is {shown(flat[misplaced])}; it must be a table")
+    general = checked_table(General, flat, place, "")
+    own = [workload.name for workload in _tables_of(WORKLOADS[general.workload])]
+    for unknown in sorted(set(tables) - set(own)):
+        raise ScenarioError(
+            f"{place}: the table {shown(unknown)} does not go with workload = "
+            f'"{general.workload}"; allowed are {", ".join(own)}'
+        )
+    checked: dict[str, Any] = {
+        name: checked_table(WORKLOADS[name].fields, tables.get(name, {}), place, f"{name}.") for name in own
+    }
+    return Scenario(name, text, dict(changes), general, checked)
+
+
+def _change(content: dict[str, Any], dotted: str, value: object, place: str) -> None:
+    table, dot, name = dotted.partition(".")
+    if not dot:
+        content[table] = value
+        return
+    inner = content.setdefault(table, {})
+    if not isinstance(inner, dict):
+        raise ScenarioError(f"{place}: {table} is {shown(inner)}; it must be a table")
+    inner[name] = value
+
+
+def _tables_of(workload: Workload) -> Iterator[Workload]:
+    yield workload
+    yield from parts_of(workload)
+
+
+def _own(workload: Workload, tables: Mapping[str, Any]) -> Any:
+    return tables if list(parts_of(workload)) else tables[workload.name]

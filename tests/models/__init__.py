@@ -1,0 +1,1 @@
+"""Models of the workload programs in plain Python: what tests take for the truth. See world.py."""
