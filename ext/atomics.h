@@ -72,6 +72,12 @@ static inline uint64_t multiply_fold(uint64_t a, uint64_t b) {
     return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
 }
 
+// The number itself, which the compiler may then take to be no larger than `most`: the caller knows.
+static inline uint32_t known_at_most(uint32_t number, uint32_t most) {
+    if (number > most) __builtin_unreachable();
+    return number;
+}
+
 // memcpy for what is mostly a few words: no call, no over-read.
 static inline void copy_small(void* to, const void* from, uint64_t length) {
     auto* target = static_cast<unsigned char*>(to);

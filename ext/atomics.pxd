@@ -23,6 +23,7 @@ cdef extern from "atomics.h" namespace "blockstm" nogil:
     void futex_wait(uint32_t* word, uint32_t expected, uint64_t timeout_ns) noexcept
     void futex_wake(uint32_t* word, uint32_t count) noexcept
     uint32_t lowest_bit(uint64_t word) noexcept
+    uint32_t known_at_most(uint32_t number, uint32_t most) noexcept
     uint32_t highest_bit(uint64_t word) noexcept
     uint64_t multiply_fold(uint64_t a, uint64_t b) noexcept
     void copy_small(void* to, const void* source, uint64_t length) noexcept

@@ -3,7 +3,7 @@
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from atomics cimport load_acquire, store_release, unlikely_true
+from atomics cimport known_at_most, load_acquire, store_release, unlikely_true
 from layout cimport (
     INTENTS_MAX, LOCATION_READ_MODIFY_WRITE, MODEL_SEQUENTIAL, READS_INITIAL, READ_SUM, READ_VERSION, Read,
     Record, WORD_DELETE, WORD_INTENT, WORD_TOMBSTONE, WORD_VALUE,
@@ -118,7 +118,7 @@ cdef inline int read_below(Local* local, Touched* touched) noexcept nogil:
         return GIVE_UP
     touched.read_index = <int32_t>local.read_count
     if found.kind == FOUND_SUM or found.kind == FOUND_INVALID:
-        offset = make_record(local, digits, number_encode(&found.sum, digits), 0)
+        offset = make_record(local, digits, known_at_most(number_encode(&found.sum, digits), 32), 0)
         kept = offset != 0 and append_read(local, touched.location, READ_SUM, pack_word(WORD_VALUE, 0, offset))
     else:
         kept = append_read(local, touched.location, READ_VERSION, found.word)

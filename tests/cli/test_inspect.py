@@ -150,7 +150,7 @@ def test_what_is_refused(refused: Refused, recorded_block: Path, tmp_path: Path)
     )
     assert "has 65 bytes; a key has 64 at most" in refused("inspect", recorded_block, "--fee-key", "00" * 65)
     assert "--dot - and --json both want" in refused("inspect", recorded_block, "--dot", "-", "--json")
-    assert "is a block that is to be read" in refused("inspect", recorded_block, "--dot", recorded_block)
+    assert "is to be read; name another file" in refused("inspect", recorded_block, "--dot", recorded_block)
     assert "its folder does not exist" in refused(
         "inspect", recorded_block, "--dot", tmp_path / "x" / "y.dot"
     )
