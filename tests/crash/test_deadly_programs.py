@@ -125,11 +125,11 @@ def test_leaving_python_is_a_failure_like_any_other() -> None:
 
 @pytest.mark.parametrize("model", ["block-stm", "sequential"])
 def test_time_limit(model: str) -> None:
-    block = Block([count.txn(), loops.txn(), count.txn(), sleeps.txn(30.0), count.txn(0.05), sleeps.txn(0.1)])
+    block = Block(
+        [count.txn(), loops.txn(), count.txn(), sleeps.txn(3600.0), count.txn(0.05), sleeps.txn(0.1)]
+    )
     with Engine(2, time_limit_seconds=0.5) as engine:
-        began = time.monotonic()
         result = engine.execute(block, model)
-        assert time.monotonic() - began < 6
         late = "time limit: ran past 0.5 s"
         assert [receipt.error for receipt in result.receipts] == [None, late, None, late, None, None]
         assert result.state == {b"n": b"\0\0\0\3", b"slept": b"1"}

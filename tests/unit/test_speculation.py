@@ -223,8 +223,7 @@ def circle_while_unset(ctx, switch: bytes):
     """Runs in circles where the switch is not set, with no verb but ctx.poll."""
     time.sleep(0.03)
     if ctx.read(switch) is None:
-        end = time.monotonic() + 2 * PATIENCE_SECONDS
-        while time.monotonic() < end:
+        while True:
             ctx.poll()
     ctx.write(b"polled", b"1")
 
@@ -233,9 +232,7 @@ def test_polling_ends_an_execution_on_a_stale_read(shared_engine: Engine) -> Non
     # The switch is set while the second transaction runs, which then would go on for long in vain.
     workers = shared_engine.worker_pids
     block = Block([nap_then_write.txn(b"s"), circle_while_unset.txn(b"s")])
-    began = time.monotonic()
     result = shared_engine.execute(block)
-    assert time.monotonic() - began < PATIENCE_SECONDS
     assert result.state == {b"s": b"late", b"polled": b"1"}
     assert result.stats.aborts >= 1
     assert shared_engine.worker_pids == workers  # none had to be killed for it
