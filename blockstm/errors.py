@@ -41,6 +41,10 @@ class ScenarioError(BlockstmError):
     """A scenario cannot be read; the message names the file, the field and what is allowed."""
 
 
+class SweepError(BlockstmError):
+    """A sweep cannot be read, or not carried out as asked; the message names the file or folder, and the field."""
+
+
 class ReportError(BlockstmError):
     """What a report shall be made of cannot be read; the message names the file, the field and the mend."""
 

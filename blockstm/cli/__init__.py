@@ -23,6 +23,7 @@ from blockstm.cli.record import record_app
 from blockstm.cli.replay import replay
 from blockstm.cli.report import report
 from blockstm.cli.simulate import simulate
+from blockstm.cli.sweep import sweep
 from blockstm.errors import BlockstmError, shown_path
 
 __all__ = ["app", "main"]
@@ -44,6 +45,7 @@ app.command()(replay)
 app.command()(inspect)
 app.command()(explore)
 app.command()(simulate)
+app.command()(sweep)
 app.command()(report)
 app.command("calibrate")(calibrate_command)
 app.command()(generate)

@@ -8,7 +8,15 @@ from threading import Timer
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as Bar
 
 __all__ = ["Progress"]
@@ -19,6 +27,9 @@ DELAY_SECONDS = 1.0
 # Drawing takes time from the workers that are being measured, so it is done seldom.
 DRAWINGS_PER_SECOND = 2
 
+# How far back the speed is looked at, for the time that is left.
+SPEED_SECONDS = 120.0
+
 
 class Progress:
     """A context manager that shows a bar while work goes on, if it goes on for long and a person can see it.
@@ -26,15 +37,24 @@ class Progress:
     Nothing is shown when standard error is not a terminal. The bar vanishes at the end.
     """
 
-    def __init__(self, steps: int | None) -> None:
-        """Expect `steps` uses of step(), or count() up to there; None: nobody knows how many."""
+    def __init__(self, steps: int | None, *, is_estimate: bool = False) -> None:
+        """Expect `steps` uses of step(), or count() up to there; None: nobody knows how many.
+
+        Arguments:
+            steps: how many.
+            is_estimate: whether the steps are units of estimated work, too many to mean anything to a person: then
+                the share that is done is shown, and the time that is left.
+        """
         console = Console(stderr=True)
+        amount: list[ProgressColumn] = [MofNCompleteColumn(), TimeElapsedColumn()]
+        if is_estimate:
+            amount = [TaskProgressColumn(), TimeElapsedColumn(), TextColumn("left:"), TimeRemainingColumn()]
         self._bar = Bar(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
+            *amount,
             console=console,
+            speed_estimate_period=SPEED_SECONDS,
             transient=True,
             refresh_per_second=DRAWINGS_PER_SECOND,
             redirect_stdout=False,
@@ -57,6 +77,10 @@ class Progress:
         self._bar.update(self._task, description=label)
         yield
         self._bar.advance(self._task)
+
+    def label(self, label: str) -> None:
+        """Show a label from now on."""
+        self._bar.update(self._task, description=label)
 
     def count(self, done: int) -> None:
         """Show that so many steps are done."""

@@ -16,7 +16,7 @@ from typing import Final
 from blockstm.errors import CostModelError, shown, shown_path
 from blockstm.files import read_text
 
-__all__ = ["PRICES", "CostModel", "default_model", "model_text", "read_model"]
+__all__ = ["PRICES", "CostModel", "default_model", "model_from_text", "model_text", "read_model"]
 
 _FILE_BYTES_MAX: Final = 1 << 16
 _PRICE_MAX_NS: Final = 1e9
@@ -82,7 +82,7 @@ PRICES: Final[Sequence[str]] = tuple(field.name for field in fields(CostModel))
 def default_model() -> CostModel:
     """Return the model that comes with the package."""
     source = resources.files("blockstm.simulate").joinpath("default.toml")
-    return _checked(source.read_text("utf-8"), "default.toml")
+    return model_from_text(source.read_text("utf-8"), "default.toml")
 
 
 def read_model(path: str | os.PathLike[str]) -> CostModel:
@@ -92,7 +92,7 @@ def read_model(path: str | os.PathLike[str]) -> CostModel:
         CostModelError: the file is missing, or a field is missing, unknown or not a price.
     """
     mend = "name a cost model, as `blockstm calibrate` writes it"
-    return _checked(read_text(path, _FILE_BYTES_MAX, CostModelError, mend), shown_path(path))
+    return model_from_text(read_text(path, _FILE_BYTES_MAX, CostModelError, mend), shown_path(path))
 
 
 def model_text(model: CostModel, notes: Sequence[str] = ()) -> str:
@@ -111,7 +111,16 @@ def _priced(model: CostModel) -> Mapping[str, float]:
     return {name: float(price) for name, price in zip(PRICES, model.prices(), strict=True)}
 
 
-def _checked(text: str, name: str) -> CostModel:
+def model_from_text(text: str, name: str) -> CostModel:
+    """Return the model that a text describes.
+
+    Arguments:
+        text: TOML, as `model_text` writes it.
+        name: where it comes from, for messages.
+
+    Raises:
+        CostModelError: it is not TOML, or a field is missing, unknown or not a price.
+    """
     try:
         content = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:

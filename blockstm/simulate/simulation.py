@@ -25,7 +25,7 @@ from blockstm.result import Result
 from blockstm.simulate.costmodel import PRICES, CostModel
 from blockstm.tracewriter import net_accesses
 
-__all__ = ["Figures", "Simulation"]
+__all__ = ["Figures", "Reference", "Simulation"]
 
 HASH_SEED: Final = 1
 """Where keys lie in the core's table must not differ from run to run."""
@@ -95,16 +95,39 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class _Reference:
-    """Sequential execution, and what it says of the bounds."""
+class Reference:
+    """A block in sequential execution, and what that says of the bounds of any other. Make it with `of`.
+
+    Arguments:
+        seconds: what the block took.
+        weights: what each transaction took, in seconds.
+        waits: who depends on whom.
+    """
 
     seconds: float
     weights: list[float]
     waits: Dependencies
 
+    @classmethod
+    def of(cls, block: Block, result: Result) -> Self:
+        """Return the reference that a block's sequential run gives, real or modelled, in which it was `timed`."""
+        weights = [result.execution_seconds(txn_idx) or 0.0 for txn_idx in range(len(result))]
+        commits = [receipt.commit_seconds for receipt in result.receipts]
+        # What a transaction takes beside its program is the same for all, near enough.
+        extra = (commits[-1] - sum(weights)) / len(weights) if weights else 0.0
+        waits = dependencies(net_accesses(block, result))
+        return cls(result.stats.wall_seconds, [weight + extra for weight in weights], waits)
+
     @cached_property
-    def critical_path_seconds(self) -> float:
-        return critical_path(self.waits, self.weights)
+    def bound_critical_path(self) -> float | None:
+        """Sequential time over the heaviest chain of dependent transactions; None if it takes no time."""
+        path = critical_path(self.waits, self.weights)
+        return self.seconds / path if path else None
+
+    def bound_greedy(self, cores: int) -> float | None:
+        """Return sequential time over that of list scheduling on so many cores; None if it takes no time."""
+        greedy = greedy_schedule(self.waits, self.weights, cores)
+        return self.seconds / greedy if greedy else None
 
 
 class Simulation:
@@ -166,14 +189,8 @@ class Simulation:
         )
 
     @cached_property
-    def _reference(self) -> _Reference:
-        result = self.run_sequentially()
-        weights = [result.execution_seconds(txn_idx) or 0.0 for txn_idx in range(len(result))]
-        commits = [receipt.commit_seconds for receipt in result.receipts]
-        # What a transaction takes beside its program is the same for all, near enough.
-        extra = (commits[-1] - sum(weights)) / len(weights) if weights else 0.0
-        waits = dependencies(net_accesses(self._block, result))
-        return _Reference(result.stats.wall_seconds, [weight + extra for weight in weights], waits)
+    def _reference(self) -> Reference:
+        return Reference.of(self._block, self.run_sequentially())
 
     def run_sequentially(self, *, timeline: bool = False) -> Result:
         """Execute the block under the sequential model, and return what came of it.
@@ -222,19 +239,17 @@ class Simulation:
         reference = self._reference
         result = self.run(cores, timeline=timeline)
         stats = result.stats
-        path, total = reference.critical_path_seconds, reference.seconds
-        greedy = greedy_schedule(reference.waits, reference.weights, cores)
         figures = Figures(
             cores=cores,
             transactions=len(result),
             seconds=stats.wall_seconds,
-            sequential_seconds=total,
+            sequential_seconds=reference.seconds,
             executions=stats.executions,
             validations=stats.validations,
             aborts=stats.aborts,
             utilisation=self._utilisation(cores, stats.wall_seconds),
-            bound_critical_path=total / path if path else None,
-            bound_greedy=total / greedy if greedy else None,
+            bound_critical_path=reference.bound_critical_path,
+            bound_greedy=reference.bound_greedy(cores),
             commit_latency_seconds=stats.commit_latency_seconds,
         )
         return figures, result

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Final, Literal
 
 from blockstm.programs import transfer
@@ -47,14 +48,17 @@ class Transfers:
     accounts: int = whole(1_000, 2, 200_000, "accounts")
     balance: int = whole(1_000_000, 0, 10**15, "what each account has before the block")
     amount: int = whole(100, 1, 10**12, "the largest payment; each is between 1 and this")
-    distribution: Distribution = choice(("uniform", "zipf", "hotspot"), "how accounts are drawn")
+    distribution: Distribution | Literal["turns"] = choice(
+        ("uniform", "zipf", "hotspot", "turns"),
+        "how accounts are drawn; turns: not by chance, but pair after pair",
+    )
     zipf_exponent_percent: int = whole(100, 1, 300, "Zipf's exponent in hundredths")
     hot_accounts: int = whole(1, 1, 200_000, "of hotspot: how many accounts are hot")
     hot_share_percent: int = whole(50, 0, 100, "of hotspot: how many draws of a hundred are hot accounts")
 
 
 def make(fields: Transfers, count: int, chance: Chance) -> Made:
-    """Make payments between two accounts each, both drawn by the distribution."""
+    """Make payments between two accounts each."""
     state = {key_of(BALANCE, account): encode_amount(fields.balance) for account in range(fields.accounts)}
     if fields.shape != "plain":
         _, _, settings = SHAPES[fields.shape]
@@ -63,15 +67,9 @@ def make(fields: Transfers, count: int, chance: Chance) -> Made:
 
 
 def _payments(fields: Transfers, count: int, chance: Chance) -> Iterator[Transaction]:
-    accounts = Picker(
-        fields.accounts,
-        fields.distribution,
-        exponent_percent=fields.zipf_exponent_percent,
-        hot=fields.hot_accounts,
-        hot_share_percent=fields.hot_share_percent,
-    )
+    pairs = _pairs(fields, chance)
     for _ in range(count):
-        sender, receiver = accounts.draw_two(chance)
+        sender, receiver = next(pairs)
         amount = chance.between(1, fields.amount)
         balances = key_of(BALANCE, sender), key_of(BALANCE, receiver)
         if fields.shape == "plain":
@@ -86,6 +84,22 @@ def _payments(fields: Transfers, count: int, chance: Chance) -> Iterator[Transac
             amount,
             fields.work,
         )
+
+
+def _pairs(fields: Transfers, chance: Chance) -> Iterator[tuple[int, int]]:
+    """Yield senders and receivers without end."""
+    if fields.distribution == "turns":
+        yield from cycle((first, first + 1) for first in range(0, fields.accounts - 1, 2))
+        return
+    accounts = Picker(
+        fields.accounts,
+        fields.distribution,
+        exponent_percent=fields.zipf_exponent_percent,
+        hot=fields.hot_accounts,
+        hot_share_percent=fields.hot_share_percent,
+    )
+    while True:
+        yield accounts.draw_two(chance)
 
 
 def failures(before: State, after: State) -> list[str]:

@@ -59,6 +59,18 @@ def test_two_runs_give_the_same_bytes(model: CostModel, cores: int) -> None:
     assert len(seen) == 1
 
 
+@pytest.mark.parametrize(("accounts", "work"), [(2, 100), (10, 0), (10, 3000)])
+def test_a_run_does_not_depend_on_those_before(model: CostModel, accounts: int, work: int) -> None:
+    block = transfers(accounts, work, 40)
+    alone = {}
+    for cores in (1, 3, 8):
+        with Simulation(block, model, cores) as simulation:
+            alone[cores] = simulation.figures(cores)
+    with Simulation(block, model, 8) as simulation:
+        for cores in (8, 1, 3, 3, 8, 8, 1, 1):
+            assert simulation.figures(cores) == alone[cores]
+
+
 def test_work_is_charged_and_not_done(model: CostModel) -> None:
     block = transfers(1000, 1_000_000_000, 100)
     begin = time.perf_counter()

@@ -1,0 +1,133 @@
+"""The runs of a sweep: what determines each of them, and the name that follows from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Final
+
+from blake3 import blake3
+
+from blockstm.errors import ScenarioError, SweepError, shown
+from blockstm.simulate import model_text
+from blockstm.sweep.definition import Clock, Sweep
+from blockstm.workloads import Scenario
+
+__all__ = ["MODEL", "Run", "runs_of", "whole_text"]
+
+MODEL: Final = "block-stm"
+"""The execution model of all runs."""
+
+_ID_CHARACTERS: Final = 32
+# What a run costs beside its cores and its work, in units of those: found by trying, and good enough to tell how
+# much of a sweep is still to come.
+_VIRTUAL_OVERHEAD_CORES: Final = 4
+_REAL_OVERHEAD_ROUNDS: Final = 2_000
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: everything that determines what comes of it, but for the machine and the version of blockstm.
+
+    Arguments:
+        point: which point of the grid it is, from 0; runs of a point differ in seed and repeat only.
+        scenario_name: the name of the scenario's file.
+        scenario_text: the scenario as it is run: TOML with all fields, the seed too.
+        parameters: the same by dotted field.
+        clock: whether it is executed, or simulated.
+        cores: on how many cores.
+        seed: where the scenario's chance starts.
+        repeat: from 0.
+        cost_model_text: the cost model under the virtual clock; None under the real one.
+    """
+
+    point: int
+    scenario_name: str
+    scenario_text: str
+    parameters: Mapping[str, int | str]
+    clock: Clock
+    cores: int
+    seed: int
+    repeat: int
+    cost_model_text: str | None
+
+    @property
+    def run_id(self) -> str:
+        """A name that is the same whenever the same is run, on every machine."""
+        determined = [MODEL, self.scenario_text, self.clock, self.cores, self.repeat, self.cost_model_text]
+        return blake3(json.dumps(determined).encode()).hexdigest()[:_ID_CHARACTERS]
+
+    @property
+    def cost(self) -> int:
+        """About how long it takes, in a unit that is the same for all runs under one clock."""
+        transactions = int(self.parameters["transactions"])
+        if self.clock == "virtual":
+            return transactions * (self.cores + _VIRTUAL_OVERHEAD_CORES)
+        work = [int(value) for field, value in self.parameters.items() if field.endswith(".work")]
+        return transactions * (max(work, default=0) + _REAL_OVERHEAD_ROUNDS)
+
+
+def runs_of(sweep: Sweep) -> list[Run]:
+    """Return the runs of a sweep, each once, those of one block together.
+
+    Repeats go by turns over the numbers of cores, so that all of these meet the same machine.
+
+    Raises:
+        SweepError: a point is no scenario.
+    """
+    return list({run.run_id: run for run in _all_runs(sweep)}.values())
+
+
+def _all_runs(sweep: Sweep) -> Iterator[Run]:
+    cost_model_text = None if sweep.cost_model is None else model_text(sweep.cost_model)
+    points: dict[tuple[str, int], int] = {}
+    for scenario in _scenarios(sweep):
+        combination = whole_text(scenario)
+        numbers = [points.setdefault((combination, cores), len(points)) for cores in sweep.cores]
+        for seed in sweep.seeds:
+            seeded = scenario.with_parameters({"seed": seed})
+            text, parameters = whole_text(seeded), _parameters(seeded)
+            for repeat in range(sweep.repeats):
+                for point, cores in zip(numbers, sweep.cores, strict=True):
+                    yield Run(
+                        point=point,
+                        scenario_name=scenario.name,
+                        scenario_text=text,
+                        parameters=parameters,
+                        clock=sweep.clock,
+                        cores=cores,
+                        seed=seed,
+                        repeat=repeat,
+                        cost_model_text=cost_model_text,
+                    )
+
+
+def _scenarios(sweep: Sweep) -> Iterator[Scenario]:
+    for grid in sweep.grids:
+        for values in product(*grid.values()):
+            try:
+                yield sweep.scenario.with_parameters(dict(zip(grid, values, strict=True)))
+            except ScenarioError as error:
+                raise SweepError(f"{sweep.name}: in the grid: {error}") from error
+
+
+def whole_text(scenario: Scenario) -> str:
+    """Return a scenario as TOML with all its fields, those too that were changed or left to their defaults."""
+    flat: list[str] = []
+    tables: dict[str, list[str]] = {}
+    for field, value in _parameters(scenario).items():
+        table, dot, name = field.rpartition(".")
+        # A field's text is one of a few plain words, which JSON writes as TOML does.
+        (tables.setdefault(table, []) if dot else flat).append(f"{name} = {json.dumps(value)}\n")
+    return "".join(flat) + "".join(f"\n[{table}]\n{''.join(lines)}" for table, lines in tables.items())
+
+
+def _parameters(scenario: Scenario) -> Mapping[str, int | str]:
+    parameters: dict[str, int | str] = {}
+    for field, value in scenario.parameters.items():
+        if not isinstance(value, int | str):
+            raise SweepError(f"{field} is {shown(value)}; a sweep holds whole numbers and texts only")
+        parameters[field] = value
+    return parameters

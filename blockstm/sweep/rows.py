@@ -1,0 +1,104 @@
+"""What is kept of a run: one row of the table, with all that is needed to repeat it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from blockstm import __version__
+from blockstm.sweep.points import MODEL, Run
+
+__all__ = ["COLUMNS", "PARAMETER", "Row", "parameter_columns", "row_of"]
+
+Row = Mapping[str, object]
+"""A run's values by column; None where there is none."""
+
+COLUMNS: Final[Mapping[str, type]] = {
+    "point": int,
+    "run_id": str,
+    "clock": str,
+    "cores": int,
+    "model": str,
+    "scenario": str,
+    "seed": int,
+    "repeat": int,
+    "transactions": int,
+    "seconds": float,
+    "sequential_seconds": float,
+    "speedup": float,
+    "executions": int,
+    "validations": int,
+    "aborts": int,
+    "commit_latency_p50_seconds": float,
+    "commit_latency_p99_seconds": float,
+    "commit_latency_max_seconds": float,
+    "bound_critical_path": float,
+    "bound_greedy": float,
+    "utilisation": float,
+    "scenario_text": str,
+    "cost_model": str,
+    "blockstm_version": str,
+    "python_version": str,
+    "machine": str,
+    "cpu_count": int,
+    "started_at": str,
+}
+"""The columns of every table, in order, and their types; then come those of the scenario's parameters."""
+
+PARAMETER: Final = "parameter."
+"""What the names of the parameters' columns begin with."""
+
+
+def row_of(run: Run, started: datetime, figures: Row) -> Row:
+    """Return the row of a run that was done just now, on this machine.
+
+    Arguments:
+        run: what was run.
+        started: when it began.
+        figures: the columns that were measured.
+    """
+    described: dict[str, object] = {
+        "point": run.point,
+        "run_id": run.run_id,
+        "clock": run.clock,
+        "cores": run.cores,
+        "model": MODEL,
+        "scenario": run.scenario_name,
+        "seed": run.seed,
+        "repeat": run.repeat,
+        "transactions": run.parameters["transactions"],
+        "scenario_text": run.scenario_text,
+        "cost_model": run.cost_model_text,
+        "blockstm_version": __version__,
+        "python_version": platform.python_version(),
+        "machine": machine(),
+        "cpu_count": len(os.sched_getaffinity(0)),
+        "started_at": started.astimezone(UTC).isoformat(timespec="milliseconds"),
+    }
+    parameters = {f"{PARAMETER}{field}": value for field, value in run.parameters.items()}
+    whole = {**described, **figures}
+    return {name: whole.get(name) for name in COLUMNS} | parameters
+
+
+def parameter_columns(rows: Iterable[Row]) -> list[str]:
+    """Return the names of the parameters' columns that any row has, in the order in which they come up."""
+    return list(dict.fromkeys(name for row in rows for name in row if name.startswith(PARAMETER)))
+
+
+@cache
+def machine() -> str:
+    """Describe this machine: its processor and its operating system, but not its name."""
+    processor = platform.processor()
+    try:
+        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text("utf-8"), re.MULTILINE)
+        processor = found[1] if found is not None else processor
+    except OSError:  # another system, or a sandbox
+        pass
+    return f"{processor or 'unknown processor'}, {platform.machine()}, {sys.platform} {platform.release()}"
