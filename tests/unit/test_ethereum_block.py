@@ -176,7 +176,7 @@ def test_what_is_malformed_is_told(sound: Block, change: Callable[[Block], Block
 plain = st.recursive(
     st.none()
     | st.booleans()
-    | st.integers(-(2**63), 2**63 - 1)
+    | st.integers(-(2**63) + 1, 2**63 - 1)
     | st.text(max_size=8)
     | st.binary(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
