@@ -136,6 +136,7 @@ cdef class VirtualClock:
             raise MemoryError
         for index in range(<uint32_t>len(self.workers)):
             self.times[index].fraction = 0
+            self.times[index].first_touched = 0
             self.times[index].validated_key = 0
         return 0
 

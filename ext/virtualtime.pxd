@@ -37,7 +37,7 @@ cdef enum:
     COST_READ_IN_ORDER = 17
     COST_WRITE_IN_ORDER = 18
     COST_TREE = 19              # finding one's way in the tree of a key with many writers
-    COST_FIRST_TOUCH = 20       # the first touch of a key in a block, in addition: nobody's core has it yet
+    COST_FIRST_TOUCH = 20       # the first touch of a key in a block, out of the order in which keys lie in memory
     COST_PROGRAM = 21           # 1 ns of a program whose time is modelled as a whole
     COSTS = 22
 
@@ -54,6 +54,7 @@ cdef enum:
 
 cdef enum:
     SHARER_WORDS = 4            # for WORKER_SLOTS_MAX workers
+    FETCHED_AHEAD_MAX = 8       # how far behind a key another lies that the core has fetched by itself
     FRESH = 0xFFFFFFFF          # what STEP_TAKE says of fresh transactions (NO_TXN)
 
 cdef struct Line:
@@ -78,6 +79,7 @@ cdef struct VirtualTime:        # one for each virtual worker
     Clock* clock
     Local* local
     double fraction             # what is charged beyond the whole ns in Local.virtual_ns
+    uint64_t first_touched      # the last key that it was the first to touch
     uint64_t validated_key      # the key of the last step if that was STEP_VALIDATE, + 1
 
 
@@ -124,7 +126,8 @@ cdef inline bint grow_lines(Clock* clock) noexcept nogil:
 cdef inline void touch_line(Local* local, uint32_t line_class, uint64_t number, bint change) noexcept nogil:
     """Charge for fetching a cache line, where this worker's core does not have it (or not alone).
 
-    The first to touch a key pays for that; of other lines it is in the price of the operation.
+    The first to touch a key pays for that, unless it goes through memory in order and its core fetches ahead. Of
+    other lines the first touch is in the price of the operation.
     """
     cdef Clock* clock = time_of(local).clock
     cdef uint64_t name = (<uint64_t>line_class << LINE_CLASS_SHIFT) | number
@@ -139,7 +142,9 @@ cdef inline void touch_line(Local* local, uint32_t line_class, uint64_t number, 
         line.name = name
         clock.line_count += 1
         if line_class == LINE_KEY:
-            charge(local, COST_FIRST_TOUCH, 1)
+            if not 0 < number - time_of(local).first_touched <= FETCHED_AHEAD_MAX:
+                charge(local, COST_FIRST_TOUCH, 1)
+            time_of(local).first_touched = number
     elif change:
         for word in range(SHARER_WORDS):
             others = others or (line.sharers[word] & ~(bit if word == own else 0)) != 0

@@ -27,6 +27,7 @@ from blockstm.simulate.simulation import Simulation
 __all__ = ["Calibration", "calibrate"]
 
 TRANSFERS: Final = 4000
+ROUNDS_COMPARED: Final = (5000, 20_000)
 TRACES: Final = 1000
 TRACED_KEYS: Final = 500
 """So few that keys get trees of writers, which still fit in a core's cache."""
@@ -34,9 +35,9 @@ SWEEPS: Final = 1000
 FITTINGS: Final = 4
 PRIOR_WEIGHT: Final = 0.03
 ONE_WORKER: Final = ("task", "execution", "read", "write", "validation", "validated_read", "commit", "atomic",
-                     "look", "poll", "round", "in_order", "read_in_order", "write_in_order", "tree",
+                     "look", "poll", "in_order", "read_in_order", "write_in_order", "tree",
                      "first_touch")  # fmt: skip
-"""The prices that one worker shows."""
+"""The prices that one worker shows, beside that of a round."""
 FALL_ASLEEP_SECONDS: Final = 0.005
 LINE_PRICES_NS: Final = (0.0, 20.0, 40.0, 60.0, 80.0, 100.0, 130.0, 160.0, 200.0, 250.0, 300.0)
 
@@ -94,7 +95,7 @@ def calibrate(repeat: int = 15, note: Callable[[str], None] = lambda label: None
         default_model(), pause=pause_ns(), wake_call=wake_call, wake_up=wake_up, line_transfer=0.0
     )
     note("fitting")
-    model = _with_one_worker_prices(model, runs, times)
+    model = _with_one_worker_prices(_with_round_price(model, runs, times), runs, times)
     model = _with_line_price(model, runs, times, note)
     fits = [
         Fit(run.name, measured, _predicted(run, model)) for run, measured in zip(runs, times, strict=True)
@@ -105,7 +106,7 @@ def calibrate(repeat: int = 15, note: Callable[[str], None] = lambda label: None
 def _runs() -> Iterator[_Run]:
     """Yield runs that differ in what they are made of."""
     blocks = {
-        f"transfers, {accounts:,} accounts, {work:,} rounds": _transfers(accounts, work)
+        _transfers_name(accounts, work): _transfers(accounts, work)
         for accounts, work in ((100, 0), (10_000, 0), (1000, 1000), (1000, 5000), (1000, 20_000))
     }
     blocks |= {
@@ -117,6 +118,10 @@ def _runs() -> Iterator[_Run]:
         yield _Run(f"{name}, sequential", block, "sequential", 1)
         yield _Run(f"{name}, 1 worker", block, "block-stm", 1)
         yield _Run(f"{name}, 2 workers", block, "block-stm", 2)
+
+
+def _transfers_name(accounts: int, work: int) -> str:
+    return f"transfers, {accounts:,} accounts, {work:,} rounds"
 
 
 def _transfers(accounts: int, work: int) -> Block:
@@ -170,6 +175,14 @@ def _predicted(run: _Run, model: CostModel) -> float:
         return result.stats.wall_seconds
 
 
+def _with_round_price(model: CostModel, runs: Sequence[_Run], times: Sequence[float]) -> CostModel:
+    """Take the price of a round from two blocks that differ in nothing but their rounds."""
+    seconds = {run.name: time for run, time in zip(runs, times, strict=True)}
+    less, more = (f"{_transfers_name(1000, rounds)}, sequential" for rounds in ROUNDS_COMPARED)
+    rounds = TRANSFERS * (ROUNDS_COMPARED[1] - ROUNDS_COMPARED[0])
+    return replace(model, round=max(0.0, seconds[more] - seconds[less]) * 1e9 / rounds)
+
+
 def _with_one_worker_prices(model: CostModel, runs: Sequence[_Run], times: Sequence[float]) -> CostModel:
     """Solve for what one worker shows; more than once, as how many tasks it takes at once depends on them."""
     usual = default_model()
@@ -180,8 +193,9 @@ def _with_one_worker_prices(model: CostModel, runs: Sequence[_Run], times: Seque
             if run.workers == 1:
                 counts = _counts(run, model)
                 # Relative errors count, so each equation is divided by its time.
+                known_ns = model.wake_call + model.wake_up + counts["round"] * model.round
                 equations.append([counts[name] / (seconds * 1e9) for name in ONE_WORKER])
-                wanted.append(1.0 - (model.wake_call + model.wake_up) / (seconds * 1e9))
+                wanted.append(1.0 - known_ns / (seconds * 1e9))
         # What these blocks do not tell apart stays near the usual prices.
         for unknown, prior in enumerate(priors):
             row = [0.0] * len(priors)

@@ -68,7 +68,7 @@ class CostModel:
     tree: float
     """Finding one's way, in addition, to a version of a key that more than five transactions write."""
     first_touch: float
-    """The first touch of a key in a block, in addition: no core has it yet."""
+    """The first touch of a key in a block, in addition, unless keys are touched in the order in which they lie."""
 
     def prices(self) -> tuple[float, ...]:
         """Return the prices in the order of the core."""
