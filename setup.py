@@ -59,10 +59,14 @@ def extensions() -> list[Extension]:
 
 
 class BuildOutdatedExtensions(build_ext):
-    """The usual build_ext, which when it builds in place leaves alone what is up to date there.
+    """The usual build_ext, with a compiler for each core, which leaves alone what is up to date in place.
 
     The usual one compares with what is in its build directory, which is a new one for each editable install.
     """
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
 
     def run(self) -> None:
         if self.inplace:
@@ -100,6 +104,7 @@ setup(
         # Lets ext/*.pyx say "from layout cimport ...", and ext/workloads.pyx "from transfers cimport ...".
         include_path=[str(EXT), str(EXT / "workloads")],
         build_dir="build/cython",
+        nthreads=os.cpu_count() or 1,
         compiler_directives={
             "language_level": "3",
             "boundscheck": False,
