@@ -143,7 +143,7 @@ def accesses_under(block: Sequence[Txn], rules: Rules) -> Sequence[AccessSet]:
 
 
 @pytest.mark.parametrize("rules", Rules)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(block=blocks(5))
 def test_the_right_orders_are_those_that_keep_to_the_graph(rules: Rules, block: list[Txn]) -> None:
     graph = dependencies(accesses_under(block, rules))
@@ -156,7 +156,7 @@ def test_the_right_orders_are_those_that_keep_to_the_graph(rules: Rules, block: 
 
 
 @pytest.mark.parametrize("rules", Rules)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(data=st.data(), block=blocks(4))
 def test_the_critical_path_is_the_shortest_right_schedule(
     rules: Rules, data: st.DataObject, block: list[Txn]
@@ -169,7 +169,7 @@ def test_the_critical_path_is_the_shortest_right_schedule(
         assert critical_path(graph, weights) == 0
 
 
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(blocks(8))
 def test_each_set_of_rules_leaves_less_to_wait_for(block: list[Txn]) -> None:
     waits = [ancestors(accesses_under(block, rules)) for rules in Rules]
