@@ -12,7 +12,7 @@
 #   make report   replay, simulate and inspect blocks of scenarios/, make build/report.html of it, and its picture
 #                 in docs/images (needs chromium)
 #   make lint     check style and types
-#   make explore  search the protocol for faults, under adversarial schedules (about three quarters of an hour)
+#   make explore  search the protocol for faults, under adversarial schedules (about an hour)
 #   make clean    remove everything that was made
 #
 # PYTHON=/path/to/python3 chooses the interpreter of the virtual environment (3.11 or newer).
