@@ -6,10 +6,14 @@ from typing import Final
 
 from blockstm.analysis.conventions import Conventions
 from blockstm.ethereum.conventions import EthereumConventions
+from blockstm.workloads.conventions import ScenarioConventions
 
 __all__ = ["conventions_of", "register_conventions"]
 
-_CONVENTIONS: Final[dict[str, Conventions]] = {"ethereum": EthereumConventions()}
+_CONVENTIONS: Final[dict[str, Conventions]] = {
+    "ethereum": EthereumConventions(),
+    "scenario": ScenarioConventions(),
+}
 _LIKE_ETHEREUM: Final = "eip155:"
 """Begins the names that `blockstm record ethereum` gives to chains like Ethereum's mainnet."""
 

@@ -14,6 +14,7 @@ from blake3 import blake3
 from blockstm.block import Block
 from blockstm.blockfile import encode
 from blockstm.blockheader import BlockHeader
+from blockstm.chains import conventions_of
 from blockstm.engine import Engine
 from blockstm.errors import ScenarioError
 from blockstm.program import lookup
@@ -76,6 +77,15 @@ def test_invariants_hold_for_what_ships(shared_engine: Engine, name: str) -> Non
     assert scenario(name).invariant_failures(block.state, result.state) == []
     succeeded = sum(receipt.status == "success" for receipt in result.receipts)
     assert succeeded > len(block) // 2
+
+
+@pytest.mark.parametrize("name", [path.stem for path in SHIPPED])
+def test_each_key_has_a_name_of_its_own(shared_engine: Engine, name: str) -> None:
+    block = shipped_block(name)
+    keys = set(block.state) | set(shared_engine.execute(block).state)
+    names = {conventions_of("scenario").key_name(key) for key in keys}
+    assert len(names) == len(keys)
+    assert not any(re.match(r"0x|[a-z]{3}[a-z.]$", each) for each in names)
 
 
 def test_the_crash_liquidates_and_uses_up_the_insurance_fund(shared_engine: Engine) -> None:
