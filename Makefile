@@ -88,8 +88,8 @@ $(INSTALLED): pyproject.toml
 	@echo "Installing the requirements into $(VENV) ..."
 	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
 		> $(VENV)/build-requirements.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(VENV)/build-requirements.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[ethereum]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -r $(VENV)/build-requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --no-build-isolation --editable '.[ethereum]'
 	@touch $@
 
 # What tests, benchmarks and checks need beyond that: all optional dependencies.
@@ -97,5 +97,5 @@ $(TOOLS): $(INSTALLED)
 	@echo "Installing what tests and checks need into $(VENV) ..."
 	@$(BIN)/python -c 'import tomllib; print(*sum(tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"].values(), []), sep="\n")' \
 		> $(VENV)/tools-requirements.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(VENV)/tools-requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -r $(VENV)/tools-requirements.txt
 	@touch $@
