@@ -36,7 +36,7 @@ replay: $(BUILT)
 	$(BIN)/blockstm replay $(BLOCKS) --verify --repeat 5
 
 test: $(BUILT) $(TOOLS)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 bench: $(BUILT) $(TOOLS)
 	$(BIN)/python -m pytest tests/benchmarks --timeout=0
@@ -88,11 +88,11 @@ $(INSTALLED): pyproject.toml
 	@echo "Installing the requirements into $(VENV) ..."
 	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
 		> $(VENV)/build-requirements.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -r $(VENV)/build-requirements.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --no-build-isolation --editable '.[ethereum]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(VENV)/build-requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[ethereum]'
 	@touch $@
 
-# What tests, benchmarks and checks need beyond that: all optional dependencies.
+# What tests, benchmarks and checks need beyond that: all optional dependencies. Python compiles what is imported.
 $(TOOLS): $(INSTALLED)
 	@echo "Installing what tests and checks need into $(VENV) ..."
 	@$(BIN)/python -c 'import tomllib; print(*sum(tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"].values(), []), sep="\n")' \

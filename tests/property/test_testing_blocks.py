@@ -107,7 +107,7 @@ def test_the_least_block_that_reverts_is_one_payment_of_one_from_nothing() -> No
 
 
 def test_a_chain_shrinks_to_two_payments() -> None:
-    least = find(blocks([pay], max_transactions=4), moves_money_twice, settings=MANY)
+    least = find(blocks([pay], max_transactions=3), moves_money_twice, settings=MANY)
     (sender, receiver, amount), (spender, _, spent) = (move.arguments for move in least.transactions)
     assert {sender, receiver} == {b"a", b"b"}
     assert spender == receiver

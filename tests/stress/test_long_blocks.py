@@ -19,7 +19,7 @@ from blockstm.programs import trace
 from blockstm.verify import differences
 
 SCALE = float(os.environ.get("BLOCKSTM_STRESS", "1"))
-SECONDS_OF_AN_ENGINE = 1.0
+SECONDS_OF_AN_ENGINE = 0.7
 
 BLOCKS = {
     "one hot key": [trace.txn([b"hot"], [b"hot"], {}, 0)] * 32_000,

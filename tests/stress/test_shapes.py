@@ -28,8 +28,8 @@ from tests.running import WORKERS_MAX, run
 
 SCALE = float(os.environ.get("BLOCKSTM_STRESS", "1"))
 FIRST_SEED = int(os.environ.get("BLOCKSTM_STRESS_SEED", "1"))
-SECONDS_OF_A_SHAPE = 0.35 * SCALE
-BLOCKS_MIN = 16
+SECONDS_OF_A_SHAPE = 0.25 * SCALE
+BLOCKS_MIN = 12
 RUNS_OF_A_BLOCK = 6
 # A worker that sleeps through its task wakes up a second later.
 STALL_SECONDS = 0.9

@@ -38,12 +38,9 @@ BLOCKS = (
 
 LONG_BLOCKS = (
     (11114732, "muir_glacier"),  # wipes storage and reads it later
-    (12300570, "berlin"),
-    (13287210, "london"),
-    (15752489, "paris"),
     (18426253, "shanghai"),
 )
-"""Of the other forks the blocks with least gas."""
+"""Two blocks of other forks; make ethereum has them all."""
 
 needs_blocks = pytest.mark.skipif(
     not (SHARED / "ethereum").is_dir(), reason=f"the recorded blocks are not in {SHARED}"
