@@ -8,9 +8,16 @@ from typing import Final
 from blockstm.report.charts import bar_chart
 from blockstm.report.inputs import Inputs
 from blockstm.report.numbers import count, three_digits
-from blockstm.report.parts import Cell, Chart, Charts, Column, Part, Section, Symbol, cell, table, text_cell
+from blockstm.report.parts import Cell, Chart, Charts, Column, Part, Section, Symbol, cell
 from blockstm.report.results import BlockReplay, Run
-from blockstm.report.sections.shared import ROWS_DRAWN_MAX, Measure, labelled_blocks, measure_parts
+from blockstm.report.sections.shared import (
+    ROWS_DRAWN_MAX,
+    Measure,
+    blocks_table,
+    labelled_blocks,
+    measure_parts,
+    series_table,
+)
 from blockstm.report.series import Series
 
 __all__ = ["aborts"]
@@ -41,29 +48,10 @@ def aborts(inputs: Inputs, series: Sequence[Series]) -> Section | None:
     parts: list[Part] = []
     if blocks:
         parts.append(_bars(blocks))
-        parts.append(
-            table(
-                "Replayed blocks: counts",
-                (Column("block", is_number=False), Column("workers"), *COLUMNS),
-                (
-                    [text_cell(label), cell(block.run.cores, count), *_cells(block.run)]
-                    for label, block in blocks
-                ),
-            )
-        )
+        parts.append(blocks_table("counts", blocks, COLUMNS, _cells))
     if counted:
         parts += measure_parts(counted, MEASURES)
-        parts.append(
-            table(
-                "By number of cores: counts",
-                (Column("series", is_number=False), Column("cores"), *COLUMNS),
-                (
-                    [text_cell(each.name), cell(run.cores, count), *_cells(run)]
-                    for each in counted
-                    for run in each.runs
-                ),
-            )
-        )
+        parts.append(series_table("counts", counted, COLUMNS, _cells))
     return Section(
         "aborts",
         "Aborts and re-executions",

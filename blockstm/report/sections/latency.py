@@ -7,10 +7,17 @@ from typing import Final
 
 from blockstm.report.charts import dot_chart
 from blockstm.report.inputs import Inputs
-from blockstm.report.numbers import count, milliseconds
-from blockstm.report.parts import Cell, Chart, Charts, Column, Part, Section, Symbol, cell, table, text_cell
+from blockstm.report.numbers import milliseconds
+from blockstm.report.parts import Cell, Chart, Charts, Column, Part, Section, Symbol, cell
 from blockstm.report.results import BlockReplay, Run
-from blockstm.report.sections.shared import ROWS_DRAWN_MAX, Measure, labelled_blocks, measure_parts
+from blockstm.report.sections.shared import (
+    ROWS_DRAWN_MAX,
+    Measure,
+    blocks_table,
+    labelled_blocks,
+    measure_parts,
+    series_table,
+)
 from blockstm.report.series import Series
 
 __all__ = ["latency"]
@@ -44,29 +51,10 @@ def latency(inputs: Inputs, series: Sequence[Series]) -> Section | None:
     parts: list[Part] = []
     if blocks:
         parts.append(_dots(blocks))
-        parts.append(
-            table(
-                "Replayed blocks: commit latency",
-                (Column("block", is_number=False), Column("workers"), *COLUMNS),
-                (
-                    [text_cell(label), cell(block.run.cores, count), *_cells(block.run)]
-                    for label, block in blocks
-                ),
-            )
-        )
+        parts.append(blocks_table("commit latency", blocks, COLUMNS, _cells))
     if timed:
         parts += measure_parts(timed, MEASURES)
-        parts.append(
-            table(
-                "By number of cores: commit latency",
-                (Column("series", is_number=False), Column("cores"), *COLUMNS),
-                (
-                    [text_cell(each.name), cell(run.cores, count), *_cells(run)]
-                    for each in timed
-                    for run in each.runs
-                ),
-            )
-        )
+        parts.append(series_table("commit latency", timed, COLUMNS, _cells))
     return Section(
         "latency",
         "Commit latency",

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
 from blockstm.report.charts import SERIES_MAX, is_wide, line_chart, series_legend
 from blockstm.report.inputs import Inputs
-from blockstm.report.parts import Cell, Chart, Charts, Column, Table, cell, text_cell
+from blockstm.report.numbers import count
+from blockstm.report.parts import Cell, Chart, Charts, Column, Table, cell, table, text_cell
 from blockstm.report.results import BlockReplay, Run
 from blockstm.report.series import Series, by_group, short_names
 
 __all__ = [
     "ROWS_DRAWN_MAX",
     "Measure",
+    "blocks_table",
     "heat_map",
     "labelled_blocks",
     "lines",
     "measure_parts",
+    "series_table",
     "several_cores",
 ]
 
@@ -108,12 +111,12 @@ def heat_map(group: str, series: Sequence[Series], measure: Measure) -> Table:
     rows = []
     for each in shown:
         by_cores = {run.cores: measure.of(run) for run in each.runs}
-        rows.append([text_cell(each.name), *(heated(by_cores.get(count)) for count in cores)])
+        rows.append([text_cell(each.name), *(heated(by_cores.get(number)) for number in cores)])
     legend = [
         f"{measure.written(below)} – {measure.written(above)}"  # noqa: RUF001 - from one to the other
         for below, above in pairwise(limits)
     ]
-    columns = [Column("cores", is_number=False), *(Column(f"{count:,}") for count in cores)]
+    columns = [Column("cores", is_number=False), *(Column(f"{number:,}") for number in cores)]
     return Table(
         f"{group}: {measure.title}, by number of cores",
         columns,
@@ -146,3 +149,28 @@ def labelled_blocks(inputs: Inputs) -> list[tuple[str, BlockReplay]]:
         for place, label in enumerate(labels)
     ]
     return list(zip(numbered, blocks, strict=True))
+
+
+def blocks_table(
+    what: str,
+    blocks: Iterable[tuple[str, BlockReplay]],
+    columns: Sequence[Column],
+    cells: Callable[[Run], Sequence[Cell]],
+) -> Table:
+    """Return a table of replayed blocks: a line for each, with its cells in the columns."""
+    return table(
+        f"Replayed blocks: {what}",
+        (Column("block", is_number=False), Column("workers"), *columns),
+        ([text_cell(label), cell(block.run.cores, count), *cells(block.run)] for label, block in blocks),
+    )
+
+
+def series_table(
+    what: str, series: Iterable[Series], columns: Sequence[Column], cells: Callable[[Run], Sequence[Cell]]
+) -> Table:
+    """Return a table of series: a line for each number of cores, with the run's cells in the columns."""
+    return table(
+        f"By number of cores: {what}",
+        (Column("series", is_number=False), Column("cores"), *columns),
+        ([text_cell(each.name), cell(run.cores, count), *cells(run)] for each in series for run in each.runs),
+    )
