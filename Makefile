@@ -1,8 +1,12 @@
 # Every target sets up what it needs: a virtual environment in .venv and the compiled core. Both are made
-# once, and again only after a change to what they are made from.
+# once, and again only after a change to what they are made from. What is installed, to the version and the hash, stands
+# in requirements.lock.
 #
 #   make replay   replay the recorded blocks in scenarios/, checked against sequential execution
 #   make test     run the tests
+#   make test-all run the tests on each supported Python that is installed here
+#   make test-newest  run the tests with the newest versions that pyproject.toml allows, in a copy of the checkout
+#   make lock     renew requirements.lock: the newest versions that pyproject.toml allows
 #   make bench    run the benchmarks
 #   make ethereum compare all Ethereum blocks of SHARED, and many made-up ones, with the execution specifications
 #                 (SEEDS=n: how many of each fork), and all of SHARED with their headers, with times; print the
@@ -15,28 +19,60 @@
 #   make explore  search the protocol for faults, under adversarial schedules (about an hour)
 #   make clean    remove everything that was made
 #
-# PYTHON=/path/to/python3 chooses the interpreter of the virtual environment (3.11 or newer).
+# PYTHON=/path/to/python3 chooses the interpreter of the virtual environment (3.11 or newer). A mirror of the package
+# index is named to uv by UV_DEFAULT_INDEX and to pip by PIP_INDEX_URL.
 
 PYTHON ?= python3
 SHARED ?= ../shared
 SEEDS ?= 100
+VERSIONS ?= 3.11 3.12 3.13 3.14
 VENV := .venv
 BIN := $(VENV)/bin
+UV := $(BIN)/uv
 INSTALLED := $(VENV)/installed
 TOOLS := $(VENV)/tools
-BUILT := build/built
+BUILT := $(VENV)/built
+# What pyproject.toml asks for, in the versions and with the hashes of requirements.lock.
+INSTALL := $(UV) pip install --quiet --python $(BIN)/python --require-hashes --constraints requirements.lock \
+	--requirements pyproject.toml --all-extras --group build
 CORE := $(wildcard ext/*.pyx ext/*.pxd ext/*.pxi ext/*.h ext/workloads/*.pxd)
 BLOCKS := $(wildcard scenarios/*.block)
 
 .DEFAULT_GOAL := replay
 .DELETE_ON_ERROR:
-.PHONY: workloads replay test bench ethereum explore fidelity report lint build clean
+.PHONY: workloads replay test test-all test-newest lock bench ethereum explore fidelity report lint build clean
 
 replay: $(BUILT)
-	$(BIN)/blockstm replay $(BLOCKS) --verify --repeat 5
+	$(BIN)/python -m blockstm replay $(BLOCKS) --verify --repeat 5
 
 test: $(BUILT) $(TOOLS)
 	$(BIN)/python -m pytest -n 3 --dist loadfile
+
+test-all:
+	@for version in $(VERSIONS); do \
+		python=; \
+		for candidate in python$$version "$(HOME)"/.pyenv/versions/$$version.*/bin/python; do \
+			if "$$candidate" -c 'import venv' 2> /dev/null; then python=$$candidate; break; fi; \
+		done; \
+		if [ -z "$$python" ]; then echo "Python $$version is not installed here: not tested."; continue; fi; \
+		echo "Python $$version:"; \
+		$(MAKE) --no-print-directory test PYTHON="$$python" VENV=build/python$$version || exit 1; \
+	done
+
+# In a copy, so that neither the lock nor the virtual environment of this checkout is touched.
+test-newest:
+	rm -rf build/newest
+	mkdir -p build/newest
+	git ls-files -z | xargs -0 cp --parents --target-directory build/newest
+	ln -sfn $(abspath $(SHARED)) build/shared
+	$(MAKE) -C build/newest lock
+	git diff --no-index --stat requirements.lock build/newest/requirements.lock || true
+	$(MAKE) -C build/newest test
+
+lock: $(UV)
+	$(UV) pip compile pyproject.toml --all-extras --group build --group lint --group lock --group test \
+		--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade --quiet \
+		--output-file requirements.lock
 
 bench: $(BUILT) $(TOOLS)
 	$(BIN)/python -m pytest tests/benchmarks --timeout=0
@@ -74,28 +110,29 @@ clean:
 # The core, compiled in place.
 $(BUILT): $(INSTALLED) setup.py $(CORE)
 	@echo "Compiling the core and the workloads (about a minute) ..."
-	@mkdir -p build
 	@$(BIN)/python setup.py --quiet build_ext --inplace
 	@touch $@
 
-# The package's dependencies, those for Ethereum blocks too, and its command, as an editable install. The
-# requirements come first, for pip to compile the core with them, where $(BUILT) finds it, and not in a throwaway
-# environment of its own.
-$(INSTALLED): pyproject.toml
+# The package's dependencies, those of all its extras too, and its command, as an editable install. What compiles the
+# core comes first, and is used, rather than a throwaway environment of the installer's own.
+$(INSTALLED): $(UV) pyproject.toml requirements.lock
+	@echo "Installing the requirements into $(VENV) ..."
+	@$(INSTALL)
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# What tests, benchmarks and checks need beyond that.
+$(TOOLS): $(INSTALLED)
+	@echo "Installing what tests and checks need into $(VENV) ..."
+	@$(INSTALL) --group lint --group lock --group test
+	@touch $@
+
+# The installer, itself in the version and with the hash of the lock; it is much faster than pip, which brings it.
+$(UV): requirements.lock
 	@$(PYTHON) -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "blockstm needs Python 3.11 or newer with venv; choose one: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing the requirements into $(VENV) ..."
-	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
-		> $(VENV)/build-requirements.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(VENV)/build-requirements.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[ethereum]'
-	@touch $@
-
-# What tests, benchmarks and checks need beyond that: all optional dependencies. Python compiles what is imported.
-$(TOOLS): $(INSTALLED)
-	@echo "Installing what tests and checks need into $(VENV) ..."
-	@$(BIN)/python -c 'import tomllib; print(*sum(tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"].values(), []), sep="\n")' \
-		> $(VENV)/tools-requirements.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -r $(VENV)/tools-requirements.txt
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > $(VENV)/uv-requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+		--requirement $(VENV)/uv-requirements.txt
 	@touch $@
