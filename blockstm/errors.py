@@ -110,6 +110,19 @@ class SpeculationAborted(BaseException):
     """Internal: unwinds a program whose incarnation is given up; a program must not catch it."""
 
 
+def over_memory_limit(
+    what: str, limit_bytes: int, fix: str = "raise memory_limit_bytes (on the command line: --memory-limit)"
+) -> str:
+    """Return the message of a MemoryLimitError.
+
+    Arguments:
+        what: what takes too much.
+        limit_bytes: the memory limit.
+        fix: what the user can do about it.
+    """
+    return f"{what} takes more than the memory limit of {limit_bytes} bytes; {fix}"
+
+
 def shown(value: object) -> str:
     """Return `value` as bounded, printable, one-line text for a message (bytes as hex)."""
     if isinstance(value, bytes):

@@ -3,8 +3,9 @@
 cdef extern from "<sys/mman.h>" nogil:
     void* mmap(void* address, size_t length, int protection, int flags, int fd, long offset) noexcept
     int munmap(void* address, size_t length) noexcept
+    int madvise(void* address, size_t length, int advice) noexcept
     enum:
-        PROT_READ, PROT_WRITE, MAP_SHARED, MAP_NORESERVE
+        PROT_READ, PROT_WRITE, MAP_SHARED, MAP_NORESERVE, MADV_DONTFORK
 
 cdef extern from "<fcntl.h>" nogil:
     int fallocate(int fd, int mode, long offset, long length) noexcept
@@ -27,6 +28,7 @@ cdef class Arena:
 
     Raises:
         MemoryLimitError: not even the bookkeeping of the workers fits into the limit.
+        EngineError: the system gives no memory file of that size.
     """
 
     cdef Local local            # the supervisor's own view, in the slot after the last worker's
@@ -54,9 +56,21 @@ cdef class Arena:
                 f"raise it to {begin + (1 << 20)} or more"
             )
         self.owner = True
-        self.fd = os.memfd_create("blockstm", os.MFD_CLOEXEC)
-        os.ftruncate(self.fd, memory_limit_bytes)
-        self._map(memory_limit_bytes)
+        try:
+            # A program that prints must never write into it, though the standard descriptors may be closed.
+            self.fd = above_standard(os.memfd_create("blockstm", os.MFD_CLOEXEC))
+            os.ftruncate(self.fd, memory_limit_bytes)
+        except OSError as error:
+            self._close_file()
+            raise EngineError(
+                f"the system gives no memory file of {memory_limit_bytes} bytes: {error.strerror}; lower the memory "
+                "limit, or raise the limits on file sizes (ulimit -f) and on open files (ulimit -n)"
+            ) from error
+        try:
+            self._map(memory_limit_bytes)
+        except BaseException:
+            self._close_file()
+            raise
         header = <Header*>self.base
         header.magic = MAGIC
         header.limit_bytes = memory_limit_bytes
@@ -80,6 +94,9 @@ cdef class Arena:
         arena.owner = False
         arena.fd = fd
         arena._map(os.fstat(fd).st_size)
+        # A program of the worker may fork behind Python's back. What it forks must not go on with the block: it
+        # ends where it first touches the arena.
+        madvise(arena.base, arena.size, MADV_DONTFORK)
         if (<Header*>arena.base).magic != MAGIC:
             raise EngineError("the inherited file is no arena: start workers through Engine")
         return arena
@@ -118,8 +135,13 @@ cdef class Arena:
             return
         self._detach_snapshot()
         self._release()
-        if self.owner:
+        self._close_file()
+
+    cdef int _close_file(self) except -1:
+        if self.owner and self.fd >= 0:
             os.close(self.fd)
+            self.fd = -1
+        return 0
 
     # --- the block ---
 

@@ -76,9 +76,10 @@ from worker_loop cimport work_on_block
 from blockstm.arguments import decode_arguments
 from blockstm.errors import (
     BoundsError, EngineError, LimitError, MemoryLimitError, OutOfGas, ProgramError, ProgramException, Revert,
-    SpeculationAborted, shown,
+    SpeculationAborted, over_memory_limit, shown,
 )
 from blockstm.limits import EVENT_BYTES_MAX, REASON_BYTES_MAX, U256_MAX
+from blockstm.processes.descriptors import above_standard
 from blockstm.program import NativeProgram
 
 MODEL_BLOCK_STM = BLOCK_STM

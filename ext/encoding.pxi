@@ -49,10 +49,7 @@ cdef uint32_t locate(Local* local, object key, const uint32_t* locations) except
 
 
 cdef object memory_limit_message(Local* local):
-    return (
-        f"the block does not fit into the memory limit of {local.header.limit_bytes} bytes: "
-        "raise memory_limit_bytes (on the command line: --memory-limit)"
-    )
+    return over_memory_limit("the block", local.header.limit_bytes)
 
 
 cdef int put_u64(Local* local, Bytes* out, uint64_t value) except -1:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from blockstm.engine import Engine
+from blockstm.processes.host import close_idle
 
 ROOT = Path(__file__).parent.parent
 
@@ -28,8 +29,10 @@ def shared_engine() -> Iterator[Engine]:
 @pytest.fixture
 def leaves_nothing() -> Iterator[None]:
     """Fails a test after which this process has other children, open files or threads than before."""
+    close_idle()
     before = footprint()
     yield
+    close_idle()
     deadline = time.monotonic() + 2
     # A thread that was joined may take a moment to vanish from the system's lists.
     while (after := footprint()) != before and time.monotonic() < deadline:

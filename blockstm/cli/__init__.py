@@ -25,6 +25,7 @@ from blockstm.cli.report import report
 from blockstm.cli.simulate import simulate
 from blockstm.cli.sweep import sweep
 from blockstm.errors import BlockstmError, shown_path
+from blockstm.processes.descriptors import fill_standard
 
 __all__ = ["app", "main"]
 
@@ -73,6 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     `arguments`: what follows the command's name; those of this process if None.
     """
+    fill_standard()  # or a file that a command opens is written into by what prints
     if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
         # A file name may hold bytes that the terminal's encoding cannot show.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -89,8 +91,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (typer.TyperException, BlockstmError, OSError) as error:
         if isinstance(error, OSError):
             discard_output()
-        with suppress(OSError):
-            print(f"error: {one_line(error)}", file=sys.stderr)
+        if sys.stderr is not None:  # it is None where it was closed, which `print` takes for standard output
+            with suppress(OSError):
+                print(f"error: {one_line(error)}", file=sys.stderr)
         return BAD_INPUT
 
 

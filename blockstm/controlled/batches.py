@@ -1,15 +1,11 @@
-"""Schedules with deaths, in processes that are thrown away.
+"""Schedules in processes of their own: programs run there, which may crash, and end no more than that process.
 
 Virtual workers that died stay in memory, and must not be collected (see `trial`). So schedules with deaths run in
-batches, each in a process of its own, which ends without cleaning up.
+batches, each in a process that is thrown away after it.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
@@ -19,19 +15,15 @@ import cloudpickle
 from blockstm.block import Block
 from blockstm.controlled.explorer import Plan, Report, replay, search
 from blockstm.controlled.schedules import Schedule
-from blockstm.engine.process import HASH_SEED
-from blockstm.errors import BlockstmError, EngineError
+from blockstm.controlled.trial import MEMORY_LIMIT_BYTES
+from blockstm.engine.hosted import transaction_that_ends
+from blockstm.errors import ProgramError
+from blockstm.processes.blocks import can_load, modules_of, pickled
+from blockstm.processes.host import Host, HostEndedError
 
 __all__ = ["BATCH_SCHEDULES", "explore", "repeat"]
 
 BATCH_SCHEDULES: Final = 500
-
-BOOTSTRAP: Final = (
-    "import json, sys; "
-    "sys.path[:] = json.loads(sys.argv.pop()); "
-    "from blockstm.controlled.batches import main; "
-    "main()"
-)
 
 
 def explore(
@@ -41,7 +33,7 @@ def explore(
     failures_max: int = 1,
     progress: Callable[[int], None] = lambda schedules: None,
 ) -> Report:
-    """Try the schedules of a plan until enough fail; where workers die, in other processes.
+    """Try the schedules of a plan until enough fail, in processes of their own.
 
     Arguments:
         block: the block.
@@ -51,16 +43,19 @@ def explore(
 
     Raises:
         MemoryLimitError: the block does not fit.
-        EngineError: another process failed.
+        ProgramError: a program ends the process, or does not reach it.
+        EngineError: the process cannot be started.
     """
     if plan.kills == 0:
-        return search(block, plan, failures_max=failures_max, progress=progress)
+        report: Report = in_host(block, _search, plan, failures_max, progress=progress)
+        progress(report.schedules)
+        return report
     report = Report(0, 0, [])
     wanted = plan.schedules or 0
     while report.schedules < wanted and len(report.failures) < failures_max:
         count = min(BATCH_SCHEDULES, wanted - report.schedules)
         batch = replace(plan, first=plan.first + report.schedules, schedules=count)
-        part: Report = in_child(search_batch, block, batch, failures_max - len(report.failures))
+        part: Report = in_host(block, _search, batch, failures_max - len(report.failures))
         numbered = [replace(failure, number=report.schedules + failure.number) for failure in part.failures]
         report = Report(
             report.schedules + part.schedules, report.steps + part.steps, report.failures + numbered
@@ -69,13 +64,8 @@ def explore(
     return report
 
 
-def search_batch(block: Block, plan: Plan, failures_max: int) -> Report:
-    """Search in this process."""
-    return search(block, plan, failures_max=failures_max)
-
-
 def repeat(block: Block, schedule: Schedule, mutant: str | None = None) -> Report:
-    """Run a block under one recorded schedule; where workers die, in another process.
+    """Run a block under one recorded schedule, in a process of its own.
 
     Arguments:
         block: the block.
@@ -85,45 +75,72 @@ def repeat(block: Block, schedule: Schedule, mutant: str | None = None) -> Repor
     Raises:
         ScheduleError: the schedule does not fit the block.
         MemoryLimitError: the block does not fit.
-        EngineError: the other process failed.
+        ProgramError: a program ends the process, or does not reach it.
+        EngineError: the process cannot be started.
     """
-    if min(schedule.decisions, default=0) >= 0:
-        return replay(block, schedule, mutant)
-    report: Report = in_child(replay, block, schedule, mutant)
+    report: Report = in_host(block, _replay, schedule, mutant)
     return report
 
 
-def in_child(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function in a process of its own and return what it returns, or raise what it raises.
+def in_host(
+    block: Block,
+    function: Callable[..., Any],
+    *arguments: object,
+    progress: Callable[[int], None] | None = None,
+) -> Any:
+    """Call a function with a block in a process of its own; return what it returns, or raise what it raises.
+
+    Arguments:
+        block: the block.
+        function: one of this module, which takes the block as bytes.
+        arguments: further arguments.
+        progress: as for `Host.call`.
 
     Raises:
-        EngineError: the process ended without an answer.
+        ProgramError: the process ended, or the block's programs do not reach it.
     """
-    done = subprocess.run(
-        [sys.executable, "-c", BOOTSTRAP, json.dumps(sys.path)],
-        input=cloudpickle.dumps((function, arguments)),
-        stdout=subprocess.PIPE,
-        env={**HASH_SEED, **os.environ},
-        check=False,
-    )
-    if done.returncode != 0:
-        raise EngineError(
-            f"the process that tries schedules ended with status {done.returncode}: report this as a bug"
-        )
-    answer, error = cloudpickle.loads(done.stdout)
-    if error is not None:
-        raise error
-    return answer
-
-
-def main() -> None:
-    """Be the other process: take a call from standard input, answer on standard output."""
-    function, arguments = cloudpickle.load(sys.stdin.buffer)
-    answer, raised = None, None
+    host = Host(__name__)
     try:
-        answer = function(*arguments)
-    except BlockstmError as error:
-        raised = error
-    sys.stdout.buffer.write(cloudpickle.dumps((answer, raised)))
-    sys.stdout.buffer.flush()
-    os._exit(0)  # nothing is collected: see trial
+        return host.call(function, _packed(host, block), *arguments, progress=progress)
+    except HostEndedError as end:
+        raise ProgramError(_blamed(block, end.ending)) from None
+    finally:
+        host.close()
+
+
+def _packed(host: Host, block: Block) -> bytes:
+    """Return the block as bytes that can be read in the host, with programs of modules that it cannot import."""
+    packed = pickled(block)
+    if host.call(can_load, packed) is None:
+        return packed
+    packed = pickled(block, modules_of(block))
+    if (problem := host.call(can_load, packed)) is not None:
+        raise ProgramError(
+            f"the block's programs cannot be loaded in another process: {problem}; "
+            "what they refer to must be importable there, or be picklable by value"
+        )
+    return packed
+
+
+def _blamed(block: Block, ending: str) -> str:
+    """Say which transaction ends the process, if it does so in sequential execution, too."""
+    blamed = transaction_that_ends(block, MEMORY_LIMIT_BYTES)
+    if blamed is not None:
+        return blamed
+    return (
+        f"the process in which schedules are tried {ending}, though sequential execution does not end it: "
+        "a program ends its process when what it reads is stale; have it check what it reads"
+    )
+
+
+# --- in the host ---
+
+
+def _search(
+    packed: bytes, plan: Plan, failures_max: int, progress: Callable[[int], None] = lambda schedules: None
+) -> Report:
+    return search(cloudpickle.loads(packed), plan, failures_max=failures_max, progress=progress)
+
+
+def _replay(packed: bytes, schedule: Schedule, mutant: str | None) -> Report:
+    return replay(cloudpickle.loads(packed), schedule, mutant)

@@ -6,8 +6,8 @@ function of the block, the number of workers and the strategy.
 
 Workers may die. A dead worker's greenlet is never resumed: it would go on with the core's code. Even to let go of
 it would resume it (greenlet raises GreenletExit in what it collects, which the core's step hook cannot let
-through), so it is kept, and its memory with it, until the process ends. Who kills many therefore works in a
-process that is thrown away (see `batches`).
+through), so it is kept, and its memory with it, until the process ends. A search with many deaths
+therefore works in a process that is thrown away (see `batches`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from blockstm.block import Block
 from blockstm.controlled.schedules import Decision, Schedule, death_of
 from blockstm.controlled.strategies import Strategy
 from blockstm.engine.catalogue import BUILT_IN, FIRST_PROGRAM_ID
-from blockstm.errors import MemoryLimitError
+from blockstm.errors import MemoryLimitError, over_memory_limit
 from blockstm.result import Result
 from blockstm.verify import differences
 
@@ -99,7 +99,7 @@ class Trials:
         self._mutant = 0 if mutant is None else MUTANTS[mutant]
         self._invariants = invariants
         self._states = states
-        self.too_much = f"takes more than {memory_limit_bytes} bytes"
+        self._memory_limit_bytes = memory_limit_bytes
         self._steps_max = steps_max or STEPS_MAX + STEPS_A_TXN_MAX * len(block.transactions)
         self._arena = Arena(memory_limit_bytes, workers, HASH_SEED)
         self.probe = Probe(self._arena)
@@ -133,7 +133,7 @@ class Trials:
         while not running.dead:
             running.switch()
         if self._arena.failure():
-            raise MemoryLimitError(f"executing the block sequentially {self.too_much}")
+            raise MemoryLimitError(self.over_memory_limit("executing the block sequentially"))
         return Result(self._arena.snapshot(), model="sequential", workers=1, active_workers=1)
 
     def run(self, strategy: Strategy, trace: list[Step] | None = None) -> tuple[Schedule, Finding | None]:
@@ -202,6 +202,10 @@ class Trials:
             return None
         messages = differences(result, self._reference, 1) or ["what was written differs"]
         return "sequential", messages[0]
+
+    def over_memory_limit(self, what: str) -> str:
+        """Say that something takes too much memory."""
+        return over_memory_limit(what, self._memory_limit_bytes, "try a smaller block")
 
     def close(self) -> None:
         """Free the memory."""
@@ -282,7 +286,7 @@ class Run:
 
     def _out_of_memory(self) -> tuple[str, str] | None:
         trials = self._trials
-        return ("memory", f"the run {trials.too_much}") if trials._arena.failure() else None
+        return ("memory", trials.over_memory_limit("the run")) if trials._arena.failure() else None
 
     def _able(self) -> list[VirtualWorker]:
         """Return who can go on. Recoveries follow each other, as there is one supervisor."""

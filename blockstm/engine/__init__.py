@@ -2,7 +2,7 @@
 
 Modules: `engine` (the public class), `supervisor` (deaths and time limits while a block runs), `pool` (all
 worker processes), `process` (one of them), `catalogue` (what workers must hold), `channel` (talking with
-them), `logs` (their log records), `worker_main` (their main function).
+them), `worker_main` (their main function), `hosted` (an arena whose workers all live in one other process).
 """
 
 from typing import TYPE_CHECKING, Any

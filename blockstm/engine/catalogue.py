@@ -7,18 +7,21 @@ sent what has changed since, and a new worker everything.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import cloudpickle
 
-from blockstm.engine.logs import logger_levels
 from blockstm.errors import ProgramError
 from blockstm.limits import PROGRAMS_MAX
+from blockstm.processes.logs import logger_levels
 from blockstm.program import NativeProgram, Program, PythonProgram
 
-__all__ = ["Catalogue"]
+if TYPE_CHECKING:
+    from blockstm.block import Block
+
+__all__ = ["Catalogue", "load_programs", "programs_of"]
 
 # The native programs that the core has built in, and the first id for others.
 BUILT_IN: Final = {"transfer": 0, "trace": 1}
@@ -114,6 +117,30 @@ class Catalogue:
                 if entry.version > since
             ],
         }
+
+
+def load_programs(message: Mapping[str, Any], set_program: Callable[[int, Any], object]) -> dict[str, str]:
+    """Load the programs that a catalogue has sent; return why some cannot be loaded, by name.
+
+    Arguments:
+        message: what `Catalogue.message` has returned.
+        set_program: takes the id of a program, and the function or the native program to run for it.
+    """
+    failures: dict[str, str] = {}
+    for name, program_id, pickled in message["programs"]:
+        try:
+            set_program(program_id, cloudpickle.loads(pickled))
+        except (Exception, SystemExit) as error:  # importing a module may raise anything
+            failures[name] = f"{type(error).__name__}: {error}"
+    return failures
+
+
+def programs_of(block: Block) -> Iterable[Program]:
+    """Return the programs of a block, each once."""
+    packed = block.rows()
+    if packed is not None:
+        return packed.programs
+    return {transaction.program.name: transaction.program for transaction in block.transactions}.values()
 
 
 def _pickled(program: Program, *, by_value: bool) -> bytes:

@@ -7,18 +7,18 @@ import os
 import secrets
 import threading
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Final, Self
 
 from blockstm._core import MODEL_BLOCK_STM, MODEL_SEQUENTIAL, Arena
 from blockstm.block import Block
+from blockstm.engine.catalogue import programs_of
 from blockstm.engine.pool import Pool
 from blockstm.engine.supervisor import Supervisor
-from blockstm.errors import EngineError, MemoryLimitError, UsageError, shown
+from blockstm.errors import EngineError, MemoryLimitError, UsageError, over_memory_limit, shown
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, MEMORY_LIMIT_BYTES_MIN, WORKERS_MAX
-from blockstm.program import Program
 from blockstm.result import Receipt, Result, receipt_at
 
 __all__ = ["Engine"]
@@ -223,17 +223,14 @@ class Engine:
         workers = 1 if model == MODEL_SEQUENTIAL else self._active_workers
         # Workers may have died since, and an interrupt may have cut short the end of the last block.
         self._supervisor.leave()
-        self._supervisor.make_ready(_programs_of(block), workers)
+        self._supervisor.make_ready(programs_of(block), workers)
         self._arena.load(block, self._pool.catalogue.program_ids, self._rounds_per_gas)
         self._supervisor.start(model, workers, timed=timed, timeline=timeline)
         return workers
 
     def _check_memory(self) -> None:
         if self._arena.failure():
-            raise MemoryLimitError(
-                f"executing the block takes more than the memory limit of {self._memory_limit_bytes} bytes; "
-                "raise memory_limit_bytes (on the command line: --memory-limit)"
-            )
+            raise MemoryLimitError(over_memory_limit("executing the block", self._memory_limit_bytes))
 
     def _receipts(self, block: Block, model: int) -> Iterator[Receipt]:
         with self._at_work(block):
@@ -264,13 +261,6 @@ def _end(pool: Pool, arena: Arena) -> None:
         pool.close()
     finally:
         arena.close()
-
-
-def _programs_of(block: Block) -> Iterable[Program]:
-    packed = block.rows()
-    if packed is not None:
-        return packed.programs
-    return {transaction.program for transaction in block.transactions}
 
 
 def _checked_block(block: Block) -> Block:

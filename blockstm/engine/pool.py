@@ -16,16 +16,18 @@ from typing import Final
 
 from blockstm._core import Arena
 from blockstm.engine.catalogue import Catalogue
-from blockstm.engine.logs import handle_record
-from blockstm.engine.process import WorkerProcess, describe_end, interrupts_held
+from blockstm.engine.process import WorkerProcess
 from blockstm.errors import EngineError
+from blockstm.processes.descriptors import above_standard, pipe_above_standard
+from blockstm.processes.interpreter import describe_end, interrupts_held
+from blockstm.processes.logs import handle_record
 
 __all__ = ["Pool"]
 
 # How long workers may take to end by themselves before they are killed.
 CLOSE_SECONDS: Final = 1.0
 # How often in a row the worker of one slot may die before it is ready. One that ends by itself would do so
-# again; one that is killed may have been unlucky.
+# again. One that is killed may have been unlucky: this limit is only for systems on which no worker ever comes up.
 STARTS_MAX: Final = 3
 KILLED_STARTS_MAX: Final = 100
 
@@ -63,9 +65,14 @@ class Pool:
         self._workers: dict[int, WorkerProcess] = {}
         self._early_deaths: Counter[tuple[int, bool]] = Counter()
         self._selector = selectors.PollSelector()
-        self._events = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        try:
+            self._events = above_standard(os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
+            self._lifeline, self._lifeline_held = pipe_above_standard()
+        except OSError as error:
+            raise EngineError(
+                f"the engine cannot be started: {error.strerror or error}; allow more open files (ulimit -n)"
+            ) from error
         self._selector.register(self._events, selectors.EVENT_READ, self._clear_events)
-        self._lifeline, self._lifeline_held = os.pipe()
         _pools.add(self)
         arena.program_version = self.catalogue.version
         try:
@@ -257,6 +264,8 @@ class Pool:
     def _count_early_death(self, worker: WorkerProcess) -> None:
         returncode = worker.reap()
         killed = returncode == -signal.SIGKILL
+        if killed and self._has_ever_answered:
+            return  # workers do come up here, so that one will, too, once nobody kills it
         self._early_deaths[worker.worker, killed] += 1
         if self._early_deaths[worker.worker, killed] >= (KILLED_STARTS_MAX if killed else STARTS_MAX):
             self._early_deaths.clear()

@@ -2,47 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Final
 
 from blockstm.engine.channel import EngineChannel
-from blockstm.engine.worker_main import Settings, core_identity
+from blockstm.engine.worker_main import Settings
+from blockstm.processes.child import core_identity
+from blockstm.processes.descriptors import above_standard, socket_pair_above_standard
+from blockstm.processes.interpreter import HASH_SEED, start_interpreter
 
-__all__ = ["WorkerProcess", "describe_end", "interrupts_held"]
+__all__ = ["WorkerProcess"]
 
 # Of the core that this process runs, whatever becomes of its file later.
 CORE_IDENTITY: Final = core_identity()
-# Run by the new process, which has nothing of the old one but what it is told here: neither the old one's
-# main module (there may be none: a notebook, python -c) nor its changes to the module search path.
-BOOTSTRAP: Final = (
-    "import json, sys; "
-    "path, settings = json.loads(sys.argv.pop()); "
-    "sys.path[:] = path; "
-    "from blockstm.engine.worker_main import main; "
-    "main(settings)"
-)
-
-
-@contextmanager
-def interrupts_held() -> Iterator[None]:
-    """Hold back Ctrl-C in this thread, and in processes that it starts, until the end of the block."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-HASH_SEED: Final = {"PYTHONHASHSEED": "0"}
-"""One seed for all workers, unless the user has set one: a program that goes through a set of strings or bytes does
-so in the same order wherever it runs. Were there a seed for each, its reads would depend on who executes it."""
 
 
 class WorkerProcess:
@@ -71,7 +45,7 @@ class WorkerProcess:
         self.failures: dict[str, str] = {}
         """What went wrong where it could not load a program of the catalogue, by the program's name."""
         self._returncode: int | None = None
-        ours, theirs = socket.socketpair()
+        ours, theirs = socket_pair_above_standard()
         self.channel = EngineChannel(ours)
         settings = Settings(
             worker=worker,
@@ -82,20 +56,19 @@ class WorkerProcess:
             processor=processor,
             core=CORE_IDENTITY,
         )
-        path = [entry for entry in sys.path if isinstance(entry, str)]
         try:
             with theirs:
-                self._process = subprocess.Popen(
-                    [sys.executable, *_interpreter_flags(), "-c", BOOTSTRAP, json.dumps([path, settings])],
-                    stdin=subprocess.DEVNULL,
+                self._process = start_interpreter(
+                    "blockstm.engine.worker_main",
+                    settings,
                     pass_fds=(arena, events, theirs.fileno(), lifeline),
-                    env=HASH_SEED | os.environ,
+                    environment=HASH_SEED | os.environ,
                 )
         except BaseException:
             self.channel.close()
             raise
         try:
-            self.pidfd = os.pidfd_open(self._process.pid)
+            self.pidfd = above_standard(os.pidfd_open(self._process.pid))
         except BaseException:
             self.channel.close()
             self._process.kill()
@@ -130,19 +103,3 @@ class WorkerProcess:
         """Let go of a process that belongs to the process that this one was forked from."""
         self._process.returncode = self._returncode = 0  # or its end would be waited for, or warned of
         self.close()
-
-
-def _interpreter_flags() -> list[str]:
-    """Return the flags with which this interpreter was started, such as -O or -X dev, for another like it."""
-    flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-    return flags
-
-
-def describe_end(returncode: int) -> str:
-    """Say how a process ended: "was killed by SIGKILL", "exited with status 1"."""
-    if returncode >= 0:
-        return f"exited with status {returncode}"
-    try:
-        return f"was killed by {signal.Signals(-returncode).name}"
-    except ValueError:
-        return f"was killed by signal {-returncode}"

@@ -2,33 +2,33 @@
 
 What runs is the core itself, on virtual workers (ext/virtualclock.pxi); only the time is modelled. A run is a
 function of the block, the number of cores and the cost model: two runs give the same figures to the last digit.
+
+The virtual workers share a process of their own, a host: a program that crashes takes that with it and not this
+one.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import TracebackType
 from typing import Any, Final, Self
 
-import greenlet
-
-from blockstm._core import MODEL_BLOCK_STM, MODEL_SEQUENTIAL, Arena, VirtualClock, Worker
+from blockstm._core import MODEL_BLOCK_STM, MODEL_SEQUENTIAL
 from blockstm.analysis import Dependencies, critical_path, dependencies, greedy_schedule
 from blockstm.block import Block
-from blockstm.engine.catalogue import BUILT_IN, FIRST_PROGRAM_ID
-from blockstm.errors import EngineError, MemoryLimitError, UsageError
+from blockstm.engine.hosted import HostedArena
+from blockstm.errors import EngineError, MemoryLimitError, UsageError, over_memory_limit
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, WORKERS_MAX
 from blockstm.result import Result
+from blockstm.simulate import hosted
 from blockstm.simulate.costmodel import PRICES, CostModel
 from blockstm.tracewriter import net_accesses
 
 __all__ = ["Figures", "Reference", "Simulation"]
 
-HASH_SEED: Final = 1
-"""Where keys lie in the core's table must not differ from run to run."""
 START_NS: Final = 1
 SECONDS_MAX: Final = 1e4
 """No recorded time counts for more."""
@@ -133,6 +133,9 @@ class Reference:
 class Simulation:
     """A block laid out for modelled runs; a context manager that frees its memory at the end.
 
+    Programs run in a process of their own. What they log reaches the handlers of this process; what they print, its
+    standard error.
+
     Arguments:
         block: the block.
         model: the cost model.
@@ -144,6 +147,7 @@ class Simulation:
 
     Raises:
         MemoryLimitError: not even the workers' bookkeeping fits.
+        ProgramError: a program cannot be sent to another process.
         UsageError: cores_max is out of range.
     """
 
@@ -166,16 +170,9 @@ class Simulation:
         self._rounds_per_gas = rounds_per_gas
         self._memory_limit_bytes = memory_limit_bytes
         self._recorded_seconds = recorded_seconds
-        self._arena = Arena(memory_limit_bytes, cores_max, HASH_SEED)
-        workers = [Worker(self._arena, slot, -1) for slot in range(cores_max)]
-        self._program_ids = dict(BUILT_IN)
-        programs = {transaction.program.name: transaction.program for transaction in block.transactions}
-        for name in sorted(set(programs) - set(BUILT_IN)):
-            program_id = FIRST_PROGRAM_ID + len(self._program_ids) - len(BUILT_IN)
-            self._program_ids[name] = program_id
-            for worker in workers:
-                worker.set_program(program_id, programs[name])
-        self._clock = VirtualClock(workers, model.prices(), _make_greenlet)
+        self._hosted = HostedArena(block, cores_max, memory_limit_bytes, hosted.__name__)
+        self._counts: list[float] = [0.0] * len(PRICES)
+        self._charged_ns = 0.0
 
     @cached_property
     def _program_ns(self) -> bytes | None:
@@ -209,6 +206,7 @@ class Simulation:
 
         Raises:
             MemoryLimitError: the run takes more memory than the limit.
+            ProgramError: a program ends the process that it runs in, or cannot be loaded there.
             UsageError: there are not so many workers.
         """
         if not 1 <= cores <= self._cores_max:
@@ -217,7 +215,7 @@ class Simulation:
 
     def counts(self) -> dict[str, float]:
         """Return how often each kind of work was charged in the last run, by the name of its price."""
-        return dict(zip(PRICES, self._clock.counts, strict=True))
+        return dict(zip(PRICES, self._counts, strict=True))
 
     def figures(self, cores: int) -> Figures:
         """Execute the block on so many cores, and return its figures.
@@ -256,7 +254,7 @@ class Simulation:
 
     def close(self) -> None:
         """Free the memory; results stay readable."""
-        self._arena.close()
+        self._hosted.close()
 
     def __enter__(self) -> Self:
         """Return the simulation; it is closed at the end of the `with` statement."""
@@ -272,28 +270,24 @@ class Simulation:
         self.close()
 
     def _run(self, model: int, cores: int, timeline: bool) -> Result:
-        self._arena.load(self._block, self._program_ids, self._rounds_per_gas)
-        self._arena.start(model, cores, model == MODEL_SEQUENTIAL, START_NS, timeline)
-        if not self._arena.is_done():
-            self._clock.run(cores, self._program_ns)
-        if self._arena.failure():
-            raise MemoryLimitError(
-                f"simulating the block takes more than the memory limit of {self._memory_limit_bytes} bytes; "
-                "raise memory_limit_bytes (on the command line: --memory-limit)"
-            )
-        if not self._arena.is_done():
+        self._hosted.load(self._rounds_per_gas)
+        arena = self._hosted.arena
+        arena.start(model, cores, model == MODEL_SEQUENTIAL, START_NS, timeline)
+        if not arena.is_done():
+            if not self._hosted.is_open:
+                self._hosted.call(hosted.open_clock, self._model.prices(), self._program_ns)
+            self._counts, self._charged_ns = self._hosted.call(hosted.run_clock, cores)
+        if arena.failure():
+            raise MemoryLimitError(over_memory_limit("simulating the block", self._memory_limit_bytes))
+        if not arena.is_done():
             raise EngineError("the workers left the block before its end: report this as a bug")
         name = "sequential" if model == MODEL_SEQUENTIAL else "block-stm"
-        return Result(self._arena.snapshot(), model=name, workers=cores, active_workers=cores)
+        return Result(arena.snapshot(), model=name, workers=cores, active_workers=cores)
 
     def _utilisation(self, cores: int, seconds: float) -> float | None:
         if not seconds:
             return None
         costs = dict(zip(PRICES, self._model.prices(), strict=True))
         idle = sum(self.counts()[name] * costs[name] for name in IDLE)
-        busy_seconds = (self._clock.charged_ns - idle) / 1e9
+        busy_seconds = (self._charged_ns - idle) / 1e9
         return float(min(1.0, busy_seconds / (cores * seconds)))
-
-
-def _make_greenlet(run: Callable[[], object]) -> greenlet.greenlet:
-    return greenlet.greenlet(run)

@@ -7,8 +7,9 @@ they do not disturb each other and all meet the same machine.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from itertools import groupby
 from multiprocessing import resource_tracker
 from types import TracebackType
@@ -16,8 +17,8 @@ from typing import Any, Final, Self
 
 from distributed import CancelledError, Client, KilledWorker, LocalCluster, wait
 
-from blockstm.engine.process import interrupts_held
 from blockstm.errors import BlockstmError, SweepError, shown
+from blockstm.processes.interpreter import interrupts_held
 from blockstm.sweep.execution import execute
 from blockstm.sweep.points import Run
 from blockstm.sweep.rows import Row
@@ -31,6 +32,7 @@ TASKS_PER_THREAD: Final = 2
 CONNECT_SECONDS: Final = 20
 WORKERS_SECONDS: Final = 60
 LOOK_SECONDS: Final = 5
+SAFE_PATH: Final = "PYTHONSAFEPATH"
 
 
 class Cluster:
@@ -54,16 +56,21 @@ class Cluster:
 
     def __enter__(self) -> Self:
         """Start the processes, or connect."""
+        with ExitStack() as stack:
+            stack.enter_context(safe_path())
+            self._enter(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def _enter(self, stack: ExitStack) -> None:
         # Starting this helper of multiprocessing lets interrupts through again, so it comes before they are held.
         resource_tracker.ensure_running()
         # Ctrl-C is for this process alone: those of the cluster, which a terminal tells as well, end with it.
-        with interrupts_held(), ExitStack() as stack:
+        with interrupts_held():
             if self._address is None:
                 self._client = stack.enter_context(Client(stack.enter_context(self._local())))
             else:
                 self._client = stack.enter_context(self._connected(self._address))
-            self._stack = stack.pop_all()
-        return self
 
     def __exit__(
         self,
@@ -166,6 +173,23 @@ class Cluster:
         return SweepError(
             f"the cluster was lost ({type(error).__name__}: {error}); give the same command again"
         )
+
+
+@contextmanager
+def safe_path() -> Iterator[None]:
+    """Have interpreters that multiprocessing starts not look for modules in the current folder.
+
+    They are started with -c, and would take the first modules that they import from there.
+    """
+    before = os.environ.get(SAFE_PATH)
+    os.environ[SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(SAFE_PATH, None)
+        else:
+            os.environ[SAFE_PATH] = before
 
 
 def batches(runs: Sequence[Run]) -> Iterator[list[Run]]:

@@ -10,13 +10,15 @@ from typing import Final, Literal, Self
 from blockstm.block import Block
 from blockstm.controlled.explorer import Plan
 from blockstm.controlled.schedules import WORKERS_MAX
-from blockstm.controlled.trial import Finding
+from blockstm.controlled.trial import MEMORY_LIMIT_BYTES, Finding
+from blockstm.engine.hosted import transaction_that_ends
 from blockstm.errors import DeterminismError, ProgramError, UsageError, shown
+from blockstm.processes.blocks import can_load, modules_of, pickled
 from blockstm.program import PythonProgram
 from blockstm.testing.diagnosis import HASH_SEEDS, Diagnosis
 from blockstm.testing.faults import Fault
-from blockstm.testing.fresh import FreshProcess, FreshProcesses, modules_of, pickled
-from blockstm.testing.freshrun import Explained, Explored, can_load, explain, explore, programs_of
+from blockstm.testing.fresh import FreshProcess, FreshProcesses, ProgramEndedError
+from blockstm.testing.freshrun import Explained, Explored, explain, explore, programs_of
 from blockstm.testing.probes import Probed, Suspicion, probe
 
 __all__ = ["SCHEDULES_DEFAULT", "STRATEGIES", "Checked", "Checker", "StrategyName", "check"]
@@ -67,10 +69,19 @@ class Checker:
         Raises:
             DeterminismError: it does not; the text is the report.
             MemoryLimitError: the block does not fit.
-            ProgramError: its programs do not reach another process.
+            ProgramError: its programs do not reach another process, or one of them ends it.
             UsageError: an argument has a value that it cannot have.
         """
         check_arguments(block, workers, schedules, seed, strategies)
+        try:
+            return self._check(block, workers, schedules, seed, strategies)
+        except ProgramEndedError as error:
+            blamed = transaction_that_ends(block, MEMORY_LIMIT_BYTES)
+            raise ProgramError(blamed or str(error)) from None
+
+    def _check(
+        self, block: Block, workers: int, schedules: int, seed: int, strategies: Sequence[StrategyName]
+    ) -> Checked:
         packed, modules = self._packed(block), modules_of(block)
         fault = self._probe(packed, modules)
         if fault is None:

@@ -7,31 +7,44 @@ The process has no threads of its own, unlike one that runs tests, which therefo
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
+import socket
 import sys
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
-from typing import IO, Any, Final
+from typing import Any, TypedDict
 
 import cloudpickle
 
-from blockstm.block import Block
 from blockstm.errors import BlockstmError, EngineError, ProgramError
-from blockstm.program import PythonProgram
-
-__all__ = ["FreshProcess", "FreshProcesses", "forked", "pickled"]
-
-BOOTSTRAP: Final = (
-    "import json, sys; "
-    "sys.path[:] = json.loads(sys.argv.pop()); "
-    "from blockstm.testing.fresh import main; "
-    "main()"
+from blockstm.processes import child
+from blockstm.processes.child import core_identity, own_fork
+from blockstm.processes.descriptors import pipe_above_standard, socket_pair_above_standard
+from blockstm.processes.interpreter import (
+    describe_end,
+    interrupts_held,
+    search_path,
+    start_interpreter,
 )
-LENGTH_BYTES: Final = 8
+from blockstm.processes.messages import receive, send
+
+__all__ = ["FreshProcess", "FreshProcesses", "ProgramEndedError", "forked"]
+
+
+class Settings(TypedDict):
+    """What such a process is told when it starts."""
+
+    channel: int
+    """File descriptor of its end of the connection with the parent."""
+    lifeline: int
+    core: list[int]
+    """These two as for `child.begin`."""
+
+
+class ProgramEndedError(ProgramError):
+    """A program has ended the process in which it was checked."""
 
 
 class FreshProcess:
@@ -43,12 +56,24 @@ class FreshProcess:
 
     def __init__(self, hash_seed: int) -> None:
         """Start it."""
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", BOOTSTRAP, json.dumps(sys.path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONHASHSEED": str(hash_seed)},
-        )
+        self._connection, theirs = socket_pair_above_standard()
+        lifeline, self._lifeline_held = pipe_above_standard()
+        settings = Settings(channel=theirs.fileno(), lifeline=lifeline, core=core_identity())
+        try:
+            with interrupts_held():
+                self._process = start_interpreter(
+                    "blockstm.testing.fresh",
+                    settings,
+                    imports=["blockstm.testing.checker"],  # before forking instead of in each fork
+                    pass_fds=(theirs.fileno(), lifeline),
+                    environment={"PYTHONHASHSEED": str(hash_seed)},
+                )
+        except BaseException:
+            self._let_go()
+            raise
+        finally:
+            theirs.close()
+            os.close(lifeline)
 
     def call(self, modules: list[str], function: Callable[..., Any], *arguments: object) -> Any:
         """Call a function in a fork of the process and return what it returns, or raise what it raises.
@@ -60,23 +85,26 @@ class FreshProcess:
 
         Raises:
             BlockstmError: the function has raised it.
-            EngineError: the fork ended without an answer.
+            ProgramEndedError: the fork ended without an answer.
+            EngineError: the process cannot be reached.
         """
         work = cloudpickle.dumps((function, arguments))
-        sent = cloudpickle.dumps((sys.path, modules, work))
-        assert self._process.stdin is not None and self._process.stdout is not None
         try:
-            send(self._process.stdin, sent)
-            answer = receive(self._process.stdout)
-        except OSError as error:
+            send(self._connection, cloudpickle.dumps((search_path(), modules, work)))
+            answer, _ = receive(self._connection)
+        except (OSError, EOFError) as error:
             raise EngineError(f"a process for checks cannot be reached: {error}") from error
         return outcome(answer)
 
     def close(self) -> None:
         """End it."""
-        with self._process, suppress(BrokenPipeError):
-            assert self._process.stdin is not None
-            self._process.stdin.close()
+        self._process.kill()
+        self._process.wait()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        self._connection.close()
+        os.close(self._lifeline_held)
 
 
 class FreshProcesses:
@@ -101,35 +129,25 @@ class FreshProcesses:
 
 
 def outcome(answer: bytes) -> Any:
-    """Return what the answer of a fork says, or raise it.
-
-    Raises:
-        EngineError: there is none.
-    """
-    if not answer:
-        raise EngineError(
-            "a program ended the process in which it was checked: os._exit, a signal or a crash"
-        )
+    """Return what the answer of a fork says, or raise it."""
     value, error = cloudpickle.loads(answer)
     if error is not None:
         raise error
     return value
 
 
-def main() -> None:
-    """Be such a process: take work from standard input, answer on standard output, until the input ends."""
-    import_module(
-        "blockstm.testing.checker"
-    )  # all that the work needs, before forking instead of in each fork
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    while message := receive(sys.stdin.buffer):
-        path, modules, work = cloudpickle.loads(message)
-        sys.path[:] = path
-        for module in modules:
-            with suppress(Exception, SystemExit):  # if it matters, the work will fail, and say so
-                import_module(module)
-        send(answers, forked(execute, work))
+def main(settings: Settings) -> None:
+    """Be such a process: take work, answer, until the parent ends."""
+    child.begin(settings["lifeline"], settings["core"])
+    connection = socket.socket(fileno=settings["channel"])
+    with suppress(EOFError):
+        while True:
+            path, modules, work = cloudpickle.loads(receive(connection)[0])
+            sys.path[:] = path
+            for module in modules:
+                with suppress(Exception, SystemExit):  # if it matters, the work will fail, and say so
+                    import_module(module)
+            send(connection, forked(execute, work))
 
 
 def execute(work: bytes) -> object:
@@ -139,10 +157,11 @@ def execute(work: bytes) -> object:
 
 
 def forked(function: Callable[..., object], *arguments: object) -> bytes:
-    """Call a function in a fork of this process, and return its answer as bytes; none if it gives none."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
+    """Call a function in a fork of this process, and return its answer, for `outcome`."""
+    reading, writing = pipe_above_standard()
+    with own_fork():
+        child_pid = os.fork()
+    if child_pid == 0:
         try:
             os.close(reading)
             answer: tuple[object, Exception | None]
@@ -159,51 +178,12 @@ def forked(function: Callable[..., object], *arguments: object) -> bytes:
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
         answered = pipe.read()
-    os.waitpid(child, 0)
-    return answered
-
-
-def send(pipe: IO[bytes], message: bytes) -> None:
-    """Send one message."""
-    pipe.write(len(message).to_bytes(LENGTH_BYTES, "big"))
-    pipe.write(message)
-    pipe.flush()
-
-
-def receive(pipe: IO[bytes]) -> bytes:
-    """Return the next message; empty when there are no more."""
-    length = int.from_bytes(pipe.read(LENGTH_BYTES), "big")
-    return pipe.read(length) if length else b""
-
-
-def modules_of(block: Block) -> list[str]:
-    """Return the modules that define a block's programs."""
-    programs = [transaction.program for transaction in block.transactions]
-    names = {program.function.__module__ for program in programs if isinstance(program, PythonProgram)}
-    return sorted(names - {"__main__"})
-
-
-def pickled(block: Block, by_value: Iterable[str]) -> bytes:
-    """Return a block with its programs as bytes.
-
-    Arguments:
-        block: the block.
-        by_value: the modules whose functions are to be sent whole, as no other process can import them.
-
-    Raises:
-        ProgramError: a program cannot be pickled.
-    """
-    modules = [sys.modules[name] for name in by_value if name in sys.modules]
-    for module in modules:
-        cloudpickle.register_pickle_by_value(module)
-    try:
-        dumped: bytes = cloudpickle.dumps(block)
-    except Exception as error:  # what a foreign __reduce__ raises may be anything
-        raise ProgramError(
-            f"the block's programs cannot be sent to another process: {type(error).__name__}: {error}; "
-            "what they refer to must be such as can be pickled"
-        ) from error
-    finally:
-        for module in modules:
-            cloudpickle.unregister_pickle_by_value(module)
+    _, status = os.waitpid(child_pid, 0)
+    if answered:
+        return answered
+    ending = describe_end(os.waitstatus_to_exitcode(status))
+    ended = ProgramEndedError(
+        f"a program ended the process in which it was checked, which {ending}; correct the program"
+    )
+    dumped: bytes = cloudpickle.dumps((None, ended))
     return dumped

@@ -28,7 +28,6 @@ __all__ = [
     "Change",
     "Explained",
     "Explored",
-    "can_load",
     "changes",
     "explain",
     "explore",
@@ -77,15 +76,6 @@ class Explained:
     lines: list[str]
     left: list[str]
     """What it changes of the variables outside of contexts."""
-
-
-def can_load(packed: bytes) -> str | None:
-    """Say why a block cannot be unpacked here; None if it can."""
-    try:
-        cloudpickle.loads(packed)
-    except (Exception, SystemExit) as error:  # importing a module may raise anything
-        return f"{type(error).__name__}: {error}"
-    return None
 
 
 def programs_of(block: Block) -> list[PythonProgram]:

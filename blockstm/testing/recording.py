@@ -13,7 +13,7 @@ from blockstm.arguments import decode_arguments
 from blockstm.block import Block
 from blockstm.controlled.trial import MEMORY_LIMIT_BYTES
 from blockstm.engine.catalogue import BUILT_IN, FIRST_PROGRAM_ID
-from blockstm.errors import MemoryLimitError
+from blockstm.errors import MemoryLimitError, over_memory_limit
 from blockstm.program import PythonProgram
 from blockstm.testing.tape import Recorder, Replay, Tape, Watch, outcome_of, replay
 
@@ -80,7 +80,7 @@ def record(block: Block, watch: Watch, around: Callable[[], AbstractContextManag
             worker.run()
         if arena.failure():
             raise MemoryLimitError(
-                f"the block takes more than {MEMORY_LIMIT_BYTES} bytes: check a smaller one"
+                over_memory_limit("the block", MEMORY_LIMIT_BYTES, "check a smaller block")
             )
     finally:
         arena.close()

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import tests.canaries
 from blockstm.block import Block
 from blockstm.controlled.schedules import Schedule
-from blockstm.errors import DeterminismError, EngineError, ProgramError, UsageError
+from blockstm.errors import DeterminismError, ProgramError, UsageError
 from blockstm.program import program
 from blockstm.programs import transfer
 from blockstm.testing import Checker, check
@@ -160,7 +160,10 @@ def test_a_program_that_ends_its_process_is_told(checker: Checker) -> None:
     def deadly(ctx: Any) -> None:
         os._exit(3)
 
-    with pytest.raises(EngineError, match="a program ended the process in which it was checked"):
+    with pytest.raises(
+        ProgramError,
+        match=r"transaction 0 \(program .*deadly\): .* exited with status 3; correct the program",
+    ):
         checker.check(Block([deadly.txn()]))
 
 

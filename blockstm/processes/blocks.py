@@ -1,0 +1,56 @@
+"""Blocks as bytes for another process, with their programs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+
+import cloudpickle
+
+from blockstm.block import Block
+from blockstm.errors import ProgramError
+from blockstm.program import PythonProgram
+
+__all__ = ["can_load", "modules_of", "pickled"]
+
+
+def modules_of(block: Block) -> list[str]:
+    """Return the modules that define a block's programs."""
+    programs = [transaction.program for transaction in block.transactions]
+    names = {program.function.__module__ for program in programs if isinstance(program, PythonProgram)}
+    return sorted(names - {"__main__"})
+
+
+def pickled(block: Block, by_value: Iterable[str] = ()) -> bytes:
+    """Return a block with its programs as bytes.
+
+    Arguments:
+        block: the block.
+        by_value: the modules whose functions are to be sent whole, as no other process can import them.
+
+    Raises:
+        ProgramError: a program cannot be pickled.
+    """
+    modules = [sys.modules[name] for name in by_value if name in sys.modules]
+    for module in modules:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        dumped: bytes = cloudpickle.dumps(block)
+    except Exception as error:  # what a foreign __reduce__ raises may be anything
+        raise ProgramError(
+            f"the block's programs cannot be sent to another process: {type(error).__name__}: {error}; "
+            "what they refer to must be such as can be pickled"
+        ) from error
+    finally:
+        for module in modules:
+            cloudpickle.unregister_pickle_by_value(module)
+    return dumped
+
+
+def can_load(packed: bytes) -> str | None:
+    """Say why a block cannot be unpacked here; None if it can."""
+    try:
+        cloudpickle.loads(packed)
+    except (Exception, SystemExit) as error:  # importing a module may raise anything
+        return f"{type(error).__name__}: {error}"
+    return None

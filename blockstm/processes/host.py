@@ -1,0 +1,225 @@
+"""A process that calls functions for this one: what may crash runs there, and takes only that process with it.
+
+Native programs can crash, and any program can end its process; modelled time and controlled schedules run
+programs in one process with virtual workers. So that process is a host. It is kept from call to call.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import subprocess
+import sys
+import weakref
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+import cloudpickle
+
+from blockstm.errors import EngineError
+from blockstm.processes.child import core_identity
+from blockstm.processes.descriptors import pipe_above_standard, socket_pair_above_standard
+from blockstm.processes.interpreter import HASH_SEED, describe_end, interrupts_held, start_interpreter
+from blockstm.processes.logs import handle_record, logger_levels
+from blockstm.processes.messages import receive, send
+
+__all__ = ["Host", "HostEndedError", "close_idle", "give_back", "take"]
+
+END_SECONDS: Final = 2.0
+"""How long a process whose connection is closed may take to end."""
+IDLE_MAX: Final = 2
+"""How many processes are kept that nobody uses."""
+CORE_IDENTITY: Final = core_identity()
+"""Of the core that this process runs, whatever becomes of its file later."""
+
+# What forked children of this process must let go of.
+_hosts: weakref.WeakSet[Host] = weakref.WeakSet()
+_idle: Final[list[Host]] = []
+
+
+class HostEndedError(Exception):
+    """The process ended in the middle of a call. Whoever called knows what it was at, and says so to the user.
+
+    Arguments:
+        ending: how it ended, such as "was killed by SIGSEGV".
+    """
+
+    def __init__(self, ending: str) -> None:
+        """Keep it."""
+        super().__init__(ending)
+        self.ending = ending
+
+
+class Host:
+    """A process that calls functions. What they log reaches the handlers of this process; what they print, its
+    standard error. It ends with this process.
+
+    Arguments:
+        module: the module of this package whose functions it will be asked to call.
+
+    Raises:
+        EngineError: the operating system does not let it start.
+    """
+
+    def __init__(self, module: str) -> None:
+        """Start the process; the first call waits until it is up."""
+        self.module = module
+        if not sys.executable:
+            raise EngineError("this interpreter does not know its own path; set sys.executable")
+        try:
+            with interrupts_held():
+                self._start()
+        except OSError as error:
+            raise EngineError(
+                f"a process for programs cannot be started: {error.strerror or error}; "
+                "allow more processes, memory or open files"
+            ) from error
+
+    def _start(self) -> None:
+        self._connection, theirs = socket_pair_above_standard()
+        lifeline, self._lifeline_held = pipe_above_standard()
+        settings = {"channel": theirs.fileno(), "lifeline": lifeline, "core": CORE_IDENTITY}
+        try:
+            self._process: subprocess.Popen[bytes] | None = start_interpreter(
+                "blockstm.processes.host_main",
+                settings,
+                imports=[self.module],
+                pass_fds=(theirs.fileno(), lifeline),
+                environment=HASH_SEED | os.environ,
+            )
+        except BaseException:
+            self._process = None
+            self._let_go()
+            raise
+        finally:
+            theirs.close()
+            os.close(lifeline)
+        _hosts.add(self)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be called."""
+        return self._process is not None
+
+    def call(
+        self,
+        function: Callable[..., Any],
+        *arguments: Any,
+        descriptors: Sequence[int] = (),
+        progress: Callable[..., object] | None = None,
+    ) -> Any:
+        """Call a function in the process and return what it returns, or raise what it raises.
+
+        Arguments:
+            function: one of this package.
+            arguments: its arguments, which can be pickled.
+            descriptors: of open files, that the function gets as further arguments, as descriptors of its process.
+            progress: the function gets a function as its argument `progress`, whose calls come to this one.
+
+        Raises:
+            BlockstmError: the function has raised it.
+            HostEndedError: the process has ended instead of answering.
+            EngineError: the function has failed otherwise, which is a bug.
+        """
+        if self._process is None:
+            raise EngineError("a process for programs was called after its end: report this as a bug")
+        call = cloudpickle.dumps((function, arguments, progress is not None, logger_levels()))
+        try:
+            with suppress(OSError):  # it is dead, and will give no answer
+                send(self._connection, call, descriptors)
+            while True:
+                kind, *content = cloudpickle.loads(receive(self._connection)[0])
+                if kind == "log":
+                    handle_record(*content)
+                elif kind == "progress" and progress is not None:
+                    progress(*content)
+                else:
+                    break
+        except EOFError:
+            raise HostEndedError(self._end(END_SECONDS)) from None
+        except BaseException:  # an interrupt: nobody will hear the answer
+            self.close()
+            raise
+        answer, error = content
+        if error is not None:
+            raise error
+        return answer
+
+    def close(self) -> None:
+        """End the process, whatever it is doing. May be called again."""
+        self._end(wait_seconds=0)
+
+    def _end(self, wait_seconds: float) -> str:
+        """End the process and say how it ended, by itself within that time or else by force."""
+        process, self._process = self._process, None
+        if process is None:
+            return "was ended"
+        _hosts.discard(self)
+        ending = "closed its connection"
+        try:
+            ending = describe_end(process.wait(wait_seconds))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        self._let_go()
+        return ending
+
+    def is_alive(self) -> bool:
+        """Tell whether the process is still there; end what is left of it where it is not."""
+        if self._process is not None and self._process.poll() is not None:
+            self.close()
+        return self.is_open
+
+    def disown(self) -> None:
+        """Let go of everything in a forked child, where the process is none of its business."""
+        if self._process is not None:
+            self._process.returncode = 0  # or its end would be waited for, or warned of
+            self._process = None
+            self._let_go()
+
+    def _let_go(self) -> None:
+        self._connection.close()
+        os.close(self._lifeline_held)
+
+
+def take(module: str) -> Host:
+    """Return a host that nobody else uses: one that was given back, or a new one.
+
+    Arguments:
+        module: as for `Host`.
+
+    Raises:
+        EngineError: the operating system does not let it start.
+    """
+    for host in list(_idle):
+        if host.module == module:
+            with suppress(ValueError):  # another thread has just taken it
+                _idle.remove(host)
+                if host.is_alive():
+                    return host
+    return Host(module)
+
+
+def give_back(host: Host) -> None:
+    """Keep a host for others, in which nothing but programs of this package has run; end it if there are enough."""
+    if host.is_open and len(_idle) < IDLE_MAX:
+        _idle.append(host)
+    else:
+        host.close()
+
+
+def close_idle() -> None:
+    """End the processes that nobody uses; this process does so at its end."""
+    while _idle:
+        _idle.pop().close()
+
+
+def _disown_all() -> None:
+    _idle.clear()
+    for host in list(_hosts):
+        host.disown()
+
+
+atexit.register(close_idle)
+os.register_at_fork(after_in_child=_disown_all)

@@ -1,0 +1,38 @@
+"""The virtual clock in a host: what `Simulation` calls there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import greenlet
+
+from blockstm._core import VirtualClock
+from blockstm.engine.hosted import Attached
+
+__all__ = ["open_clock", "run_clock"]
+
+
+def open_clock(attached: Attached, prices: Sequence[float], program_ns: bytes | None) -> None:
+    """Put the workers under a clock.
+
+    Arguments:
+        attached: the workers.
+        prices: of the cost model, in the order of the core, in ns.
+        program_ns: how long each transaction's program runs, as `VirtualClock.run` takes it.
+    """
+    attached.kept = VirtualClock(attached.workers, prices, _make_greenlet), program_ns
+
+
+def run_clock(attached: Attached, cores: int) -> tuple[list[float], float]:
+    """Run the block that has been started on so many cores.
+
+    Returns:
+        how often each kind of work was charged, and what was charged in all, in ns.
+    """
+    clock, program_ns = attached.kept
+    clock.run(cores, program_ns)
+    return clock.counts, clock.charged_ns
+
+
+def _make_greenlet(run: Callable[[], object]) -> greenlet.greenlet:
+    return greenlet.greenlet(run)

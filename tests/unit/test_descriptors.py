@@ -1,0 +1,130 @@
+"""Closed standard descriptors: nothing of ours is kept open under their numbers, so nothing is written into it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from blockstm import Block
+from blockstm.processes.descriptors import above_standard, fill_standard
+from blockstm.programs import transfer
+
+ROOT = Path(__file__).parents[2]
+CLOSED = ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"]
+
+COMMANDS = [
+    ("replay", "--verify"),
+    ("simulate", "--cores", "2"),
+    ("explore", "--kill", "1", "--schedules", "2"),
+]
+
+PRINTING = """
+import os, sys
+import blockstm
+from blockstm.controlled.batches import explore
+from blockstm.controlled.explorer import Plan
+from blockstm.processes import host
+from blockstm.simulate import Simulation, default_model
+from blockstm.testing import check
+
+@blockstm.program
+def say(ctx):
+    print("HELLO " * 5000)
+    os.write(1, b"HELLO " * 5000)
+    os.write(2, b"HELLO " * 5000)
+    ctx.write(b"k", b"1")
+
+def held():
+    # Of the files that are open under the standard numbers, those that are ours: sockets, pipes, memory files.
+    names = {descriptor: os.readlink(f"/proc/self/fd/{descriptor}") for descriptor in os.listdir("/proc/self/fd")
+             if os.path.lexists(f"/proc/self/fd/{descriptor}")}
+    return [name for descriptor, name in names.items() if int(descriptor) in missing]
+
+missing = [descriptor for descriptor in range(3) if not os.path.lexists(f"/proc/self/fd/{descriptor}")]
+block = blockstm.Block([say.txn()] * 20)
+with blockstm.Engine(workers=2) as engine:
+    assert held() == [], held()
+    for _ in range(2):
+        assert {receipt.status for receipt in engine.execute(block).receipts} == {"success"}
+    assert dict(engine.execute(block).state) == {b"k": b"1"}
+with Simulation(block, default_model(), 2) as simulation:
+    assert dict(simulation.run(2).state) == {b"k": b"1"}
+    assert held() == [], held()
+assert explore(block, Plan(schedules=2)).failures == []
+assert check(block, schedules=2).schedules == 2
+open("came-to-its-end", "w").close()
+"""
+
+
+def run_closed(closed: str, folder: Path, *command: object) -> subprocess.CompletedProcess[bytes]:
+    """Run a command whose standard descriptors are closed as a shell closes them."""
+    return subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", *map(str, command)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("closed", CLOSED)
+def test_programs_that_print_where_descriptors_are_closed(closed: str, tmp_path: Path) -> None:
+    (tmp_path / "say.py").write_text(PRINTING)
+    done = run_closed(closed, tmp_path, sys.executable, "say.py")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "came-to-its-end").exists()
+
+
+@pytest.mark.parametrize(
+    ("closed", "command"), [*product(CLOSED[:3], COMMANDS[:1]), *product(CLOSED[3:], COMMANDS)]
+)
+def test_commands_whose_descriptors_are_closed(closed: str, command: tuple[str, ...], tmp_path: Path) -> None:
+    Block([transfer.txn(b"a", b"b", 1)] * 3, {b"a": b"\5"}).save(tmp_path / "x.block")
+    name, *options = command
+    done = run_closed(closed, tmp_path, sys.executable, "-m", "blockstm", name, "x.block", *options)
+    assert done.returncode == 0
+    assert done.stderr == b""
+    assert bool(done.stdout) == (">&-" not in closed.replace("2>&-", ""))
+
+
+def test_an_error_is_not_printed_elsewhere(tmp_path: Path) -> None:
+    done = run_closed("2>&-", tmp_path, sys.executable, "-m", "blockstm", "replay", "none.block")
+    assert done.returncode == 2
+    assert done.stdout == done.stderr == b""
+
+
+def test_a_daemon_that_has_closed_its_descriptors(
+    run_script: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    done = run_script("import os; [os.close(descriptor) for descriptor in range(3)]\n" + PRINTING)
+    assert done.returncode == 0
+
+
+def test_above_standard_moves_only_what_lies_below() -> None:
+    reading, writing = os.pipe()
+    assert above_standard(reading) == reading
+    before = os.dup(0)
+    try:
+        os.dup2(reading, 0)
+        moved = above_standard(0)
+        assert moved > 2
+        assert not os.get_inheritable(moved)
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(0)
+        fill_standard()
+        assert os.readlink("/proc/self/fd/0") == "/dev/null"
+        assert os.get_inheritable(0)
+        os.write(writing, b"x")
+        assert os.read(moved, 1) == b"x"
+        os.close(moved)
+    finally:
+        os.dup2(before, 0)
+        for descriptor in (before, reading, writing):
+            os.close(descriptor)
