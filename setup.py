@@ -6,6 +6,7 @@ Everything else about the package stands in pyproject.toml.
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 from Cython.Build import cythonize
@@ -13,6 +14,12 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 from setuptools.modified import newer_group
+
+if sys.platform != "linux":
+    sys.exit(
+        f"blockstm runs on Linux only, and this is {sys.platform}; "
+        "use a Linux machine, a virtual one or a container"
+    )
 
 EXT = Path("ext")
 # What users need to write native programs of their own; installed as blockstm/include.

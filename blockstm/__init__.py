@@ -10,8 +10,17 @@ with blockstm.Engine(workers=2) as engine:
     result = engine.execute(block)
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
+
+from blockstm.errors import UnsupportedPlatformError
+
+if sys.platform != "linux":
+    raise UnsupportedPlatformError(
+        f"blockstm runs on Linux only (memory files, futexes, event counters), and this is {sys.platform}; "
+        "use a Linux machine, a virtual one or a container"
+    )
 
 # The decorator has the name of its module, which an import of that would put in its place later.
 from blockstm.program import program
@@ -77,6 +86,7 @@ __all__ = [
     "Timeline",
     "Transaction",
     "UnknownProgramError",
+    "UnsupportedPlatformError",
     "UsageError",
     "__version__",
     "include_directory",

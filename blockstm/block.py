@@ -64,6 +64,7 @@ class Block:
         Raises:
             BlockFileError: the file is missing, damaged, foreign, of another version, or breaks a limit.
             UnknownProgramError: it names a program that no imported module defines.
+            UsageError: `path` is no path.
         """
         header, packed = blockfile.read(path)
         block = cls.__new__(cls)
@@ -81,6 +82,7 @@ class Block:
         Raises:
             BlockFileError: the file cannot be written.
             LimitError: the block is larger than a file may be.
+            UsageError: `path` is no path.
         """
         blockfile.write(path, self._header, self.packed)
 

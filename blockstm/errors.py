@@ -73,6 +73,10 @@ class MemoryLimitError(BlockstmError):
     """A block does not fit into the memory limit that the user has set."""
 
 
+class UnsupportedPlatformError(BlockstmError, ImportError):
+    """The operating system is not one on which blockstm runs."""
+
+
 class EngineError(BlockstmError):
     """The engine cannot do this: it is closed, busy, or has failed inside."""
 

@@ -11,7 +11,7 @@ from typing import BinaryIO, Final
 
 import zstandard
 
-from blockstm.errors import BlockstmError, shown_path
+from blockstm.errors import BlockstmError, UsageError, shown, shown_path
 
 ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 
@@ -34,12 +34,31 @@ class DamagedError(ContentError):
     """The compressed data itself is damaged or cut short, whatever it was meant to hold."""
 
 
+def check_path(path: object) -> None:
+    """Check that something is the path of a file. (A number would be taken for an open file by the system's calls.)
+
+    Raises:
+        UsageError: it is not.
+    """
+    try:
+        if not isinstance(path, int):
+            os.fspath(path)  # type: ignore[call-overload]
+            return
+    except TypeError:
+        pass
+    raise UsageError(
+        f"{shown(path)} is a {type(path).__name__}; give the path of a file, as text or as a Path"
+    )
+
+
 def open_input(path: str | os.PathLike[str], error_type: type[BlockstmError]) -> BinaryIO:
     """Open a regular file for reading.
 
     Raises:
         error_type: it is missing, not a regular file, or cannot be opened.
+        UsageError: `path` is no path.
     """
+    check_path(path)
     try:
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
@@ -72,6 +91,7 @@ def read_text(
     Raises:
         error_type: it is missing, not a regular file, cannot be read, too large, or not UTF-8.
     """
+    check_path(path)
     name = shown_path(path)
     try:
         with open_input(path, error_type) as file:
@@ -195,7 +215,9 @@ def replacing_file(
 
     Raises:
         error_type: the path names something other than a regular file, or it cannot be written.
+        UsageError: `path` is no path.
     """
+    check_path(path)
     with _told_as(path, error_type):
         target = os.path.realpath(path)  # a link stays a link
         directory, name = os.path.split(target)

@@ -17,7 +17,7 @@ import zstandard
 from blockstm.accesstrace import FORMAT, VERSION
 from blockstm.block import Block
 from blockstm.errors import AccessTraceError, LimitError, UsageError, shown_path
-from blockstm.files import replace_file
+from blockstm.files import check_path, replace_file
 from blockstm.limits import ACCESS_TRACE_BYTES_MAX, ACCESS_TRACE_LINE_BYTES_MAX
 from blockstm.result import Result
 
@@ -38,8 +38,9 @@ def write_access_trace(block: Block, result: Result, path: str | os.PathLike[str
     Raises:
         AccessTraceError: the file cannot be written.
         LimitError: the trace is larger than a trace may be.
-        UsageError: the result is not that of the block.
+        UsageError: the result is not that of the block, or `path` is no path.
     """
+    check_path(path)
     lines: list[bytes] = []
     taken = 0
     for entry in _entries(block, result):

@@ -65,10 +65,12 @@ class Pool:
         self._workers: dict[int, WorkerProcess] = {}
         self._early_deaths: Counter[tuple[int, bool]] = Counter()
         self._selector = selectors.PollSelector()
+        self._events = self._lifeline = self._lifeline_held = -1
         try:
             self._events = above_standard(os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
             self._lifeline, self._lifeline_held = pipe_above_standard()
         except OSError as error:
+            self._close_descriptors()
             raise EngineError(
                 f"the engine cannot be started: {error.strerror or error}; allow more open files (ulimit -n)"
             ) from error
@@ -288,7 +290,8 @@ class Pool:
     def _close_descriptors(self) -> None:
         self._selector.close()
         for descriptor in (self._events, self._lifeline, self._lifeline_held):
-            os.close(descriptor)
+            if descriptor >= 0:
+                os.close(descriptor)
 
 
 def _disown_all() -> None:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import subprocess
-import sys
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -18,9 +16,8 @@ from typing import Any, Final
 import cloudpickle
 
 from blockstm.errors import EngineError
-from blockstm.processes.child import core_identity
-from blockstm.processes.descriptors import pipe_above_standard, socket_pair_above_standard
-from blockstm.processes.interpreter import HASH_SEED, describe_end, interrupts_held, start_interpreter
+from blockstm.processes.connected import ConnectedProcess
+from blockstm.processes.interpreter import HASH_SEED
 from blockstm.processes.logs import handle_record, logger_levels
 from blockstm.processes.messages import receive, send
 
@@ -30,8 +27,6 @@ END_SECONDS: Final = 2.0
 """How long a process whose connection is closed may take to end."""
 IDLE_MAX: Final = 2
 """How many processes are kept that nobody uses."""
-CORE_IDENTITY: Final = core_identity()
-"""Of the core that this process runs, whatever becomes of its file later."""
 
 # What forked children of this process must let go of.
 _hosts: weakref.WeakSet[Host] = weakref.WeakSet()
@@ -65,36 +60,9 @@ class Host:
     def __init__(self, module: str) -> None:
         """Start the process; the first call waits until it is up."""
         self.module = module
-        if not sys.executable:
-            raise EngineError("this interpreter does not know its own path; set sys.executable")
-        try:
-            with interrupts_held():
-                self._start()
-        except OSError as error:
-            raise EngineError(
-                f"a process for programs cannot be started: {error.strerror or error}; "
-                "allow more processes, memory or open files"
-            ) from error
-
-    def _start(self) -> None:
-        self._connection, theirs = socket_pair_above_standard()
-        lifeline, self._lifeline_held = pipe_above_standard()
-        settings = {"channel": theirs.fileno(), "lifeline": lifeline, "core": CORE_IDENTITY}
-        try:
-            self._process: subprocess.Popen[bytes] | None = start_interpreter(
-                "blockstm.processes.host_main",
-                settings,
-                imports=[self.module],
-                pass_fds=(theirs.fileno(), lifeline),
-                environment=HASH_SEED | os.environ,
-            )
-        except BaseException:
-            self._process = None
-            self._let_go()
-            raise
-        finally:
-            theirs.close()
-            os.close(lifeline)
+        self._process: ConnectedProcess | None = ConnectedProcess(
+            "blockstm.processes.host_main", imports=[module], environment=HASH_SEED | os.environ
+        )
         _hosts.add(self)
 
     @property
@@ -124,12 +92,13 @@ class Host:
         """
         if self._process is None:
             raise EngineError("a process for programs was called after its end: report this as a bug")
+        connection = self._process.connection
         call = cloudpickle.dumps((function, arguments, progress is not None, logger_levels()))
         try:
             with suppress(OSError):  # it is dead, and will give no answer
-                send(self._connection, call, descriptors)
+                send(connection, call, descriptors)
             while True:
-                kind, *content = cloudpickle.loads(receive(self._connection)[0])
+                kind, *content = cloudpickle.loads(receive(connection)[0])
                 if kind == "log":
                     handle_record(*content)
                 elif kind == "progress" and progress is not None:
@@ -151,36 +120,21 @@ class Host:
         self._end(wait_seconds=0)
 
     def _end(self, wait_seconds: float) -> str:
-        """End the process and say how it ended, by itself within that time or else by force."""
         process, self._process = self._process, None
-        if process is None:
-            return "was ended"
         _hosts.discard(self)
-        ending = "closed its connection"
-        try:
-            ending = describe_end(process.wait(wait_seconds))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        self._let_go()
-        return ending
+        return "was ended" if process is None else process.end(wait_seconds)
 
     def is_alive(self) -> bool:
         """Tell whether the process is still there; end what is left of it where it is not."""
-        if self._process is not None and self._process.poll() is not None:
+        if self._process is not None and self._process.has_ended():
             self.close()
         return self.is_open
 
     def disown(self) -> None:
         """Let go of everything in a forked child, where the process is none of its business."""
         if self._process is not None:
-            self._process.returncode = 0  # or its end would be waited for, or warned of
+            self._process.disown()
             self._process = None
-            self._let_go()
-
-    def _let_go(self) -> None:
-        self._connection.close()
-        os.close(self._lifeline_held)
 
 
 def take(module: str) -> Host:

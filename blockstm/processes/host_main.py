@@ -10,28 +10,19 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock
-from typing import Any, Final, TypedDict
+from typing import Any, Final
 
 import cloudpickle
 
 from blockstm.errors import BlockstmError, EngineError
 from blockstm.processes import child
+from blockstm.processes.connected import Settings
 from blockstm.processes.logs import LevelFollower, WorkerLogHandler
 from blockstm.processes.messages import receive, send
 
-__all__ = ["Settings", "main"]
+__all__ = ["main"]
 
 PROGRESS_SECONDS: Final = 0.02
-
-
-class Settings(TypedDict):
-    """What a host is told when it starts."""
-
-    channel: int
-    """File descriptor of this end of the connection with the parent."""
-    lifeline: int
-    core: list[int]
-    """These two as for `child.begin`."""
 
 
 def main(settings: Settings) -> None:

@@ -14,33 +14,19 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
-from typing import Any, TypedDict
+from typing import Any
 
 import cloudpickle
 
 from blockstm.errors import BlockstmError, EngineError, ProgramError
 from blockstm.processes import child
-from blockstm.processes.child import core_identity, own_fork
-from blockstm.processes.descriptors import pipe_above_standard, socket_pair_above_standard
-from blockstm.processes.interpreter import (
-    describe_end,
-    interrupts_held,
-    search_path,
-    start_interpreter,
-)
+from blockstm.processes.child import own_fork
+from blockstm.processes.connected import ConnectedProcess, Settings
+from blockstm.processes.descriptors import pipe_above_standard
+from blockstm.processes.interpreter import describe_end, search_path
 from blockstm.processes.messages import receive, send
 
 __all__ = ["FreshProcess", "FreshProcesses", "ProgramEndedError", "forked"]
-
-
-class Settings(TypedDict):
-    """What such a process is told when it starts."""
-
-    channel: int
-    """File descriptor of its end of the connection with the parent."""
-    lifeline: int
-    core: list[int]
-    """These two as for `child.begin`."""
 
 
 class ProgramEndedError(ProgramError):
@@ -56,24 +42,11 @@ class FreshProcess:
 
     def __init__(self, hash_seed: int) -> None:
         """Start it."""
-        self._connection, theirs = socket_pair_above_standard()
-        lifeline, self._lifeline_held = pipe_above_standard()
-        settings = Settings(channel=theirs.fileno(), lifeline=lifeline, core=core_identity())
-        try:
-            with interrupts_held():
-                self._process = start_interpreter(
-                    "blockstm.testing.fresh",
-                    settings,
-                    imports=["blockstm.testing.checker"],  # before forking instead of in each fork
-                    pass_fds=(theirs.fileno(), lifeline),
-                    environment={"PYTHONHASHSEED": str(hash_seed)},
-                )
-        except BaseException:
-            self._let_go()
-            raise
-        finally:
-            theirs.close()
-            os.close(lifeline)
+        self._process = ConnectedProcess(
+            "blockstm.testing.fresh",
+            imports=["blockstm.testing.checker"],  # before forking instead of in each fork
+            environment={"PYTHONHASHSEED": str(hash_seed)},
+        )
 
     def call(self, modules: list[str], function: Callable[..., Any], *arguments: object) -> Any:
         """Call a function in a fork of the process and return what it returns, or raise what it raises.
@@ -90,21 +63,15 @@ class FreshProcess:
         """
         work = cloudpickle.dumps((function, arguments))
         try:
-            send(self._connection, cloudpickle.dumps((search_path(), modules, work)))
-            answer, _ = receive(self._connection)
+            send(self._process.connection, cloudpickle.dumps((search_path(), modules, work)))
+            answer, _ = receive(self._process.connection)
         except (OSError, EOFError) as error:
             raise EngineError(f"a process for checks cannot be reached: {error}") from error
         return outcome(answer)
 
     def close(self) -> None:
         """End it."""
-        self._process.kill()
-        self._process.wait()
-        self._let_go()
-
-    def _let_go(self) -> None:
-        self._connection.close()
-        os.close(self._lifeline_held)
+        self._process.end()
 
 
 class FreshProcesses:

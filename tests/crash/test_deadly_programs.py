@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import subprocess
 import time
 
 import pytest
@@ -153,3 +154,48 @@ def test_misfortune_on_stale_reads_does_not_count(speculation) -> None:
             result = engine.execute(block)
             assert [receipt.error for receipt in result.receipts] == [None] * 4
             assert result.state == {b"flag": b"1", b"saw": b"1", b"n": b"\0\0\0\1"}
+
+
+@program
+def forks(ctx, key: bytes):
+    if os.fork() == 0:
+        ctx.write(key, b"child")
+    ctx.write(key, b"parent")
+
+
+@program
+def forks_natively(ctx, key: bytes):
+    """As native code can, behind the interpreter's back: the fork returns into the core, too."""
+    pid = ctypes.CDLL(None).fork()
+    ctx.write(key, b"child" if pid == 0 else b"parent")
+    if pid:
+        _, status = os.waitpid(pid, 0)
+        assert os.WIFSIGNALED(status)
+        assert os.WTERMSIG(status) == signal.SIGSEGV
+
+
+@program
+def forks_to_run_another(ctx, key: bytes):
+    """Another program is no second worker."""
+    ctx.write(key, subprocess.run(["echo", "hello"], capture_output=True, check=True).stdout)
+
+
+@pytest.mark.parametrize("model", ["block-stm", "sequential"])
+def test_a_program_that_forks_makes_no_second_worker(model: str) -> None:
+    keys = [b"a", b"b", b"a", b"c"]
+    with Engine(2) as engine:
+        result = engine.execute(Block([forks.txn(key) for key in keys]), model)
+        assert {receipt.status for receipt in result.receipts} == {"failed"}
+        assert all(
+            receipt.error == "RuntimeError: os.fork: a program cannot fork the process that it runs in; "
+            "have it do its work itself"
+            for receipt in result.receipts
+        )
+        assert result.state == {}
+        pids = set(engine.worker_pids)
+        result = engine.execute(Block([forks_natively.txn(key) for key in keys]), model)
+        assert [receipt.error for receipt in result.receipts] == [None] * 4
+        assert result.state == dict.fromkeys(keys, b"parent")
+        assert set(engine.worker_pids) == pids
+        result = engine.execute(Block([forks_to_run_another.txn(b"a")]), model)
+        assert result.state == {b"a": b"hello\n"}

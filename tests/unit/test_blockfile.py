@@ -13,13 +13,16 @@ import msgpack
 import pytest
 import zstandard
 
+from blockstm.accesstrace import read_access_trace
 from blockstm.block import Block
 from blockstm.blockfile import check_rows
-from blockstm.errors import BlockFileError, LimitError, UnknownProgramError
+from blockstm.errors import BlockFileError, LimitError, UnknownProgramError, UsageError
 from blockstm.limits import BLOCK_FILE_BYTES_MAX, VALUE_BYTES_MAX
 from blockstm.packed import PackedBlock
 from blockstm.program import NativeProgram, Program, Recorded, Transaction, program
 from blockstm.programs import trace, transfer
+from blockstm.simulate import read_model
+from blockstm.workloads.scenario import read_scenario
 
 
 @program
@@ -675,3 +678,11 @@ def test_check_rows_finds_the_first_bad_row() -> None:
     rows[617][1][2] = 1 << 64  # type: ignore[index]
     with pytest.raises(BlockFileError, match=r"^transaction 617: argument amount: "):
         check_rows(packed)
+
+
+@pytest.mark.parametrize("path", [None, 5, True, 1.5, [], object()])
+def test_what_is_no_path_is_told(path: Any) -> None:
+    """A number above all: the system would take it for an open file."""
+    for use in (Block.load, Block([]).save, read_access_trace, read_model, read_scenario):
+        with pytest.raises(UsageError, match="give the path of a file, as text or as a Path"):
+            use(path)

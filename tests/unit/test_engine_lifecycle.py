@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from blockstm.block import Block
-from blockstm.engine import Engine, process
+from blockstm.engine import Engine, pool, process
 from blockstm.errors import EngineError
 from blockstm.program import program
 
@@ -27,7 +27,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 DEFINES = """
 import os, signal, sys, time
 from blockstm.block import Block
-from blockstm.engine import Engine, process
+from blockstm.engine import Engine, pool, process
 from blockstm.program import program
 
 def plus(value, step):
@@ -334,3 +334,103 @@ def test_workers_that_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", None)
     with pytest.raises(EngineError, match=r"set sys\.executable"):
         Engine(1)
+
+
+def test_a_limit_on_file_sizes_is_told(run_script: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    done = run_script(
+        "import blockstm, resource\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))\n"
+        "try:\n    blockstm.Engine(1)\n"
+        "except blockstm.EngineError as error:\n    print(error)\n"
+        "with blockstm.Engine(1, memory_limit_bytes=1 << 20) as engine:\n    print(engine)\n"
+    )
+    first, second = done.stdout.splitlines()
+    assert first == (
+        "the system gives no memory file of 1073741824 bytes: File too large; lower the memory limit, "
+        "or raise the limits on file sizes (ulimit -f) and on open files (ulimit -n)"
+    )
+    assert second == "<Engine of 1 workers, 1 at a time>"
+    assert done.stderr == ""
+
+
+def test_a_limit_on_open_files_is_told(run_script: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    """However many are left: an error of ours, and nothing stays open."""
+    done = run_script(
+        """
+import os, resource
+import blockstm
+from blockstm.programs import transfer
+from blockstm.simulate import Simulation, default_model
+
+block = blockstm.Block([transfer.txn(b"a", b"b", 1)])
+
+def run_engine():
+    blockstm.Engine(1).close()
+
+def simulate():
+    with Simulation(block, default_model(), 1) as simulation:
+        simulation.run(1)
+
+def limit(most):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, 4096))
+
+run_engine()
+before = os.listdir("/proc/self/fd")
+for use in (run_engine, simulate):
+    told = set()
+    for most in range(len(before) - 1, len(before) + 12):
+        limit(most)
+        try:
+            use()
+            break
+        except blockstm.EngineError as error:
+            told.add(str(error))
+        finally:
+            limit(1024)
+        assert os.listdir("/proc/self/fd") == before
+    print(*sorted(told), sep="\\n")
+"""
+    )
+    assert done.returncode == 0, done.stderr
+    assert "the system gives no memory file" in done.stdout
+    assert "ulimit -n" in done.stdout
+    assert "worker process 0 cannot be started" in done.stdout
+    assert "a process for programs cannot be started" in done.stdout
+
+
+def test_a_worker_may_be_killed_any_number_of_times_before_it_is_ready(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pool, "KILLED_STARTS_MAX", 3)
+    with Engine(1) as engine:
+        engine.execute(Block([nap.txn(0)]))
+        start, left = engine._pool._start, 8
+
+        def start_and_kill(slot: int) -> None:
+            nonlocal left
+            start(slot)
+            if left:
+                left -= 1
+                os.kill(engine.worker_pids[slot], signal.SIGKILL)
+
+        monkeypatch.setattr(engine._pool, "_start", start_and_kill)
+        os.kill(engine.worker_pids[0], signal.SIGKILL)
+        result = engine.execute(Block([nap.txn(0)]))
+        assert left == 0
+        assert result.receipts[0].status == "success"
+
+
+def test_workers_that_are_all_killed_before_any_is_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "KILLED_STARTS_MAX", 3)
+    start = pool.Pool._start
+
+    def start_and_kill(self: pool.Pool, slot: int) -> None:
+        start(self, slot)
+        os.kill(self.pids[slot], signal.SIGKILL)
+
+    monkeypatch.setattr(pool.Pool, "_start", start_and_kill)
+    with (
+        Engine(1) as engine,
+        pytest.raises(EngineError, match="was killed by SIGKILL each time before it was"),
+    ):
+        engine.execute(Block([nap.txn(0)]))
