@@ -94,9 +94,7 @@ cdef class Arena:
         arena.owner = False
         arena.fd = fd
         arena._map(os.fstat(fd).st_size)
-        # A program of the worker may fork behind Python's back. What it forks must not go on with the block: it
-        # ends where it first touches the arena.
-        madvise(arena.base, arena.size, MADV_DONTFORK)
+        arena.keep_from_forks()
         if (<Header*>arena.base).magic != MAGIC:
             raise EngineError("the inherited file is no arena: start workers through Engine")
         return arena
@@ -108,6 +106,14 @@ cdef class Arena:
         self.base = <uint8_t*>mapped
         self.size = size
         return 0
+
+    def keep_from_forks(self):
+        """Let forks of this process have no part in the arena.
+
+        A program may fork behind Python's back. What it forks must not go on with the block: it ends where it first
+        touches the arena.
+        """
+        madvise(self.base, self.size, MADV_DONTFORK)
 
     cdef Header* _header(self) except NULL:
         if self.base == NULL:

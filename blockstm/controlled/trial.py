@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 import greenlet
 
@@ -82,6 +82,9 @@ class Trials:
         MemoryLimitError: the block does not fit, or not even its sequential execution does.
     """
 
+    runs_in_forks: ClassVar[bool] = False
+    """Whether forks of this process run trials."""
+
     def __init__(
         self,
         block: Block,
@@ -102,6 +105,8 @@ class Trials:
         self._memory_limit_bytes = memory_limit_bytes
         self._steps_max = steps_max or STEPS_MAX + STEPS_A_TXN_MAX * len(block.transactions)
         self._arena = Arena(memory_limit_bytes, workers, HASH_SEED)
+        if not self.runs_in_forks:
+            self._arena.keep_from_forks()  # those that a program makes, which would go on with the trial
         self.probe = Probe(self._arena)
         self._programs = {transaction.program.name: transaction.program for transaction in block.transactions}
         own = [name for name in sorted(self._programs) if name not in BUILT_IN]

@@ -16,7 +16,7 @@ from typing import Any, Final
 from blockstm._core import MODEL_SEQUENTIAL, Arena, Worker
 from blockstm.block import Block
 from blockstm.engine.catalogue import Catalogue, load_programs, programs_of
-from blockstm.errors import BlockstmError, ProgramError
+from blockstm.errors import BlockstmError, EngineError, ProgramError, one_line
 from blockstm.processes.host import Host, HostEndedError, give_back, take
 from blockstm.program import NativeProgram, Program, PythonProgram
 
@@ -51,6 +51,7 @@ class HostedArena:
         self._catalogue = Catalogue()
         self._catalogue.bring_up_to_date(self._programs[name] for name in sorted(self._programs))
         self.arena = Arena(memory_limit_bytes, workers, HASH_SEED)
+        self._owner = os.getpid()
         self._hosts: list[Host] = []  # one at the most, where the finalizer finds it, too
         self._finalizer = weakref.finalize(self, _end, self.arena, self._hosts)
 
@@ -59,7 +60,12 @@ class HostedArena:
 
         Raises:
             MemoryLimitError: the block does not fit.
+            EngineError: this process was forked from the one that made the arena.
         """
+        if self._owner != os.getpid():
+            raise EngineError(
+                f"the simulation belongs to process {self._owner}, from which this one was forked; make one here"
+            )
         self.arena.load(self.block, self._catalogue.program_ids, rounds_per_gas)
 
     def call(self, function: Callable[..., Any], *arguments: object) -> Any:
@@ -68,7 +74,7 @@ class HostedArena:
         Raises:
             ProgramError: the host has ended of a program, or cannot load one.
         """
-        if not self._hosts:
+        if not self.is_open:
             self._open()
         try:
             return self._hosts[0].call(_call, function, *arguments)
@@ -79,12 +85,12 @@ class HostedArena:
     @property
     def is_open(self) -> bool:
         """Whether the host has the workers: what was kept there is there still."""
-        return bool(self._hosts)
+        return bool(self._hosts) and self._hosts[0].is_open  # an interrupt of a call closes it
 
     def _open(self) -> None:
         """Start the host and make the workers there; programs that it cannot import are sent by value."""
         host = take(self._module)
-        self._hosts.append(host)
+        self._hosts[:] = [host]
         try:
             while failures := host.call(
                 _open_workers, self._workers, self._catalogue.message(0), descriptors=[self.arena.fd]
@@ -113,7 +119,8 @@ class HostedArena:
         running = (self.arena.running(slot) for slot in range(self._workers))
         at_work = sorted({state[0] for state in running if state is not None})
         named = [
-            f"{txn_idx} (program {self.block.transactions[txn_idx].program.name})" for txn_idx in at_work
+            f"{txn_idx} (program {one_line(self.block.transactions[txn_idx].program.name)})"
+            for txn_idx in at_work
         ]
         if not named:
             return f"the process in which programs run {ending} outside of transactions: report this as a bug"
@@ -124,7 +131,7 @@ class HostedArena:
 
     def close(self) -> None:
         """Free the memory; the host is kept for others if nothing but programs of this package was loaded there."""
-        if self._hosts and all(map(_is_ours, self._programs.values())):
+        if self.is_open and all(map(_is_ours, self._programs.values())):
             host = self._hosts.pop()
             try:
                 host.call(_close_workers)

@@ -66,6 +66,11 @@ class Host:
         _hosts.add(self)
 
     @property
+    def pid(self) -> int | None:
+        """The process's id; None once it has been ended."""
+        return None if self._process is None else self._process.pid
+
+    @property
     def is_open(self) -> bool:
         """Whether it can be called."""
         return self._process is not None

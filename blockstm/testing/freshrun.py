@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import cloudpickle
 
@@ -185,6 +186,8 @@ def explore(packed: bytes, plans: Sequence[Plan]) -> Explored:
 
 class ForkedTrials(Trials):
     """Trials each of which runs in a fork of this process: what programs keep does not get from one to another."""
+
+    runs_in_forks: ClassVar[bool] = True
 
     def run(self, strategy: Strategy, trace: list[Step] | None = None) -> tuple[Schedule, Finding | None]:
         """See Trials."""

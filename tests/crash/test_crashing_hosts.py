@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from blockstm import Block, ProgramError, program
+from blockstm import Block, EngineError, ProgramError, program
 from blockstm.controlled import batches
 from blockstm.controlled.explorer import Plan
 from blockstm.controlled.schedules import Schedule
@@ -63,6 +63,17 @@ def exiting(ctx: Any) -> None:
 
 
 @program
+def forking(ctx: Any, key: bytes) -> None:
+    with pytest.raises(RuntimeError, match=r"os\.fork: a program cannot fork the process"):
+        os.fork()
+    pid = ctypes.CDLL(None).fork()
+    ctx.write(key, b"child" if pid == 0 else b"parent")
+    if pid:
+        _, status = os.waitpid(pid, 0)
+        assert os.waitstatus_to_exitcode(status) == -signal.SIGSEGV
+
+
+@program
 def crashing_on_what_is_stale(ctx: Any, key: bytes) -> None:
     value = (ctx.read(key) or b"\0")[0]
     if value != ctx.txn_idx:
@@ -107,6 +118,13 @@ def test_a_crash_under_a_recorded_schedule() -> None:
         batches.repeat(block_with(crashing), Schedule.parse("1.2.a9"))
 
 
+def test_forks_have_no_part_in_an_exploration() -> None:
+    """Neither those of Python, which fail, nor those of native code, which end when they return into the core."""
+    block = Block([forking.txn(b"a"), forking.txn(b"b"), forking.txn(b"a")])
+    report = batches.explore(block, Plan(schedules=5))
+    assert (report.schedules, report.failures) == (5, [])
+
+
 def test_a_crash_on_stale_reads_is_told_as_one() -> None:
     block = Block([crashing_on_what_is_stale.txn(b"k")] * 3)
     with pytest.raises(ProgramError, match=r"killed by SIGSEGV, though sequential execution does not end it"):
@@ -138,7 +156,7 @@ def test_one_process_is_kept_for_the_simulations_of_our_own_programs() -> None:
     for _ in range(3):
         with Simulation(block, default_model(), 2) as simulation:
             simulation.run(2)
-            seen.add(simulation._hosted._hosts[0]._process.pid)
+            seen.add(simulation._hosted._hosts[0].pid)
     assert len(seen) == 1
     with Simulation(block, default_model(), 2) as one, Simulation(block, default_model(), 2) as other:
         assert one.run(2).state == other.run(2).state == {b"a": b"\4", b"b": b"\1"}
@@ -152,9 +170,9 @@ def test_a_simulation_that_is_forgotten_ends_its_process(leaves_nothing: None) -
 def test_a_host_that_dies_while_nobody_uses_it_is_replaced() -> None:
     kept = host.take("blockstm.processes.host")
     host.give_back(kept)
-    assert kept._process is not None
-    os.kill(kept._process.pid, signal.SIGKILL)
-    os.waitid(os.P_PID, kept._process.pid, os.WEXITED | os.WNOWAIT)
+    assert kept.pid is not None
+    os.kill(kept.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, kept.pid, os.WEXITED | os.WNOWAIT)
     fresh = host.take("blockstm.processes.host")
     assert fresh is not kept
     assert fresh.call(len, "four") == 4
@@ -168,13 +186,29 @@ def test_an_interrupt_ends_a_program_that_does_not_end(leaves_nothing: None) -> 
             pass
 
     main_thread = threading.get_ident()
-    timer = threading.Timer(1, lambda: signal.pthread_kill(main_thread, signal.SIGINT))
-    timer.start()
-    with (
-        Simulation(Block([endless.txn()]), default_model(), 1) as simulation,
-        pytest.raises(KeyboardInterrupt),
-    ):
+    with Simulation(Block([endless.txn()]), default_model(), 1) as simulation:
+        for _ in range(2):  # a second time, in another process
+            threading.Timer(0.7, lambda: signal.pthread_kill(main_thread, signal.SIGINT)).start()
+            with pytest.raises(KeyboardInterrupt):
+                simulation.run(1)
+
+
+def test_a_fork_of_the_caller_has_no_part_in_the_simulation() -> None:
+    with Simulation(Block([counting.txn(b"a")]), default_model(), 1) as simulation:
         simulation.run(1)
+        if (pid := os.fork()) == 0:
+            try:
+                with pytest.raises(
+                    EngineError, match=r"belongs to process .*, from which this one was forked"
+                ):
+                    simulation.run(1)
+                with Simulation(Block([counting.txn(b"b")]), default_model(), 1) as own:
+                    assert own.run(1).state == {b"b": b"\1"}
+                os._exit(0)
+            finally:
+                os._exit(1)
+        assert os.waitpid(pid, 0)[1] == 0
+        assert simulation.run(1).state == {b"a": b"\1"}
 
 
 def test_a_program_of_a_main_module_that_nobody_can_import(run_script: Callable[..., Any]) -> None:

@@ -81,8 +81,10 @@ def test_a_run_out_of_memory_is_no_deadlock_of_those_who_sleep() -> None:
     strategy = RandomStrategy(1)
     found = [finding for _ in range(60) if (finding := trials.run(strategy)[1]) is not None]
     assert {(finding.check, finding.message) for finding in found} == {
-        ("memory", "the run takes more than 550000 bytes")
+        ("memory", "the run takes more than the memory limit of 550000 bytes; try a smaller block")
     }
     assert len(found) < 60
-    with pytest.raises(MemoryLimitError, match="sequentially takes more than 150000 bytes"):
+    with pytest.raises(
+        MemoryLimitError, match="sequentially takes more than the memory limit of 150000 bytes; try a smaller"
+    ):
         Trials(block, 3, memory_limit_bytes=150_000)

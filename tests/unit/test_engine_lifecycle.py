@@ -362,13 +362,13 @@ import blockstm
 from blockstm.programs import transfer
 from blockstm.simulate import Simulation, default_model
 
-block = blockstm.Block([transfer.txn(b"a", b"b", 1)])
+block, model = blockstm.Block([transfer.txn(b"a", b"b", 1)]), default_model()
 
 def run_engine():
     blockstm.Engine(1).close()
 
 def simulate():
-    with Simulation(block, default_model(), 1) as simulation:
+    with Simulation(block, model, 1) as simulation:
         simulation.run(1)
 
 def limit(most):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from blockstm import Block, program
 from blockstm.errors import MemoryLimitError, UsageError
+from blockstm.processes.host import close_idle
 from blockstm.programs import trace, transfer
 from blockstm.simulate import CostModel, Simulation, default_model
 from blockstm.transaction import Recorded, Transaction
@@ -145,7 +148,15 @@ def test_too_little_memory_and_too_many_cores(model: CostModel) -> None:
 
 def test_ten_thousand_transactions_on_32_cores_take_few_seconds(model: CostModel) -> None:
     for accounts in (10, 10_000):
+        close_idle()
         with Simulation(transfers(accounts, 5000, 10_000), model, 32) as simulation:
-            begin = time.process_time()
             simulation.run(32)
-            assert time.process_time() - begin < 6  # the aim is 3 on a machine of one's own
+            (host,) = simulation._hosted._hosts
+            # Its start included; the aim is 3 on a machine of one's own.
+            assert 0 < processor_seconds(host.pid) < 6
+
+
+def processor_seconds(pid: int) -> float:
+    """Return the processor time that a process has taken."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
