@@ -47,8 +47,9 @@ class HostEndedError(Exception):
 
 
 class Host:
-    """A process that calls functions. What they log reaches the handlers of this process; what they print, its
-    standard error. It ends with this process.
+    """A process that calls functions; it ends with this process.
+
+    What the functions log reaches the handlers of this process; what they print, its standard error.
 
     Arguments:
         module: the module of this package whose functions it will be asked to call.
