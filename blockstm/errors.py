@@ -146,6 +146,21 @@ def one_line(text: str, characters_max: int = _SHOWN_CHARACTERS_MAX) -> str:
     return start if len(start) <= characters_max else start[:-4] + "..."
 
 
+def printable(text: str) -> str:
+    """Return a text of a user's for a terminal: what does not print is escaped, ESC as ``\\x1b``."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
+
+
+def field_name(name: str) -> str:
+    """Return the name of a field that a file gives, for a message: as it is if it is a plain word, else quoted."""
+    return name if name.isidentifier() and len(name) <= _SHOWN_CHARACTERS_MAX else shown(name)
+
+
 def shown_path(path: str | bytes | os.PathLike[str]) -> str:
     """Return a file's path as one printable line for a message."""
     text = os.fsdecode(path)

@@ -23,7 +23,7 @@ _WINDOW_BYTES_MAX: Final = 1 << 27
 
 
 class ContentError(ValueError):
-    """What is in a file is not as it must be; the text says where, what and the mend, without the file."""
+    """What is in a file is not as it must be; the text says where, what and the fix, without the file."""
 
 
 class TooLargeError(ContentError):
@@ -59,17 +59,32 @@ def open_input(path: str | os.PathLike[str], error_type: type[BlockstmError]) ->
         UsageError: `path` is no path.
     """
     check_path(path)
+
+    def opened_at_once(name: str, flags: int) -> int:
+        # Something else may be there by now: a pipe would have this process wait for somebody who writes.
+        descriptor = os.open(name, flags | os.O_NONBLOCK | os.O_NOCTTY)
+        try:
+            _check_regular(os.fstat(descriptor).st_mode, path, error_type)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
+
     try:
-        mode = os.stat(path).st_mode
-        if stat.S_ISDIR(mode):
-            raise error_type(f"{shown_path(path)}: is a directory; name a file")
-        if not stat.S_ISREG(mode):  # a pipe or a device may block, or never end
-            raise error_type(f"{shown_path(path)}: is not a regular file; copy it into one")
-        return open(path, "rb")
+        _check_regular(os.stat(path).st_mode, path, error_type)  # merely to open a device may do something
+        return open(path, "rb", opener=opened_at_once)
     except FileNotFoundError:
         raise error_type(f"{shown_path(path)}: no such file; check the path") from None
     except (OSError, ValueError) as error:
         raise error_type(f"{shown_path(path)}: cannot be read: {reason_of(error)}; check the path") from error
+
+
+def _check_regular(mode: int, path: str | os.PathLike[str], error_type: type[BlockstmError]) -> None:
+    """Refuse whatever may block, or never end."""
+    if stat.S_ISDIR(mode):
+        raise error_type(f"{shown_path(path)}: is a directory; name a file")
+    if not stat.S_ISREG(mode):
+        raise error_type(f"{shown_path(path)}: is not a regular file; copy it into one")
 
 
 def reason_of(error: Exception) -> str:
@@ -77,19 +92,19 @@ def reason_of(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def read_text(
-    path: str | os.PathLike[str], bytes_max: int, error_type: type[BlockstmError], mend: str
-) -> str:
-    """Return the text of a small file.
+def read_bytes(
+    path: str | os.PathLike[str], bytes_max: int, error_type: type[BlockstmError], fix: str
+) -> bytes:
+    """Return what a file holds.
 
     Arguments:
         path: a regular file.
         bytes_max: the most that it may hold.
         error_type: what is raised.
-        mend: what to do about a file that is none of its kind, for the message.
+        fix: what to do about a file that is none of its kind, for the message.
 
     Raises:
-        error_type: it is missing, not a regular file, cannot be read, too large, or not UTF-8.
+        error_type: it is missing, not a regular file, cannot be read, or too large.
     """
     check_path(path)
     name = shown_path(path)
@@ -99,11 +114,20 @@ def read_text(
     except OSError as error:
         raise error_type(f"{name}: cannot be read: {reason_of(error)}; try again") from error
     if len(content) > bytes_max:
-        raise error_type(f"{name}: is larger than {bytes_max} bytes; {mend}")
+        raise error_type(f"{name}: is larger than {bytes_max} bytes; {fix}")
+    return content
+
+
+def read_text(path: str | os.PathLike[str], bytes_max: int, error_type: type[BlockstmError], fix: str) -> str:
+    """Return the text of a small file; arguments as of `read_bytes`.
+
+    Raises:
+        error_type: it is missing, not a regular file, cannot be read, too large, or not UTF-8.
+    """
     try:
-        return content.decode("utf-8")
+        return read_bytes(path, bytes_max, error_type, fix).decode("utf-8")
     except UnicodeDecodeError:
-        raise error_type(f"{name}: is not UTF-8 text; {mend}") from None
+        raise error_type(f"{shown_path(path)}: is not UTF-8 text; {fix}") from None
 
 
 def content_pieces(file: BinaryIO, limit: int) -> Iterator[bytes]:

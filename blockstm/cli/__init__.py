@@ -24,7 +24,7 @@ from blockstm.cli.replay import replay
 from blockstm.cli.report import report
 from blockstm.cli.simulate import simulate
 from blockstm.cli.sweep import sweep
-from blockstm.errors import BlockstmError, shown_path
+from blockstm.errors import BlockstmError, printable, shown_path
 from blockstm.processes.descriptors import fill_standard
 
 __all__ = ["app", "main"]
@@ -119,7 +119,7 @@ def one_line(error: Exception) -> str:
         message = reason if error.filename is None else f"{shown_path(os.fsdecode(error.filename))}: {reason}"
     else:
         message = str(error)
-    return " ".join(message.split())
+    return printable(" ".join(message.split()))
 
 
 def discard_output() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +13,7 @@ from blockstm.cli.options import check_output_path
 from blockstm.errors import BlockFileError, ScenarioError, UsageError, shown, shown_path
 from blockstm.files import content_pieces, open_input
 from blockstm.limits import BLOCK_FILE_BYTES_MAX
+from blockstm.stricttoml import decode_toml
 from blockstm.workloads import read_scenario
 
 __all__ = ["generate", "parameter"]
@@ -74,8 +74,8 @@ def parameter(setting: str) -> tuple[str, object]:
     if not (equals and name and text):
         raise UsageError(f"--set {shown(setting)}: give a field and a value, as in --set transactions=500")
     try:
-        parsed = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+        parsed = decode_toml(f"value = {text}")
+    except ValueError:
         return name, text
     return name, parsed["value"] if len(parsed) == 1 else text
 

@@ -5,9 +5,7 @@ docs/simulate.md says what each price stands for. The order of the fields is tha
 
 from __future__ import annotations
 
-import math
 import os
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from importlib import resources
@@ -15,6 +13,7 @@ from typing import Final
 
 from blockstm.errors import CostModelError, shown, shown_path
 from blockstm.files import read_text
+from blockstm.stricttoml import decode_toml
 
 __all__ = ["PRICES", "CostModel", "default_model", "model_from_text", "model_text", "read_model"]
 
@@ -91,8 +90,8 @@ def read_model(path: str | os.PathLike[str]) -> CostModel:
     Raises:
         CostModelError: the file is missing, or a field is missing, unknown or not a price.
     """
-    mend = "name a cost model, as `blockstm calibrate` writes it"
-    return model_from_text(read_text(path, _FILE_BYTES_MAX, CostModelError, mend), shown_path(path))
+    fix = "name a cost model, as `blockstm calibrate` writes it"
+    return model_from_text(read_text(path, _FILE_BYTES_MAX, CostModelError, fix), shown_path(path))
 
 
 def model_text(model: CostModel, notes: Sequence[str] = ()) -> str:
@@ -122,9 +121,9 @@ def model_from_text(text: str, name: str) -> CostModel:
         CostModelError: it is not TOML, or a field is missing, unknown or not a price.
     """
     try:
-        content = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise CostModelError(f"{name}: is not TOML: {error}") from error
+        content = decode_toml(text)
+    except ValueError as error:
+        raise CostModelError(f"{name}: {error}") from error
     unknown = sorted(set(content) - {_TABLE})
     if unknown:
         raise CostModelError(
@@ -148,6 +147,6 @@ def _price(table: Mapping[str, object], price: str, name: str) -> float:
     value = table[price]
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise CostModelError(f"{name}: {_TABLE}.{price} is {shown(value)}; {allowed}")
-    if not (math.isfinite(value) and 0 <= value <= _PRICE_MAX_NS):
+    if not 0 <= value <= _PRICE_MAX_NS:  # false for NaN; an integer may be too large for a float
         raise CostModelError(f"{name}: {_TABLE}.{price} is {shown(value)}; {allowed}")
     return float(value)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from blockstm.errors import ScenarioError, SweepError, shown, shown_path
+from blockstm.errors import ScenarioError, SweepError, field_name, shown, shown_path
 from blockstm.files import read_text
 from blockstm.limits import WORKERS_MAX
 from blockstm.simulate import CostModel, default_model, model_from_text, model_text, read_model
+from blockstm.stricttoml import decode_toml
 from blockstm.workloads import Scenario, read_scenario, scenario_from_text
 from blockstm.workloads.catalogue import WORKLOADS
 
@@ -79,15 +79,12 @@ def read_sweep(path: str | os.PathLike[str]) -> Sweep:
     place = shown_path(path)
     text = read_text(path, _FILE_BYTES_MAX, SweepError, "name a sweep")
     try:
-        content = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise SweepError(f"{place}: is not TOML: {error}") from error
+        content = decode_toml(text)
+    except ValueError as error:
+        raise SweepError(f"{place}: {error}") from error
     for name in content:
         if name not in _FIELDS:
-            raise SweepError(
-                f"{place}: {name if name.isidentifier() else shown(name)} is unknown; "
-                f"allowed are {', '.join(_FIELDS)}"
-            )
+            raise SweepError(f"{place}: {field_name(name)} is unknown; allowed are {', '.join(_FIELDS)}")
     folder = Path(path).parent
     scenario = _scenario(content.get("scenario"), folder, Path(path).stem, place)
     clock = _clock(content.get("clock", CLOCKS[0]), place)
@@ -187,7 +184,7 @@ def _grids(value: object, place: str) -> list[Mapping[str, Sequence[object]]]:
 def _grid(table: Mapping[str, object], place: str) -> Mapping[str, Sequence[object]]:
     grid: dict[str, Sequence[object]] = {}
     for field, value in _flat(table):
-        name = f"grid.{field}"
+        name = ".".join(["grid", *map(field_name, field.split("."))])
         if field == "seed":
             raise SweepError(f"{place}: {name} is not allowed; the field seeds names the seeds of all points")
         if field in grid:

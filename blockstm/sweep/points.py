@@ -10,7 +10,7 @@ from typing import Final
 
 from blake3 import blake3
 
-from blockstm.errors import ScenarioError, SweepError, shown
+from blockstm.errors import ScenarioError, SweepError, field_name, printable, shown, shown_path
 from blockstm.simulate import model_text
 from blockstm.sweep.definition import Clock, Sweep
 from blockstm.workloads import Scenario
@@ -93,7 +93,9 @@ def _all_runs(sweep: Sweep) -> Iterator[Run]:
                 for point, cores in zip(numbers, sweep.cores, strict=True):
                     yield Run(
                         point=point,
-                        scenario_name=scenario.name,
+                        scenario_name=printable(
+                            scenario.name
+                        ),  # a file may be called anything, and this is text
                         scenario_text=text,
                         parameters=parameters,
                         clock=sweep.clock,
@@ -110,7 +112,7 @@ def _scenarios(sweep: Sweep) -> Iterator[Scenario]:
             try:
                 yield sweep.scenario.with_parameters(dict(zip(grid, values, strict=True)))
             except ScenarioError as error:
-                raise SweepError(f"{sweep.name}: in the grid: {error}") from error
+                raise SweepError(f"{shown_path(sweep.name)}: in the grid: {error}") from error
 
 
 def whole_text(scenario: Scenario) -> str:
@@ -128,6 +130,8 @@ def _parameters(scenario: Scenario) -> Mapping[str, int | str]:
     parameters: dict[str, int | str] = {}
     for field, value in scenario.parameters.items():
         if not isinstance(value, int | str):
-            raise SweepError(f"{field} is {shown(value)}; a sweep holds whole numbers and texts only")
+            raise SweepError(
+                f"{field_name(field)} is {shown(value)}; a sweep holds whole numbers and texts only"
+            )
         parameters[field] = value
     return parameters

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -18,11 +19,12 @@ from typing import Final, Self
 from blake3 import blake3
 
 from blockstm import __version__
-from blockstm.errors import SweepError, shown, shown_path
-from blockstm.files import reason_of, replace_file
+from blockstm.errors import SweepError, one_line, shown, shown_path
+from blockstm.files import read_bytes, reason_of, replace_file
+from blockstm.strictjson import decode_json
 from blockstm.sweep.parquet import parquet_bytes
 from blockstm.sweep.points import Run
-from blockstm.sweep.rows import Row
+from blockstm.sweep.rows import Row, problem_of
 
 __all__ = ["ResultsFolder"]
 
@@ -34,6 +36,9 @@ RESULTS: Final = "results.parquet"
 _FORMAT: Final = "blockstm-sweep"
 _FORMAT_VERSION: Final = 1
 _CHECKSUM_CHARACTERS: Final = 16
+_MANIFEST_BYTES_MAX: Final = 1 << 16
+_LINE_BYTES_MAX: Final = 1 << 14
+"""Of a row in the journal: several times what the longest scenario and cost model take."""
 
 
 class ResultsFolder:
@@ -86,6 +91,7 @@ class ResultsFolder:
             raise SweepError(f"{place}: cannot be used: {reason_of(error)}; choose another") from error
         try:
             self._take()
+            self._check_files()
             self._check_manifest()
             self._read_journal()
         except BaseException:
@@ -130,6 +136,18 @@ class ResultsFolder:
                 f"{shown_path(self.path)}: another sweep is at work in it; wait for it, or choose another folder"
             ) from None
 
+    def _check_files(self) -> None:
+        """See that nothing but regular files has the names of the sweep's files: a pipe may block for ever."""
+        for path in (self.path / name for name in (MANIFEST, DEFINITION, JOURNAL, RESULTS)):
+            try:
+                is_regular = not os.path.lexists(path) or stat.S_ISREG(path.stat().st_mode)
+            except OSError as error:  # a link to nowhere, or to itself
+                raise SweepError(
+                    f"{shown_path(path)}: cannot be used: {reason_of(error)}; choose another folder"
+                ) from error
+            if not is_regular:
+                raise SweepError(f"{shown_path(path)}: is not a regular file; choose another folder")
+
     def _check_manifest(self) -> None:
         """See that the folder is this sweep's, or make it so where it is empty."""
         own = {
@@ -140,19 +158,16 @@ class ResultsFolder:
             "runs": len(self._runs),
         }
         place = shown_path(self.path)
-        try:
-            found = json.loads((self.path / MANIFEST).read_bytes())
-        except FileNotFoundError:
+        manifest = self.path / MANIFEST
+        if manifest.exists():
+            self._check_found(_manifest(manifest), own, place)
+        else:
             # A file that begins with a dot may be left over from a manifest that was not finished.
             if other := [name for name in os.listdir(self.path) if not name.startswith(".")]:
                 raise SweepError(
                     f"{place}: is not empty ({shown(min(other))}), and no sweep; choose a new folder"
-                ) from None
-            replace_file(self.path / MANIFEST, json.dumps(own, indent=1).encode(), SweepError)
-        except (OSError, ValueError) as error:
-            raise SweepError(f"{place}: {MANIFEST} cannot be read; choose another folder") from error
-        else:
-            self._check_found(found, own, place)
+                )
+            replace_file(manifest, json.dumps(own, indent=1).encode(), SweepError)
         if not (self.path / DEFINITION).exists():
             replace_file(self.path / DEFINITION, self._definition.encode(), SweepError)
 
@@ -178,9 +193,12 @@ class ResultsFolder:
 
     def _read_journal(self) -> None:
         path = self.path / JOURNAL
-        content = path.read_bytes() if path.exists() else b""
-        whole = [row for row in _rows_in(content) if row.get("run_id") in self._runs]
-        for row in whole:
+        content = b""
+        if path.exists():
+            bytes_max = (len(self._runs) + 1) * _LINE_BYTES_MAX
+            content = read_bytes(path, bytes_max, SweepError, "choose another folder")
+        for number, found in _whole_lines(content):
+            row = self._checked(found, f"{shown_path(path)}: line {number}")
             self._rows.setdefault(str(row["run_id"]), row)
         kept = b"".join(map(_line, self._rows.values()))
         if kept != content:
@@ -192,6 +210,21 @@ class ResultsFolder:
             raise SweepError(
                 f"{shown_path(path)}: cannot be written: {reason_of(error)}; choose another folder"
             ) from error
+
+    def _checked(self, found: bytes, place: str) -> Row:
+        """Return the row that a line of the journal holds."""
+        fix = "it was changed since, or belongs to another sweep: choose another folder"
+        try:
+            row = decode_json(found.decode())
+        except ValueError as error:
+            raise SweepError(f"{place}: {one_line(str(error))}; {fix}") from error
+        run_id = row.get("run_id") if isinstance(row, dict) else None
+        run = self._runs.get(run_id) if isinstance(run_id, str) else None
+        problem = "is not the row of any run of the sweep" if run is None else problem_of(row, run)
+        if problem is not None:
+            raise SweepError(f"{place}: {problem}; {fix}")
+        checked: Row = row
+        return checked
 
     def _close(self) -> None:
         for descriptor in (self._journal, self._lock):
@@ -205,12 +238,20 @@ def _line(row: Row) -> bytes:
     return _checksum(content) + b" " + content + b"\n"
 
 
-def _rows_in(content: bytes) -> Iterator[Row]:
-    """Yield the rows of those lines of a journal that are whole."""
-    for line in content.splitlines():
+def _whole_lines(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the number and the text of those lines of a journal that are whole."""
+    for number, line in enumerate(content.split(b"\n"), 1):
         checksum, _, text = line.partition(b" ")
         if checksum == _checksum(text):
-            yield json.loads(text)
+            yield number, text
+
+
+def _manifest(path: Path) -> object:
+    content = read_bytes(path, _MANIFEST_BYTES_MAX, SweepError, "choose another folder")
+    try:
+        return decode_json(content.decode())
+    except ValueError as error:
+        raise SweepError(f"{shown_path(path)}: {one_line(str(error))}; choose another folder") from error
 
 
 def _checksum(content: bytes) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, Final
 from blockstm.block import Block
 from blockstm.errors import ScenarioError, shown, shown_path
 from blockstm.files import read_text
+from blockstm.stricttoml import decode_toml
 from blockstm.workloads.catalogue import WORKLOADS, parts_of
 from blockstm.workloads.chance import Chance
 from blockstm.workloads.records import State
@@ -108,9 +108,9 @@ def scenario_from_text(text: str, place: str) -> Scenario:
 
 def _scenario(name: str, text: str, changes: Mapping[str, object], place: str) -> Scenario:
     try:
-        content = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ScenarioError(f"{place}: is not TOML: {error}") from error
+        content = decode_toml(text)
+    except ValueError as error:
+        raise ScenarioError(f"{place}: {error}") from error
     for dotted, value in changes.items():
         _change(content, dotted, value, place)
     flat = {key: value for key, value in content.items() if not isinstance(value, dict)}

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from blockstm.errors import ScenarioError, shown
+from blockstm.errors import ScenarioError, field_name, shown
 
 __all__ = ["Allowed", "allowed_values", "checked_table", "choice", "whole"]
 
@@ -73,8 +73,7 @@ def checked_table(table: type[T], values: Mapping[str, object], place: str, pref
     for name, value in values.items():
         if name not in fields:
             raise ScenarioError(
-                f"{place}: {prefix}{name if name.isidentifier() else shown(name)} is unknown; "
-                f"allowed are {', '.join(fields)}"
+                f"{place}: {prefix}{field_name(name)} is unknown; allowed are {', '.join(fields)}"
             )
         allowed, _ = fields[name]
         if not allowed.holds(value):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+import socket
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from blake3 import blake3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -165,11 +167,117 @@ def test_folders_that_are_not_its_own(
     for manifest in (
         "[]",
         "{",
+        "[" * 100_000,
+        "1" * 5000,
+        " " * (1 << 17),
+        "\udc80",
         '{"format": "other"}',
         json.dumps({"format": "blockstm-sweep", "version": 2}),
+        json.dumps({"format": "blockstm-sweep", "version": 1, "blockstm_version": "\x1b[31m"}),
     ):
-        (out / "manifest.json").write_text(manifest)
-        assert "choose another folder" in refused(out, runs)
+        (out / "manifest.json").write_bytes(manifest.encode(errors="surrogateescape"))
+        message = refused(out, runs)
+        assert "manifest.json" in message or "its runs are those of" in message
+        assert "choose another folder" in message and message.isprintable()
+
+
+def line_of(content: bytes) -> bytes:
+    """A line of the journal that says what it likes, with the right checksum."""
+    return blake3(content).hexdigest()[:16].encode() + b" " + content + b"\n"
+
+
+def forged(row: Row, changes: dict[str, object]) -> bytes:
+    return json.dumps({name: value for name, value in {**row, **changes}.items() if value != "gone"}).encode()
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"run_id": "x"}, "is not the row of any run of the sweep"),
+        ({"run_id": ["x"]}, "is not the row of any run of the sweep"),
+        ({"cores": 2}, "cores is 2, and the run's is 1"),
+        ({"cores": True}, "cores is True, and the run's is 1"),
+        ({"cost_model": None}, "cost_model is None, and the run's is"),
+        ({"parameter.transfers.accounts": 3}, "parameter.transfers.accounts is 3, and the run's is 2"),
+        ({"parameter.more": 3}, "'parameter.more' is a column too many or too few"),
+        ({"seconds": "gone"}, "'seconds' is a column too many or too few"),
+        ({"seconds": "1"}, "seconds is '1', which the column cannot hold"),
+        ({"seconds": [1]}, "seconds is [1], which the column cannot hold"),
+        ({"seconds": True}, "seconds is True, which the column cannot hold"),
+        ({"aborts": 1.5}, "aborts is 1.5, which the column cannot hold"),
+        ({"aborts": 1 << 63}, "aborts is 9223372036854775808, which the column cannot hold"),
+        ({"machine": {"\x1b": 1}}, "machine is {'\\x1b': 1}, which the column cannot hold"),
+    ],
+)
+def test_a_forged_row_is_refused(
+    tmp_path: Path, runs: list[Run], rows: list[Row], changes: dict[str, object], told: str
+) -> None:
+    with ResultsFolder(tmp_path / "out", SMALL, runs):
+        pass
+    (tmp_path / "out" / "runs.journal").write_bytes(
+        line_of(json.dumps(rows[1]).encode()) + line_of(forged(rows[0], changes))
+    )
+    message = refused(tmp_path / "out", runs)
+    assert message.startswith(f"{tmp_path}/out/runs.journal: line 2: {told}")
+    assert message.endswith("choose another folder") and message.isprintable()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[]", b"3", b"null", b"", b"{", b"[" * 100_000, b"\xff", b"1" * 5000, b'{"run_id": NaN}',
+        b'{"a": 1, "a": 1}',
+    ],
+)  # fmt: skip
+def test_a_forged_line_is_refused(tmp_path: Path, runs: list[Run], content: bytes) -> None:
+    with ResultsFolder(tmp_path / "out", SMALL, runs):
+        pass
+    (tmp_path / "out" / "runs.journal").write_bytes(line_of(content))
+    message = refused(tmp_path / "out", runs)
+    assert message.startswith(f"{tmp_path}/out/runs.journal: line 1: ") and message.isprintable()
+
+
+def a_socket(path: Path) -> None:
+    here = os.getcwd()
+    os.chdir(path.parent)  # the address of a socket is short
+    try:
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind(path.name)
+    finally:
+        os.chdir(here)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("name", ["manifest.json", "runs.journal", "sweep.toml", "results.parquet"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        os.mkfifo,
+        os.mkdir,
+        a_socket,
+        lambda path: path.symlink_to("/dev/zero"),
+        lambda path: path.symlink_to(path),
+        lambda path: path.symlink_to("nowhere"),
+    ],
+    ids=["pipe", "folder", "socket", "device", "loop", "nowhere"],
+)
+def test_what_is_no_file_is_refused_at_once(
+    tmp_path: Path, runs: list[Run], name: str, make: Callable[[Path], None]
+) -> None:
+    with ResultsFolder(tmp_path / "out", SMALL, runs):
+        pass
+    (tmp_path / "out" / name).unlink(missing_ok=True)
+    make(tmp_path / "out" / name)
+    assert refused(tmp_path / "out", runs).startswith(f"{tmp_path}/out/{name}: ")
+
+
+def test_a_scenario_whose_name_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"\xff\x1b.toml")
+    path.write_text(SMALL)
+    runs = runs_of(read_sweep(path))[:1]
+    with ResultsFolder(tmp_path / "out", SMALL, runs) as folder:
+        carry_out(folder, InProcess(1 << 28), lambda finished, cost: None)
+    assert [row["scenario"] for row in table_of(tmp_path / "out")] == ["\\udcff\\x1b"]
 
 
 def test_a_full_disk(
