@@ -26,6 +26,7 @@ from blockstm.ethereum.codes import jump_positions
 from blockstm.ethereum.environment import Environment
 from blockstm.ethereum.forks import vm_class
 from blockstm.ethereum.keys import ENVIRONMENT_KEY, block_hash_key
+from blockstm.ethereum.precompiles import corrected
 
 __all__ = ["Machine", "machine_for"]
 
@@ -112,6 +113,7 @@ def _context_state_class(fork: str) -> type[BaseState]:
         computation_class=_mixed(
             _CachedComputation,
             computation,
+            _precompiles=corrected(computation.get_precompiles()),
             opcodes=computation.opcodes | {JUMP: _polling(computation.opcodes[JUMP])},
         ),
         transaction_executor_class=_mixed(_Executor, base.transaction_executor_class),
