@@ -35,6 +35,20 @@ def ethereum(
         Path | None,
         typer.Option(metavar="HASHES.json", help='For the opcode BLOCKHASH: {"number": "0xhash", ...}.'),
     ] = None,
+    uncles: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="UNCLES.json",
+            help="What eth_getUncleByBlockHashAndIndex answers, as a list, for all uncles.",
+        ),
+    ] = None,
+    whole_state: Annotated[
+        bool,
+        typer.Option(
+            "--whole-state",
+            help="The pre-state is that of the whole chain, as of a test: compare the state root, too.",
+        ),
+    ] = False,
     fork: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="The rules to execute by; known on the mainnet."),
@@ -44,7 +58,15 @@ def ethereum(
     try:
         from blockstm.ethereum.record import record_ethereum
 
-        made = record_ethereum(block, prestate, output, block_hashes_path=blockhashes, fork=fork)
+        made = record_ethereum(
+            block,
+            prestate,
+            output,
+            block_hashes_path=blockhashes,
+            uncles_path=uncles,
+            fork=fork,
+            whole_state=whole_state,
+        )
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing == _OWN_PACKAGE:

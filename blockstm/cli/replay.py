@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from blockstm.block import Block
+from blockstm.cli.accounts import accounts_after_json, check_accounts_option
 from blockstm.cli.measure import BlockFigures, Totals, measure
 from blockstm.cli.options import (
     JsonOption,
@@ -74,6 +75,13 @@ ReceiptsOption = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Write the receipts to FILE as JSON Lines, one receipt a line."),
 ]
+AccountsOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Write the accounts after an Ethereum block to FILE as JSON: requests, withdrawals and rewards done.",
+    ),
+]
 
 
 def replay(
@@ -89,6 +97,7 @@ def replay(
     as_json: JsonOption = False,
     receipts: ReceiptsOption = None,
     timeline: TimelineOption = None,
+    accounts: AccountsOption = None,
 ) -> None:
     """Execute recorded blocks in parallel and sequentially, and tell what parallel execution gained.
 
@@ -105,6 +114,8 @@ def replay(
             raise UsageError(f"--timeline {shown_path(timeline)}: is the file of --receipts; name another")
     # All before the first run: bad input shows at once, not after minutes of work.
     loaded = [(file, *load(file)) for file in blocks]
+    if accounts is not None:
+        check_accounts_option(accounts, [receipts, timeline], loaded)
     engine = Engine(
         workers,
         memory_limit_bytes=memory_limit,
@@ -113,6 +124,7 @@ def replay(
     )
     measured: list[BlockFigures] = []
     lines: list[bytes] = []
+    found: bytes = b""
     steps = (2 * repeat + (timeline is not None)) * len(loaded)
     with timeline_file(timeline, command="replay", model=model) as add_timeline:
         with engine, Progress(steps) as progress:
@@ -132,6 +144,8 @@ def replay(
                 measured.append(figures)
                 if receipts is not None:
                     lines.append(receipt_lines(file, result, with_outcome=ethereum is not None))
+                if accounts is not None:
+                    found = accounts_after_json(file, block, result)
                 add_timeline(
                     file.name,
                     result,
@@ -144,6 +158,8 @@ def replay(
             raise typer.Exit(DISAGREES)
     if receipts is not None:
         replace_file(receipts, b"".join(lines), UsageError)
+    if accounts is not None:
+        replace_file(accounts, found, UsageError)
     show(measured, as_json)
 
 

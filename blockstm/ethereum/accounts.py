@@ -21,6 +21,8 @@ from eth_typing import Address, Hash32
 
 from blockstm.ethereum.codes import known_code
 from blockstm.ethereum.keys import (
+    EXISTS,
+    STORAGE_WITHOUT_CODE,
     balance_key,
     code_key,
     decode_number,
@@ -34,7 +36,9 @@ from blockstm.ethereum.keys import (
 __all__ = ["ContextAccounts", "StateContext"]
 
 _NO_CODE: Final = (EMPTY_SHA3, b"")
-_EXISTS: Final = b"\x01"
+_ONLY_STORAGE: Final = (EMPTY_SHA3, b"")
+"""The same of an account that has a storage all the same; told from `_NO_CODE` by its identity."""
+_EXISTS: Final = decode_number(EXISTS)
 _ABSENT: Final = object()
 
 
@@ -73,7 +77,9 @@ class _Starts(dict[bytes, Any]):
 
 
 def _decode_code(value: bytes | None) -> tuple[Hash32, bytes]:
-    return _NO_CODE if value is None else known_code(value)
+    if value is None:
+        return _NO_CODE
+    return _ONLY_STORAGE if value == STORAGE_WITHOUT_CODE else known_code(value)
 
 
 class ContextAccounts(AccountDatabaseAPI):
@@ -92,7 +98,7 @@ class ContextAccounts(AccountDatabaseAPI):
         self._start_nonces = _Starts(context, nonce_key, decode_number)
         self._start_balances = _Starts(context, balance_key, decode_number)
         self._start_codes = _Starts(context, code_key, _decode_code)
-        self._start_exists = _Starts(context, existence_key, bool)
+        self._start_exists = _Starts(context, existence_key, decode_number)  # see `EXISTS_EMPTY`
         self._start_incarnations = _Starts(context, incarnation_key, decode_number)
         self._start_slots: dict[tuple[bytes, int], int] = {}
         # As the transaction leaves it, where it has been set. Only `_set` changes these.
@@ -140,10 +146,13 @@ class ContextAccounts(AccountDatabaseAPI):
     def _wipe_storage(self, address: Address) -> None:
         for place in [place for place in self._slots if place[0] == address]:
             self._set(self._slots, place, 0)
-        # Only code puts anything into a storage. An account that began without any has nothing to wipe but what
-        # this transaction itself has put there: CREATE2, which asks for a wipe each time, costs nothing.
+        # Only code puts anything into a storage. An account that began without any, and is not known for a storage
+        # all the same, has nothing to wipe but what this transaction itself has put there: CREATE2, which asks for
+        # a wipe each time, costs nothing.
         if self._start_codes[address] is not _NO_CODE:
             self._set(self._wiped, address, True)
+        if self._code(address) is _ONLY_STORAGE:
+            self._set(self._codes, address, _NO_CODE)
 
     def is_storage_warm(self, address: Address, slot: int) -> bool:
         """Tell whether the transaction has accessed a slot (EIP-2929)."""
@@ -237,17 +246,21 @@ class ContextAccounts(AccountDatabaseAPI):
         """Tell whether an account has code or a nonce other than 0."""
         return self._code(address)[0] != EMPTY_SHA3 or self.get_nonce(address) != 0
 
+    def is_taken(self, address: Address) -> bool:
+        """Tell whether no contract can be created at an address: it has code, a nonce or a storage (EIP-7610)."""
+        return self._code(address) is _ONLY_STORAGE or self.account_has_code_or_nonce(address)
+
     def account_is_empty(self, address: Address) -> bool:
         """Tell whether an account is empty (EIP-161), with as few reads as will do.
 
         From EIP-161 on, and only then does anybody ask, an account is there between transactions just if it is
-        not empty. So one that this transaction has neither set anything of nor credited is empty if it was not
-        there.
+        not empty, or known for being both. So one that this transaction has neither set anything of nor credited
+        is empty if it was not there.
         """
         if self._credits.get(address) or self._balances.get(address) or self._nonces.get(address):
             return False
         if address not in self._balances and address not in self._nonces and address not in self._codes:
-            return not self._start_exists[address]
+            return bool(self._start_exists[address] != _EXISTS)
         return not self.account_has_code_or_nonce(address) and self.get_balance(address) == 0
 
     def delete_account(self, address: Address) -> None:
@@ -319,12 +332,13 @@ class ContextAccounts(AccountDatabaseAPI):
             if balance != self._start_balances[address]:
                 yield balance_key(address), encode_number(balance)
         for address, code in self._codes.items():
-            if code[0] != self._start_codes[address][0]:
+            start = self._start_codes[address]
+            if code[0] != start[0] or (start is _ONLY_STORAGE and address in self._wiped):
                 yield code_key(address), b"".join(code) if code[1] else b""
         yield from self._storage_changes()
         for address, exists in self._exists.items():
             if exists != self._existed(address):
-                yield existence_key(address), _EXISTS if exists else b""
+                yield existence_key(address), EXISTS if exists else b""
 
     def _storage_changes(self) -> Iterator[tuple[bytes, bytes]]:
         for address in self._wiped:
@@ -337,15 +351,16 @@ class ContextAccounts(AccountDatabaseAPI):
     def _start_slot(self, address: bytes, slot: int) -> int:
         return self.get_storage(Address(address), slot, from_journal=False)
 
-    def _existed(self, address: bytes) -> bool:
-        """Tell whether an account existed when the transaction began; this reads only where nothing else tells."""
+    def _existed(self, address: bytes) -> int:
+        """Return what the existence key held when the transaction began; reads it only where nothing else tells."""
         if (
             self._start_nonces.get(address)
             or self._start_balances.get(address)
-            or self._start_codes.get(address, _NO_CODE) is not _NO_CODE
+            or self._start_codes.get(address, _NO_CODE)[1]
         ):
-            return True
-        return bool(self._start_exists[address])
+            return _EXISTS
+        existed: int = self._start_exists[address]
+        return existed
 
     # What only a database with a trie has.
 

@@ -6,7 +6,7 @@ has to look again. It takes no more than blockstm itself: the libraries of the e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -39,6 +39,8 @@ class EthereumBlock:
         uncle_count: how many uncles it includes.
         withdrawals: none before Shanghai.
         environment: what its transactions see of it.
+        uncles: the headers of its uncles, as `read_header` returns them; None where it has some and does not tell.
+        has_whole_state: whether the state holds all accounts of the chain.
     """
 
     block: Block
@@ -47,6 +49,8 @@ class EthereumBlock:
     uncle_count: int
     withdrawals: tuple[Withdrawal, ...]
     environment: Environment
+    uncles: tuple[Mapping[str, bytes], ...] | None
+    has_whole_state: bool
 
     @staticmethod
     def of(block: Block) -> EthereumBlock:
@@ -63,13 +67,16 @@ class EthereumBlock:
             about = Fields(block.meta[_META_KEY], f"meta {_META_KEY}", _MEND)
             stated = Fields(about["header"], f"{about.place}: the header", _MEND)
             header = read_header(stated)
+            uncle_count = len(read_uncles(about))
             made = EthereumBlock(
                 block,
                 stated.data("hash", HASH_BYTES),
                 header,
-                len(read_uncles(about)),
+                uncle_count,
                 _withdrawals(about, header),
                 _environment(block, about, header),
+                _uncles(about, uncle_count),
+                _has_whole_state(about),
             )
         except ContentError as error:
             raise EthereumInputError(str(error)) from error
@@ -84,16 +91,43 @@ def is_ethereum(block: Block) -> bool:
     return _META_KEY in block.meta
 
 
-def meta_of(block: NodeBlock, fork: str) -> dict[str, object]:
+def meta_of(
+    block: NodeBlock,
+    fork: str,
+    uncle_headers: Sequence[Mapping[str, str]] | None = None,
+    *,
+    whole_state: bool = False,
+) -> dict[str, object]:
     """Return the meta of a block's file, from which `EthereumBlock.of` reads it again.
 
     It has one key, `ethereum`: a dict of `fork`, `header` (every field of the block that is hex text, as the node
-    gave it), `uncles` (hashes) and, from Shanghai on, `withdrawals`.
+    gave it), `uncles` (hashes) and, from Shanghai on, `withdrawals`; where they are known, `uncle_headers` (one for
+    each of the uncles, in the same form); `whole_state`, true, where the state holds all accounts of the chain.
     """
     about: dict[str, object] = {"fork": fork, "header": dict(block.fields), "uncles": list(block.uncles)}
     if block.withdrawals is not None:
         about["withdrawals"] = [withdrawal.as_node_gives() for withdrawal in block.withdrawals]
+    if uncle_headers is not None:
+        about["uncle_headers"] = [dict(header) for header in uncle_headers]
+    if whole_state:
+        about["whole_state"] = True
     return {_META_KEY: about}
+
+
+def _uncles(about: Fields, count: int) -> tuple[Mapping[str, bytes], ...] | None:
+    if not about.has("uncle_headers"):
+        return () if count == 0 else None
+    headers = tuple(read_header(header) for header in about.items("uncle_headers", "uncle"))
+    if len(headers) != count:
+        about.refuse(f"field uncle_headers has {len(headers)} headers, and the block has {count} uncles")
+    return headers
+
+
+def _has_whole_state(about: Fields) -> bool:
+    flag = about.values.get("whole_state", False)
+    if not isinstance(flag, bool):
+        about.refuse(f"field whole_state is {shown(flag)}, not true or false")
+    return flag
 
 
 def _withdrawals(about: Fields, header: Mapping[str, bytes]) -> tuple[Withdrawal, ...]:

@@ -13,13 +13,21 @@ from eth_utils.exceptions import ValidationError
 from blockstm.errors import EthereumInputError, one_line
 from blockstm.ethereum.block import EthereumBlock
 from blockstm.ethereum.closing import Closing, close_block
+from blockstm.ethereum.finalaccounts import accounts_of
 from blockstm.ethereum.forks import BYZANTIUM, CANCUN, PRAGUE, SHANGHAI, is_at_least, vm_class
 from blockstm.ethereum.header import Withdrawal
-from blockstm.ethereum.keys import balance_key, encode_number, existence_key
+from blockstm.ethereum.keys import (
+    STORAGE_WITHOUT_CODE,
+    balance_key,
+    decode_number,
+    encode_number,
+    existence_key,
+)
 from blockstm.ethereum.machine import decode_transaction
 from blockstm.ethereum.outcome import Outcome
+from blockstm.ethereum.prestate import Account
 from blockstm.ethereum.receipts import ChainReceipts, chain_receipts
-from blockstm.ethereum.tries import encode_rlp, ordered_trie_root
+from blockstm.ethereum.tries import encode_rlp, ordered_trie_root, state_root
 from blockstm.result import Result
 
 __all__ = ["HEADER_CHECKS", "ExecutedBlock"]
@@ -42,6 +50,7 @@ class ExecutedBlock:
         self.environment = ethereum.environment
         self.result = result
         self._ethereum = ethereum
+        self._uncles = ethereum.uncles
         self._stated = {**ethereum.header, "hash": ethereum.hash}
         for receipt in result.receipts:
             if receipt.status != "success":
@@ -70,13 +79,43 @@ class ExecutedBlock:
 
     @cached_property
     def _closed(self) -> tuple[dict[bytes, bytes], bytes | None]:
-        closing = Closing(self._ethereum.withdrawals, self._ethereum.uncle_count)
+        uncles = tuple((header["miner"], decode_number(header["number"])) for header in self._uncles or ())
+        closing = Closing(self._ethereum.withdrawals, self._ethereum.uncle_count, uncles)
         return close_block(self.result.state, self.environment, closing, self.receipts.logs)
 
     @property
     def state_after(self) -> Mapping[bytes, bytes]:
         """The state after withdrawals, system calls and rewards; `Result.state` is that after the transactions."""
         return self._closed[0]
+
+    @property
+    def has_whole_state(self) -> bool:
+        """Whether the block's state holds all accounts of the chain."""
+        return self._ethereum.has_whole_state
+
+    @property
+    def lacks_uncle_rewards(self) -> bool:
+        """Whether `state_after` lacks what the miners of uncles get, as the block does not tell who they are."""
+        return self._uncles is None
+
+    @cached_property
+    def accounts_after(self) -> dict[bytes, Account]:
+        """The accounts of `state_after`, by address, in the order of the addresses."""
+        return accounts_of(self.state_after)
+
+    def state_root(self) -> bytes | None:
+        """Return the root of the state after the block; None where the state is not whole."""
+        if self.has_whole_state and not self.lacks_uncle_rewards:
+            return state_root(self.accounts_after)
+        return None
+
+    def uncles_hash(self) -> bytes | None:
+        """Return the hash of the uncles' headers; None where the block does not tell them."""
+        return (
+            None
+            if self._uncles is None
+            else keccak(encode_rlp([[*uncle.values()] for uncle in self._uncles]))
+        )
 
     @property
     def requests_hash(self) -> bytes:
@@ -104,6 +143,8 @@ class ExecutedBlock:
         if field not in self._stated or not is_at_least(self.environment.fork, since):
             return None
         computed = compute(self)
+        if computed is None:
+            return None
         return self._stated[field] == (encode_number(computed) if isinstance(computed, int) else computed)
 
     def block_hash(self) -> bytes:
@@ -163,9 +204,10 @@ _REASON_CHARACTERS_MAX: Final = 1000
 _BLOB_TYPE: Final = 3
 _GAS_PER_BLOB: Final = 1 << 17
 
-HEADER_CHECKS: Final[dict[str, tuple[str, str, Callable[[ExecutedBlock], int | bytes]]]] = {
+HEADER_CHECKS: Final[dict[str, tuple[str, str, Callable[[ExecutedBlock], int | bytes | None]]]] = {
     "block_hash": ("hash", "frontier", ExecutedBlock.block_hash),
     "transactions_root": ("transactionsRoot", "frontier", ExecutedBlock.transactions_root),
+    "uncles_hash": ("sha3Uncles", "frontier", ExecutedBlock.uncles_hash),
     "withdrawals_root": ("withdrawalsRoot", SHANGHAI, ExecutedBlock.withdrawals_root),
     "blob_gas_used": ("blobGasUsed", CANCUN, ExecutedBlock.blob_gas_used),
     "gas_used": ("gasUsed", "frontier", lambda executed: executed.receipts.gas_used),
@@ -177,11 +219,14 @@ HEADER_CHECKS: Final[dict[str, tuple[str, str, Callable[[ExecutedBlock], int | b
         lambda executed: ordered_trie_root(executed.receipts.encoded),
     ),
     "requests_hash": ("requestsHash", PRAGUE, lambda executed: executed.requests_hash),
+    "state_root": ("stateRoot", "frontier", ExecutedBlock.state_root),
 }
 """By the names that they have in the JSON output: the field of the header, the fork with which it came or from
-which on it can be computed here, and what computes it, as a number or as bytes."""
+which on it can be computed here, and what computes it, as a number or as bytes; None where it cannot."""
 
-_OF_BLOCK: Final = frozenset(("block_hash", "transactions_root", "withdrawals_root", "blob_gas_used"))
+_OF_BLOCK: Final = frozenset(
+    ("block_hash", "transactions_root", "uncles_hash", "withdrawals_root", "blob_gas_used")
+)
 
 
 def _encoded_withdrawal(withdrawal: Withdrawal) -> bytes:
@@ -211,7 +256,7 @@ def what_lacks(executed: ExecutedBlock) -> str | None:
 
     Left out are senders, precompiled contracts, and accounts to which the block gives code.
     """
-    lacks = list(_lacks(executed))
+    lacks = [] if executed.has_whole_state else list(_lacks(executed))
     if not lacks:
         return None
     strength, _, address = min(lacks)
@@ -219,6 +264,7 @@ def what_lacks(executed: ExecutedBlock) -> str | None:
     return f"{executed.name_transaction(txn_idx)} looks for code at 0x{address.hex()}, {_LACKS[strength]}"
 
 
+_NO_CODE: Final = (None, STORAGE_WITHOUT_CODE)
 _LACKS: Final = (
     "whose storage was recorded without its code",
     "of which the pre-state has no account",
@@ -244,7 +290,7 @@ def _lacks(executed: ExecutedBlock) -> Iterator[tuple[int, int, bytes]]:
         reads = dict(result.reads(txn_idx))
         for key, value in reads.items():
             address = key[1:]
-            if key[:1] != b"c" or value is not None or address in left_out or _is_precompile(address):
+            if key[:1] != b"c" or value not in _NO_CODE or address in left_out or _is_precompile(address):
                 continue
             is_recorded, is_target = existence_key(address) in before, address == txn.to
             if address in stored:

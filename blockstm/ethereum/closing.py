@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from types import SimpleNamespace
 from typing import Any, Final
 
 from eth.vm.message import Message
@@ -21,6 +22,8 @@ from blockstm.ethereum.outcome import Log
 __all__ = ["Closing", "close_block"]
 
 _WEI_PER_GWEI: Final = 10**9
+_UNCLE_AGE_MAX: Final = 6
+"""How many blocks an uncle may be earlier than the block that includes it (Yellow Paper, 11.1)."""
 _SYSTEM_ADDRESS: Final = Address(bytes.fromhex("fffffffffffffffffffffffffffffffffffffffe"))
 _SYSTEM_CALL_GAS: Final = 30_000_000
 _DEPOSIT_CONTRACT: Final = bytes.fromhex("00000000219ab540356cbb839cbe05303d7705fa")
@@ -39,12 +42,14 @@ class Closing:
 
     Arguments:
         withdrawals: none before Shanghai.
-        uncle_count: how many uncles the block includes. Its miner is rewarded for each; what the uncles' own miners
-            get is left out, as a block's JSON does not name them.
+        uncle_count: how many uncles the block includes; its miner is rewarded for each.
+        uncles: who mined each, and its number; empty where that is not known, as a block's JSON does not tell. What
+            they get is then left out.
     """
 
     withdrawals: tuple[Withdrawal, ...] = ()
     uncle_count: int = 0
+    uncles: tuple[tuple[bytes, int], ...] = ()
 
 
 def close_block(
@@ -59,7 +64,7 @@ def close_block(
         logs: of all transactions, in order.
 
     Raises:
-        EthereumInputError: the call of a system contract fails.
+        EthereumInputError: the call of a system contract fails, or an uncle is of no height that it can have.
     """
     after = dict(state)
     context = MappingContext(after)
@@ -77,6 +82,14 @@ def close_block(
     reward = vm.get_block_reward() + closing.uncle_count * vm.get_nephew_reward()
     if reward:
         final.delta_balance(Address(environment.coinbase), reward)
+    for miner, number in closing.uncles:
+        if not 0 < environment.number - number <= _UNCLE_AGE_MAX:
+            raise EthereumInputError(
+                f"an uncle of the block has number {number}, which no uncle of block {environment.number} can "
+                "have; choose a valid block"
+            )
+        uncle_reward = vm.get_uncle_reward(environment.number, SimpleNamespace(block_number=number))
+        final.delta_balance(Address(miner), uncle_reward)
     for withdrawal in closing.withdrawals:
         address = Address(withdrawal.address)
         if final.account_is_empty(address):

@@ -5,8 +5,10 @@ belongs to:
 
     b"n" + address                nonce
     b"b" + address                balance, in wei
-    b"c" + address                code: its Keccak-256 hash (32 bytes), then the code; absent where there is none
-    b"e" + address                b"\\x01" where the account exists
+    b"c" + address                code: its Keccak-256 hash (32 bytes), then the code; absent where there is none,
+                                  but `STORAGE_WITHOUT_CODE` where there is a storage all the same
+    b"e" + address                b"\\x01" where the account exists, b"\\x02" where it does although it is empty and
+                                  the fork has EIP-161, which removes it once it is touched
     b"w" + address                storage incarnation: how often the account's storage was wiped
     b"s" + address + slot         a storage slot's value; the slot's number has 32 bytes. From the first wipe on
                                   the incarnation follows as 2 more bytes
@@ -26,13 +28,22 @@ from blockstm.limits import VALUE_BYTES_MAX
 ENVIRONMENT_KEY: Final = b"H"
 EXISTS: Final = b"\x01"
 """The value of the existence key of an account that exists."""
+EXISTS_EMPTY: Final = b"\x02"
+"""The same of one that exists although it has neither nonce, balance nor code, where EIP-161 holds."""
+STORAGE_WITHOUT_CODE: Final = bytes.fromhex(
+    "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"
+)
+"""The value of the code key of an account that has a storage but no code: the hash of no code, and no code.
 
+No contract can be created there (EIP-7610). Only a storage with which the block begins is marked so. One that comes
+without code in the block itself (before EIP-161) is where no creation comes again: nonces count creations.
+"""
 
 _FORMS: Final = {
     # Kind of entry: what it holds, the bytes that its key may have, the fewest and the most bytes of its value.
     b"n": ("a nonce", (21,), 1, 8),
     b"b": ("a balance", (21,), 1, 32),
-    b"c": ("a code with its hash", (21,), 33, VALUE_BYTES_MAX),
+    b"c": ("a code with its hash", (21,), 32, VALUE_BYTES_MAX),
     b"e": ("that an account exists", (21,), 1, 1),
     b"w": ("a storage incarnation", (21,), 1, 2),
     b"s": ("a storage slot", (53, 55), 1, 32),
@@ -55,6 +66,8 @@ def check_entry(key: bytes, value: bytes) -> None:
         problem = f"its key has {len(key)} bytes"
     elif not length_min <= len(value) <= length_max:
         problem = f"it has {len(value)} bytes"
+    elif key[:1] == b"e" and value not in (EXISTS, EXISTS_EMPTY):
+        problem = f"it is {shown(value)}"
     if problem is not None:
         raise EthereumInputError(
             f"state key {shown(key)} cannot hold {what}, as {problem}; record the block again"

@@ -45,6 +45,10 @@ class _ContextState:
         """Change a balance; a credit does not read it."""
         self._account_db.delta_balance(address, delta)
 
+    def has_code_or_nonce(self, address: Address) -> bool:
+        """Tell whether no contract can be created at an address, in all forks also by EIP-7610, unlike py-evm."""
+        return self._account_db.is_taken(address)
+
     def set_system_contracts(self) -> None:
         """Do nothing: the block's state holds the system contracts that there are."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from eth_hash.auto import keccak
@@ -12,11 +12,13 @@ from blockstm.block import Block
 from blockstm.errors import EthereumInputError, LimitError, ProgramError, UsageError, shown, shown_path
 from blockstm.ethereum.block import meta_of
 from blockstm.ethereum.environment import Environment
-from blockstm.ethereum.forks import FORKS, fork_of_mainnet
+from blockstm.ethereum.forks import FORKS, SPURIOUS_DRAGON, fork_of_mainnet, is_at_least
 from blockstm.ethereum.header import missing_field
 from blockstm.ethereum.keys import (
     ENVIRONMENT_KEY,
     EXISTS,
+    EXISTS_EMPTY,
+    STORAGE_WITHOUT_CODE,
     balance_key,
     block_hash_key,
     code_key,
@@ -28,7 +30,8 @@ from blockstm.ethereum.keys import (
 from blockstm.ethereum.nodejson import ADDRESS_BYTES, named
 from blockstm.ethereum.prestate import Account, read_prestate
 from blockstm.ethereum.rpc import NodeBlock, read_block, read_block_hashes
-from blockstm.ethereum.system import before_transactions
+from blockstm.ethereum.system import before_transactions, is_dao_fork, move_dao_ether
+from blockstm.ethereum.uncles import read_uncle_headers
 from blockstm.files import ContentError
 
 MAINNET: Final = 1
@@ -42,7 +45,9 @@ def record_ethereum(
     output_path: str | os.PathLike[str],
     *,
     block_hashes_path: str | os.PathLike[str] | None = None,
+    uncles_path: str | os.PathLike[str] | None = None,
     fork: str | None = None,
+    whole_state: bool = False,
 ) -> Block:
     """Make a .block file of what a node tells about a block, whole or not at all, and return the block.
 
@@ -56,6 +61,11 @@ def record_ethereum(
             without.
         fork: the rules by which the block is executed, one of `blockstm.ethereum.forks.FORKS`; None for
             those that hold on the mainnet at the block's number and time.
+        uncles_path: the headers of the block's uncles (see `blockstm.ethereum.uncles`), so that the state after the
+            block has what their miners get.
+        whole_state: the pre-state is the merged form of all accounts of the chain with all their storage, so that
+            the root of the state after the block can be compared with the header's. An account that is listed then
+            exists, even an empty one, and no other does.
 
     Raises:
         EthereumInputError: an input is missing, damaged or bad, or they do not belong together.
@@ -63,8 +73,15 @@ def record_ethereum(
         LimitError: the block is larger than a file may be.
         UsageError: the fork is unknown, or the output is one of the inputs.
     """
-    block = read_ethereum(block_path, prestate_path, block_hashes_path=block_hashes_path, fork=fork)
-    for path in (block_path, prestate_path, block_hashes_path):
+    block = read_ethereum(
+        block_path,
+        prestate_path,
+        block_hashes_path=block_hashes_path,
+        uncles_path=uncles_path,
+        fork=fork,
+        whole_state=whole_state,
+    )
+    for path in (block_path, prestate_path, block_hashes_path, uncles_path):
         if path is not None and os.path.exists(output_path) and os.path.samefile(path, output_path):
             raise UsageError(f"{shown_path(output_path)}: is one of the inputs; name another output file")
     block.save(output_path)
@@ -76,9 +93,16 @@ def read_ethereum(
     prestate_path: str | os.PathLike[str],
     *,
     block_hashes_path: str | os.PathLike[str] | None = None,
+    uncles_path: str | os.PathLike[str] | None = None,
     fork: str | None = None,
+    whole_state: bool = False,
+    dao_fork: bool | None = None,
 ) -> Block:
-    """Return the block that a node tells about; see `record_ethereum`, which also writes it."""
+    """Return the block that a node tells about; see `record_ethereum`, which also writes it.
+
+    Arguments beyond those:
+        dao_fork: the DAO's ether is moved before the first transaction (EIP-779); None for as on the mainnet.
+    """
     if fork is not None and fork not in FORKS:
         raise UsageError(f"fork {shown(fork)} is not known; known are {', '.join(FORKS)}")
     block = read_block(block_path)
@@ -90,7 +114,15 @@ def read_ethereum(
         _check_senders(block, accounts, fork)
     hashes = {} if block_hashes_path is None else read_block_hashes(block_hashes_path, block)
     try:
-        return make_block(block, accounts, hashes, fork)
+        return make_block(
+            block,
+            accounts,
+            hashes,
+            fork,
+            uncle_headers=None if uncles_path is None else read_uncle_headers(uncles_path, block),
+            whole_state=whole_state,
+            dao_fork=dao_fork,
+        )
     except (LimitError, ProgramError, UsageError) as error:
         raise EthereumInputError(
             f"{shown_path(block_path)}: cannot be kept in a block file: {error}"
@@ -98,7 +130,14 @@ def read_ethereum(
 
 
 def make_block(
-    block: NodeBlock, accounts: Mapping[bytes, Account], block_hashes: Mapping[int, bytes], fork: str
+    block: NodeBlock,
+    accounts: Mapping[bytes, Account],
+    block_hashes: Mapping[int, bytes],
+    fork: str,
+    *,
+    uncle_headers: Sequence[Mapping[str, str]] | None = None,
+    whole_state: bool = False,
+    dao_fork: bool | None = None,
 ) -> Block:
     """Return a block whose transactions are run by `blockstm.ethereum.program.evm`.
 
@@ -109,6 +148,9 @@ def make_block(
         accounts: the accounts that the block touches, by address, as they stood before it.
         block_hashes: hashes of earlier blocks, by number; that of the parent is added.
         fork: one of `blockstm.ethereum.forks.FORKS`.
+        uncle_headers: as `read_uncle_headers` returns them, None where they are not known.
+        whole_state: as for `record_ethereum`.
+        dao_fork: as for `read_ethereum`.
 
     Raises:
         LimitError: a code, a transaction or the header is larger than a block file holds.
@@ -118,20 +160,22 @@ def make_block(
     environment = Environment.of_header(fork, block.chain_id, block.values)
     state = {ENVIRONMENT_KEY: environment.encoded()}
     for address, account in accounts.items():
-        _add_account(state, address, account)
-    if fork in FORKS[: FORKS.index("spurious_dragon")]:
+        _add_account(state, address, account, fork, exists=whole_state or not account.empty)
+    if not whole_state and not is_at_least(fork, SPURIOUS_DRAGON):
         # Until EIP-161 empty accounts stayed, and these had been called long before any block of today's chains.
         state.update((existence_key(address), EXISTS) for address in _FIRST_PRECOMPILES)
     state.update((block_hash_key(number), block_hash) for number, block_hash in block_hashes.items())
     if block.number:
         state[block_hash_key(block.number - 1)] = block.values["parentHash"]
+    if is_dao_fork(environment, block.values["extraData"]) if dao_fork is None else dao_fork:
+        move_dao_ether(state)
     before_transactions(environment, block.fields, state)
     return Block(
         [evm.txn(txn.raw, txn.sender) for txn in block.transactions],
         state,
         chain="ethereum" if block.chain_id == MAINNET else f"eip155:{block.chain_id}",
         number=block.number,
-        meta=meta_of(block, fork),
+        meta=meta_of(block, fork, uncle_headers, whole_state=whole_state),
     )
 
 
@@ -171,15 +215,21 @@ def _check_senders(block: NodeBlock, accounts: Mapping[bytes, Account], fork: st
         seen.add(txn.sender)
 
 
-def _add_account(state: dict[bytes, bytes], address: bytes, account: Account) -> None:
-    if not account.empty:
-        state[existence_key(address)] = EXISTS
+def _add_account(
+    state: dict[bytes, bytes], address: bytes, account: Account, fork: str, *, exists: bool
+) -> None:
+    stored = any(account.storage.values())
+    if exists or stored:
+        has_eip_161 = is_at_least(fork, SPURIOUS_DRAGON)
+        state[existence_key(address)] = EXISTS_EMPTY if account.empty and has_eip_161 else EXISTS
     if account.nonce:
         state[nonce_key(address)] = encode_number(account.nonce)
     if account.balance:
         state[balance_key(address)] = encode_number(account.balance)
     if account.code:
         state[code_key(address)] = keccak(account.code) + account.code
+    elif stored:
+        state[code_key(address)] = STORAGE_WITHOUT_CODE
     for slot, value in account.storage.items():
         if value:
             state[storage_key(address, slot)] = encode_number(value)

@@ -1,6 +1,6 @@
-"""What the protocol itself writes before a block's first transaction: EIP-4788 and EIP-2935.
+"""What the protocol itself writes before a block's first transaction: EIP-4788, EIP-2935, and once EIP-779.
 
-Both EIPs have the client call a contract. What the contracts then do is fixed, so it is done here at once.
+The first two have the client call a contract. What the contracts then do is fixed, so it is done here at once.
 """
 
 from __future__ import annotations
@@ -10,7 +10,15 @@ from typing import Final
 
 from blockstm.ethereum.environment import Environment
 from blockstm.ethereum.forks import FORKS
-from blockstm.ethereum.keys import code_key, encode_number, storage_key
+from blockstm.ethereum.keys import (
+    EXISTS,
+    balance_key,
+    code_key,
+    decode_number,
+    encode_number,
+    existence_key,
+    storage_key,
+)
 
 BEACON_ROOTS_ADDRESS: Final = bytes.fromhex("000f3df6d732807ef1319fb7b8bb8522d0beac02")
 """EIP-4788: the contract that keeps the roots of beacon blocks, from Cancun on."""
@@ -18,6 +26,38 @@ BEACON_ROOTS_LENGTH: Final = 8191
 HISTORY_ADDRESS: Final = bytes.fromhex("0000f90827f1c53a10cb7a02335b175320002935")
 """EIP-2935: the contract that keeps the hashes of blocks, from Prague on."""
 HISTORY_LENGTH: Final = 8191
+DAO_FORK_NUMBER: Final = 1_920_000
+"""The block of the main network before whose transactions the DAO's ether was moved (EIP-779)."""
+DAO_FORK_EXTRA_DATA: Final = b"dao-hard-fork"
+
+
+def is_dao_fork(environment: Environment, extra_data: bytes) -> bool:
+    """Tell whether a block is that of the main network before which the DAO's ether was moved.
+
+    Arguments:
+        environment: the block's.
+        extra_data: of its header, which tells it from the block of that number on the chain that did not fork.
+    """
+    return (environment.chain_id, environment.number, extra_data) == (1, DAO_FORK_NUMBER, DAO_FORK_EXTRA_DATA)
+
+
+def move_dao_ether(state: dict[bytes, bytes]) -> None:
+    """Move the ether of the DAO and its children to the contract that gives it back (EIP-779).
+
+    Arguments:
+        state: values by key; changed in place. What accounts have that are not in it is not moved.
+    """
+    from eth.vm.forks.homestead.headers import dao_drain_list, dao_refund_contract  # takes a while
+
+    moved = 0
+    for text in dao_drain_list:
+        address = bytes.fromhex(text[2:])
+        moved += decode_number(state.pop(balance_key(address), None))
+        state[existence_key(address)] = EXISTS  # whose balance is set comes to exist, in this fork
+    refund = balance_key(dao_refund_contract)
+    if moved:
+        state[refund] = encode_number(decode_number(state.get(refund)) + moved)
+    state[existence_key(dao_refund_contract)] = EXISTS
 
 
 def before_transactions(

@@ -1,21 +1,26 @@
-"""The root of the Merkle Patricia trie of a list: transactions, receipts, withdrawals.
+"""The roots of Merkle Patricia tries: of a list (transactions, receipts, withdrawals), and of a whole state.
 
-Yellow Paper, appendix D; the list's keys are the RLP of the indexes (section 4.4.2 and following).
+Yellow Paper, appendix D; a list's keys are the RLP of the indexes (section 4.4.2 and following), a state's are the
+hashes of addresses and slots (section 4.1).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import rlp
 from eth_hash.auto import keccak
 
 from blockstm.ethereum.keys import encode_number
 
+if TYPE_CHECKING:
+    from blockstm.ethereum.prestate import Account
+
 _Pairs: TypeAlias = "list[tuple[tuple[int, ...], bytes]]"
 _Node: TypeAlias = "bytes | list[_Node]"
 
+_SLOT_BYTES: Final = 32
 _LEAF_FLAG: Final = 2
 _REFERENCE_BYTES: Final = 32
 """A node of fewer bytes stands in its parent itself, any other by its hash."""
@@ -34,7 +39,35 @@ def ordered_trie_root(values: Sequence[bytes]) -> bytes:
         values: not empty each, as they stand in the trie: a transaction or a receipt as EIP-2718 encodes it,
             the RLP of a withdrawal.
     """
-    pairs = sorted((_nibbles(encode_rlp(encode_number(index))), value) for index, value in enumerate(values))
+    return _root((encode_rlp(encode_number(index)), value) for index, value in enumerate(values))
+
+
+def state_root(accounts: Mapping[bytes, Account]) -> bytes:
+    """Return the root hash (32 bytes) of the state that holds these accounts and no others.
+
+    Arguments:
+        accounts: all that exist, by address.
+    """
+    return _root((keccak(address), _encoded_account(account)) for address, account in accounts.items())
+
+
+def _encoded_account(account: Account) -> bytes:
+    storage_root = _root(
+        (keccak(slot.to_bytes(_SLOT_BYTES, "big")), encode_rlp(encode_number(value)))
+        for slot, value in account.storage.items()
+        if value
+    )
+    fields = [
+        encode_number(account.nonce),
+        encode_number(account.balance),
+        storage_root,
+        keccak(account.code),
+    ]
+    return encode_rlp(fields)
+
+
+def _root(entries: Iterable[tuple[bytes, bytes]]) -> bytes:
+    pairs = sorted((_nibbles(key), value) for key, value in entries)
     return keccak(encode_rlp(_node(pairs, 0)))
 
 
@@ -43,8 +76,8 @@ def _nibbles(key: bytes) -> tuple[int, ...]:
 
 
 def _node(pairs: _Pairs, depth: int) -> _Node:
-    # `pairs` are sorted and agree in their first `depth` nibbles. No key is the beginning of another, as RLP
-    # says how long it is; so no branch has a value of its own.
+    # `pairs` are sorted and agree in their first `depth` nibbles. No key is the beginning of another: RLP says how
+    # long it is, and hashes have one length. So no branch has a value of its own.
     if not pairs:
         return b""
     first, last = pairs[0][0], pairs[-1][0]
