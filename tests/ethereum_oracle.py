@@ -6,8 +6,8 @@ transactions: types, signatures, fork rules and tries are those of the package `
 
 What the JSON cannot say is settled here as follows:
 
-- Accounts. One that the pre-state lists without nonce, balance and code is taken as absent. Before Spurious Dragon
-  (EIP-161) the precompiled contracts 1 to 4 exist although they are empty.
+- Accounts. One that the pre-state lists without nonce, balance, code and storage is taken as absent. Before
+  Spurious Dragon (EIP-161) the precompiled contracts 1 to 4 exist although they are empty.
 - Block hashes that are not given are zero, except the parent's, which the header has.
 - Uncles. The data names them by their hashes only, so the rewards for mining are left out altogether.
 """
@@ -293,7 +293,7 @@ class Execution:
                 balance=U256(json_number(fields.get("balance", 0))),
                 code=bytes_of(fields.get("code", "0x")),
             )
-            if account == types.EMPTY_ACCOUNT:
+            if account == types.EMPTY_ACCOUNT and not fields.get("storage"):
                 continue
             state_module.set_account(state, address, account)
             for slot, value in fields.get("storage", {}).items():

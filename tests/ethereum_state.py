@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 
 from ethereum.crypto.hash import keccak256
 
+from blockstm.ethereum.finalaccounts import accounts_of
 from tests.ethereum_oracle import Account
 
 ADDRESS_BYTES = 20
 SLOT_BYTES = 32
 HASH_BYTES = 32
 INCARNATION_BYTES = 2
-
-
-@dataclass
-class FlatAccount:
-    """What the state's keys say of an address."""
-
-    nonce: int = 0
-    balance: int = 0
-    code: bytes = b""
-    exists: bool = False
-    incarnation: int = 0
-    storage: dict[tuple[int, int], int] = field(default_factory=dict)
-    """By incarnation and slot."""
-
-    def current_storage(self) -> dict[int, int]:
-        """The slots that have not been wiped."""
-        return {
-            slot: value
-            for (incarnation, slot), value in self.storage.items()
-            if incarnation == self.incarnation
-        }
+NUMBERS = (b"n", b"b", b"w", b"s")
+KINDS = (*NUMBERS, b"c", b"e")
 
 
 def assert_same_state(ours: Mapping[bytes, bytes], oracle_accounts: Mapping[bytes, Account]) -> None:
@@ -47,67 +28,76 @@ def assert_same_state(ours: Mapping[bytes, bytes], oracle_accounts: Mapping[byte
         AssertionError: they differ, or a key or value is not of the form it has to have. All differences are
             told, by account and field.
     """
-    accounts, found = flat_accounts(ours)
+    found = list(problems_of(ours))
+    accounts = {
+        address: Account(account.nonce, account.balance, account.code, account.storage)
+        for address, account in accounts_of(ours).items()
+    }
     for address in sorted(accounts.keys() | oracle_accounts.keys()):
-        account = accounts.get(address, FlatAccount())
-        expected = oracle_accounts.get(address)
-        found += [f"0x{address.hex()} {text}" for text in account_differences(account, expected)]
+        differences = account_differences(accounts.get(address), oracle_accounts.get(address))
+        found += [f"0x{address.hex()} {text}" for text in differences]
     assert not found, f"{len(found)} differences from the oracle's state:\n" + "\n".join(found)
 
 
-def account_differences(ours: FlatAccount, oracle: Account | None) -> list[str]:
+def account_differences(ours: Account | None, oracle: Account | None) -> list[str]:
     """In what an account differs: one line a field or slot."""
-    expected = oracle or Account(0, 0, b"", {})
-    storage = ours.current_storage()
-    fields = [
-        ("exists", ours.exists, oracle is not None),
-        ("nonce", ours.nonce, expected.nonce),
-        ("balance", ours.balance, expected.balance),
-        ("code", ours.code.hex(), expected.code.hex()),
+    mine, theirs = (account or Account(0, 0, b"", {}) for account in (ours, oracle))
+    fields: list[tuple[str, object, object]] = [
+        ("exists", ours is not None, oracle is not None),
+        ("nonce", mine.nonce, theirs.nonce),
+        ("balance", mine.balance, theirs.balance),
+        ("code", mine.code.hex(), theirs.code.hex()),
     ]
     fields += [
-        (f"storage[{slot:#x}]", storage.get(slot, 0), expected.storage.get(slot, 0))
-        for slot in sorted(storage.keys() | expected.storage.keys())
+        (f"storage[{slot:#x}]", mine.storage.get(slot, 0), theirs.storage.get(slot, 0))
+        for slot in sorted(mine.storage.keys() | theirs.storage.keys())
     ]
-    return [f"{name}: {mine}, oracle {theirs}" for name, mine, theirs in fields if mine != theirs]
+    return [f"{name}: {value}, oracle {other}" for name, value, other in fields if value != other]
 
 
-def flat_accounts(state: Mapping[bytes, bytes]) -> tuple[dict[bytes, FlatAccount], list[str]]:
-    """The accounts of a flat state by their addresses, and what is wrong with its keys and values."""
-    accounts: dict[bytes, FlatAccount] = {}
-    wrong = []
+def problems_of(state: Mapping[bytes, bytes]) -> Iterator[str]:
+    """What is wrong with the form of the keys and values of a flat state."""
     for key, value in state.items():
         if key[:1] in (b"h", b"H"):
             continue
-        account = accounts.setdefault(key[1 : 1 + ADDRESS_BYTES], FlatAccount())
-        if problem := take_in(account, key, value):
-            wrong.append(f"key 0x{key.hex()}: {problem}")
-    return accounts, wrong
+        if (problem := problem_of(state, key, value)) is not None:
+            yield f"key 0x{key.hex()}: {problem}"
 
 
-def take_in(account: FlatAccount, key: bytes, value: bytes) -> str | None:
-    """Note what one key says of its account; what is wrong with it, if anything is."""
-    kind, rest = key[:1], key[1 + ADDRESS_BYTES :]
-    if kind == b"s":
-        if len(rest) not in (SLOT_BYTES, SLOT_BYTES + INCARNATION_BYTES):
-            return f"it has {len(key)} bytes"
-        incarnation = int.from_bytes(rest[SLOT_BYTES:], "big")
-        if len(rest) > SLOT_BYTES and incarnation == 0:
-            return "incarnation 0 is written out"
-        account.storage[incarnation, int.from_bytes(rest[:SLOT_BYTES], "big")] = int.from_bytes(value, "big")
-    elif kind not in (b"n", b"b", b"c", b"e", b"w"):
+def problem_of(state: Mapping[bytes, bytes], key: bytes, value: bytes) -> str | None:
+    """What is wrong with one key and its value, if anything is."""
+    kind, address, rest = key[:1], key[1 : 1 + ADDRESS_BYTES], key[1 + ADDRESS_BYTES :]
+    if kind not in KINDS:
         return "it is of no known kind"
-    elif len(key) != 1 + ADDRESS_BYTES:
+    if len(rest) not in ((SLOT_BYTES, SLOT_BYTES + INCARNATION_BYTES) if kind == b"s" else (0,)):
         return f"it has {len(key)} bytes"
-    elif kind == b"c":
-        account.code = value[HASH_BYTES:]
-        if not account.code:
-            return "no code is written out"
-        return None if value[:HASH_BYTES] == keccak256(account.code) else "the hash is not that of the code"
-    elif kind == b"e":
-        account.exists = True
-        return None if value == b"\x01" else f"its value is 0x{value.hex()}"
-    else:
-        name = {b"n": "nonce", b"b": "balance", b"w": "incarnation"}[kind]
-        setattr(account, name, int.from_bytes(value, "big"))
-    return f"0x{value.hex()} is not a minimal number other than zero" if value[:1] in (b"", b"\x00") else None
+    if kind == b"s" and len(rest) > SLOT_BYTES and not any(rest[SLOT_BYTES:]):
+        return "incarnation 0 is written out"
+    if kind in NUMBERS and value[:1] in (b"", b"\x00"):
+        return f"0x{value.hex()} is not a minimal number other than zero"
+    if kind in (b"n", b"b", b"c") and b"e" + address not in state:
+        return "its account does not exist"
+    if kind == b"c":
+        return code_problem(state, address, value)
+    if kind == b"e":
+        is_empty = not any(
+            part + address in state and state[part + address] != NO_CODE for part in (b"n", b"b", b"c")
+        )
+        if value == b"\x02" and not is_empty:
+            return "it says that the account is empty"
+        return None if value in (b"\x01", b"\x02") else f"its value is 0x{value.hex()}"
+    return None
+
+
+NO_CODE = bytes(keccak256(b""))
+
+
+def code_problem(state: Mapping[bytes, bytes], address: bytes, value: bytes) -> str | None:
+    """What is wrong with the value of a code key; no code is written out only for a storage without code."""
+    code = value[HASH_BYTES:]
+    if value[:HASH_BYTES] != keccak256(code):
+        return "the hash is not that of the code"
+    has_first_storage = b"w" + address not in state and any(
+        key[:1] == b"s" and key[1 : 1 + ADDRESS_BYTES] == address for key in state
+    )
+    return None if code or has_first_storage else "no code is written out"

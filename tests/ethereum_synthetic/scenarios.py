@@ -16,6 +16,7 @@ from tests.ethereum_synthetic.assembly import (
     call,
     create,
     deployer,
+    in_memory,
     push,
 )
 from tests.ethereum_synthetic.builder import (
@@ -33,6 +34,7 @@ from tests.ethereum_synthetic.chain import (
     SENDERS,
     address_of,
     create2_address,
+    created_address,
     is_since,
     named,
 )
@@ -90,9 +92,16 @@ def scenario_block(fork: str) -> SyntheticBlock:
         "leaves to nobody",
         "has nothing to leave",
         "leaves to itself",
+        "modular powers",
+        "creates over storage",
+        "touches what has a storage only",
     ):
         builder.send(second, named(name), value=2)
         builder.send(third, named(name), tip=0, replay_protection=False)
+
+    # Storage without code: nothing can be created there (EIP-7610); it goes with an account that is empty.
+    builder.send(fourth, None, CHILD_INIT, value=9)
+    builder.send(first, named("storage only"), value=1)
 
     # Contracts made by transactions: one that fits, one that does not, and some that fail.
     for init_code, gas in (
@@ -218,6 +227,27 @@ def _scenario_contracts(fork: str, all_gas: bytes) -> list[Contract]:
         + asm(2, "SSTORE", 0, "TLOAD", 3, "SSTORE"),
         "transient and fails": asm(9, 0, "TSTORE", 0, 0, "REVERT"),
         "creates out of gas": create(asm(3000, 0, "RETURN"), value=1) + keep(1),
+        # 0 to the power of 0 modulo 2: no base and no exponent; no base, and an exponent of one zero; then to 1.
+        "modular powers": b"".join(
+            in_memory(b"".join(length.to_bytes(32, "big") for length in lengths) + operands)
+            + call(asm(5), asm(20_000), input_size=96 + len(operands))
+            + keep(slot)
+            + asm(0, "MLOAD", slot + 10, "SSTORE")
+            for slot, (lengths, operands) in enumerate(
+                (
+                    ((0, 0, 32), bytes(31) + b"\x02"),
+                    ((0, 1, 32), bytes(32) + b"\x02"),
+                    ((0, 1, 32), b"\x01\xff"),
+                )
+            )
+        ),
+        "creates over storage": create(CHILD_INIT, value=1)
+        + keep(1)
+        + create(CHILD_INIT)
+        + keep(2)
+        + create(CHILD_INIT, salt=CHILD_SALT)
+        + keep(3),
+        "touches what has a storage only": call(push(named("storage only")), all_gas) + keep(1),
         "creates in depth": create(deployer(asm(1, 0, "SSTORE"), create(CHILD_INIT) + keep(2))) + keep(1),
         "reads others": others + asm("GAS", 99, "SSTORE"),
         "leaves to nobody": push(named("heir")) + asm("SELFDESTRUCT"),
@@ -239,4 +269,13 @@ def _scenario_contracts(fork: str, all_gas: bytes) -> list[Contract]:
         for name, code in codes.items()
     ]
     old_child = create2_address(named("old factory"), CHILD_SALT, CHILD_INIT)
+    over = named("creates over storage")
+    taken = (
+        created_address(over, 1),
+        create2_address(over, CHILD_SALT, CHILD_INIT),
+        created_address(address_of(SENDERS[3]), 0),
+    )
+    contracts += [Contract(address, b"", balance=1, nonce=0, storage={1: 2}) for address in taken]
+    if not is_since(fork, "paris"):  # from there on the specifications know no empty accounts (EIP-7523)
+        contracts.append(Contract(named("storage only"), b"", nonce=0, storage={3: 4}))
     return [*contracts, Contract(old_child, CHILD_RUNTIME, balance=1, storage={0: 40, 3: 4})]

@@ -157,8 +157,12 @@ BAD: dict[str, tuple[Callable[[Block], Block], str]] = {
     "short sender": (of_transactions(evm.txn(b"\x01", b"x")), "transaction 1 has the arguments"),
     "nonce": (of_state(nonce_key(WHERE), bytes(40)), "a nonce, as it has 40 bytes"),
     "balance": (of_state(balance_key(WHERE), bytes(33)), "a balance, as it has 33 bytes"),
-    "short code": (of_state(code_key(WHERE), bytes(32)), "a code with its hash, as it has 32 bytes"),
+    "short code": (of_state(code_key(WHERE), bytes(31)), "a code with its hash, as it has 31 bytes"),
     "existence": (of_state(existence_key(WHERE), b""), "that an account exists, as it has 0 bytes"),
+    "unknown existence": (
+        of_state(existence_key(WHERE), b"\3"),
+        "that an account exists, as it is 0x03",
+    ),
     "incarnation": (of_state(incarnation_key(WHERE), bytes(3)), "incarnation, as it has 3 bytes"),
     "slot": (of_state(storage_key(WHERE, 1), bytes(33)), "storage slot, as it has 33 bytes"),
     "block hash": (of_state(block_hash_key(1), bytes(31)), "block hash, as it has 31 bytes"),

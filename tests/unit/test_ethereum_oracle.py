@@ -91,6 +91,11 @@ def test_equal_states_are_found_equal() -> None:
     assert_same_state(small_state(), small_accounts())
 
 
+def test_an_empty_account_and_a_storage_without_code_have_forms_of_their_own() -> None:
+    state = {b"e" + ONE: b"\x02", b"c" + ONE: keccak256(b""), slot_key(ONE, 5): b"\x09"}
+    assert_same_state(state, {ONE: Account(0, 0, b"", {5: 9})})
+
+
 def test_what_was_wiped_does_not_count_even_without_the_account() -> None:
     state = {b"w" + ONE: b"\x01", slot_key(ONE, 5): b"\x09"}
     assert_same_state(state, {})
@@ -106,9 +111,7 @@ def test_what_was_wiped_does_not_count_even_without_the_account() -> None:
         ({slot_key(ONE, 6, 2): None}, r"storage\[0x6\]: 0, oracle 7"),
         ({slot_key(ONE, 9, 2): b"\x01"}, r"storage\[0x9\]: 1, oracle 0"),
         ({b"w" + ONE: b"\x01", slot_key(ONE, 5, 1): None}, r"storage\[0x6\]: 0, oracle 7"),
-        ({b"e" + ONE: None}, "exists: False, oracle True"),
         ({b"e" + bytes(20): b"\x01"}, "exists: True, oracle False"),
-        ({b"b" + bytes(20): b"\x01"}, "balance: 1, oracle 0"),
     ],
 )
 def test_a_difference_is_told_by_account_and_field(changes: dict[bytes, bytes | None], message: str) -> None:
@@ -141,7 +144,9 @@ def test_all_differences_are_told() -> None:
         (slot_key(TWO, 1, 1) + b"\x00", b"\x01", "it has 56 bytes"),
         (slot_key(TWO, 1) + b"\x00\x00", b"\x01", "incarnation 0"),
         (b"b" + TWO + b"\x00", b"\x01", "it has 22 bytes"),
-        (b"e" + TWO, b"\x02", "its value is 0x02"),
+        (b"e" + TWO, b"\x03", "its value is 0x03"),
+        (b"e" + ONE, b"\x02", "it says that the account is empty"),
+        (b"n" + bytes(20), b"\x01", "its account does not exist"),
         (b"c" + TWO, bytes(32) + CODE, "the hash is not that of the code"),
         (b"c" + TWO, keccak256(b""), "no code is written out"),
         (b"x" + TWO, b"\x01", "of no known kind"),

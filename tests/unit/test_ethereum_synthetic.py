@@ -11,7 +11,15 @@ from tests.ethereum_agreement import assert_synthetic_agrees
 from tests.ethereum_oracle import Account, OracleResult, read_json, run
 from tests.ethereum_synthetic.assembly import CHILD_INIT, CHILD_RUNTIME, CHILD_SALT
 from tests.ethereum_synthetic.builder import HISTORY_ADDRESS, SyntheticBlock, header_hash
-from tests.ethereum_synthetic.chain import NUMBER_AND_TIME, SENDERS, address_of, create2_address, named
+from tests.ethereum_synthetic.chain import (
+    NUMBER_AND_TIME,
+    SENDERS,
+    address_of,
+    create2_address,
+    created_address,
+    is_since,
+    named,
+)
 from tests.ethereum_synthetic.randomblocks import random_block
 from tests.ethereum_synthetic.scenarios import scenario_block
 
@@ -62,6 +70,27 @@ def test_a_contract_is_made_destroyed_and_made_again(fork: str) -> None:
     assert child_of(result, "other factory") == Account(1, 0, CHILD_RUNTIME, {0: 1, 7: 100})
     # The second deployment within the transaction failed, as the contract was still there.
     assert result.accounts[named("deploys, destroys and deploys")].storage == {0: 1, 1: 1, 2: 1, 3: 1, 8: 9}
+
+
+@pytest.mark.parametrize("fork", NUMBER_AND_TIME)
+def test_nothing_is_created_over_storage(fork: str) -> None:
+    result = scenario_block(fork).result
+    creator = named("creates over storage")
+    # Called twice: first it fails at the first place, then it goes on from there.
+    taken = [created_address(creator, 1), created_address(address_of(SENDERS[3]), 0)]
+    if fork in WITH_CREATE2:
+        taken.append(create2_address(creator, CHILD_SALT, CHILD_INIT))
+    assert [result.accounts[address] for address in taken] == [Account(0, 1, b"", {1: 2})] * len(taken)
+    # An account that is empty but for its storage goes where EIP-161 holds, and comes back without it.
+    if not is_since(fork, "paris"):
+        kept = {3: 4} if is_since("tangerine_whistle", fork) else {}
+        assert result.accounts[named("storage only")] == Account(0, 1, b"", kept)
+
+
+@pytest.mark.parametrize("fork", [fork for fork in NUMBER_AND_TIME if is_since(fork, "byzantium")])
+def test_zero_to_the_power_of_zero_is_one(fork: str) -> None:
+    storage = scenario_block(fork).result.accounts[named("modular powers")].storage
+    assert storage == {0: 1, 1: 1, 2: 1, 8: 9, 10: 1, 11: 1}
 
 
 def test_transient_storage_lasts_for_a_transaction() -> None:

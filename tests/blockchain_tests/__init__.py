@@ -1,0 +1,1 @@
+"""Official BlockchainTests (ethereum/tests, execution-spec-tests), recorded, executed and checked here."""
