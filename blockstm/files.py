@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, Final
@@ -20,6 +21,11 @@ ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 _SLICE_BYTES: Final = 2048
 _PIECE_BYTES: Final = 1 << 16
 _WINDOW_BYTES_MAX: Final = 1 << 27
+_FRAME_HEADER_BYTES_MAX: Final = 18
+_FRAME_START_BYTES: Final = 8
+"""Magic number, and the length of a skippable frame."""
+_FRAMES_MAX: Final = 1 << 16
+"""Empty frames take time and yield nothing."""
 
 
 class ContentError(ValueError):
@@ -125,13 +131,17 @@ def read_text(path: str | os.PathLike[str], bytes_max: int, error_type: type[Blo
         error_type: it is missing, not a regular file, cannot be read, too large, or not UTF-8.
     """
     try:
-        return read_bytes(path, bytes_max, error_type, fix).decode("utf-8")
+        text = read_bytes(path, bytes_max, error_type, fix)
+        return text.decode("utf-8-sig")  # without the byte order mark that some editors put first
     except UnicodeDecodeError:
         raise error_type(f"{shown_path(path)}: is not UTF-8 text; {fix}") from None
 
 
 def content_pieces(file: BinaryIO, limit: int) -> Iterator[bytes]:
     """Yield a file's content piece by piece, decompressed where it is zstd-compressed: its first bytes tell.
+
+    Compressed data may be several frames, as `pzstd` and `cat a.zst b.zst` make them, and skippable frames.
+    A byte order mark at the start of UTF-8 text is left out.
 
     Arguments:
         file: positioned at its start.
@@ -140,19 +150,32 @@ def content_pieces(file: BinaryIO, limit: int) -> Iterator[bytes]:
     Raises:
         DamagedError: the compressed data is damaged or cut short.
         TooLargeError: the content is over the limit.
-        ContentError: something follows the compressed data.
+        ContentError: something that is no frame follows the compressed data.
     """
     magic = file.read(len(ZSTD_MAGIC))
     file.seek(0)
-    if magic == ZSTD_MAGIC:
-        yield from decompressed(file, limit, checksum_required=False)
-        return
+    compressed = magic == ZSTD_MAGIC or _is_skippable(magic)
+    return _without_mark(_all_frames(file, limit) if compressed else _plain(file, limit))
+
+
+def _plain(file: BinaryIO, limit: int) -> Iterator[bytes]:
     taken = 0
     while piece := file.read(_PIECE_BYTES):
         taken += len(piece)
         if taken > limit:
             raise _too_large(limit)
         yield piece
+
+
+def _without_mark(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    start = b""
+    for piece in pieces:
+        start += piece
+        if len(start) >= len(BOM_UTF8):
+            break
+    if start := start.removeprefix(BOM_UTF8):
+        yield start
+    yield from pieces
 
 
 def decompressed(file: BinaryIO, limit: int, *, checksum_required: bool) -> Iterator[bytes]:
@@ -168,46 +191,128 @@ def decompressed(file: BinaryIO, limit: int, *, checksum_required: bool) -> Iter
         TooLargeError: the content is over the limit.
         ContentError: the content lacks its checksum, or something follows it.
     """
-    data = file.read(_SLICE_BYTES)
-    _check_frame_header(data, limit, checksum_required)
+    source = _Source(file)
+    yield from _frame(source, limit, 0, checksum_required)
+    if source.ahead(1):
+        raise _something_follows(source)
+
+
+def _all_frames(file: BinaryIO, limit: int) -> Iterator[bytes]:
+    source = _Source(file)
+    given = frames = 0
+    while start := source.ahead(_FRAME_START_BYTES):
+        frames += 1
+        if frames > _FRAMES_MAX:
+            raise ContentError(f"the compressed data has more than {_FRAMES_MAX} frames; compress it again")
+        if _is_skippable(start):
+            source.skip(_FRAME_START_BYTES + int.from_bytes(start[4:], "little"))
+            continue
+        if frames > 1 and not start.startswith(ZSTD_MAGIC):
+            raise _something_follows(source)
+        for piece in _frame(source, limit, given, checksum_required=False):
+            given += len(piece)
+            yield piece
+
+
+def _frame(source: _Source, limit: int, given: int, checksum_required: bool) -> Iterator[bytes]:
+    """Yield the content of one frame, where `given` bytes came before it, and leave the source after it."""
+    _check_frame_header(source, limit, given, checksum_required)
     decompressor = zstandard.ZstdDecompressor(max_window_size=_WINDOW_BYTES_MAX).decompressobj()
-    taken = given = 0
-    while data and not decompressor.eof:
+    while not decompressor.eof:
+        start = source.position
+        data = source.take()
+        if not data:
+            raise DamagedError(f"byte {start}: the file ends too early; copy or make the file again")
         try:
             content = decompressor.decompress(data)
         except zstandard.ZstdError as error:
             raise DamagedError(
-                f"compressed bytes {taken} to {taken + len(data)}: damaged ({_reason(error)}); "
+                f"compressed bytes {start} to {source.position}: damaged ({_reason(error)}); "
                 "copy or make the file again"
             ) from error
-        taken += len(data)
+        source.put_back(decompressor.unused_data)
         given += len(content)
         if given > limit:
             raise _too_large(limit)
-        for start in range(0, len(content), _PIECE_BYTES):
-            yield content[start : start + _PIECE_BYTES]
-        data = decompressor.unused_data or file.read(_SLICE_BYTES)
-    if not decompressor.eof:
-        raise DamagedError(f"byte {taken}: the file ends too early; copy or make the file again")
-    if data:
-        end = taken - len(decompressor.unused_data)
-        raise ContentError(
-            f"byte {end}: something follows the compressed data; cut it off or make the file again"
-        )
+        for place in range(0, len(content), _PIECE_BYTES):
+            yield content[place : place + _PIECE_BYTES]
 
 
-def _check_frame_header(data: bytes, limit: int, checksum_required: bool) -> None:
+class _Source:
+    """A file that is read in small slices, and of which a little can be looked at ahead.
+
+    Arguments:
+        file: positioned at its start.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._held = b""
+        self.position = 0
+        """How many bytes were taken."""
+
+    def ahead(self, length: int) -> bytes:
+        """Return the next bytes without taking them: fewer than `length` only where the file ends."""
+        if not self._held:
+            self._held = self._file.read(_SLICE_BYTES)
+        while len(self._held) < length and (more := self._file.read(length - len(self._held))):
+            self._held += more
+        return self._held[:length]
+
+    def take(self) -> bytes:
+        """Take a slice; nothing at the end."""
+        taken, self._held = self._held or self._file.read(_SLICE_BYTES), b""
+        self.position += len(taken)
+        return taken
+
+    def put_back(self, rest: bytes) -> None:
+        """Put back the end of the slice that was taken last."""
+        self._held = rest
+        self.position -= len(rest)
+
+    def skip(self, length: int) -> None:
+        """Pass over bytes.
+
+        Raises:
+            DamagedError: the file ends before.
+        """
+        while length:
+            taken = self.take()
+            if not taken:
+                raise DamagedError(
+                    f"byte {self.position}: the file ends too early; copy or make the file again"
+                )
+            self.put_back(taken[length:])
+            length -= min(length, len(taken))
+
+
+def _is_skippable(start: bytes) -> bool:
+    """Tell whether a frame that starts so holds nothing to decompress (RFC 8878, 3.1.2)."""
+    return len(start) >= len(ZSTD_MAGIC) and start[1:4] == b"\x2a\x4d\x18" and start[0] >> 4 == 5
+
+
+def _something_follows(source: _Source) -> ContentError:
+    return ContentError(
+        f"byte {source.position}: something follows the compressed data; cut it off or make the file again"
+    )
+
+
+def _check_frame_header(source: _Source, limit: int, given: int, checksum_required: bool) -> None:
+    start = source.position
     try:
-        parameters = zstandard.get_frame_parameters(data)
+        parameters = zstandard.get_frame_parameters(source.ahead(_FRAME_HEADER_BYTES_MAX))
     except zstandard.ZstdError as error:
         raise DamagedError(
-            f"byte 0: the compressed data does not begin well ({_reason(error)}); copy or make the file again"
+            f"byte {start}: the compressed data does not begin well ({_reason(error)}); copy or make the file again"
         ) from error
     known = parameters.content_size != zstandard.CONTENTSIZE_UNKNOWN
-    if known and parameters.content_size > limit:
+    if known and given + parameters.content_size > limit:
         raise _too_large(limit)
     if checksum_required and not parameters.has_checksum:
-        raise ContentError("byte 4: the compressed data has no checksum; make the file again (zstd --check)")
+        raise ContentError(
+            f"byte {start + len(ZSTD_MAGIC)}: the compressed data has no checksum; "
+            "make the file again (zstd --check)"
+        )
 
 
 def _too_large(limit: int) -> TooLargeError:
