@@ -127,6 +127,17 @@ def over_memory_limit(
     return f"{what} takes more than the memory limit of {limit_bytes} bytes; {fix}"
 
 
+def install_extra(extra: str) -> str:
+    """Return what a message says to do where the libraries of an extra are not installed.
+
+    It names the checkout, never the bare name: blockstm is on no package index, where anybody may take the name.
+
+    Arguments:
+        extra: one of the optional dependencies of pyproject.toml.
+    """
+    return f"install it in the checkout of blockstm: pip install -e '.[{extra}]'"
+
+
 def shown(value: object) -> str:
     """Return `value` as bounded, printable, one-line text for a message (bytes as hex)."""
     if isinstance(value, bytes):

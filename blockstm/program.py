@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from blockstm.arguments import decode_arguments, encode_arguments
-from blockstm.errors import ProgramError, UnknownProgramError, one_line, shown
+from blockstm.errors import ProgramError, UnknownProgramError, install_extra, one_line, shown
 from blockstm.limits import PROGRAM_NAME_BYTES_MAX
 from blockstm.parameters import REQUIRED, Parameter
 from blockstm.transaction import Recorded, Transaction
@@ -299,5 +299,5 @@ def _import_shipped(name: str) -> None:
                     raise
                 raise UnknownProgramError(
                     f"program {shown(name)} needs {error.name}, which is not installed; "
-                    f"run pip install 'blockstm[{extra}]'"
+                    f"{install_extra(extra)}"
                 ) from error

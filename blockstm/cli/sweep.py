@@ -14,7 +14,7 @@ import typer
 from blockstm.cli.options import memory_bytes
 from blockstm.cli.progress import Progress
 from blockstm.cli.sweep_tables import print_speedups, speedups
-from blockstm.errors import UsageError, shown_path
+from blockstm.errors import UsageError, install_extra, shown_path
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, WORKERS_MAX
 from blockstm.sweep import Outcome, Run, Sweep, carry_out, read_sweep, runs_of
 from blockstm.sweep.carryout import Executor, InProcess
@@ -86,7 +86,7 @@ def sweep(
         if missing == _OWN_PACKAGE:
             raise
         raise UsageError(
-            f"sweep needs {missing}, which is not installed; pip install 'blockstm[sweep]'"
+            f"sweep needs {missing}, which is not installed; {install_extra('sweep')}"
         ) from error
     with ResultsFolder(output, defined.text, runs) as folder:
         outcome = follow(defined, runs, folder, executor)

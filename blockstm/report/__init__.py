@@ -1,7 +1,7 @@
 """One page that shows what replays, simulations, inspections and sweeps came to.
 
-`read_inputs` reads them, strictly; `report_page` makes the page. Needs the optional dependencies
-``blockstm[report]``.
+`read_inputs` reads them, strictly; `report_page` makes the page. Needs the libraries of the extra
+`report` (``pip install -e '.[report]'`` in the checkout).
 """
 
 from blockstm.report.inputs import Inputs, read_inputs

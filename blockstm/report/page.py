@@ -11,7 +11,7 @@ from importlib import resources
 from typing import Any, Final
 
 from blockstm import __version__
-from blockstm.errors import ReportError
+from blockstm.errors import ReportError, install_extra
 from blockstm.report.charts import CONFIG
 from blockstm.report.inputs import Inputs
 from blockstm.report.parts import Charts, Section
@@ -76,7 +76,7 @@ def report_page(
         import vl_convert  # noqa: F401 - to find out before the work whether it is there
     except ImportError as error:
         raise ReportError(
-            f"a report needs {error.name}, which is not installed; install it: pip install 'blockstm[report]'"
+            f"a report needs {error.name}, which is not installed; {install_extra('report')}"
         ) from error
     sections = sections_of(inputs, output)
     charts = [

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from blockstm.errors import ReportError, shown_path
+from blockstm.errors import ReportError, install_extra, shown_path
 from blockstm.files import ContentError, content_pieces, open_input
 from blockstm.report.fields import Fields, printable
 from blockstm.report.results import Latency, Run, cores_of
@@ -99,7 +99,7 @@ def _read_columns(path: Path) -> dict[str, list[Any]]:
         import pyarrow.parquet
     except ImportError as error:
         raise ReportError(
-            f"{shown_path(path)}: reading a sweep needs pyarrow; install it with: pip install 'blockstm[report]'"
+            f"{shown_path(path)}: reading a sweep needs pyarrow, which is not installed; {install_extra('report')}"
         ) from error
     with open_input(path, ReportError) as file:
         if path.stat().st_size > RESULTS_BYTES_MAX:

@@ -1,6 +1,6 @@
 """Sweeps: grids of scenarios, cores, seeds and repeats, each run a row of one table. See docs/sweeps.md.
 
-What it needs beyond the package itself, pyarrow and distributed, is an extra: ``pip install 'blockstm[sweep]'``.
+What it needs beyond the package itself, pyarrow and distributed, is an extra: ``pip install -e '.[sweep]'``.
 Importing this package alone imports neither; `blockstm.sweep.parquet` and `blockstm.sweep.cluster` do.
 """
 

@@ -17,7 +17,7 @@ from typing import Any, Final, Self
 
 from distributed import CancelledError, Client, KilledWorker, LocalCluster, wait
 
-from blockstm.errors import BlockstmError, SweepError, shown
+from blockstm.errors import BlockstmError, SweepError, install_extra, shown
 from blockstm.processes.interpreter import interrupts_held
 from blockstm.sweep.execution import execute
 from blockstm.sweep.points import Run
@@ -163,7 +163,7 @@ class Cluster:
             ) from error
         except ModuleNotFoundError as error:
             raise SweepError(
-                f"a worker of the cluster lacks {error.name}; pip install 'blockstm[sweep]' there, the same version"
+                f"a worker of the cluster lacks {error.name}; there, {install_extra('sweep')}, of the same version"
             ) from error
         except (OSError, CancelledError) as error:
             raise self._lost(error) from error

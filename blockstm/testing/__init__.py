@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from blockstm.errors import UsageError
+from blockstm.errors import UsageError, install_extra
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -57,7 +57,7 @@ def blocks(
         from hypothesis import strategies as st
     except ImportError as error:
         raise UsageError(
-            "blocks() needs hypothesis, which is not installed; run pip install 'blockstm[testing]'"
+            f"blocks() needs hypothesis, which is not installed; {install_extra('testing')}"
         ) from error
     from blockstm.testing import strategies
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("jinja2", reason="reports need blockstm[report]")
-pytest.importorskip("pyarrow", reason="reports need blockstm[report]")
-pytest.importorskip("vl_convert", reason="reports need blockstm[report]")
+pytest.importorskip("jinja2", reason="reports need the extra: pip install -e '.[report]'")
+pytest.importorskip("pyarrow", reason="reports need the extra: pip install -e '.[report]'")
+pytest.importorskip("vl_convert", reason="reports need the extra: pip install -e '.[report]'")
 
 from blockstm.cli import main
 from tests import reports

@@ -174,6 +174,6 @@ def test_refusals(refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPa
             patched.setitem(sys.modules, missing, None)
             for loaded in ("parquet", module):
                 patched.delitem(sys.modules, f"blockstm.sweep.{loaded}", raising=False)
-            assert f"sweep needs {missing}, which is not installed; pip install 'blockstm[sweep]'" in refused(
-                "sweep", path, "-o", "out"
-            )
+            message = refused("sweep", path, "-o", "out")
+            assert f"sweep needs {missing}, which is not installed; install it in the checkout" in message
+            assert "pip install -e '.[sweep]'" in message

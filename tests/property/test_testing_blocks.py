@@ -160,7 +160,10 @@ def test_without_hypothesis_all_but_blocks_works(
         "except UsageError as error:\n"
         "    print(error)\n"
     )
-    expected = "blocks() needs hypothesis, which is not installed; run pip install 'blockstm[testing]'"
+    expected = (
+        "blocks() needs hypothesis, which is not installed; "
+        "install it in the checkout of blockstm: pip install -e '.[testing]'"
+    )
     assert done.stderr == ""
     assert done.stdout.splitlines() == ["10", expected]
 
