@@ -16,7 +16,7 @@ from blockstm.ethereum.record import read_ethereum
 from blockstm.result import Result
 from blockstm.tracewriter import net_accesses
 from blockstm.verify import differences
-from tests.ethereum_oracle import Account, OracleResult
+from tests.ethereum_oracle import FORKS, Account, OracleResult
 from tests.ethereum_state import assert_same_state
 from tests.ethereum_synthetic.builder import SyntheticBlock
 from tests.running import run as run_speculatively
@@ -97,8 +97,12 @@ def assert_same_receipts(block: Block, executed: ExecutedBlock, oracle: OracleRe
 
 def checks_of(oracle: OracleResult, told: Mapping[str, Any]) -> list[str]:
     """The names of the checks that can be made of a block, in their order."""
+    since_paris = oracle.fork in FORKS[FORKS.index("paris") :] or None
     known = {
-        "uncles_hash": None if told["uncles"] else True,
+        "uncles_hash": not told["uncles"] or None,
+        "difficulty": since_paris,
+        "nonce": since_paris,
+        "blob_gas_limit": oracle.blob_gas_used,
         "withdrawals_root": oracle.withdrawals_root,
         "blob_gas_used": oracle.blob_gas_used,
         "receipts_root": oracle.receipts_root,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import coincurve
 import rlp
@@ -40,20 +41,35 @@ def sign(message: bytes, who: int) -> tuple[int, int, int]:
     return signature[64], int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big")
 
 
+ACCESS: Final = ((bytes([7]) * 20, (bytes([8]) * 32, bytes(32))), (bytes(20), ()))
+
+
 def transaction(
-    kind: int = 2, *, who: int = 0, nonce: int = 0, to: str | None = CONTRACT, chain_id: int | None = 1
+    kind: int = 2,
+    *,
+    who: int = 0,
+    nonce: int = 0,
+    to: str | None = CONTRACT,
+    chain_id: int | None = 1,
+    gas: int = 200_000,
+    tip: int = 2,
+    fee: int = 10**11,
+    blobs: Sequence[bytes] = (b"\x01" + bytes(31),),
+    authorized: bool = True,
+    input: bytes = b"\xca\xfe",
+    access: Sequence[Any] = ACCESS,
 ) -> tuple[dict[str, Any], bytes]:
     """Return a signed transaction as a node tells it, and raw; `chain_id` None is one from before EIP-155."""
-    access: list[Any] = [[bytes([7]) * 20, [bytes([8]) * 32, bytes(32)]], [bytes(20), []]]
     authorization = [integer(1), bytes([9]) * 20, integer(3)]
     parity, r, s = sign(b"\x05" + rlp.encode(authorization), 5)
-    call = [integer(21_000), bytes.fromhex((to or "0x")[2:]), integer(17), b"\xca\xfe"]
-    fees = [integer(2), integer(10**11)]
+    call = [integer(gas), bytes.fromhex((to or "0x")[2:]), integer(17), input]
+    fees = [integer(tip), integer(fee)]
     start = [*([] if kind == 0 else [integer(chain_id or 0)]), integer(nonce)]
-    body: list[Any] = [*start, *(fees if kind > 1 else [integer(10**11)]), *call]
+    body: list[Any] = [*start, *(fees if kind > 1 else [integer(fee)]), *call]
     body += [access] if kind else []
-    body += [integer(5), [b"\x01" + bytes(31)]] if kind == 3 else []
-    body += [[[*authorization, integer(parity), integer(r), integer(s)]]] if kind == 4 else []
+    body += [integer(5), list(blobs)] if kind == 3 else []
+    signed_authorization = [*authorization, integer(parity), integer(r), integer(s)]
+    body += [[signed_authorization] if authorized else []] if kind == 4 else []
     prefix = bytes([kind]) if kind else b""
     unsigned = [*body, integer(chain_id), b"", b""] if kind == 0 and chain_id else body
     own = sign(prefix + rlp.encode(unsigned), who)
@@ -62,13 +78,13 @@ def transaction(
     told: dict[str, Any] = {
         "type": hex(kind),
         "nonce": hex(nonce),
-        "gas": hex(21_000),
+        "gas": hex(gas),
         "to": to,
         "value": hex(17),
-        "input": "0xcafe",
+        "input": "0x" + input.hex(),
         "from": address(who),
         "hash": "0x" + keccak(raw).hex(),
-        "gasPrice": hex(10**11),
+        "gasPrice": hex(fee),
         "v": hex(v),
         "r": hex(own[1]),
         "s": hex(own[2]),
@@ -82,14 +98,13 @@ def transaction(
             for entry, keys in access
         ]
     if kind > 1:
-        told |= {"maxPriorityFeePerGas": hex(2), "maxFeePerGas": hex(10**11)}
+        told |= {"maxPriorityFeePerGas": hex(tip), "maxFeePerGas": hex(fee)}
     if kind == 3:
-        told |= {"maxFeePerBlobGas": hex(5), "blobVersionedHashes": ["0x01" + "00" * 31]}
+        told |= {"maxFeePerBlobGas": hex(5), "blobVersionedHashes": ["0x" + blob.hex() for blob in blobs]}
     if kind == 4:
-        told["authorizationList"] = [
-            {"chainId": "0x1", "address": "0x" + "09" * 20, "nonce": "0x3"}
-            | {"yParity": hex(parity), "r": hex(r), "s": hex(s)}
-        ]
+        authorization_told = {"chainId": "0x1", "address": "0x" + "09" * 20, "nonce": "0x3"}
+        authorization_told |= {"yParity": hex(parity), "r": hex(r), "s": hex(s)}
+        told["authorizationList"] = [authorization_told] if authorized else []
     return told, raw
 
 

@@ -25,15 +25,13 @@ def checks_of(
     Raises:
         EthereumInputError: the block was not recorded whole.
     """
-    from blockstm.ethereum.checks import ExecutedBlock, what_lacks  # its libraries are an extra
+    from blockstm.ethereum.checks import ExecutedBlock  # its libraries are an extra
+    from blockstm.ethereum.lacks import what_lacks
 
     executed = ExecutedBlock(ethereum, result)
     if so_far is None:
         executed.check_senders()
     checks = executed.header_checks(so_far)
-    is_genuine = checks["block_hash"] and checks["transactions_root"]
-    if is_genuine and False in checks.values() and (lack := what_lacks(executed)) is not None:
-        raise EthereumInputError(
-            f"the block does not come to what its header says: it seems that {lack}; record it whole"
-        )
+    if False in checks.values() and (lack := what_lacks(executed, checks)) is not None:
+        raise EthereumInputError(lack)
     return {name: is_equal and (so_far or checks)[name] for name, is_equal in checks.items()}

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from blockstm.errors import UsageError, shown_path
+from blockstm.errors import UsageError, install_extra, shown_path
 
 __all__ = ["ethereum"]
 
@@ -49,13 +49,23 @@ def ethereum(
             help="The pre-state is that of the whole chain, as of a test: compare the state root, too.",
         ),
     ] = False,
+    accounts: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="ACCOUNTS.json",
+            help="Accounts that are exactly so, empty ones too, whatever the pre-state says; null for none.",
+        ),
+    ] = None,
     fork: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="The rules to execute by; known on the mainnet."),
+        typer.Option(
+            metavar="NAME", help="The rules to execute by; known on mainnet, Sepolia, Holesky and Hoodi."
+        ),
     ] = None,
 ) -> None:
     """Make a block file of a real Ethereum block, whose transactions py-evm executes."""
     try:
+        from blockstm.ethereum.notes import notes_of
         from blockstm.ethereum.record import record_ethereum
 
         made = record_ethereum(
@@ -63,15 +73,19 @@ def ethereum(
             prestate,
             output,
             block_hashes_path=blockhashes,
+            accounts_path=accounts,
             uncles_path=uncles,
             fork=fork,
             whole_state=whole_state,
         )
+        notes = notes_of(made)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing == _OWN_PACKAGE:
             raise
         raise UsageError(
-            f"record ethereum needs {missing}, which is not installed; pip install 'blockstm[ethereum]'"
+            f"record ethereum needs {missing}, which is not installed; {install_extra('ethereum')}"
         ) from error
     print(f"{shown_path(output)}: {len(made):,} transactions, {output.stat().st_size:,} bytes")
+    for note in notes:
+        print(f"note: {note}")

@@ -1,7 +1,7 @@
 """Ethereum blocks: made from what a node says about them, and executed by py-evm.
 
-The parts that need more than blockstm itself (py-evm and others) come with the optional dependencies
-`blockstm[ethereum]`. Importing this package alone imports none of them.
+The parts that need more than blockstm itself (py-evm and others) come with the extra `ethereum`
+(``pip install -e '.[ethereum]'`` in the checkout). Importing this package alone imports none of them.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from blockstm.block import Block
 from blockstm.errors import EthereumInputError, shown
 from blockstm.ethereum.environment import Environment
-from blockstm.ethereum.header import Withdrawal, missing_field, read_header, read_uncles, read_withdrawals
+from blockstm.ethereum.header import Withdrawal, contradiction, read_header, read_uncles, read_withdrawals
 from blockstm.ethereum.keys import ENVIRONMENT_KEY, check_entry
 from blockstm.ethereum.nodejson import ADDRESS_BYTES, HASH_BYTES, Fields
 from blockstm.files import ContentError
@@ -149,8 +149,8 @@ def _environment(block: Block, about: Fields, header: Mapping[str, bytes]) -> En
         about.refuse(
             f"field fork is {shown(about['fork'])}, and the state's environment is of {environment.fork}"
         )
-    if (missing := missing_field(header, environment.fork)) is not None:
-        about.refuse(f"the header: field {missing} is missing, which fork {environment.fork} needs")
+    if (problem := contradiction(header, environment.fork)) is not None:
+        about.refuse(f"the header: {problem}")
     if environment != Environment.of_header(environment.fork, environment.chain_id, header):
         about.refuse("the header is not that of the state's environment")
     return environment

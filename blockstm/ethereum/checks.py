@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 from eth_hash.auto import keccak
 from eth_keys.exceptions import BadSignature
@@ -14,16 +14,21 @@ from blockstm.errors import EthereumInputError, one_line
 from blockstm.ethereum.block import EthereumBlock
 from blockstm.ethereum.closing import Closing, close_block
 from blockstm.ethereum.finalaccounts import accounts_of
-from blockstm.ethereum.forks import BYZANTIUM, CANCUN, PRAGUE, SHANGHAI, is_at_least, vm_class
-from blockstm.ethereum.header import Withdrawal
-from blockstm.ethereum.keys import (
-    STORAGE_WITHOUT_CODE,
-    balance_key,
-    decode_number,
-    encode_number,
-    existence_key,
+from blockstm.ethereum.forks import (
+    BYZANTIUM,
+    CANCUN,
+    FRONTIER,
+    PARIS,
+    PRAGUE,
+    SHANGHAI,
+    is_at_least,
+    vm_class,
 )
+from blockstm.ethereum.header import Withdrawal
+from blockstm.ethereum.invalid import why_not_executed
+from blockstm.ethereum.keys import decode_number, encode_number
 from blockstm.ethereum.machine import decode_transaction
+from blockstm.ethereum.networks import NETWORKS
 from blockstm.ethereum.outcome import Outcome
 from blockstm.ethereum.prestate import Account
 from blockstm.ethereum.receipts import ChainReceipts, chain_receipts
@@ -51,11 +56,13 @@ class ExecutedBlock:
         self.result = result
         self._ethereum = ethereum
         self._uncles = ethereum.uncles
-        self._stated = {**ethereum.header, "hash": ethereum.hash}
+        self.stated: Mapping[str, bytes] = {**ethereum.header, "hash": ethereum.hash}
+        """The header's fields, and the block's hash as it is stated."""
         for receipt in result.receipts:
             if receipt.status != "success":
                 raise EthereumInputError(
-                    f"{self.name_transaction(receipt.txn_idx)} cannot be executed: {_reason(str(receipt.error))}"
+                    f"{self.name_transaction(receipt.txn_idx)} cannot be executed: "
+                    f"{why_not_executed(self.block, result, receipt.txn_idx)}"
                 )
 
     def raw(self, txn_idx: int) -> tuple[bytes, bytes]:
@@ -134,18 +141,28 @@ class ExecutedBlock:
             EthereumInputError: a signature gives no sender.
         """
         return {
-            name: earlier[name] if earlier is not None and name in _OF_BLOCK else self._check(name)
-            for name in HEADER_CHECKS
+            name: self._check(check) if earlier is None or check.depends_on_run else earlier[name]
+            for name, check in HEADER_CHECKS.items()
         }
 
-    def _check(self, name: str) -> bool | None:
-        field, since, compute = HEADER_CHECKS[name]
-        if field not in self._stated or not is_at_least(self.environment.fork, since):
+    def _check(self, check: HeaderCheck) -> bool | None:
+        if check.field not in self.stated or not is_at_least(self.environment.fork, check.since):
             return None
-        computed = compute(self)
-        if computed is None:
-            return None
-        return self._stated[field] == (encode_number(computed) if isinstance(computed, int) else computed)
+        return check.holds(self)
+
+    def is_zero(self, field: str) -> bool | None:
+        """Tell whether a field of the header is zero, as known networks have it since there is no proof of work."""
+        return not any(self.stated[field]) if self.is_known_network else None
+
+    @property
+    def is_known_network(self) -> bool:
+        """Whether all of the network's rules are known: others may have rules of their own for their headers."""
+        return self.environment.chain_id in NETWORKS
+
+    @property
+    def uncle_count(self) -> int:
+        """How many uncles the block includes."""
+        return self._ethereum.uncle_count
 
     def block_hash(self) -> bytes:
         """Return the hash of the header's fields: Keccak-256 of their RLP (Yellow Paper, 4.4.1)."""
@@ -189,44 +206,113 @@ class ExecutedBlock:
         )
 
 
-def _reason(error: str) -> str:
-    """Return what is wrong with a transaction that failed, and the mend."""
-    kind, _, reason = one_line(error, _REASON_CHARACTERS_MAX).partition(": ")
-    if kind == EthereumInputError.__name__:
-        return reason  # it says the mend
-    return (
-        f"{one_line(error)}; record the block again, with a pre-state that has all that it touches, or give its "
-        "transactions the time and memory that they need"
-    )
-
-
-_REASON_CHARACTERS_MAX: Final = 1000
 _BLOB_TYPE: Final = 3
 _GAS_PER_BLOB: Final = 1 << 17
+_BLOBS_MAX: Final = {CANCUN: 6, PRAGUE: 9}
+"""The most blobs of a block, from a fork on (EIP-4844, EIP-7691)."""
+_GAS_LIMIT_MIN: Final = 5000
+_GAS_LIMIT_MAX: Final = 2**63 - 1
+_EXTRA_BYTES_MAX: Final = 32
+_NO_UNCLES: Final = keccak(encode_rlp([]))
 
-HEADER_CHECKS: Final[dict[str, tuple[str, str, Callable[[ExecutedBlock], int | bytes | None]]]] = {
-    "block_hash": ("hash", "frontier", ExecutedBlock.block_hash),
-    "transactions_root": ("transactionsRoot", "frontier", ExecutedBlock.transactions_root),
-    "uncles_hash": ("sha3Uncles", "frontier", ExecutedBlock.uncles_hash),
-    "withdrawals_root": ("withdrawalsRoot", SHANGHAI, ExecutedBlock.withdrawals_root),
-    "blob_gas_used": ("blobGasUsed", CANCUN, ExecutedBlock.blob_gas_used),
-    "gas_used": ("gasUsed", "frontier", lambda executed: executed.receipts.gas_used),
-    "logs_bloom": ("logsBloom", "frontier", lambda executed: executed.receipts.logs_bloom),
+
+Compute = Callable[["ExecutedBlock"], "int | bytes | None"]
+"""What a field of the header must be, as a number or as bytes; None where that cannot be told."""
+
+
+def _equals(field: str, compute: Compute) -> Callable[[ExecutedBlock], bool | None]:
+    """Return the check whether a field of the header says what is computed."""
+
+    def holds(executed: ExecutedBlock) -> bool | None:
+        computed = compute(executed)
+        if computed is None:
+            return None
+        return executed.stated[field] == (encode_number(computed) if isinstance(computed, int) else computed)
+
+    return holds
+
+
+def _uncles_hash(executed: ExecutedBlock) -> bool | None:
+    """Tell whether the hash of the uncles is right; None where the block does not tell their headers."""
+    stated = executed.stated["sha3Uncles"]
+    if executed.uncle_count and is_at_least(executed.environment.fork, PARIS):
+        return False
+    computed = executed.uncles_hash()
+    if computed is None:
+        return False if stated == _NO_UNCLES else None
+    return stated == computed
+
+
+def _extra_data(executed: ExecutedBlock) -> bool | None:
+    return len(executed.stated["extraData"]) <= _EXTRA_BYTES_MAX if executed.is_known_network else None
+
+
+def _blob_gas_limit(executed: ExecutedBlock) -> bool | None:
+    if not executed.is_known_network:
+        return None
+    blobs_max = _BLOBS_MAX[PRAGUE if is_at_least(executed.environment.fork, PRAGUE) else CANCUN]
+    return executed.blob_gas_used() <= blobs_max * _GAS_PER_BLOB
+
+
+def _gas_limit(executed: ExecutedBlock) -> bool:
+    """Tell whether each transaction's gas limit fits into what those before it have left, and the header's does."""
+    limit = executed.environment.gas_limit
+    if not _GAS_LIMIT_MIN <= limit <= _GAS_LIMIT_MAX or decode_number(executed.stated["gasUsed"]) > limit:
+        return False
+    vm = vm_class(executed.environment.fork)
+    used = 0
+    for receipt in executed.result.receipts:
+        if used + decode_transaction(vm, *executed.raw(receipt.txn_idx)).gas > limit:
+            return False
+        used += receipt.gas_used
+    return True
+
+
+class HeaderCheck(NamedTuple):
+    """One comparison of a block with its header.
+
+    Arguments:
+        field: of the header, or `hash`.
+        since: the fork with which it came, or from which on it can be told here.
+        holds: whether the header is right; None where that cannot be told.
+        depends_on_run: whether it depends on what came of the transactions.
+    """
+
+    field: str
+    since: str
+    holds: Callable[[ExecutedBlock], bool | None]
+    depends_on_run: bool = False
+
+
+def _executed(field: str, since: str, compute: Compute) -> HeaderCheck:
+    return HeaderCheck(field, since, _equals(field, compute), depends_on_run=True)
+
+
+def _of_block(field: str, since: str, compute: Compute) -> HeaderCheck:
+    return HeaderCheck(field, since, _equals(field, compute))
+
+
+HEADER_CHECKS: Final[dict[str, HeaderCheck]] = {
+    "block_hash": _of_block("hash", FRONTIER, ExecutedBlock.block_hash),
+    "transactions_root": _of_block("transactionsRoot", FRONTIER, ExecutedBlock.transactions_root),
+    "uncles_hash": HeaderCheck("sha3Uncles", FRONTIER, _uncles_hash),
+    "withdrawals_root": _of_block("withdrawalsRoot", SHANGHAI, ExecutedBlock.withdrawals_root),
+    "difficulty": HeaderCheck("difficulty", PARIS, lambda executed: executed.is_zero("difficulty")),
+    "nonce": HeaderCheck("nonce", PARIS, lambda executed: executed.is_zero("nonce")),
+    "extra_data": HeaderCheck("extraData", FRONTIER, _extra_data),
+    "blob_gas_used": _of_block("blobGasUsed", CANCUN, ExecutedBlock.blob_gas_used),
+    "blob_gas_limit": HeaderCheck("blobGasUsed", CANCUN, _blob_gas_limit),
+    "gas_limit": HeaderCheck("gasLimit", FRONTIER, _gas_limit, depends_on_run=True),
+    "gas_used": _executed("gasUsed", FRONTIER, lambda executed: executed.receipts.gas_used),
+    "logs_bloom": _executed("logsBloom", FRONTIER, lambda executed: executed.receipts.logs_bloom),
     # Before Byzantium a receipt holds the root of the whole state, which no block's pre-state has.
-    "receipts_root": (
-        "receiptsRoot",
-        BYZANTIUM,
-        lambda executed: ordered_trie_root(executed.receipts.encoded),
+    "receipts_root": _executed(
+        "receiptsRoot", BYZANTIUM, lambda executed: ordered_trie_root(executed.receipts.encoded)
     ),
-    "requests_hash": ("requestsHash", PRAGUE, lambda executed: executed.requests_hash),
-    "state_root": ("stateRoot", "frontier", ExecutedBlock.state_root),
+    "requests_hash": _executed("requestsHash", PRAGUE, lambda executed: executed.requests_hash),
+    "state_root": _executed("stateRoot", FRONTIER, ExecutedBlock.state_root),
 }
-"""By the names that they have in the JSON output: the field of the header, the fork with which it came or from
-which on it can be computed here, and what computes it, as a number or as bytes; None where it cannot."""
-
-_OF_BLOCK: Final = frozenset(
-    ("block_hash", "transactions_root", "uncles_hash", "withdrawals_root", "blob_gas_used")
-)
+"""By the names that they have in the JSON output."""
 
 
 def _encoded_withdrawal(withdrawal: Withdrawal) -> bytes:
@@ -238,75 +324,3 @@ def _encoded_withdrawal(withdrawal: Withdrawal) -> bytes:
             encode_number(withdrawal.amount_gwei),
         ]
     )
-
-
-def what_lacks(executed: ExecutedBlock) -> str | None:
-    """Return words for what the pre-state seems to lack, None if it seems whole.
-
-    An account that is not there cannot be told from one that was not recorded, so this is a guess, to be asked for
-    only when a block does not come to what its genuine header says. It looks for code that transactions looked for
-    in vain, and takes the first account of the strongest sort, and the first transaction that looked for its code:
-
-    1. the account was recorded with storage;
-    2. it was not recorded, and the transaction failed, or has input for it;
-    3. it was not recorded;
-    4. it was recorded, and the transaction failed, or has input for it;
-    5. it was not recorded, and is sent ether by the transaction itself, without input;
-    6. it was recorded, and a contract calls it without ether.
-
-    Left out are senders, precompiled contracts, and accounts to which the block gives code.
-    """
-    lacks = [] if executed.has_whole_state else list(_lacks(executed))
-    if not lacks:
-        return None
-    strength, _, address = min(lacks)
-    txn_idx = min(txn_idx for _, txn_idx, other in lacks if other == address)
-    return f"{executed.name_transaction(txn_idx)} looks for code at 0x{address.hex()}, {_LACKS[strength]}"
-
-
-_NO_CODE: Final = (None, STORAGE_WITHOUT_CODE)
-_LACKS: Final = (
-    "whose storage was recorded without its code",
-    "of which the pre-state has no account",
-    "of which the pre-state has no account",
-    "which the pre-state has without code",
-    "of which the pre-state has no account",
-    "which the pre-state has without code",
-)
-
-
-def _lacks(executed: ExecutedBlock) -> Iterator[tuple[int, int, bytes]]:
-    """Yield vain looks for code: what speaks for a lack, as an index into _LACKS, the transaction, the address."""
-    before, result = executed.block.state, executed.result
-    indexes = range(len(executed.block))
-    stored = {key[1:21] for key in before if key[:1] == b"s"}
-    coded = {key[1:21] for txn_idx in indexes for key, _ in result.writes(txn_idx) if key[:1] == b"c"}
-    left_out = coded | {executed.raw(txn_idx)[1] for txn_idx in indexes}
-    vm = vm_class(executed.environment.fork)
-    for txn_idx, receipt in enumerate(result.receipts):
-        txn = decode_transaction(vm, *executed.raw(txn_idx))
-        failed = not Outcome.of_events(receipt.events).succeeded
-        changed = {key for key, _ in (*result.writes(txn_idx), *result.adds(txn_idx))}
-        reads = dict(result.reads(txn_idx))
-        for key, value in reads.items():
-            address = key[1:]
-            if key[:1] != b"c" or value not in _NO_CODE or address in left_out or _is_precompile(address):
-                continue
-            is_recorded, is_target = existence_key(address) in before, address == txn.to
-            if address in stored:
-                yield 0, txn_idx, address
-            elif is_target and not txn.data:
-                if not is_recorded:
-                    yield 4, txn_idx, address
-            elif is_recorded:
-                if is_target or failed:
-                    yield 3, txn_idx, address
-                elif existence_key(address) in reads and balance_key(address) not in changed:
-                    # Who is called, rather than looked at, has its existence read, too.
-                    yield 5, txn_idx, address
-            elif is_target or balance_key(address) not in changed:
-                yield 1 if is_target or failed else 2, txn_idx, address
-
-
-def _is_precompile(address: bytes) -> bool:
-    return not any(address[:18])

@@ -17,23 +17,24 @@ from blockstm.ethereum.forks import PRAGUE, is_at_least
 from blockstm.ethereum.header import Withdrawal
 from blockstm.ethereum.machine import machine_for
 from blockstm.ethereum.mappingcontext import MappingContext
+from blockstm.ethereum.networks import deposit_contract
 from blockstm.ethereum.outcome import Log
 
-__all__ = ["Closing", "close_block"]
+__all__ = ["REQUEST_CONTRACTS", "Closing", "close_block"]
 
 _WEI_PER_GWEI: Final = 10**9
 _UNCLE_AGE_MAX: Final = 6
 """How many blocks an uncle may be earlier than the block that includes it (Yellow Paper, 11.1)."""
 _SYSTEM_ADDRESS: Final = Address(bytes.fromhex("fffffffffffffffffffffffffffffffffffffffe"))
 _SYSTEM_CALL_GAS: Final = 30_000_000
-_DEPOSIT_CONTRACT: Final = bytes.fromhex("00000000219ab540356cbb839cbe05303d7705fa")
 _DEPOSIT_TOPIC: Final = bytes.fromhex("649bbc62d0e31342afea4e5cd82d4049e7e1ee912fc0889aa790803be39038c5")
 _DEPOSIT_FIELDS: Final = ((192, 240), (288, 320), (352, 360), (416, 512), (544, 552))
 """Where the data of a deposit's log holds key, withdrawal credentials, amount, signature and index (EIP-6110)."""
-_REQUEST_CONTRACTS: Final = (
+REQUEST_CONTRACTS: Final = (
     (b"\x01", Address(bytes.fromhex("00000961ef480eb55e80d19ad83579a64c007002"))),  # withdrawals, EIP-7002
     (b"\x02", Address(bytes.fromhex("0000bbddc7ce488642fb579f8b00f3a590007251"))),  # EIP-7251
 )
+"""The kinds of requests that system contracts hand out after the last transaction, and the contracts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,8 @@ def close_block(
     machine = machine_for(context)
     requests_hash = None
     if is_at_least(environment.fork, PRAGUE):
-        requests = [b"\x00" + _deposits(logs)]
-        for kind, contract in _REQUEST_CONTRACTS:
+        requests = [b"\x00" + _deposits(logs, deposit_contract(environment.chain_id))]
+        for kind, contract in REQUEST_CONTRACTS:
             requests.append(kind + _system_call(machine.state(context), contract))
         requests_hash = _hash_of_requests(requests)
     final = machine.state(context)
@@ -103,11 +104,11 @@ def _hash_of_requests(requests: Iterable[bytes]) -> bytes:
     return sha256(b"".join(sha256(request).digest() for request in requests if len(request) > 1)).digest()
 
 
-def _deposits(logs: Iterable[Log]) -> bytes:
+def _deposits(logs: Iterable[Log], contract: bytes) -> bytes:
     return b"".join(
         b"".join(data[start:end] for start, end in _DEPOSIT_FIELDS)
         for address, topics, data in logs
-        if address == _DEPOSIT_CONTRACT and topics[:1] == (_DEPOSIT_TOPIC,)
+        if address == contract and topics[:1] == (_DEPOSIT_TOPIC,)
     )
 
 

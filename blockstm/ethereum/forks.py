@@ -1,4 +1,4 @@
-"""The forks of Ethereum: which one holds at a block of the main network, and the virtual machine of each.
+"""The forks of Ethereum, and the virtual machine of each.
 
 Names are py-evm's. Some forks change nothing about execution; they have names all the same.
 """
@@ -18,11 +18,14 @@ __all__ = [
     "BYZANTIUM",
     "CANCUN",
     "FORKS",
+    "FRONTIER",
+    "HOMESTEAD",
+    "ISTANBUL",
     "LONDON",
+    "PARIS",
     "PRAGUE",
     "SHANGHAI",
     "SPURIOUS_DRAGON",
-    "fork_of_mainnet",
     "is_at_least",
     "vm_class",
 ]
@@ -48,67 +51,25 @@ FORKS: Final = (
 )
 """The forks that can be executed, oldest first."""
 
+FRONTIER: Final = "frontier"
+HOMESTEAD: Final = "homestead"
+"""From here on creating a contract costs more, and signatures have one form only (EIP-2)."""
 SPURIOUS_DRAGON: Final = "spurious_dragon"
 """From here on empty accounts do not exist (EIP-161)."""
 BYZANTIUM: Final = "byzantium"
 """From here on a receipt holds a status instead of a state root (EIP-658)."""
+ISTANBUL: Final = "istanbul"
+"""From here on input costs less (EIP-2028)."""
 LONDON: Final = "london"
 """From here on blocks have a base fee (EIP-1559)."""
+PARIS: Final = "paris"
+"""From here on blocks have no proof of work and no uncles (EIP-3675)."""
 SHANGHAI: Final = "shanghai"
 """From here on blocks have withdrawals (EIP-4895)."""
 CANCUN: Final = "cancun"
 """From here on transactions carry blobs (EIP-4844)."""
 PRAGUE: Final = "prague"
 """From here on blocks have requests (EIP-7685)."""
-
-_MAINNET_BLOCKS: Final = (
-    (0, "frontier"),
-    (1_150_000, "homestead"),
-    (2_463_000, "tangerine_whistle"),
-    (2_675_000, "spurious_dragon"),
-    (4_370_000, "byzantium"),
-    # The main network skipped Constantinople: Petersburg took it back in the same block.
-    (7_280_000, "petersburg"),
-    (9_069_000, "istanbul"),
-    (9_200_000, "muir_glacier"),
-    (12_244_000, "berlin"),
-    (12_965_000, "london"),
-    (13_773_000, "arrow_glacier"),
-    (15_050_000, "gray_glacier"),
-    (15_537_394, "paris"),
-)
-"""First blocks of the forks that came by block number (ethereum.org, History of Ethereum)."""
-
-_MAINNET_TIMES: Final = (
-    (1_681_338_455, "shanghai"),
-    (1_710_338_135, "cancun"),
-    (1_746_612_311, "prague"),
-    (1_764_798_551, None),  # Osaka, which py-evm does not have
-)
-"""First timestamps of the forks that came by time, in seconds (EIP-7568)."""
-
-
-def fork_of_mainnet(number: int, timestamp: int) -> str:
-    """Return the fork whose rules hold at a block of the main network.
-
-    Arguments:
-        number: the block's number.
-        timestamp: its timestamp, in seconds.
-
-    Raises:
-        EthereumInputError: the fork is a later one than can be executed.
-    """
-    name: str | None = [fork for first, fork in _MAINNET_BLOCKS if number >= first][-1]
-    if name == "paris":
-        for first, fork in _MAINNET_TIMES:
-            if timestamp >= first:
-                name = fork
-    if name is None:
-        raise EthereumInputError(
-            f"block {number}: its fork is later than {FORKS[-1]}, the last that can be executed; "
-            "choose an earlier block, or name a fork with --fork"
-        )
-    return name
 
 
 def is_at_least(fork: str, other: str) -> bool:

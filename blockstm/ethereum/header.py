@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from blockstm.errors import shown
-from blockstm.ethereum.forks import CANCUN, LONDON, is_at_least
+from blockstm.ethereum.forks import CANCUN, LONDON, PRAGUE, SHANGHAI, is_at_least
 from blockstm.ethereum.keys import encode_number
 from blockstm.ethereum.nodejson import ADDRESS_BYTES, HASH_BYTES, Fields, data
 
@@ -15,7 +15,7 @@ __all__ = [
     "HEADER_FIELDS",
     "LATER_FIELDS",
     "Withdrawal",
-    "missing_field",
+    "contradiction",
     "read_header",
     "read_uncles",
     "read_withdrawals",
@@ -39,22 +39,16 @@ HEADER_FIELDS: Final[tuple[tuple[str, int | None], ...]] = (
     ("nonce", 8),
 )
 """The fields that every header has, in the order of its RLP, with their bytes; None is a number, 0 any length."""
-LATER_FIELDS: Final[tuple[tuple[str, int | None], ...]] = (
-    ("baseFeePerGas", None),  # London, EIP-1559
-    ("withdrawalsRoot", 32),  # Shanghai, EIP-4895
-    ("blobGasUsed", None),  # Cancun, EIP-4844
-    ("excessBlobGas", None),
-    ("parentBeaconBlockRoot", 32),  # Cancun, EIP-4788
-    ("requestsHash", 32),  # Prague, EIP-7685
+LATER_FIELDS: Final[tuple[tuple[str, int | None, str], ...]] = (
+    ("baseFeePerGas", None, LONDON),  # EIP-1559
+    ("withdrawalsRoot", 32, SHANGHAI),  # EIP-4895
+    ("blobGasUsed", None, CANCUN),  # EIP-4844
+    ("excessBlobGas", None, CANCUN),
+    ("parentBeaconBlockRoot", 32, CANCUN),  # EIP-4788
+    ("requestsHash", 32, PRAGUE),  # EIP-7685
 )
-"""The fields that forks have added, in the same way: each comes only where all before it are."""
+"""The fields that forks have added, in the same way, with the fork: each comes only where all before it are."""
 
-_NEEDED: Final = (
-    ("baseFeePerGas", LONDON),
-    ("excessBlobGas", CANCUN),
-    ("parentBeaconBlockRoot", CANCUN),
-)
-"""Fields of the header that transactions of a fork, and of those after it, cannot do without."""
 _BITS: Final = {"difficulty": 256}
 _EXTRA_BYTES_MAX: Final = 4096
 
@@ -91,10 +85,9 @@ def read_header(block: Fields) -> dict[str, bytes]:
     Raises:
         ContentError: one is missing or malformed.
     """
-    count = sum(block.has(name) for name, _ in LATER_FIELDS)
-    values = {
-        name: _header_field(block, name, length) for name, length in (*HEADER_FIELDS, *LATER_FIELDS[:count])
-    }
+    count = sum(block.has(name) for name, _, _ in LATER_FIELDS)
+    fields = (*HEADER_FIELDS, *((name, length) for name, length, _ in LATER_FIELDS[:count]))
+    values = {name: _header_field(block, name, length) for name, length in fields}
     if len(values["extraData"]) > _EXTRA_BYTES_MAX:
         block.refuse(f"field extraData is longer than {_EXTRA_BYTES_MAX} bytes")
     return values
@@ -106,10 +99,17 @@ def _header_field(block: Fields, name: str, length: int | None) -> bytes:
     return block.data(name, length or None)
 
 
-def missing_field(header: Mapping[str, bytes], fork: str) -> str | None:
-    """Return the first field that a fork's transactions need and a header does not have, None if it has all."""
-    lacking = (name for name, since in _NEEDED if is_at_least(fork, since) and name not in header)
-    return next(lacking, None)
+def contradiction(header: Mapping[str, bytes], fork: str) -> str | None:
+    """Return words for the first field in which a header is not one of a fork, None if it may be one.
+
+    A fork's headers have all fields that it and the forks before it have added, and no others.
+    """
+    for name, _, since in LATER_FIELDS:
+        if name in header and not is_at_least(fork, since):
+            return f"it has the field {name}, which came with fork {since}, after {fork}"
+        if name not in header and is_at_least(fork, since):
+            return f"field {name} is missing, which fork {fork} needs"
+    return None
 
 
 def read_uncles(block: Fields) -> list[str]:

@@ -18,16 +18,20 @@ known, because an earlier transaction that did not list it
 It cannot be known of an account that a contract only paid, or created by CREATE2, or destroyed itself in
 favour of. For such blocks use includeEmpty, with which nothing is left out, or the merged form. A state that
 is wrong in this way shows when the block is executed, as a rule: gas, receipts and logs are not the header's.
+
+Some tracers differ. One that does not list the beneficiary lists it where it sends a transaction, and then with a
+nonce: it was there before. Its balance is the one listed, in which the fees of earlier transactions are. One that
+looks at a contract when its creation by a transaction has begun lists it with nonce 1, for which 0 is read.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from blockstm.errors import shown
+from blockstm.errors import one_line, shown
 from blockstm.ethereum.nodejson import ADDRESS_BYTES, HASH_BYTES, Fields, data, named, quantity, read_json
 from blockstm.ethereum.rpc import NodeBlock
 from blockstm.ethereum.transactions import contract_address
@@ -35,7 +39,9 @@ from blockstm.files import ContentError
 from blockstm.limits import U64_MAX
 
 _MEND: Final = "save again what geth's prestateTracer tells of this block"
+_ACCOUNTS_MEND: Final = 'write {"0xaddress": {"balance": "0x0", ...} or null, ...}'
 _FIELDS: Final = frozenset(("balance", "nonce", "code", "codeHash", "storage"))
+_ERROR_CHARACTERS_MAX: Final = 300
 _CREATIONS_MAX: Final = 16
 """How many contracts, counted from where it is seen, a contract is expected to create in one transaction."""
 
@@ -83,6 +89,29 @@ def read_prestate(path: str | os.PathLike[str], block: NodeBlock) -> dict[bytes,
         return _accounts(Fields(answer, "the pre-state", _MEND))
 
 
+def read_accounts(path: str | os.PathLike[str]) -> dict[bytes, Account | None]:
+    """Return accounts that a user states, by address: None for one that does not exist.
+
+    Arguments:
+        path: the merged form (see above), in which null may stand in place of an account; plain or zstd-compressed.
+
+    Raises:
+        EthereumInputError: the file cannot be read, or an account or a field is malformed or missing.
+    """
+    answer = read_json(path)
+    with named(path):
+        fields = Fields(answer, "the accounts", _ACCOUNTS_MEND)
+        absent = [address for address, value in fields.values.items() if value is None]
+        fields.values = {address: value for address, value in fields.values.items() if value is not None}
+        accounts: dict[bytes, Account | None] = {**_accounts(fields)}
+        for text in absent:
+            address = _address(fields, text)
+            if address in accounts:
+                fields.refuse(f"account {text} comes twice")
+            accounts[address] = None
+        return accounts
+
+
 def _of_each_transaction(listed: list[Any], block: NodeBlock) -> Iterator[dict[bytes, Account]]:
     if len(listed) != len(block.transactions):
         raise ContentError(
@@ -90,10 +119,12 @@ def _of_each_transaction(listed: list[Any], block: NodeBlock) -> Iterator[dict[b
         )
     for value, txn in zip(listed, block.transactions, strict=True):
         fields = Fields(value, txn.place, _MEND)
+        if fields.has("error"):  # before the hash, which is then not always the transaction's
+            told = fields["error"]
+            told = one_line(told, _ERROR_CHARACTERS_MAX) if isinstance(told, str) else shown(told)
+            fields.refuse(f"the node could not trace it: {told}")
         if fields.has("txHash") and fields.data("txHash", HASH_BYTES) != txn.hash:
             fields.refuse(f"field txHash is {shown(fields['txHash'])}: it is another transaction")
-        if fields.has("error"):
-            fields.refuse(f"the node could not trace it, {shown(fields['error'])}")
         if fields.values.keys() & {"txHash", "result"}:
             fields = Fields(fields["result"], txn.place, _MEND)
         yield _accounts(fields)
@@ -104,15 +135,20 @@ def _accounts(fields: Fields) -> dict[bytes, Account]:
         fields.refuse("it was traced in diffMode, which leaves out what did not change; trace without")
     accounts: dict[bytes, Account] = {}
     for text, value in fields.values.items():
-        try:
-            address = data(text, ADDRESS_BYTES)
-        except ValueError as error:
-            fields.refuse(f"{shown(text)} is not the address of an account: {error}")
+        address = _address(fields, text)
         if address in accounts:
             fields.refuse(f"account {text} comes twice")
-        place = f"account {text}" if fields.place == "the pre-state" else f"{fields.place}: account {text}"
-        accounts[address] = _account(Fields(value, place, _MEND))
+        of_block = fields.place in ("the pre-state", "the accounts")
+        place = f"account {text}" if of_block else f"{fields.place}: account {text}"
+        accounts[address] = _account(Fields(value, place, fields.mend))
     return accounts
+
+
+def _address(fields: Fields, text: str) -> bytes:
+    try:
+        return data(text, ADDRESS_BYTES)
+    except ValueError as error:
+        fields.refuse(f"{shown(text)} is not the address of an account: {error}")
 
 
 def _account(fields: Fields) -> Account:
@@ -136,7 +172,7 @@ def _nonce(fields: Fields) -> int:
 def _storage(fields: Fields) -> dict[int, int]:
     if not fields.has("storage"):
         return {}
-    listed = Fields(fields["storage"], f"{fields.place}: storage", _MEND)
+    listed = Fields(fields["storage"], f"{fields.place}: storage", fields.mend)
     storage: dict[int, int] = {}
     for text, value in listed.values.items():
         for part, number in (("slot", text), ("value", value)):
@@ -155,15 +191,25 @@ def _merged(results: Iterable[Mapping[bytes, Account]], block: NodeBlock) -> dic
     accounts: dict[bytes, Account] = {}
     made: set[bytes] = set()
     """Accounts that were empty before the block, whatever is seen of them later."""
+    unlisted: set[bytes] = set()
+    """Those of them that no transaction has listed yet, and none has created."""
     creations = _Creations()
     for txn, result in zip(block.transactions, results, strict=True):
         for address, account in result.items():
             if address not in accounts and creations.made(address, account):
                 made.add(address)
+            elif address in unlisted and account.nonce and not account.code:
+                # Who has sent transactions before the block was there: the tracer did not list it.
+                made.discard(address)
+            if address == txn.target and txn.to is None and account.nonce == 1 and not account.code:
+                account = replace(account, nonce=0)  # some tracers look when the creation has begun
+            unlisted.discard(address)
             if address not in made:
                 first = accounts.setdefault(address, account)
                 first.storage.update(account.storage | first.storage)
-        made.update({txn.target, block.values["miner"]} - result.keys() - accounts.keys())
+        new = {txn.target, block.values["miner"]} - result.keys() - accounts.keys() - made
+        made |= new
+        unlisted |= new if txn.to is not None else new - {txn.target}
         creations.note(result)
     return accounts
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from eth_hash.auto import keccak
@@ -12,8 +13,8 @@ from blockstm.block import Block
 from blockstm.errors import EthereumInputError, LimitError, ProgramError, UsageError, shown, shown_path
 from blockstm.ethereum.block import meta_of
 from blockstm.ethereum.environment import Environment
-from blockstm.ethereum.forks import FORKS, SPURIOUS_DRAGON, fork_of_mainnet, is_at_least
-from blockstm.ethereum.header import missing_field
+from blockstm.ethereum.forks import FORKS, SPURIOUS_DRAGON, is_at_least
+from blockstm.ethereum.header import contradiction
 from blockstm.ethereum.keys import (
     ENVIRONMENT_KEY,
     EXISTS,
@@ -27,14 +28,14 @@ from blockstm.ethereum.keys import (
     nonce_key,
     storage_key,
 )
+from blockstm.ethereum.networks import MAINNET, fork_at
 from blockstm.ethereum.nodejson import ADDRESS_BYTES, named
-from blockstm.ethereum.prestate import Account, read_prestate
+from blockstm.ethereum.prestate import Account, read_accounts, read_prestate
 from blockstm.ethereum.rpc import NodeBlock, read_block, read_block_hashes
 from blockstm.ethereum.system import before_transactions, is_dao_fork, move_dao_ether
 from blockstm.ethereum.uncles import read_uncle_headers
+from blockstm.ethereum.validity import broken_rule
 from blockstm.files import ContentError
-
-MAINNET: Final = 1
 
 _FIRST_PRECOMPILES: Final = tuple(number.to_bytes(ADDRESS_BYTES, "big") for number in range(1, 5))
 
@@ -45,6 +46,7 @@ def record_ethereum(
     output_path: str | os.PathLike[str],
     *,
     block_hashes_path: str | os.PathLike[str] | None = None,
+    accounts_path: str | os.PathLike[str] | None = None,
     uncles_path: str | os.PathLike[str] | None = None,
     fork: str | None = None,
     whole_state: bool = False,
@@ -59,8 +61,10 @@ def record_ethereum(
         output_path: the .block file; an existing one is replaced.
         block_hashes_path: `{"number": "0xhash", ...}`, for the opcode BLOCKHASH; the parent's hash is known
             without.
+        accounts_path: accounts that are exactly as this file says, whatever the pre-state says of them, in the
+            merged form of a pre-state: an account that is empty exists, and one that is null does not.
         fork: the rules by which the block is executed, one of `blockstm.ethereum.forks.FORKS`; None for
-            those that hold on the mainnet at the block's number and time.
+            those that hold on its network (`blockstm.ethereum.networks`) at the block's number and time.
         uncles_path: the headers of the block's uncles (see `blockstm.ethereum.uncles`), so that the state after the
             block has what their miners get.
         whole_state: the pre-state is the merged form of all accounts of the chain with all their storage, so that
@@ -77,11 +81,12 @@ def record_ethereum(
         block_path,
         prestate_path,
         block_hashes_path=block_hashes_path,
+        accounts_path=accounts_path,
         uncles_path=uncles_path,
         fork=fork,
         whole_state=whole_state,
     )
-    for path in (block_path, prestate_path, block_hashes_path, uncles_path):
+    for path in (block_path, prestate_path, block_hashes_path, accounts_path, uncles_path):
         if path is not None and os.path.exists(output_path) and os.path.samefile(path, output_path):
             raise UsageError(f"{shown_path(output_path)}: is one of the inputs; name another output file")
     block.save(output_path)
@@ -93,6 +98,7 @@ def read_ethereum(
     prestate_path: str | os.PathLike[str],
     *,
     block_hashes_path: str | os.PathLike[str] | None = None,
+    accounts_path: str | os.PathLike[str] | None = None,
     uncles_path: str | os.PathLike[str] | None = None,
     fork: str | None = None,
     whole_state: bool = False,
@@ -108,10 +114,14 @@ def read_ethereum(
     block = read_block(block_path)
     with named(block_path):
         fork = _fork(block) if fork is None else fork
-        _check_needed(block, fork)
+        _check_header(block, fork)
     accounts = read_prestate(prestate_path, block)
+    stated = {} if accounts_path is None else read_accounts(accounts_path)
+    known = {**accounts, **stated}
+    with named(block_path):
+        _check_rules(block, known, fork)
     with named(prestate_path):
-        _check_senders(block, accounts, fork)
+        _check_senders(block, known, fork)
     hashes = {} if block_hashes_path is None else read_block_hashes(block_hashes_path, block)
     try:
         return make_block(
@@ -119,6 +129,7 @@ def read_ethereum(
             accounts,
             hashes,
             fork,
+            stated=stated,
             uncle_headers=None if uncles_path is None else read_uncle_headers(uncles_path, block),
             whole_state=whole_state,
             dao_fork=dao_fork,
@@ -135,6 +146,7 @@ def make_block(
     block_hashes: Mapping[int, bytes],
     fork: str,
     *,
+    stated: Mapping[bytes, Account | None] = MappingProxyType({}),
     uncle_headers: Sequence[Mapping[str, str]] | None = None,
     whole_state: bool = False,
     dao_fork: bool | None = None,
@@ -145,9 +157,12 @@ def make_block(
 
     Arguments:
         block: header and transactions.
-        accounts: the accounts that the block touches, by address, as they stood before it.
+        accounts: the accounts that the block touches, by address, as they stood before it. An empty one is taken
+            for absent: geth's tracer lists what does not exist so.
         block_hashes: hashes of earlier blocks, by number; that of the parent is added.
-        fork: one of `blockstm.ethereum.forks.FORKS`.
+        fork: one of `blockstm.ethereum.forks.FORKS`. Before Spurious Dragon the precompiled contracts 1 to 4 exist
+            though they are empty, as on the main network, where they were called early.
+        stated: accounts that are exactly so, in place of those: an empty one exists, and None does not.
         uncle_headers: as `read_uncle_headers` returns them, None where they are not known.
         whole_state: as for `record_ethereum`.
         dao_fork: as for `read_ethereum`.
@@ -160,10 +175,15 @@ def make_block(
     environment = Environment.of_header(fork, block.chain_id, block.values)
     state = {ENVIRONMENT_KEY: environment.encoded()}
     for address, account in accounts.items():
-        _add_account(state, address, account, fork, exists=whole_state or not account.empty)
+        if address not in stated:
+            _add_account(state, address, account, fork, exists=whole_state or not account.empty)
     if not whole_state and not is_at_least(fork, SPURIOUS_DRAGON):
-        # Until EIP-161 empty accounts stayed, and these had been called long before any block of today's chains.
-        state.update((existence_key(address), EXISTS) for address in _FIRST_PRECOMPILES)
+        state.update(
+            (existence_key(address), EXISTS) for address in _FIRST_PRECOMPILES if address not in stated
+        )
+    for address, exact in stated.items():
+        if exact is not None:
+            _add_account(state, address, exact, fork, exists=True)
     state.update((block_hash_key(number), block_hash) for number, block_hash in block_hashes.items())
     if block.number:
         state[block_hash_key(block.number - 1)] = block.values["parentHash"]
@@ -180,26 +200,31 @@ def make_block(
 
 
 def _fork(block: NodeBlock) -> str:
-    if block.chain_id != MAINNET:
-        raise ContentError(
-            f"the transactions are signed for chain {block.chain_id}, whose forks are not known here; "
-            f"name the rules with --fork: {', '.join(FORKS)}"
-        )
     try:
-        return fork_of_mainnet(block.number, block.number_of("timestamp"))
+        return fork_at(block.chain_id, block.number, block.number_of("timestamp"))
     except EthereumInputError as error:
         raise ContentError(str(error)) from error
 
 
-def _check_needed(block: NodeBlock, fork: str) -> None:
-    if (missing := missing_field(block.values, fork)) is not None:
+def _check_header(block: NodeBlock, fork: str) -> None:
+    if (problem := contradiction(block.values, fork)) is not None:
         raise ContentError(
-            f"the block: field {missing} is missing, which fork {fork} needs; save the node's answer again, "
-            "or name another fork"
+            f"the block: {problem}; name the header's own fork with --fork, or save the node's answer again"
         )
 
 
-def _check_senders(block: NodeBlock, accounts: Mapping[bytes, Account], fork: str) -> None:
+def _check_rules(block: NodeBlock, accounts: Mapping[bytes, Account | None], fork: str) -> None:
+    for txn in block.transactions:
+        sender = accounts.get(txn.sender)
+        problem = broken_rule(txn, fork, block.values, sender.code if sender else b"")
+        if problem is not None:
+            raise ContentError(
+                f"{txn.place}: {problem}, so no block of fork {fork} may have it; choose a valid block, or name "
+                "another fork with --fork"
+            )
+
+
+def _check_senders(block: NodeBlock, accounts: Mapping[bytes, Account | None], fork: str) -> None:
     """Check that each sender's nonce is that of its first transaction: it shows a state of another block."""
     seen: set[bytes] = set()
     delegating = FORKS.index(fork) >= FORKS.index("prague")  # others, too, may raise a nonce: EIP-7702

@@ -6,9 +6,9 @@ lists), EIP-1559 (type 2), EIP-4844 (type 3, blobs), EIP-7702 (type 4, authoriza
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import coincurve
 from eth_hash.auto import keccak
@@ -32,6 +32,8 @@ class SignedTransaction:
         to: the address that is called; None for one that creates a contract.
         nonce: the sender's nonce before it.
         chain_id: the chain that it is signed for; None where it does not say.
+        kind: its type (EIP-2718), 0 for a legacy transaction.
+        contents: what is signed, by the names that nodes use, as it stands in the RLP; and `s` of the signature.
     """
 
     place: str
@@ -41,6 +43,8 @@ class SignedTransaction:
     to: bytes | None
     nonce: int
     chain_id: int | None
+    kind: int
+    contents: Mapping[str, Any]
 
     @property
     def target(self) -> bytes:
@@ -81,10 +85,16 @@ def read_transaction(value: object, index: int, mend: str) -> SignedTransaction:
         raw = bytes([kind]) + encode_rlp([*contents, encode_number(parity), *signature])
         signed = bytes([kind]) + encode_rlp(contents)
     if keccak(raw) != stated_hash:
-        fields.refuse(f"its fields give the hash 0x{keccak(raw).hex()}: one of them is wrong or missing")
+        absent = [name for name in _MAY_BE_ABSENT if name in _CONTENTS[kind] and not fields.has(name)]
+        without = f", without {' and '.join(absent)}," if absent else ""
+        fields.refuse(
+            f"its fields{without} give the hash 0x{keccak(raw).hex()}: one of them is wrong or missing"
+        )
     sender = _sender(fields, keccak(signed), signature, parity)
     to = fields.data("to", ADDRESS_BYTES) if fields.has("to") else None
-    return SignedTransaction(fields.place, raw, stated_hash, sender, to, fields.quantity("nonce"), chain_id)
+    named = {**dict(zip(_CONTENTS[kind], contents, strict=True)), "s": signature[1]}
+    nonce = fields.quantity("nonce")
+    return SignedTransaction(fields.place, raw, stated_hash, sender, to, nonce, chain_id, kind, named)
 
 
 def _kind(fields: Fields) -> int:
@@ -99,7 +109,7 @@ def _number(fields: Fields, name: str) -> bytes:
 
 
 def _recipient(fields: Fields, name: str) -> bytes:
-    return b"" if fields[name] is None else fields.data(name, ADDRESS_BYTES)
+    return fields.data(name, ADDRESS_BYTES) if fields.has(name) else b""
 
 
 def _input(fields: Fields, name: str) -> bytes:
@@ -111,6 +121,8 @@ def _hashes(fields: Fields, name: str) -> list[bytes]:
 
 
 def _access_list(fields: Fields, name: str) -> list[list[object]]:
+    if not fields.has(name):
+        return []
     return [
         [entry.data("address", ADDRESS_BYTES), _hashes(entry, "storageKeys")]
         for entry in fields.items(name, "access list entry")
@@ -139,6 +151,8 @@ def _hash(fields: Fields, name: str, value: object) -> bytes:
 
 
 _BITS: Final = {"nonce": 64, "gas": 64}
+_MAY_BE_ABSENT: Final = ("to", "accessList")
+"""What some nodes leave out, or give as null, where it is empty. That they were read rightly, the hash proves."""
 _ENCODERS: Final[dict[str, Callable[[Fields, str], object]]] = {
     "to": _recipient,
     "input": _input,

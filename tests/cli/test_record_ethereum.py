@@ -9,8 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_hash.auto import keccak
 
 from blockstm import Block
+from blockstm.ethereum.keys import (
+    EXISTS,
+    EXISTS_EMPTY,
+    balance_key,
+    code_key,
+    existence_key,
+    storage_key,
+)
 from blockstm.ethereum.program import evm
 from tests.ethereum_node import CONTRACT, ETHEREUM, account, address, block, transaction
 
@@ -47,6 +56,65 @@ def test_a_block_is_recorded(command: Command, tmp_path: Path) -> None:
     assert completed.stdout.startswith("out.block: 2 transactions, ")
     made = Block.load(tmp_path / "out.block")
     assert {run.program for run in made.transactions} == {evm}
+
+
+def test_accounts_are_as_the_user_says(command: Command, tmp_path: Path) -> None:
+    empty, absent, replaced = ("0x" + digit * 40 for digit in "123")
+    state = STATE | {absent: account(5, 1, "0x00", **{"0x1": "0x2"}), replaced: account(6, 2, "0x00")}
+    accounts = {empty: {"balance": "0x0"}, absent: None, replaced: account(7, 0, "0x60", **{"0x3": "0x4"})}
+    write(tmp_path, TOLD, state)
+    (tmp_path / "accounts.json").write_text(json.dumps(accounts))
+    completed = command(*ARGUMENTS, "--accounts", "accounts.json")
+    assert (completed.returncode, completed.stderr) == (0, "")
+    found = {
+        key: value for key, value in Block.load(tmp_path / "out.block").state.items() if key[:1] in b"nbces"
+    }
+    of = {name: bytes.fromhex(name[2:]) for name in accounts}
+    assert {key: value for key, value in found.items() if key[1:21] in of.values()} == {
+        existence_key(of[empty]): EXISTS_EMPTY,
+        existence_key(of[replaced]): EXISTS,
+        balance_key(of[replaced]): b"\x07",
+        code_key(of[replaced]): keccak(b"\x60") + b"\x60",
+        storage_key(of[replaced], 3): b"\x04",
+    }
+
+
+@pytest.mark.parametrize(
+    ("accounts", "expected"),
+    [
+        ([], "accounts.json: the accounts: it is [], not a JSON object"),
+        ({"0x12": None}, "'0x12' is not the address of an account"),
+        ({"0x" + "aa" * 20: None, "0x" + "AA" * 20: {"balance": "0x0"}}, "comes twice"),
+        ({"0x" + "aa" * 20: {}}, f'account 0x{"aa" * 20}: field balance is missing; write {{"0xaddress"'),
+        ({address(0): None}, f"account {address(0)}, is not there; give the state before block"),
+    ],
+)
+def test_bad_accounts(refused: Refused, tmp_path: Path, accounts: object, expected: str) -> None:
+    told = changed(0) if accounts != {address(0): None} else block(transaction(2, nonce=1))
+    write(tmp_path, told, STATE)
+    (tmp_path / "accounts.json").write_text(json.dumps(accounts))
+    assert expected in refused(*ARGUMENTS, "--accounts", "accounts.json")
+    assert not (tmp_path / "out.block").exists()
+
+
+def test_what_is_decided_before_spurious_dragon_is_told(command: Command, tmp_path: Path) -> None:
+    write(tmp_path, block(transaction(0, chain_id=None), fork="istanbul"), {address(0): account()})
+    old = command(*ARGUMENTS, "--fork", "homestead").stdout
+    assert (
+        "note: accounts that the pre-state lists without balance, nonce and code are taken for absent" in old
+    )
+    assert "precompiled contracts 1 to 4 for existing; --accounts FILE says otherwise" in old
+    assert "note" not in command(*ARGUMENTS, "--fork", "spurious_dragon").stdout
+    assert "note" not in command(*ARGUMENTS, "--fork", "homestead", "--whole-state").stdout
+
+
+@pytest.mark.parametrize("chain_id", [11_155_111, 17_000, 560_048])
+def test_test_networks_need_no_fork(command: Command, tmp_path: Path, chain_id: int) -> None:
+    write(tmp_path, block(transaction(2, chain_id=chain_id), fork="prague"), {address(0): account()})
+    assert command(*ARGUMENTS).returncode == 0
+    made = Block.load(tmp_path / "out.block")
+    assert made.chain == f"eip155:{chain_id}"
+    assert made.meta["ethereum"]["fork"] == "prague"  # type: ignore[index]
 
 
 @pytest.mark.skipif(not ETHEREUM.is_dir(), reason="the recorded blocks of ../shared are not here")
@@ -121,6 +189,7 @@ def test_a_file_that_is_cut_off(refused: Refused, tmp_path: Path, name: str, sha
         (("--blockhashes", "nowhere.json"), "nowhere.json: no such file"),
         (("--blockhashes", "block.json"), "block.json: the block hashes: "),
         (("--block", "nowhere.json"), "nowhere.json: no such file"),
+        (("--accounts", "nowhere.json"), "nowhere.json: no such file"),
         (("-o", "nowhere/out.block"), "nowhere/out.block: "),
         (("-o", "prestate.json"), "prestate.json: is one of the inputs"),
     ],
@@ -142,5 +211,5 @@ def test_without_py_evm_the_mend_is_told(
     (tmp_path / missing).mkdir()
     (tmp_path / missing / "__init__.py").write_text(f"raise ModuleNotFoundError(name={missing!r})")
     environment["PYTHONPATH"] = f"{tmp_path}:{environment['PYTHONPATH']}"
-    assert "pip install 'blockstm[ethereum]'" in process_refused(*ARGUMENTS)
+    assert "pip install -e '.[ethereum]'" in process_refused(*ARGUMENTS)
     assert not (tmp_path / "out.block").exists()

@@ -10,12 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_hash.auto import keccak
+from ethereum.exceptions import GasUsedExceedsLimitError
 
 from blockstm import Block, Engine
+from blockstm.ethereum.header import read_header
+from blockstm.ethereum.nodejson import Fields
 from blockstm.ethereum.program import evm
+from blockstm.ethereum.tries import encode_rlp
 from blockstm.programs import transfer
-from tests.ethereum_node import ETHEREUM
-from tests.ethereum_oracle import read_json
+from tests.ethereum_node import ETHEREUM, account, address, block, transaction
+from tests.ethereum_oracle import execute, read_json
 from tests.ethereum_synthetic.assembly import asm, call, push
 from tests.ethereum_synthetic.builder import BlockBuilder, Contract
 from tests.ethereum_synthetic.chain import SENDERS, address_of, hex_of, named
@@ -60,13 +65,20 @@ CHECKS = (
     "transactions root",
     "uncles hash",
     "withdrawals root",
+    "difficulty",
+    "nonce",
+    "extra data",
     "blob gas used",
+    "blob gas limit",
+    "gas limit",
     "gas used",
     "logs bloom",
     "receipts root",
     "requests hash",
     "state root",
 )
+BEFORE_PARIS = {"withdrawals root", "difficulty", "nonce", "blob gas used", "blob gas limit", "requests hash"}
+"""What headers from then do not have, or may have as they like."""
 BEHIND, LOGGER, HASHES = named("behind"), named("logger"), named("hashes")
 SENDER = hex_of(address_of(SENDERS[0]))
 OTHER = hex_of(address_of(SENDERS[1]))
@@ -147,8 +159,8 @@ def real_block(command: Command, number: int, output: str) -> None:
 @pytest.mark.parametrize(
     ("number", "without"),
     [
-        (116525, {"withdrawals root", "blob gas used", "receipts root", "requests hash"}),
-        (4864590, {"withdrawals root", "blob gas used", "requests hash"}),
+        (116525, BEFORE_PARIS | {"receipts root"}),
+        (4864590, BEFORE_PARIS),
         (19910734, {"requests hash"}),  # has no transactions
     ],
 )
@@ -231,9 +243,8 @@ def test_a_header_that_differs_is_told(
     inputs = Inputs(fork)
     inputs.block[field] = TAMPERED[field]
     made = record(inputs)
-    unknown = {"requests hash", "state root"}
-    if fork == "homestead":
-        unknown |= {"withdrawals root", "blob gas used", "receipts root"}
+    unknown = {"requests hash"} if fork == "cancun" else BEFORE_PARIS | {"receipts root"}
+    unknown |= {"state root"}
     differing = {"block hash", check} - unknown
     completed = command("replay", made, "--verify", "--receipts", "out.jsonl")
     assert completed.returncode == 1
@@ -307,7 +318,9 @@ def test_code_that_is_missing(
     message = refused("replay", record(inputs))
     assert "made.block: the block does not come to what its header says" in message
     assert f"{inputs.transaction(txn_idx)} looks for code at {hex_of(address)}, " in message
-    assert message.endswith("record it whole\n")
+    assert message.endswith(
+        "if it had code before the block, record the block again with --accounts FILE that holds that account\n"
+    )
 
 
 @needs_blocks
@@ -341,6 +354,121 @@ def test_a_block_hash_that_is_missing(refused: Refused, record: Record, inputs: 
         f"the hash of block {int(inputs.block['number'], 16) - FAR_HASH}, which was not recorded" in message
     )
     assert "--blockhashes" in message
+
+
+def test_all_block_hashes_that_are_missing_are_listed(
+    command: Command, refused: Refused, tmp_path: Path
+) -> None:
+    def asks(*depths: int) -> bytes:
+        return asm(*(part for depth in depths for part in (depth, "NUMBER SUB BLOCKHASH", depth, "SSTORE")))
+
+    builder = BlockBuilder("cancun", [Contract(HASHES, asks(5, 9)), Contract(BEHIND, asks(7, 1, 5, 300))])
+    assert builder.send(SENDERS[0], HASHES, b"")
+    assert builder.send(SENDERS[1], BEHIND, b"")
+    made = builder.finish()
+    number = int(made.block["number"], 16)
+    (tmp_path / "block.json").write_text(json.dumps(made.block))
+    (tmp_path / "prestate.json").write_text(json.dumps(made.prestate))
+    arguments = ("--block", "block.json", "--prestate", "prestate.json", "-o", "x.block")
+    completed = command("record", "ethereum", *arguments)
+    listed = f"the hashes of blocks {number - 9}, {number - 7}, {number - 5}, which were not recorded"
+    assert completed.returncode == 0
+    assert completed.stdout.splitlines()[1].startswith(
+        "note: replay will refuse the block: the transactions ask"
+    )
+    assert listed in completed.stdout and "--blockhashes" in completed.stdout
+    assert listed in refused("replay", "x.block")
+    (tmp_path / "hashes.json").write_text(json.dumps(made.hashes))
+    completed = command("record", "ethereum", *arguments, "--blockhashes", "hashes.json")
+    assert "note" not in completed.stdout
+    assert command("replay", "x.block").returncode == 0
+
+
+def test_gas_that_the_block_has_not_left(command: Command, tmp_path: Path) -> None:
+    # 21,000 gas are used before it, so 200,000 do not fit into 220,999: with one more they do.
+    told = block(
+        transaction(2, to=named_hex("a"), input=b"", access=(), gas=30_000),
+        transaction(2, nonce=1, to=named_hex("a"), input=b"", access=()),
+        gasLimit=hex(220_999),
+        gasUsed=hex(42_000),
+    )
+    (tmp_path / "block.json").write_text(json.dumps(told))
+    (tmp_path / "prestate.json").write_text(json.dumps({address(0): account()}))
+    arguments = ("--block", "block.json", "--prestate", "prestate.json", "-o", "x.block")
+    assert command("record", "ethereum", *arguments).returncode == 0
+    assert lines_of(command("replay", "x.block"))["header gas limit"] == "DIFFERS"
+    with pytest.raises(GasUsedExceedsLimitError):
+        execute(told, {address(0): account()}, {})
+    told["gasLimit"] = hex(221_000)
+    (tmp_path / "block.json").write_text(json.dumps(told))
+    assert command("record", "ethereum", *arguments).returncode == 0
+    assert lines_of(command("replay", "x.block"))["header gas limit"] == "equal"
+    execute(told, {address(0): account()}, {})
+
+
+def named_hex(name: str) -> str:
+    return hex_of(named(name))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "check"),
+    [
+        ("difficulty", "0x1", "difficulty"),
+        ("nonce", "0x0000000000000001", "nonce"),
+        ("extraData", "0x" + "00" * 33, "extra data"),
+        ("gasLimit", hex(2**63), "gas limit"),
+        ("sha3Uncles", "0x" + "11" * 32, "uncles hash"),
+    ],
+)
+def test_a_rule_of_headers_that_is_broken(
+    command: Command, tmp_path: Path, field: str, value: str, check: str
+) -> None:
+    # Its hash is right, so nothing but the rule tells.
+    told = block(transaction(2, to=named_hex("a"), input=b"", access=()), **{field: value})
+    (tmp_path / "block.json").write_text(json.dumps(told))
+    (tmp_path / "prestate.json").write_text(json.dumps({address(0): account()}))
+    arguments = ("--block", "block.json", "--prestate", "prestate.json", "-o", "x.block")
+    assert command("record", "ethereum", *arguments).returncode == 0
+    completed = command("replay", "x.block")
+    shown = lines_of(completed)
+    assert completed.returncode == 1
+    assert shown["header block hash"] == "equal"
+    others = {"difficulty", "nonce", "extra data", "gas limit", "uncles hash", "blob gas limit"} - {check}
+    assert shown[f"header {check}"] == "DIFFERS"
+    assert {shown[f"header {other}"] for other in others} == {"equal"}
+
+
+def test_more_blobs_than_a_block_may_have(command: Command, tmp_path: Path) -> None:
+    blobs = [b"\x01" + bytes([number]) * 31 for number in range(7)]
+    arguments = ("--block", "block.json", "--prestate", "prestate.json", "-o", "x.block")
+    (tmp_path / "prestate.json").write_text(json.dumps({address(0): account()}))
+    for fork, count, shown in (("cancun", 6, "equal"), ("cancun", 7, "DIFFERS"), ("prague", 7, "equal")):
+        signed = transaction(3, to=named_hex("a"), input=b"", access=(), blobs=blobs[:count])
+        told = block(signed, fork=fork, blobGasUsed=hex(count << 17))
+        (tmp_path / "block.json").write_text(json.dumps(told))
+        assert command("record", "ethereum", *arguments).returncode == 0
+        lines = lines_of(command("replay", "x.block"))
+        assert (lines["header blob gas used"], lines["header blob gas limit"]) == ("equal", shown)
+
+
+def test_a_header_that_contradicts_itself_is_no_lack_of_the_pre_state(
+    command: Command, record: Record, inputs: Inputs
+) -> None:
+    # Gas differs and the receipts root, which holds it, does not; the hash is made right again.
+    inputs.block["gasUsed"] = hex(int(inputs.block["gasUsed"], 16) + 1)
+    header = read_header(Fields(inputs.block, "the block", ""))
+    inputs.block["hash"] = hex_of(keccak(encode_rlp([*header.values()])))
+    completed = command("replay", record(inputs))
+    assert completed.returncode == 1
+    assert [line.rpartition(": ")[2] for line in completed.stderr.splitlines()] == ["gas used"]
+
+
+def test_a_transaction_whose_sender_has_too_little(refused: Refused, record: Record, inputs: Inputs) -> None:
+    inputs.prestate[SENDER]["balance"] = "0x5"
+    message = refused("replay", record(inputs))
+    assert f"{inputs.transaction(0)} cannot be executed: its sender has 5 wei, and it may cost " in message
+    assert "either the block is invalid, or the pre-state is not whole" in message
+    assert "b'" not in message and "..." not in message
 
 
 def test_a_sender_that_has_not_signed(refused: Refused, record: Record, inputs: Inputs) -> None:
@@ -431,4 +559,4 @@ def test_without_py_evm_the_mend_is_told(
     environment["PYTHONPATH"] = f"{tmp_path}:{environment['PYTHONPATH']}"
     message = process_refused("replay", made)
     assert "made.block: " in message
-    assert "pip install 'blockstm[ethereum]'" in message
+    assert "pip install -e '.[ethereum]'" in message

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-pytest.importorskip("eth", reason="py-evm is not installed: pip install 'blockstm[ethereum]'")
+pytest.importorskip("eth", reason="py-evm is not installed: pip install -e '.[ethereum]'")
 
 from eth.db.account import AccountDB
 from eth.db.atomic import AtomicDB

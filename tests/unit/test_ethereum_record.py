@@ -31,7 +31,7 @@ from blockstm.ethereum.prestate import read_prestate
 from blockstm.ethereum.record import read_ethereum, record_ethereum
 from blockstm.ethereum.rpc import read_block
 from blockstm.ethereum.system import BEACON_ROOTS_ADDRESS, HISTORY_ADDRESS, before_transactions
-from tests.ethereum_node import CONTRACT, ETHEREUM, MINER, account, address, block, transaction
+from tests.ethereum_node import CONTRACT, ETHEREUM, MINER, TIMES, account, address, block, transaction
 
 FOLDERS = sorted((folder for folder in ETHEREUM.glob("[0-9]*")), key=lambda folder: int(folder.name))
 real_blocks = pytest.mark.skipif(not FOLDERS, reason="the recorded blocks of ../shared are not here")
@@ -121,14 +121,22 @@ def test_block_hashes_are_kept(read: Read) -> None:
     assert made.state[block_hash_key(5)] == b"\x11" * 32
 
 
+def header_like(fork: str) -> str:
+    """The fork of those whose headers can be made that has the same fields."""
+    earlier = [name for name in TIMES if FORKS.index(name) <= FORKS.index(fork)]
+    return earlier[-1] if earlier else "istanbul"
+
+
 @pytest.mark.parametrize("fork", FORKS)
 def test_precompiles_exist_until_eip_161(read: Read, fork: str) -> None:
     old = fork in ("frontier", "homestead", "tangerine_whistle")
-    state = read(block(transaction(0, chain_id=None)), fork=fork).state
-    assert [existence_key(bytes(19) + bytes([n])) in state for n in range(6)] == [False, *[old] * 4, False]
-    assert (
-        "withdrawals" in read(block(transaction(0), fork="istanbul"), fork="istanbul").meta["ethereum"]
-    ) is False
+    made = read(block(transaction(0, chain_id=None), fork=header_like(fork)), fork=fork)
+    assert [existence_key(bytes(19) + bytes([n])) in made.state for n in range(6)] == [
+        False,
+        *[old] * 4,
+        False,
+    ]
+    assert ("withdrawals" in made.meta["ethereum"]) == (fork in FORKS[FORKS.index("shanghai") :])
 
 
 def environment(fork: str, number: int = 22_431_090, timestamp: int = 1_746_612_335) -> Environment:
@@ -180,8 +188,15 @@ def test_a_fork_that_is_not_known(read: Read) -> None:
 def test_a_fork_that_the_header_does_not_fit(read: Read) -> None:
     told = block(transaction(0), fork="istanbul")
     refused(lambda: read(told, fork="london"), "block.json: the block: field baseFeePerGas is missing")
+    london, prague = block(transaction(2), fork="london"), block(transaction(2), fork="prague")
+    refused(lambda: read(london, fork="cancun"), "field withdrawalsRoot is missing, which fork cancun needs")
     refused(
-        lambda: read(block(transaction(2), fork="london"), fork="cancun"), "field excessBlobGas is missing"
+        lambda: read(london, fork="berlin"), "it has the field baseFeePerGas, which came with fork london"
+    )
+    refused(
+        lambda: read(prague, fork="cancun"),
+        "block.json: the block: it has the field requestsHash, which came with fork prague, after cancun; "
+        "name the header's own fork with --fork",
     )
 
 

@@ -154,7 +154,7 @@ def test_a_bad_field_of_a_transaction(
     [
         (2, "yParity", "0x2", "yParity and v"),
         (2, "chainId", None, "field chainId"),
-        (1, "accessList", None, "field accessList"),
+        (1, "accessList", None, "its fields, without accessList, give the hash"),
         (1, "accessList", [5], "access list entry 0: it is 5, not a JSON object"),
         (1, "accessList", [{"address": CONTRACT}], "access list entry 0: field storageKeys is missing"),
         (1, "accessList", [{"address": CONTRACT, "storageKeys": ["0x1"]}], "field storageKeys holds '0x1'"),
@@ -170,6 +170,17 @@ def test_a_bad_field_of_a_typed_transaction(
     told = block(transaction(kind), fork="prague")
     told["transactions"][0][name] = value
     refused(save("block.json", told), f"transaction 0 ({told['transactions'][0]['hash']})", expected)
+
+
+@pytest.mark.parametrize("name", ["to", "accessList"])
+def test_what_nodes_leave_out_where_it_is_empty(save: Save, name: str) -> None:
+    empty = transaction(1, to=None if name == "to" else CONTRACT, access=())
+    told = block(empty)
+    plain = read_block(save("plain.json", told)).transactions
+    told["transactions"][0][name] = None
+    assert read_block(save("null.json", told)).transactions == plain
+    del told["transactions"][0][name]
+    assert read_block(save("absent.json", told)).transactions == plain
 
 
 def test_a_flipped_parity(save: Save, told: dict[str, Any]) -> None:
@@ -437,7 +448,12 @@ def test_a_bad_account(
         ({"transactionsRoot": "0x"}, "this is the block"),
         ([{}], "it lists 1 transactions, and block 19426590 has 2"),
         ([{"txHash": "0x" + "11" * 32, "result": {}}, {}], "it is another transaction"),
-        ([{"error": "execution timeout"}, {}], "could not trace it, 'execution timeout'"),
+        ([{"error": "execution timeout"}, {}], "could not trace it: execution timeout; save"),
+        (
+            [{"txHash": "0x" + "00" * 32, "error": "TypeError: 'x'\nof null"}, {}],
+            "could not trace it: TypeError: 'x'?of null",
+        ),
+        ([{"error": {"code": 5}}, {}], "could not trace it: {'code': 5}"),
         ([{"result": None}, {}], "it is None, not a JSON object"),
         ([{"result": {"pre": {}, "post": {}}}, {}], "diffMode"),
         ([[], {}], "it is [], not a JSON object"),
@@ -500,6 +516,19 @@ def test_whom_an_earlier_transaction_paid_was_empty(save: Save) -> None:
 def test_a_beneficiary_that_is_new_was_empty(save: Save) -> None:
     contract = {CONTRACT: account(0, 1, "0x60")}
     assert MINER not in lists(save, contract, contract | {MINER: account(17)})
+
+
+def test_a_beneficiary_that_sends_and_is_listed_late_was_there(save: Save) -> None:
+    contract = {CONTRACT: account(0, 1, "0x60")}
+    accounts = lists(save, contract, contract | {MINER: account(17, 41)})
+    assert accounts[MINER] == Account(17, 41, b"")
+
+
+def test_the_nonce_of_a_contract_in_its_own_creation_is_put_right(save: Save) -> None:
+    made = "0x" + contract_address(bytes.fromhex(address(0)[2:]), 0).hex()
+    assert lists(save, PRESENT | {made: account(0, 1)}, to=(None,))[made].empty
+    assert lists(save, PRESENT | {made: account(3, 1)}, to=(None,))[made] == Account(3, 0, b"")
+    assert lists(save, PRESENT | {made: account(0, 2)}, to=(None,))[made].nonce == 2  # no tracer's doing
 
 
 @pytest.mark.parametrize("creator", ["transaction", "contract"])

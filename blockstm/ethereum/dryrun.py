@@ -1,0 +1,85 @@
+"""A block's transactions executed one after the other in this process, to find out what its state does not hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from eth_hash.auto import keccak
+from eth_typing import Address
+
+from blockstm.block import Block
+from blockstm.ethereum.keys import block_hash_key
+from blockstm.ethereum.machine import decode_transaction, machine_for
+from blockstm.ethereum.mappingcontext import MappingContext
+
+__all__ = ["DryRun", "dry_run"]
+
+_HASH_KEY = block_hash_key(0)
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What a block's transactions met.
+
+    Arguments:
+        missing_block_hashes: the numbers of the blocks whose hashes they ask for and the state does not hold, in
+            ascending order.
+        collisions: contracts that they create where there is a nonce or code already: transaction and address, in
+            the order in which they were met.
+    """
+
+    missing_block_hashes: tuple[int, ...]
+    collisions: tuple[tuple[int, bytes], ...]
+
+
+def dry_run(block: Block) -> DryRun:
+    """Execute all transactions of a block that `record ethereum` made, on a copy of its state.
+
+    A hash that is missing is made up, so that all are met. A transaction that cannot be executed is passed over.
+
+    Arguments:
+        block: one for which `blockstm.ethereum.block.EthereumBlock.of` raises nothing.
+    """
+    context = _Context(dict(block.state))
+    machine = machine_for(context)
+    collisions: list[tuple[int, bytes]] = []
+    for txn_idx, transaction in enumerate(block.transactions):
+        raw, sender = transaction.arguments
+        assert isinstance(raw, bytes) and isinstance(sender, bytes)
+        state = machine.state(context)
+        state.has_code_or_nonce = _noting(state.has_code_or_nonce, txn_idx, collisions)
+        try:
+            state.apply_transaction(decode_transaction(machine.vm, raw, sender))
+        except Exception:  # whatever a worker would make a failed receipt of; nothing is written yet
+            continue
+        state._account_db.flush()
+    return DryRun(tuple(sorted(context.missing_block_hashes)), tuple(collisions))
+
+
+class _Context(MappingContext):
+    """A context over a dict that makes up hashes of blocks, and notes which."""
+
+    def __init__(self, state: dict[bytes, bytes]) -> None:
+        super().__init__(state)
+        self.missing_block_hashes: set[int] = set()
+
+    def read(self, key: bytes, /) -> bytes | None:
+        """Return the value of a key."""
+        value = super().read(key)
+        if value is None and key[:1] == _HASH_KEY[:1] and len(key) == len(_HASH_KEY):
+            self.missing_block_hashes.add(int.from_bytes(key[1:], "big"))
+            return keccak(key)
+        return value
+
+
+def _noting(has_code_or_nonce: Any, txn_idx: int, collisions: list[tuple[int, bytes]]) -> Any:
+    """Return py-evm's check of the address of a new contract, which notes what is in the way."""
+
+    def check(address: Address) -> bool:
+        found: bool = has_code_or_nonce(address)
+        if found:
+            collisions.append((txn_idx, address))
+        return found
+
+    return check
