@@ -56,7 +56,7 @@ def _lacking_system_contract(executed: ExecutedBlock) -> str | None:
         return None
     return (
         "the block's requests are not those of its header, and the pre-state lacks the code of what the chain "
-        f"calls after the last transaction (EIP-7002, EIP-7251), system contract {' and '.join(missing)}; "
+        f"calls after the last transaction (EIP-7002, EIP-7251), at {' and '.join(missing)}; "
         f"{_WITH_ACCOUNTS} code and storage of each (slots 0 to 3, and what is queued from slot 4 on)"
     )
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-pytest.importorskip("eth", reason="py-evm is not installed: pip install 'blockstm[ethereum]'")
+pytest.importorskip("eth", reason="py-evm is not installed: pip install -e '.[ethereum]'")
 
 import ckzg
 from eth.vm.message import Message
