@@ -21,12 +21,11 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from itertools import product
 
-import cloudpickle
-
 from blockstm.block import Block
 from blockstm.cli.progress import Progress
 from blockstm.controlled.batches import explore
 from blockstm.controlled.explorer import Plan
+from blockstm.processes.pickling import dumps, loads
 from blockstm.program import Transaction
 from blockstm.programs import trace
 from tests import mutants
@@ -108,7 +107,7 @@ def exhaustive_tasks(wanted: Sequence[Shape], preemptions: int) -> list[Task]:
 
 
 def carry_out(pickled: bytes) -> Outcome:
-    task: Task = cloudpickle.loads(pickled)
+    task: Task = loads(pickled)
     blocks, plan = task
     schedules, pruned, steps, found = 0, 0, 0, []
     for block in blocks:
@@ -132,7 +131,7 @@ def search_all(title: str, tasks: list[Task]) -> bool:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(cores, context) as pool, Progress(len(tasks)) as progress:
         for number, future in enumerate(
-            as_completed([pool.submit(carry_out, cloudpickle.dumps(task)) for task in tasks])
+            as_completed([pool.submit(carry_out, dumps(task)) for task in tasks])
         ):
             outcome = future.result()
             schedules += outcome[0]

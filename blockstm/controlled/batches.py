@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
-import cloudpickle
-
 from blockstm.block import Block
 from blockstm.controlled.explorer import Plan, Report, replay, search
 from blockstm.controlled.schedules import Schedule
@@ -20,6 +18,7 @@ from blockstm.engine.hosted import transaction_that_ends
 from blockstm.errors import ProgramError
 from blockstm.processes.blocks import can_load, modules_of, pickled
 from blockstm.processes.host import Host, HostEndedError
+from blockstm.processes.pickling import loads
 
 __all__ = ["BATCH_SCHEDULES", "explore", "repeat"]
 
@@ -139,8 +138,8 @@ def _blamed(block: Block, ending: str) -> str:
 def _search(
     packed: bytes, plan: Plan, failures_max: int, progress: Callable[[int], None] = lambda schedules: None
 ) -> Report:
-    return search(cloudpickle.loads(packed), plan, failures_max=failures_max, progress=progress)
+    return search(loads(packed), plan, failures_max=failures_max, progress=progress)
 
 
 def _replay(packed: bytes, schedule: Schedule, mutant: str | None) -> Report:
-    return replay(cloudpickle.loads(packed), schedule, mutant)
+    return replay(loads(packed), schedule, mutant)

@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import cloudpickle
-
 from blockstm.errors import ProgramError
 from blockstm.limits import PROGRAMS_MAX
 from blockstm.processes.logs import logger_levels
+from blockstm.processes.pickling import dumps, loads
 from blockstm.program import NativeProgram, Program, PythonProgram
 
 if TYPE_CHECKING:
@@ -129,7 +128,7 @@ def load_programs(message: Mapping[str, Any], set_program: Callable[[int, Any], 
     failures: dict[str, str] = {}
     for name, program_id, pickled in message["programs"]:
         try:
-            set_program(program_id, cloudpickle.loads(pickled))
+            set_program(program_id, loads(pickled))
         except (Exception, SystemExit) as error:  # importing a module may raise anything
             failures[name] = f"{type(error).__name__}: {error}"
     return failures
@@ -147,20 +146,9 @@ def _pickled(program: Program, *, by_value: bool) -> bytes:
     sent = program.function if isinstance(program, PythonProgram) else program
     module = sys.modules.get(sent.__module__) if by_value else None
     try:
-        if module is None or module.__name__ in cloudpickle.list_registry_pickle_by_value():
-            return _dumps(sent)
-        cloudpickle.register_pickle_by_value(module)
-        try:
-            return _dumps(sent)
-        finally:
-            cloudpickle.unregister_pickle_by_value(module)
+        return dumps(sent, [] if module is None else [module])
     except Exception as error:  # what a foreign __reduce__ raises may be anything
         raise ProgramError(
             f"program {program.name} cannot be sent to the workers: {type(error).__name__}: {error}; "
             "what it refers to must be such as can be pickled"
         ) from error
-
-
-def _dumps(sent: object) -> bytes:
-    pickled: bytes = cloudpickle.dumps(sent)
-    return pickled

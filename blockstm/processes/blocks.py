@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
-import cloudpickle
-
 from blockstm.block import Block
 from blockstm.errors import ProgramError
+from blockstm.processes.pickling import dumps, loads
 from blockstm.program import PythonProgram
 
 __all__ = ["can_load", "modules_of", "pickled"]
@@ -32,25 +31,19 @@ def pickled(block: Block, by_value: Iterable[str] = ()) -> bytes:
         ProgramError: a program cannot be pickled.
     """
     modules = [sys.modules[name] for name in by_value if name in sys.modules]
-    for module in modules:
-        cloudpickle.register_pickle_by_value(module)
     try:
-        dumped: bytes = cloudpickle.dumps(block)
+        return dumps(block, modules)
     except Exception as error:  # what a foreign __reduce__ raises may be anything
         raise ProgramError(
             f"the block's programs cannot be sent to another process: {type(error).__name__}: {error}; "
             "what they refer to must be such as can be pickled"
         ) from error
-    finally:
-        for module in modules:
-            cloudpickle.unregister_pickle_by_value(module)
-    return dumped
 
 
 def can_load(packed: bytes) -> str | None:
     """Say why a block cannot be unpacked here; None if it can."""
     try:
-        cloudpickle.loads(packed)
+        loads(packed)
     except (Exception, SystemExit) as error:  # importing a module may raise anything
         return f"{type(error).__name__}: {error}"
     return None

@@ -13,13 +13,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-import cloudpickle
-
 from blockstm.errors import EngineError
 from blockstm.processes.connected import ConnectedProcess
 from blockstm.processes.interpreter import HASH_SEED
 from blockstm.processes.logs import handle_record, logger_levels
 from blockstm.processes.messages import receive, send
+from blockstm.processes.pickling import dumps, loads
 
 __all__ = ["Host", "HostEndedError", "close_idle", "give_back", "take"]
 
@@ -99,12 +98,12 @@ class Host:
         if self._process is None:
             raise EngineError("a process for programs was called after its end: report this as a bug")
         connection = self._process.connection
-        call = cloudpickle.dumps((function, arguments, progress is not None, logger_levels()))
+        call = dumps((function, arguments, progress is not None, logger_levels()))
         try:
             with suppress(OSError):  # it is dead, and will give no answer
                 send(connection, call, descriptors)
             while True:
-                kind, *content = cloudpickle.loads(receive(connection)[0])
+                kind, *content = loads(receive(connection)[0])
                 if kind == "log":
                     handle_record(*content)
                 elif kind == "progress" and progress is not None:

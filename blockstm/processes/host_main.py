@@ -12,13 +12,12 @@ from contextlib import suppress
 from threading import Lock
 from typing import Any, Final
 
-import cloudpickle
-
 from blockstm.errors import BlockstmError, EngineError
 from blockstm.processes import child
 from blockstm.processes.connected import Settings
 from blockstm.processes.logs import LevelFollower, WorkerLogHandler
 from blockstm.processes.messages import receive, send
+from blockstm.processes.pickling import dumps, loads
 
 __all__ = ["main"]
 
@@ -34,7 +33,7 @@ def main(settings: Settings) -> None:
     with suppress(EOFError):
         while True:
             message, descriptors = connection.receive()
-            function, arguments, wants_progress, levels_there = cloudpickle.loads(message)
+            function, arguments, wants_progress, levels_there = loads(message)
             levels.follow(*levels_there)
             named = {"progress": connection.progress()} if wants_progress else {}
             connection.send("answer", *outcome(function, *arguments, *descriptors, **named))
@@ -71,7 +70,7 @@ class Connection:
         """Send a message to the parent."""
         if os.getpid() != self._owner:  # native code has forked, and this is none that the parent knows of
             os._exit(1)
-        message = cloudpickle.dumps(content)
+        message = dumps(content)
         with self._lock:
             send(self._connection, message)
 

@@ -16,8 +16,6 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
-import cloudpickle
-
 from blockstm.errors import BlockstmError, EngineError, ProgramError
 from blockstm.processes import child
 from blockstm.processes.child import own_fork
@@ -25,6 +23,7 @@ from blockstm.processes.connected import ConnectedProcess, Settings
 from blockstm.processes.descriptors import pipe_above_standard
 from blockstm.processes.interpreter import describe_end, search_path
 from blockstm.processes.messages import receive, send
+from blockstm.processes.pickling import dumps, loads
 
 __all__ = ["FreshProcess", "FreshProcesses", "ProgramEndedError", "forked"]
 
@@ -61,9 +60,9 @@ class FreshProcess:
             ProgramEndedError: the fork ended without an answer.
             EngineError: the process cannot be reached.
         """
-        work = cloudpickle.dumps((function, arguments))
+        work = dumps((function, arguments))
         try:
-            send(self._process.connection, cloudpickle.dumps((search_path(), modules, work)))
+            send(self._process.connection, dumps((search_path(), modules, work)))
             answer, _ = receive(self._process.connection)
         except (OSError, EOFError) as error:
             raise EngineError(f"a process for checks cannot be reached: {error}") from error
@@ -97,7 +96,7 @@ class FreshProcesses:
 
 def outcome(answer: bytes) -> Any:
     """Return what the answer of a fork says, or raise it."""
-    value, error = cloudpickle.loads(answer)
+    value, error = loads(answer)
     if error is not None:
         raise error
     return value
@@ -109,7 +108,7 @@ def main(settings: Settings) -> None:
     connection = socket.socket(fileno=settings["channel"])
     with suppress(EOFError):
         while True:
-            path, modules, work = cloudpickle.loads(receive(connection)[0])
+            path, modules, work = loads(receive(connection)[0])
             sys.path[:] = path
             for module in modules:
                 with suppress(Exception, SystemExit):  # if it matters, the work will fail, and say so
@@ -119,7 +118,7 @@ def main(settings: Settings) -> None:
 
 def execute(work: bytes) -> object:
     """Do a piece of work."""
-    function, arguments = cloudpickle.loads(work)
+    function, arguments = loads(work)
     return function(*arguments)
 
 
@@ -139,7 +138,7 @@ def forked(function: Callable[..., object], *arguments: object) -> bytes:
             except BaseException:
                 answer = None, EngineError(f"a check failed: report this as a bug\n{traceback.format_exc()}")
             with os.fdopen(writing, "wb") as pipe:
-                pipe.write(cloudpickle.dumps(answer))
+                pipe.write(dumps(answer))
         finally:
             os._exit(0)
     os.close(writing)
@@ -152,5 +151,5 @@ def forked(function: Callable[..., object], *arguments: object) -> bytes:
     ended = ProgramEndedError(
         f"a program ended the process in which it was checked, which {ending}; correct the program"
     )
-    dumped: bytes = cloudpickle.dumps((None, ended))
+    dumped: bytes = dumps((None, ended))
     return dumped

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import cloudpickle
-
 from blockstm.block import Block
 from blockstm.controlled.explorer import Plan, Search
 from blockstm.controlled.interleaving import interleaving
@@ -15,6 +13,7 @@ from blockstm.controlled.schedules import Schedule
 from blockstm.controlled.shrink import shrink
 from blockstm.controlled.strategies import GuidedStrategy, Strategy
 from blockstm.controlled.trial import Finding, Step, Trials
+from blockstm.processes.pickling import loads
 from blockstm.program import PythonProgram
 from blockstm.testing.fresh import forked, outcome
 from blockstm.testing.outside import OutsideCalls
@@ -93,7 +92,7 @@ def repeat_alone(packed: bytes, tapes: Sequence[Tape], only: Sequence[int]) -> l
         tapes: what its transactions did.
         only: the numbers of the tapes in question.
     """
-    block = cloudpickle.loads(packed)
+    block = loads(packed)
     return [outcome(forked(repeat_one, block, tapes, number)) for number in only]
 
 
@@ -114,7 +113,7 @@ def outside_call(packed: bytes, tapes: list[Tape], number: int) -> tuple[str, Si
         tapes: what its transactions did.
         number: the number of the tape in question.
     """
-    block = cloudpickle.loads(packed)
+    block = loads(packed)
     world, outside = World(reach(programs_of(block)).namespaces), OutsideCalls()
     world.install()
     with world.running():
@@ -132,7 +131,7 @@ def changes(packed: bytes, tapes: list[Tape], program: str, give_up: tuple[int, 
         give_up: the number of the one tape to repeat, and of the verb at which it is given up; None: repeat all,
             to the end.
     """
-    block = cloudpickle.loads(packed)
+    block = loads(packed)
     own = [found for found in programs_of(block) if found.name == program]
     world = World(reach(programs_of(block)).namespaces)
     world.install()
@@ -172,7 +171,7 @@ def explore(packed: bytes, plans: Sequence[Plan]) -> Explored:
         packed: the block.
         plans: what to try.
     """
-    block = cloudpickle.loads(packed)
+    block = loads(packed)
     schedules = steps = 0
     for plan in plans:
         search = Search(block, plan)
@@ -203,7 +202,7 @@ def explain(packed: bytes, workers: int, schedule: Schedule) -> Explained | None
         workers: how many virtual workers.
         schedule: the schedule.
     """
-    trials = ForkedTrials(cloudpickle.loads(packed), workers)
+    trials = ForkedTrials(loads(packed), workers)
     finding = trials.run(GuidedStrategy(schedule))[1]
     if finding is None:
         return None
@@ -214,7 +213,7 @@ def explain(packed: bytes, workers: int, schedule: Schedule) -> Explained | None
 
 def read(packed: bytes, workers: int, shortest: Finding) -> Explained:
     """Write a schedule down for people."""
-    block = cloudpickle.loads(packed)
+    block = loads(packed)
     trials = Trials(block, workers)
     before = reach(programs_of(block)).variables
     lines = interleaving(trials, shortest)

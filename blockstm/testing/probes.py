@@ -24,9 +24,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-import cloudpickle
-
 from blockstm.block import Block
+from blockstm.processes.pickling import loads
 from blockstm.testing.diagnosis import Calls, fault_of
 from blockstm.testing.faults import Fault, Kind
 from blockstm.testing.freshrun import programs_of
@@ -79,7 +78,7 @@ def probe(packed: bytes) -> Probed:
     Raises:
         MemoryLimitError: the block does not fit.
     """
-    probes = Probes(cloudpickle.loads(packed))
+    probes = Probes(loads(packed))
     try:
         probes.run()
     except Found as found:
