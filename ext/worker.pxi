@@ -1,5 +1,9 @@
 # A worker as Python sees it, and what Python programs see of their transaction.
 
+cdef extern from "recursion.h" nogil:
+    int c_calls_allow()
+    void c_calls_restore(int left)
+
 cdef enum:
     SPINS_FOR_BLOCK = 2000
 
@@ -130,6 +134,7 @@ cdef class Worker:
     cdef int _run(self, Local* local, const uint8_t* data, uint32_t length) noexcept:
         """Run a Python program; whatever it raises becomes the outcome."""
         cdef Context context = Context.__new__(Context)
+        cdef int c_calls_left = c_calls_allow()
         context.local = local
         context.codes = {}
         try:
@@ -142,6 +147,8 @@ cdef class Worker:
             decide_text(local, OUTCOME_REVERTED, reason_of(revert))
         except BaseException as error:
             decide_text(local, OUTCOME_FAILED, describe(error))
+        finally:
+            c_calls_restore(c_calls_left)
         return 0
 
 
