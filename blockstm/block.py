@@ -66,7 +66,10 @@ class Block:
             UnknownProgramError: it names a program that no imported module defines.
             UsageError: `path` is no path.
         """
-        header, packed = blockfile.read(path)
+        return cls._of(*blockfile.read(path))
+
+    @classmethod
+    def _of(cls, header: BlockHeader, packed: PackedBlock) -> Block:
         block = cls.__new__(cls)
         block._transactions = None
         block._state = None
@@ -85,6 +88,13 @@ class Block:
             UsageError: `path` is no path.
         """
         blockfile.write(path, self._header, self.packed)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle and copy what it was made of, in the form in which it is held."""
+        header = self.chain, self.number, dict(self.meta)
+        if self._rows is not None:
+            return _unpickled, (*header, self._rows)
+        return _unpickled, (*header, None, self._transactions, dict(self.state))
 
     @property
     def transactions(self) -> tuple[Transaction, ...]:
@@ -155,6 +165,20 @@ class Block:
         return f"<Block of {len(self)} transactions{origin}>"
 
 
+def _unpickled(
+    chain: str | None,
+    number: int | None,
+    meta: dict[str, object],
+    packed: PackedBlock | None,
+    transactions: tuple[Transaction, ...] = (),
+    state: Mapping[bytes, bytes] = _EMPTY_STATE,
+) -> Block:
+    """Return the block that was pickled; see `Block.__reduce__`."""
+    if packed is not None:
+        return Block._of(BlockHeader(chain, number, meta), packed)
+    return Block(transactions, state, chain=chain, number=number, meta=meta)
+
+
 def _checked_state(state: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
     if not isinstance(state, Mapping):
         raise UsageError(f"state is a {type(state).__name__}; give a dict of keys and values, both bytes")
@@ -164,6 +188,8 @@ def _checked_state(state: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
         )
     copy = dict(state)
     for key, value in copy.items():
+        if type(key) is not bytes:
+            raise UsageError(f"state key is {shown(key)}, a {type(key).__name__}; a key is bytes")
         check_key(key, "state key")
         if type(value) is not bytes:
             raise UsageError(f"the value of state key {shown(key)} is a {type(value).__name__}; give bytes")

@@ -56,7 +56,7 @@ def decode(pieces: Iterator[bytes]) -> tuple[BlockHeader, PackedBlock]:
     state = _decode_state(sections, counts["state"], len(keys))
     rows = _decode_rows(sections, counts["transactions"], RowChecker(programs, len(keys)))
     sections.expect_end()
-    return header, PackedBlock(programs, keys, state, rows)
+    return header, PackedBlock(tuple(programs), tuple(keys), state, rows)
 
 
 class _Sections:
@@ -243,17 +243,18 @@ def _add_sharing(sections: _Sections, state: dict[int, bytes], indexes: list[int
         state[index] = shared
 
 
-def _decode_rows(sections: _Sections, count: int, checker: RowChecker) -> list[list[Any]]:
+def _decode_rows(sections: _Sections, count: int, checker: RowChecker) -> tuple[tuple[Any, ...], ...]:
     sections.begin(
         "transactions",
         max_bin_len=ARGUMENTS_BYTES_MAX,
         max_str_len=max(map(len, RECORDED_FIELDS)),
         max_array_len=2 * ACCESSES_MAX,
         max_map_len=len(RECORDED_FIELDS),
+        use_list=False,
     )
     sections.expect_array(count)
-    rows: list[list[Any]] = []
+    rows: list[tuple[Any, ...]] = []
     for batch in sections.batches(count):
         checker.check(batch, len(rows))
         rows += batch
-    return rows
+    return tuple(rows)

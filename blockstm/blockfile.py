@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import BinaryIO, Final
 
@@ -88,7 +88,7 @@ def encode(header: BlockHeader, packed: PackedBlock) -> bytes:
     return zstandard.ZstdCompressor(level=_COMPRESSION_LEVEL, write_checksum=True).compress(content)
 
 
-def _sharing(state: dict[int, bytes]) -> dict[int, int | bytes]:
+def _sharing(state: Mapping[int, bytes]) -> dict[int, int | bytes]:
     """Return the state with each large value once: where it comes again, the index of its first key instead."""
     first: dict[bytes, int] = {}
     shared: dict[int, int | bytes] = {}

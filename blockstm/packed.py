@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from blockstm.arguments import decode_arguments
@@ -22,17 +23,27 @@ RECORDED_FIELDS: Final = ("gas_used", "seconds", "reads", "writes", "adds")
 class PackedBlock:
     """A block's programs, keys, state and transactions, by index.
 
+    It does not change once made: the core follows the indexes in it without asking again whether they are right.
+
     Arguments:
         programs: the programs that rows name by index.
         keys: the keys that rows and state name by index; each once.
         state: values by index of their key.
-        rows: one list a transaction: [program index, arguments, gas limit or None, recorded or None].
+        rows: one tuple a transaction: (program index, arguments, gas limit or None, recorded or None).
     """
 
-    programs: list[Program]
-    keys: list[bytes]
-    state: dict[int, bytes]
-    rows: list[list[Any]]
+    programs: tuple[Program, ...]
+    keys: tuple[bytes, ...]
+    state: Mapping[int, bytes]
+    rows: tuple[tuple[Any, ...], ...]
+
+    def __post_init__(self) -> None:
+        """Make the state read-only."""
+        object.__setattr__(self, "state", MappingProxyType(self.state))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the state as a dict."""
+        return PackedBlock, (self.programs, self.keys, dict(self.state), self.rows)
 
 
 class _KeyTable(dict[bytes, int]):
@@ -43,14 +54,14 @@ class _KeyTable(dict[bytes, int]):
         self[key] = index
         return index
 
-    def indexes(self, keys: Iterable[bytes]) -> list[int]:
-        return [self[key] for key in keys]
+    def indexes(self, keys: Iterable[bytes]) -> tuple[int, ...]:
+        return tuple([self[key] for key in keys])
 
-    def amounts(self, adds: Mapping[bytes, int]) -> list[object]:
+    def amounts(self, adds: Mapping[bytes, int]) -> tuple[object, ...]:
         flat: list[object] = []
         for key, amount in adds.items():
             flat += (self[key], pack_integer(amount))
-        return flat
+        return tuple(flat)
 
 
 def pack_integer(value: int) -> int | bytes:
@@ -89,16 +100,17 @@ def pack(transactions: Sequence[Transaction], state: Mapping[bytes, bytes]) -> P
         arguments: object = transaction.encoded
         if arguments is None:
             pairs = zip(entry[2], transaction.arguments, strict=True)
-            arguments = [pack_argument(argument) for pack_argument, argument in pairs]
+            arguments = tuple([pack_argument(argument) for pack_argument, argument in pairs])
         recorded = transaction.recorded
         rows.append(
-            [entry[0], arguments, transaction.gas_limit, recorded and _pack_recorded(recorded, table)]
+            (entry[0], arguments, transaction.gas_limit, recorded and _pack_recorded(recorded, table))
         )
     if len(table) > KEYS_MAX:
         raise LimitError(f"the block names {len(table)} keys; the limit is {KEYS_MAX}: split it")
     if len(programs) > PROGRAMS_MAX:
         raise LimitError(f"the block has {len(programs)} programs; the limit is {PROGRAMS_MAX}: split it")
-    return PackedBlock([program for _, program, _ in programs.values()], list(table), packed_state, rows)
+    named = tuple([program for _, program, _ in programs.values()])
+    return PackedBlock(named, tuple(table), packed_state, tuple(rows))
 
 
 def _pack_recorded(recorded: Recorded, table: _KeyTable) -> dict[str, object]:
@@ -147,11 +159,11 @@ def unpack_transactions(packed: PackedBlock) -> tuple[Transaction, ...]:
     return tuple(transactions)
 
 
-def _unpackers(keys: list[bytes]) -> dict[str, Callable[[Any], object]]:
-    def unpack_keys(indexes: list[int]) -> tuple[bytes, ...]:
+def _unpackers(keys: tuple[bytes, ...]) -> dict[str, Callable[[Any], object]]:
+    def unpack_keys(indexes: tuple[int, ...]) -> tuple[bytes, ...]:
         return tuple([keys[index] for index in indexes])
 
-    def unpack_adds(flat: list[Any]) -> dict[bytes, int]:
+    def unpack_adds(flat: tuple[Any, ...]) -> dict[bytes, int]:
         return {
             keys[index]: unpack_integer(amount) for index, amount in zip(flat[::2], flat[1::2], strict=True)
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from blockstm.errors import LimitError, ProgramError, shown
@@ -136,7 +136,7 @@ class Parameter:
         name: its name.
         kind: "key" (bytes), "keys" (a list of keys), "u64", "u256" (unsigned numbers), or
             "adds" (a mapping of keys to unsigned 256-bit amounts).
-        default: its value where none is given; REQUIRED for none.
+        default: its value where none is given, kept as a copy; REQUIRED for none.
 
     Raises:
         ProgramError: the kind is unknown, or the default is not of that kind.
@@ -144,7 +144,7 @@ class Parameter:
 
     name: str
     kind: Kind
-    default: object = REQUIRED
+    default: object = field(default=REQUIRED, hash=False)
 
     def __post_init__(self) -> None:
         """Check the kind and the default."""
@@ -154,7 +154,7 @@ class Parameter:
                 f"parameter {shown(self.name)} is of kind {shown(self.kind)}; use one of {', '.join(_CHECKS)}"
             )
         if self.default is not REQUIRED:
-            check(self.default, f"the default of {self.name}")
+            object.__setattr__(self, "default", check(self.default, f"the default of {self.name}"))
 
     def __str__(self) -> str:
         """Return it as one would declare it."""

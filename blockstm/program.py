@@ -10,10 +10,12 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from types import MappingProxyType
+from typing import Final, Self
 
 from blockstm.arguments import decode_arguments, encode_arguments
 from blockstm.errors import ProgramError, UnknownProgramError, install_extra, one_line, shown
@@ -45,12 +47,24 @@ _SHIPPED: Final = {
 when one is first named, and the extra that it needs."""
 
 
+BUILT_IN: Final[Mapping[str, int]] = MappingProxyType({"transfer": 0, "trace": 1})
+"""The native programs that the core has built in, with their ids there; see `blockstm.programs`."""
+
+
 class Program(ABC):
-    """What a transaction can run, known by its name."""
+    """What a transaction can run, known by its name. It does not change, so a copy of it is itself."""
 
     __slots__ = ()
 
     name: str
+
+    def __copy__(self) -> Self:
+        """Return the program itself."""
+        return self
+
+    def __deepcopy__(self, copied: dict[int, object]) -> Self:
+        """Return the program itself."""
+        return self
 
     @abstractmethod
     def bind(self, arguments: tuple[object, ...], named: dict[str, object]) -> tuple[object, ...]:
@@ -122,9 +136,10 @@ class PythonProgram(Program):
         """Hash by name."""
         return hash(self.name)
 
-    def __reduce__(self) -> tuple[type[PythonProgram], tuple[Callable[..., object]]]:
-        """Pickle as the function, which cloudpickle sends by value when no module gives it back."""
-        return PythonProgram, (self.function,)
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        """Pickle as its name where a module gives it back, else as its function; see also `processes.pickling`."""
+        place = self.function.__module__, self.function.__qualname__
+        return (_imported, place) if _found_in_module(*place) is self else (PythonProgram, (self.function,))
 
     def bind(self, arguments: tuple[object, ...], named: dict[str, object]) -> tuple[object, ...]:
         """Return all arguments by position; see `Program.bind`."""
@@ -157,11 +172,37 @@ class PythonProgram(Program):
             self.bind(tuple(arguments), {})
 
 
+def _found_in_module(module: str, qualified: str) -> object:
+    """Return what an imported module calls by a name; None where there is nothing of that name."""
+    found: object = sys.modules.get(module)
+    for name in qualified.split("."):
+        found = getattr(found, name, None)
+    return found
+
+
+def _imported(module: str, qualified: str) -> object:
+    """Return the program that a module defines; see `PythonProgram.__reduce__`.
+
+    Raises:
+        UnknownProgramError: it defines none of that name.
+    """
+    importlib.import_module(module)
+    found = _found_in_module(module, qualified)
+    if not isinstance(found, PythonProgram):
+        raise UnknownProgramError(
+            f"module {shown(module)} defines no program {shown(qualified)}, which a pickle names; "
+            "use the module as it was when the pickle was made"
+        )
+    return found
+
+
 def _function_name(function: Callable[..., object]) -> str:
     module = getattr(function, "__module__", None)
     qualified = getattr(function, "__qualname__", None)
     if not callable(function) or isinstance(function, type) or not module or not qualified:
         raise ProgramError(f"{shown(function)} cannot be a program; decorate a function: def f(ctx, ...)")
+    if module == "__mp_main__":  # what multiprocessing calls the main module in the processes that it spawns
+        module = "__main__"
     name = f"{module}.{qualified}"
     if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
         raise ProgramError(f"program {shown(name)} is async or a generator; make it a plain function")
@@ -207,7 +248,7 @@ class NativeProgram(Program):
     Arguments:
         name: how blocks name it.
         parameters: its parameters, in the order in which the code gets them.
-        entry: `package.module:attribute` of the capsule that holds the code; empty for those built in.
+        entry: `package.module:attribute` of the capsule that holds the code; empty only for those built in.
 
     Raises:
         ProgramError: the definition is not sound, or the name is that of a built-in program.
@@ -226,6 +267,10 @@ class NativeProgram(Program):
         names = [parameter.name for parameter in self.parameters]
         if len(set(names)) != len(names):
             raise ProgramError(f"program {shown(self.name)} has two parameters of one name; rename one")
+        if not self.entry and self.name not in BUILT_IN:
+            raise ProgramError(
+                f"program {shown(self.name)} has no entry; say where its code is: package.module:attribute"
+            )
         if self.entry and not all(self.entry.partition(":")):
             raise ProgramError(
                 f"program {shown(self.name)}: entry {shown(self.entry)} is not package.module:attribute"
@@ -233,6 +278,10 @@ class NativeProgram(Program):
         checks = tuple((parameter.check, parameter.name) for parameter in self.parameters)
         object.__setattr__(self, "_checks", checks)
         _register(self)
+
+    def __hash__(self) -> int:
+        """Hash by name."""
+        return hash(self.name)
 
     def bind(self, arguments: tuple[object, ...], named: dict[str, object]) -> tuple[object, ...]:
         """Return all arguments by position; see `Program.bind`."""

@@ -186,7 +186,7 @@ def _fit_u64(integers: Column) -> bool:
 
 
 def _check_lists(column: Column) -> None:
-    if not all_of(column, list):
+    if not all_of(column, tuple):
         raise _Broken("it is not a list")
 
 

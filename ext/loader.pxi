@@ -109,7 +109,7 @@ cdef int load_objects(Local* local, object block, object program_ids) except -1:
     return 0
 
 
-cdef int load_keys(Local* local, list keys, uint32_t* locations) except -1:
+cdef int load_keys(Local* local, tuple keys, uint32_t* locations) except -1:
     cdef Py_ssize_t index = 0
     for key in keys:
         locations[index] = locate(local, key, NULL)
@@ -124,16 +124,16 @@ cdef int load_rows(Local* local, object packed, object program_ids, const uint32
         (program_ids[program.name], parameter_codes(program)) for program in packed.programs
     ]
     cdef Py_ssize_t txn_idx = 0
-    for index, value in (<dict>packed.state).items():
+    for index, value in packed.state.items():
         set_base(local, locations[<uint32_t>index], value)
-    for row in <list>packed.rows:
-        entry = entries[(<list>row)[0]]
-        arguments = (<list>row)[1]
+    for row in <tuple>packed.rows:
+        entry = entries[(<tuple>row)[0]]
+        arguments = (<tuple>row)[1]
         if type(arguments) is bytes:
             put_encoded(local, out, arguments)
         else:
             put_arguments(local, out, entry[1], arguments, locations)
-        set_txn(local, txn_idx, entry[0], (<list>row)[2], out)
+        set_txn(local, txn_idx, entry[0], (<tuple>row)[2], out)
         txn_idx += 1
     return 0
 

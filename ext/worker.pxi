@@ -167,7 +167,9 @@ cdef Program native_entry(program) except *:
     if not program.entry:
         if program.name == "transfer":
             return transfer
-        return trace
+        if program.name == "trace":
+            return trace
+        raise ProgramError(f"program {program.name} has no entry; say where its code is: package.module:attribute")
     module, _, attribute = program.entry.partition(":")
     capsule = getattr(importlib.import_module(module), attribute)
     if not PyCapsule_IsValid(capsule, CAPSULE_NAME):

@@ -33,8 +33,9 @@ from blockstm._core import (
 from blockstm.block import Block
 from blockstm.controlled.schedules import Decision, Schedule, death_of
 from blockstm.controlled.strategies import Strategy
-from blockstm.engine.catalogue import BUILT_IN, FIRST_PROGRAM_ID
+from blockstm.engine.catalogue import FIRST_PROGRAM_ID
 from blockstm.errors import MemoryLimitError, over_memory_limit
+from blockstm.program import BUILT_IN
 from blockstm.result import Result
 from blockstm.verify import differences
 

@@ -15,16 +15,15 @@ from blockstm.errors import ProgramError
 from blockstm.limits import PROGRAMS_MAX
 from blockstm.processes.logs import logger_levels
 from blockstm.processes.pickling import dumps, loads
-from blockstm.program import NativeProgram, Program, PythonProgram
+from blockstm.program import BUILT_IN, Program, PythonProgram
 
 if TYPE_CHECKING:
     from blockstm.block import Block
 
 __all__ = ["Catalogue", "load_programs", "programs_of"]
 
-# The native programs that the core has built in, and the first id for others.
-BUILT_IN: Final = {"transfer": 0, "trace": 1}
 FIRST_PROGRAM_ID: Final = 16
+"""The first id for programs that the core has not built in."""
 
 
 @dataclass(slots=True)
@@ -52,7 +51,7 @@ class Catalogue:
     @property
     def program_ids(self) -> Mapping[str, int]:
         """The ids of the programs by name."""
-        return BUILT_IN | {name: entry.program_id for name, entry in self._entries.items()}
+        return {**BUILT_IN} | {name: entry.program_id for name, entry in self._entries.items()}
 
     def names_since(self, version: int) -> list[str]:
         """List the programs that a worker with that version does not hold as they are now."""
@@ -69,7 +68,7 @@ class Catalogue:
             self._entries.clear()
             self._next_id = FIRST_PROGRAM_ID
         for program in programs:
-            if isinstance(program, NativeProgram) and not program.entry:
+            if program.name in BUILT_IN:
                 continue  # the core has it
             pickled = _pickled(program, by_value=program.name in self._by_value)
             entry = self._entries.get(program.name)

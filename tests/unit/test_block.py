@@ -103,7 +103,7 @@ def _named_alike() -> list[Program]:
     [
         (([], {bytes(65): b""}), {}, LimitError, "state key 0x0.* is 65 bytes long"),
         (([], {b"k": bytes(VALUE_BYTES_MAX + 1)}), {}, LimitError, "state key 0x6b is 65537 bytes long"),
-        (([], {"k": b""}), {}, BlockstmError, "state key is 'k', a str; a key is bytes"),
+        (([], {"k": b""}), {}, UsageError, "state key is 'k', a str; a key is bytes"),
         (([], {b"k": 5}), {}, UsageError, "state key 0x6b is a int; give bytes"),
         (([], [1]), {}, UsageError, "state is a list"),
         ((5,), {}, UsageError, "transactions is 5"),

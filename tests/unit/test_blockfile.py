@@ -19,7 +19,7 @@ from blockstm.blockfile import check_rows
 from blockstm.errors import BlockFileError, LimitError, UnknownProgramError, UsageError
 from blockstm.limits import BLOCK_FILE_BYTES_MAX, VALUE_BYTES_MAX
 from blockstm.packed import PackedBlock
-from blockstm.program import NativeProgram, Program, Recorded, Transaction, program
+from blockstm.program import NativeProgram, Recorded, Transaction, program
 from blockstm.programs import trace, transfer
 from blockstm.simulate import read_model
 from blockstm.workloads.scenario import read_scenario
@@ -662,22 +662,23 @@ def test_several_threads_may_load(tmp_path: Path) -> None:
 
 def test_a_program_without_parameters() -> None:
     bare = NativeProgram("bare", (), "some.module:capsule")
-    rows: list[Any] = [[0, [], None, None], [0, [], None, None]]
-    check_rows(PackedBlock([bare], [], {}, rows))
-    rows[1][1].append(5)
+    row = (0, (), None, None)
+    check_rows(PackedBlock((bare,), (), {}, (row, row)))
     with pytest.raises(BlockFileError, match=r"^transaction 1: the arguments of 'bare' must have 0 elements"):
-        check_rows(PackedBlock([bare], [], {}, rows))
+        check_rows(PackedBlock((bare,), (), {}, (row, (0, (5,), None, None))))
 
 
 def test_check_rows_finds_the_first_bad_row() -> None:
-    programs: list[Program] = [transfer]
-    rows = [[0, [0, 1, 5, 0], None, None] for _ in range(1000)]
-    packed = PackedBlock(programs, [b"a", b"b"], {}, rows)
-    check_rows(packed)
-    rows[999][1][0] = 2  # type: ignore[index]
-    rows[617][1][2] = 1 << 64  # type: ignore[index]
+    rows: list[tuple[Any, ...]] = [(0, (0, 1, 5, 0), None, None)] * 1000
+
+    def packed() -> PackedBlock:
+        return PackedBlock((transfer,), (b"a", b"b"), {}, tuple(rows))
+
+    check_rows(packed())
+    rows[999] = (0, (2, 1, 5, 0), None, None)
+    rows[617] = (0, (0, 1, 1 << 64, 0), None, None)
     with pytest.raises(BlockFileError, match=r"^transaction 617: argument amount: "):
-        check_rows(packed)
+        check_rows(packed())
 
 
 @pytest.mark.parametrize("path", [None, 5, True, 1.5, [], object()])
