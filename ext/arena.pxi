@@ -228,9 +228,15 @@ cdef class Arena:
         return 0
 
     def start(
-        self, uint32_t model, uint32_t active_workers, bint timed=False, uint64_t start_ns=0, bint timeline=False
+        self,
+        uint32_t model,
+        uint32_t active_workers,
+        bint timed=False,
+        uint64_t start_ns=0,
+        bint timeline=False,
+        uint32_t first_worker=0,
     ):
-        """Start the loaded block: the first `active_workers` workers take part.
+        """Start the loaded block: `active_workers` workers take part, from `first_worker` on.
 
         Arguments:
             model: MODEL_BLOCK_STM or MODEL_SEQUENTIAL (which wants one worker).
@@ -238,6 +244,7 @@ cdef class Arena:
             timed: whether to measure how long each transaction runs.
             start_ns: the time of the start under a controlled clock; 0 for now.
             timeline: whether workers note what they do when, in at most an eighth of the memory limit.
+            first_worker: the slot of the first of them; those of the others follow.
 
         Raises:
             MemoryLimitError: there is no room for the times.
@@ -255,7 +262,7 @@ cdef class Arena:
             header.end_ns = header.start_ns
             store_sc[uint32_t](&header.done, 1)
             return
-        for worker in range(active_workers):
+        for worker in range(first_worker, first_worker + active_workers):
             self.activate(worker)
 
     def activate(self, uint32_t worker):

@@ -13,7 +13,15 @@ from blockstm.result import Result
 from blockstm.tracewriter import NetAccesses, net_accesses
 from blockstm.transaction import Transaction
 
-__all__ = ["WEIGHTS", "Profile", "Source", "Weight", "executed_profile", "recorded_profile"]
+__all__ = [
+    "WEIGHTS",
+    "Profile",
+    "Source",
+    "Weight",
+    "executed_profile",
+    "has_recorded_seconds",
+    "recorded_profile",
+]
 
 Weight = Literal["gas", "seconds", "transactions"]
 Source = Literal["recorded", "executed"]
@@ -62,12 +70,18 @@ def recorded_profile(block: Block) -> Profile | None:
     return Profile(accesses, "recorded", _recorded_gas(block), _recorded_seconds(block), "recorded")
 
 
+def has_recorded_seconds(block: Block) -> bool:
+    """Tell whether it was recorded of every transaction how long it took, so that nothing has to be measured."""
+    return _recorded_seconds(block) is not None
+
+
 def executed_profile(block: Block, result: Result, *, measured: bool) -> Profile:
     """Return what came of executing a block.
 
     Arguments:
         block: the block.
-        result: of executing it with `timed`.
+        result: of executing it with `timed`, after a run that was not measured (`Engine.warm_up`): in the first
+            one what a process does only once counts for the transactions that happen to come first.
         measured: whether its gas and seconds count even where some were recorded of every transaction.
 
     Raises:

@@ -7,43 +7,40 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from blockstm.block import Block
+from blockstm.cli.blocks import LoadedBlock
 from blockstm.cli.options import check_output_path, named_in_errors
 from blockstm.errors import UsageError, shown_path
-from blockstm.ethereum.block import EthereumBlock
+from blockstm.ethereum.block import EthereumBlock, is_ethereum
 from blockstm.result import Result
 
 __all__ = ["accounts_after_json", "check_accounts_option"]
 
 
-def check_accounts_option(
-    path: Path,
-    others: Iterable[Path | None],
-    loaded: Sequence[tuple[Path, Block, EthereumBlock | None]],
-) -> None:
+def check_accounts_option(path: Path, others: Iterable[Path | None], loaded: Sequence[LoadedBlock]) -> None:
     """Check that the accounts of the blocks can be written to a file.
 
     Arguments:
         path: the file.
         others: the files that are written besides; None for one that is not.
-        loaded: the blocks with their files.
+        loaded: the blocks.
 
     Raises:
         UsageError: there are several blocks, or the block is none of Ethereum, or the file is one of the others.
     """
-    check_output_path("--accounts", path, [file for file, _, _ in loaded])
+    check_output_path("--accounts", path, [each.file for each in loaded])
     if any(other is not None and os.path.realpath(other) == os.path.realpath(path) for other in others):
         raise UsageError(
             f"--accounts {shown_path(path)}: is written by another option, too; name another file"
         )
     if len(loaded) != 1:
         raise UsageError(f"--accounts is for one block, and there are {len(loaded)}; replay them one by one")
-    file, _, ethereum = loaded[0]
-    if ethereum is None:
-        raise UsageError(f"--accounts: {shown_path(file)} has no accounts; name a block of 'record ethereum'")
+    if not is_ethereum(loaded[0].block):
+        raise UsageError(
+            f"--accounts: {shown_path(loaded[0].file)} has no accounts; name a block of 'record ethereum'"
+        )
 
 
-def accounts_after_json(file: Path, block: Block, result: Result) -> bytes:
+def accounts_after_json(loaded: LoadedBlock, result: Result) -> bytes:
     """Return the accounts after a block in the form of a genesis file's `alloc`; say what they lack, if anything.
 
     Raises:
@@ -52,12 +49,12 @@ def accounts_after_json(file: Path, block: Block, result: Result) -> bytes:
     from blockstm.ethereum.checks import ExecutedBlock  # its libraries are an extra
     from blockstm.ethereum.finalaccounts import accounts_json
 
-    with named_in_errors(file):
-        executed = ExecutedBlock(EthereumBlock.of(block), result)
+    with named_in_errors(loaded.file):
+        executed = ExecutedBlock(EthereumBlock.of(loaded.block), result)
         accounts = executed.accounts_after
     if executed.lacks_uncle_rewards:
         print(
-            f"note: {shown_path(file)}: the accounts lack what the miners of the block's uncles get; "
+            f"note: {shown_path(loaded.file)}: the accounts lack what the miners of the block's uncles get; "
             "record it with --uncles",
             file=sys.stderr,
         )

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from blockstm.cli.columns import Column, print_columns
 from blockstm.cli.options import check_output_path
 from blockstm.errors import UsageError
 from blockstm.files import replace_file
@@ -46,12 +47,21 @@ def calibrate_command(output: OutOption = None, repeat: RepeatOption = 15) -> No
 
 def print_fits(found: Calibration) -> None:
     """Print how close the model comes to the runs that it was measured from."""
-    width = max(len(fit.name) for fit in found.fits)
-    print(f"{'':{width}}  measured ms  predicted ms   error")
-    for fit in found.fits:
-        print(
-            f"{fit.name:{width}}  {fit.measured_seconds * 1e3:11.3f}  "
-            f"{fit.predicted_seconds * 1e3:12.3f}  {fit.error:+6.1%}"
+    columns = (
+        Column("run", is_number=False),
+        Column("measured\nms"),
+        Column("predicted\nms"),
+        Column("error"),
+    )
+    rows = (
+        (
+            fit.name,
+            f"{fit.measured_seconds * 1e3:,.3f}",
+            f"{fit.predicted_seconds * 1e3:,.3f}",
+            f"{fit.error:+.1%}",
         )
+        for fit in found.fits
+    )
+    print_columns(columns, rows)
     errors = [abs(fit.error) for fit in found.fits]
     print(f"\nerrors: median {median(errors):.1%}, worst {max(errors):.1%}")

@@ -8,13 +8,15 @@ from typing import Annotated, Literal
 
 import typer
 
-from blockstm.block import Block
+from blockstm.cli.blocks import LoadedBlock, load_block
+from blockstm.cli.columns import print_values, print_wrapped
 from blockstm.cli.options import JsonOption, ProgramsOption, import_programs, named_in_errors
 from blockstm.cli.progress import Progress
 from blockstm.controlled.batches import explore as explore_block
 from blockstm.controlled.batches import repeat
 from blockstm.controlled.explorer import KILLS_MAX, Plan, Report
 from blockstm.controlled.schedules import WORKERS_MAX, Schedule
+from blockstm.engine import Engine
 from blockstm.errors import UsageError, shown_path
 
 __all__ = ["explore"]
@@ -65,7 +67,8 @@ def explore(
 
     Stops at the first schedule that fails, and shows the shortest one found that fails in the same way.
 
-    Exit status: 0 nothing found, 1 a schedule failed, 2 bad usage or bad input.
+    Exit status: 0 nothing found, 1 a schedule failed, or what came of the block disagrees with its own header,
+    2 bad usage or bad input.
     """
     if programs:
         import_programs(programs)
@@ -75,17 +78,33 @@ def explore(
     if schedules is None and strategy != "exhaustive":
         schedules = SCHEDULES_DEFAULT
     plan = Plan(strategy, workers, schedules, seed, depth, preemptions, kill)
-    loaded = Block.load(block)
+    loaded = load_block(block)
     with named_in_errors(block):
+        check(loaded)
         if recorded is not None:
-            report = repeat(loaded, recorded)
+            report = repeat(loaded.block, recorded)
         else:
             with Progress(schedules) as progress:
-                report = explore_block(loaded, plan, progress=progress.count)
+                report = explore_block(loaded.block, plan, progress=progress.count)
     name = strategy if recorded is None else "replay"
-    print(json.dumps(as_object(report, block, name, plan)) if as_json else as_text(report))
-    if report.failures:
+    if as_json:
+        print(json.dumps(as_object(report, block, name, plan)))
+    else:
+        print_report(report)
+    loaded.print_disagreements()
+    if report.failures or loaded.has_header_equal is False:
         raise typer.Exit(FAILED)
+
+
+def check(loaded: LoadedBlock) -> None:
+    """Find out whether a block that has a header can be executed: schedules of failing transactions prove nothing.
+
+    Raises:
+        BlockstmError: it cannot.
+    """
+    if loaded.chain_block is not None:
+        with Engine(1) as engine:
+            loaded.check(engine.execute(loaded.block, "sequential"))
 
 
 def as_object(report: Report, block: Path, strategy: str, plan: Plan) -> dict[str, object]:
@@ -112,22 +131,19 @@ def as_object(report: Report, block: Path, strategy: str, plan: Plan) -> dict[st
     }
 
 
-def as_text(report: Report) -> str:
-    """Return what people read."""
+def print_report(report: Report) -> None:
+    """Print what people read. Schedules stay whole, however long they are: they are there to be copied."""
     schedules = "1 schedule" if report.schedules == 1 else f"{report.schedules:,} schedules"
     pruned = f" ({report.pruned:,} of them pruned)" if report.pruned else ""
     came_to = "no failure" if not report.failures else "FAILED"
-    lines = [f"{schedules}{pruned}, {report.steps:,} steps: {came_to}"]
+    print_wrapped(f"{schedules}{pruned}, {report.steps:,} steps: {came_to}")
     for failure in report.failures:
-        lines += [
-            "",
-            f"check     {failure.found.check}: {failure.found.message}",
-            f"schedule  {failure.found.schedule}",
-        ]
+        print()
+        print_values({"check": f"{failure.found.check}: {failure.found.message}"})
+        print(f"schedule  {failure.found.schedule}")
         if failure.shortest.schedule != failure.found.schedule:
-            lines += [
-                f"shortest  {failure.shortest.schedule}",
-                f"          {failure.shortest.check}: {failure.shortest.message}",
-            ]
-        lines += ["", *failure.lines]
-    return "\n".join(lines)
+            print(f"shortest  {failure.shortest.schedule}")
+            print_wrapped(f"{failure.shortest.check}: {failure.shortest.message}", indent=" " * 10)
+        print()
+        for line in failure.lines:
+            print_wrapped(line)

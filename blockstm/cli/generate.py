@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from blake3 import blake3
 
+from blockstm.cli.columns import print_values
 from blockstm.cli.options import check_output_path
 from blockstm.errors import BlockFileError, ScenarioError, UsageError, shown, shown_path
 from blockstm.files import content_pieces, open_input
@@ -59,8 +60,9 @@ def generate(
     if as_json:
         print(json.dumps({"schema": 1, "command": "generate", **summary}))
         return
-    for name, value in summary.items():
-        print(f"{name:<12}  {value:,}" if isinstance(value, int) else f"{name:<12}  {value}")
+    print_values(
+        {name: f"{value:,}" if isinstance(value, int) else str(value) for name, value in summary.items()}
+    )
 
 
 def parameter(setting: str) -> tuple[str, object]:

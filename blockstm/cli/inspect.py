@@ -13,10 +13,16 @@ import typer
 from blockstm.analysis.conflicts import independent_transactions
 from blockstm.analysis.graphviz import dot_lines, drawn_transactions
 from blockstm.analysis.inspection import Inspection, inspect_block
-from blockstm.analysis.profile import Profile, Weight, executed_profile, recorded_profile
+from blockstm.analysis.profile import (
+    Profile,
+    Weight,
+    executed_profile,
+    has_recorded_seconds,
+    recorded_profile,
+)
 from blockstm.analysis.rules import Rules
-from blockstm.block import Block
 from blockstm.chains import conventions_of
+from blockstm.cli.blocks import DISAGREES, LoadedBlock, load_block
 from blockstm.cli.inspection_text import print_inspection
 from blockstm.cli.options import (
     JsonOption,
@@ -31,6 +37,7 @@ from blockstm.engine import Engine
 from blockstm.errors import UsageError, shown
 from blockstm.files import replace_file
 from blockstm.limits import KEY_BYTES_MAX, MEMORY_LIMIT_BYTES_DEFAULT
+from blockstm.outcomes import Outcomes
 
 __all__ = ["inspect"]
 
@@ -91,9 +98,9 @@ def inspect(
 ) -> None:
     """Tell what limits a block: conflicts, hot keys, chains of dependencies, bounds on the speed-up.
 
-    It takes the recorded accesses; a block without them is executed once, one transaction after the other.
+    It takes the recorded accesses; a block without them is executed, one transaction after the other.
 
-    Exit status: 0 done, 2 bad usage or bad input.
+    Exit status: 0 done, 1 what came of the block disagrees with its own header, 2 bad usage or bad input.
     """
     fee_keys = frozenset(map(key_of, fee_key or ()))
     if dot == STANDARD_OUTPUT and as_json:
@@ -101,23 +108,39 @@ def inspect(
     if dot not in (None, STANDARD_OUTPUT):
         check_output_path("--dot", Path(dot), [block])
     import_programs(programs or ())
-    loaded = Block.load(block)
+    loaded = load_block(block)
     with named_in_errors(block):
+        profile, outcomes = profile_of(loaded, execute=execute, memory_limit=memory_limit)
         inspection = inspect_block(
-            loaded,
-            profile_of(loaded, block.name, execute=execute, memory_limit=memory_limit),
-            conventions_of(loaded.chain),
+            loaded.block,
+            profile,
+            conventions_of(loaded.block.chain),
             fee_keys=fee_keys,
             rules=rules,
             weight=weight,
             top=top,
         )
-    if dot is not None:
+    if dot is not None and loaded.has_header_equal is not False:
         write_graph(inspection, block.name, dot, dot_nodes)
     if as_json:
-        print(json.dumps({"schema": 1, "command": "inspect", "file": str(block), **inspection.as_json()}))
+        print(json.dumps(as_object(loaded, inspection, outcomes)))
     elif dot != STANDARD_OUTPUT:
-        print_inspection(block, inspection)
+        print_inspection(block, inspection, outcomes)
+    if loaded.has_header_equal is False:
+        loaded.print_disagreements()
+        raise typer.Exit(DISAGREES)
+
+
+def as_object(loaded: LoadedBlock, inspection: Inspection, outcomes: Outcomes | None) -> dict[str, object]:
+    """Return what --json prints (schema 1)."""
+    return {
+        "schema": 1,
+        "command": "inspect",
+        "file": str(loaded.file),
+        **({} if outcomes is None else outcomes.as_json()),
+        **({} if loaded.header_checks is None else {"header_checks": loaded.header_checks}),
+        **inspection.as_json(),
+    }
 
 
 def key_of(text: str) -> bytes:
@@ -134,18 +157,22 @@ def key_of(text: str) -> bytes:
     return key
 
 
-def profile_of(block: Block, name: str, *, execute: bool, memory_limit: int) -> Profile:
-    """Return what was recorded of a block, or what comes of executing it."""
+def profile_of(loaded: LoadedBlock, *, execute: bool, memory_limit: int) -> tuple[Profile, Outcomes | None]:
+    """Return what was recorded of a block, or what comes of executing it and how its transactions ended."""
+    block = loaded.block
     recorded = None if execute else recorded_profile(block)
     if recorded is not None:
-        return recorded
-    with (
-        Engine(1, memory_limit_bytes=memory_limit) as engine,
-        Progress(1) as progress,
-        progress.step(f"{name}: sequential"),
-    ):
-        result = engine.execute(block, "sequential", timed=True)
-    return executed_profile(block, result, measured=execute)
+        return recorded, None
+    name = loaded.file.name
+    with Engine(1, memory_limit_bytes=memory_limit) as engine, Progress(2) as progress:
+        with progress.step(f"{name}: warming up"):
+            if execute or not has_recorded_seconds(block):
+                # Else the first transactions would weigh what the process does only once, such as imports.
+                engine.warm_up(block, "sequential")
+        with progress.step(f"{name}: sequential"):
+            result = engine.execute(block, "sequential", timed=True)
+    loaded.check(result)
+    return executed_profile(block, result, measured=execute), loaded.outcomes(result)
 
 
 def write_graph(inspection: Inspection, name: str, target: str, nodes_max: int) -> None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-from rich.table import Table
 
 from blockstm.analysis.bounds import CORES, Bound
 from blockstm.analysis.conflicts import DEPENDENCY_KINDS, independent_transactions
 from blockstm.analysis.conventions import Fees
 from blockstm.analysis.inspection import Inspection
 from blockstm.analysis.profile import Weight
-from blockstm.cli.tables import NONE, duration, print_wide, times
+from blockstm.cli.columns import Column, print_columns, print_values, print_wrapped
+from blockstm.cli.figures_text import NONE, duration, per_cent, times
+from blockstm.cli.outcomes_text import outcome_values
 from blockstm.errors import shown_path
+from blockstm.outcomes import Outcomes
 
 __all__ = ["print_inspection"]
 
@@ -22,32 +23,32 @@ WEIGHED: Mapping[Weight, str] = {
     "seconds": "transactions weighed by seconds",
     "transactions": "all transactions weighing the same, as neither gas nor seconds are known",
 }
-CORE_HEADINGS = ("unlimited", *(f"{cores} cores" for cores in CORES))
+CORE_COLUMNS = (Column("unlimited"), *(Column(f"{cores} cores") for cores in CORES))
+RULES = Column("rules", is_number=False)
 
 
-def print_inspection(file: Path, inspection: Inspection) -> None:
-    """Print all about a block."""
-    print_summary(file, inspection)
+def print_inspection(file: Path, inspection: Inspection, outcomes: Outcomes | None) -> None:
+    """Print all about a block.
+
+    Arguments:
+        file: where it comes from.
+        inspection: what limits it.
+        outcomes: how its transactions ended, if it was executed.
+    """
+    print_values(summary(file, inspection, outcomes))
     print_conflicts(inspection)
     print_distances(inspection)
+    print_chains(inspection)
     for weight in inspection.profile.weights:
         print_bounds(inspection, weight)
     if inspection.not_told:
         print()
     for rules, reason in inspection.not_told.items():
-        print(f"{rules}: not told: {reason}")
+        print_wrapped(f"{rules}: not told: {reason}")
     print_hot_keys(inspection)
 
 
-def print_summary(file: Path, inspection: Inspection) -> None:
-    """Print a name and its value on each line."""
-    rows = summary(file, inspection)
-    width = max(map(len, rows))
-    for name, value in rows.items():
-        print(f"{name:<{width}}  {value}")
-
-
-def summary(file: Path, inspection: Inspection) -> dict[str, str]:
+def summary(file: Path, inspection: Inspection, outcomes: Outcomes | None) -> dict[str, str | Sequence[str]]:
     """Return what is told in one line each, by name."""
     block, outcome = inspection.block, inspection.outcome
     count = len(block)
@@ -61,6 +62,7 @@ def summary(file: Path, inspection: Inspection) -> dict[str, str]:
         "chain": block.chain or NONE,
         "number": NONE if block.number is None else str(block.number),
         "transactions": f"{count:,}",
+        **({} if outcomes is None else outcome_values(outcomes)),
         "accesses": inspection.profile.source,
         "seconds": NONE if inspection.profile.seconds is None else inspection.profile.seconds_source,
         "keys": f"{inspection.keys:,}",
@@ -83,62 +85,71 @@ def fees_text(inspection: Inspection) -> str:
 
 def print_conflicts(inspection: Inspection) -> None:
     """Print how many conflicts there are of each kind."""
-    table = new_table([("conflicts", False), ("", True), ("", False)])
-    for kind, count in inspection.conflicts.items():
-        if count:
-            table.add_row(kind, f"{count:,}", "waits" if kind in DEPENDENCY_KINDS else "does not wait")
-    if table.row_count:
+    rows = [
+        (kind, f"{count:,}", "waits" if kind in DEPENDENCY_KINDS else "does not wait")
+        for kind, count in inspection.conflicts.items()
+        if count
+    ]
+    if rows:
         print()
-        print_wide(table)
+        print_columns((Column("conflicts", False), Column(""), Column("", False)), rows)
 
 
 def print_distances(inspection: Inspection) -> None:
     """Print how far back the nearest of those is that transactions wait for."""
-    table = new_table([("nearest that it waits for", True), ("transactions", True)])
-    for low, count in inspection.distances.items():
-        table.add_row("1 before" if low == 1 else f"{low:,} to {2 * low - 1:,} before", f"{count:,}")
-    if table.row_count:
+    rows = [
+        ("1 before" if low == 1 else f"{low:,} to {2 * low - 1:,} before", f"{count:,}")
+        for low, count in inspection.distances.items()
+    ]
+    if rows:
         print()
-        print_wide(table)
+        print_columns((Column("nearest that it waits for"), Column("transactions")), rows)
+
+
+def print_chains(inspection: Inspection) -> None:
+    """Print what each set of rules makes wait, and the critical path by each weight."""
+    weights = list(inspection.profile.weights)
+    paths = [Column(f"critical path,\n{weight}") for weight in weights]
+    rows = [
+        [
+            str(rules),
+            per_cent(outcome.independent_share),
+            f"{outcome.longest_chain:,}",
+            *(weight_text(weight, outcome.bounds[weight].critical_path) for weight in weights),
+        ]
+        for rules, outcome in inspection.outcomes.items()
+    ]
+    print()
+    print_columns((RULES, Column("independent"), Column("longest\nchain"), *paths), rows)
 
 
 def print_bounds(inspection: Inspection, weight: Weight) -> None:
     """Print the speed-up that each set of rules allows."""
-    headings = [("rules", False), ("independent", True), ("longest\nchain", True), ("critical\npath", True)]
-    table = new_table([*headings, *((heading, True) for heading in CORE_HEADINGS)])
-    for rules, outcome in inspection.outcomes.items():
-        table.add_row(
-            str(rules),
-            per_cent(outcome.independent_share),
-            f"{outcome.longest_chain:,}",
-            weight_text(weight, outcome.bounds[weight].critical_path),
-            *bound_cells(outcome.bounds[weight]),
-        )
-    print(f"\nBounds on the speed-up, {WEIGHED[weight]}:")
-    print_wide(table)
+    print()
+    print_wrapped(f"Bounds on the speed-up, {WEIGHED[weight]}:")
+    print_columns(
+        (RULES, *CORE_COLUMNS),
+        (
+            [str(rules), *bound_cells(outcome.bounds[weight])]
+            for rules, outcome in inspection.outcomes.items()
+        ),
+    )
 
 
 def print_hot_keys(inspection: Inspection) -> None:
-    """Print the keys that most transactions wait for, and the bound without each."""
+    """Print the keys that most transactions wait for, each above its figures: the bound without it, and more."""
     if not inspection.hot_keys:
         return
-    headings = [("transactions\nthat wait", True), ("longest\nchain", True)]
-    # Names are long, so they come last.
-    table = new_table([*headings, *((heading, True) for heading in CORE_HEADINGS), ("hot key", False)])
-    for hot in inspection.hot_keys:
-        cells = (f"{hot.transactions:,}", f"{hot.longest_chain:,}", *bound_cells(hot.bound))
-        table.add_row(*cells, inspection.name(hot.key))
-    table.add_row("", "", *bound_cells(inspection.outcome.bounds[inspection.weight]), "(with all keys)")
-    print(f"\nHot keys, and the bounds without each, by {inspection.weight}, {inspection.rules}:")
-    print_wide(table)
-
-
-def new_table(columns: Iterable[tuple[str, bool]]) -> Table:
-    """Return a table with these headings; true: a number."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading, is_number in columns:
-        table.add_column(heading, justify="right" if is_number else "left", no_wrap=True)
-    return table
+    print()
+    print_wrapped(f"Hot keys, and the bounds without each, by {inspection.weight}, {inspection.rules}:")
+    rows = [
+        (f"{hot.transactions:,}", f"{hot.longest_chain:,}", *bound_cells(hot.bound))
+        for hot in inspection.hot_keys
+    ]
+    rows.append((NONE, NONE, *bound_cells(inspection.outcome.bounds[inspection.weight])))
+    columns = (Column("waiting\ntxns"), Column("longest\nchain"), *CORE_COLUMNS)
+    names = [*(inspection.name(hot.key) for hot in inspection.hot_keys), "(with all keys)"]
+    print_columns(columns, rows, titles=names)
 
 
 def bound_cells(bound: Bound) -> Sequence[str]:
@@ -149,8 +160,3 @@ def bound_cells(bound: Bound) -> Sequence[str]:
 def weight_text(weight: Weight, value: float) -> str:
     """Write what transactions weigh."""
     return duration(value) if weight == "seconds" else f"{value:,}"
-
-
-def per_cent(share: float | None) -> str:
-    """Write a share of 1."""
-    return NONE if share is None else f"{share * 100:.1f} %"

@@ -8,15 +8,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from blockstm.block import Block
-from blockstm.cli.headerchecks import checks_of
+from blockstm.cli.blocks import LoadedBlock
 from blockstm.cli.progress import Progress
 from blockstm.engine import Engine
-from blockstm.ethereum.block import EthereumBlock
+from blockstm.outcomes import Outcomes
 from blockstm.result import Result
 from blockstm.verify import DIFFERENCES_MAX, differences
 
-__all__ = ["BlockFigures", "Totals", "measure"]
+__all__ = ["BlockFigures", "Totals", "measure", "steps_of"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +64,7 @@ class BlockFigures:
     validations: int
     aborts: int
     commit_latency_seconds: Mapping[str, float]
+    outcomes: Outcomes
     state_root: bytes
     differences: list[str] | None
     """Where a run disagreed with sequential execution; None if they were not compared."""
@@ -123,6 +123,7 @@ class BlockFigures:
                 "validations": self.validations,
                 "aborts": self.aborts,
                 "commit_latency_seconds": dict(self.commit_latency_seconds),
+                **self.outcomes.as_json(),
                 "state_root": f"0x{self.state_root.hex()}",
                 "verified": self.verified,
                 "differences": self.differences or None,
@@ -142,6 +143,9 @@ class Totals:
     executions: int
     validations: int
     aborts: int
+    succeeded: int
+    reverted: int
+    failed: int
     verified: bool | None
 
     @staticmethod
@@ -157,6 +161,9 @@ class Totals:
             executions=sum(figures.executions for figures in blocks),
             validations=sum(figures.validations for figures in blocks),
             aborts=sum(figures.aborts for figures in blocks),
+            succeeded=sum(figures.outcomes.succeeded for figures in blocks),
+            reverted=sum(figures.outcomes.reverted for figures in blocks),
+            failed=sum(figures.outcomes.failed for figures in blocks),
             verified=None if None in checks else all(checks),
         )
 
@@ -174,6 +181,9 @@ class Totals:
                 "wall_seconds": self.wall_seconds,
                 "sequential_seconds": self.sequential_seconds,
                 "speedup": self.speedup,
+                "succeeded": self.succeeded,
+                "reverted": self.reverted,
+                "failed": self.failed,
                 "verified": self.verified,
             }
         )
@@ -189,36 +199,71 @@ def known(entry: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in entry.items() if value is not None}
 
 
-class Comparison:
-    """Whether runs of a block come to what they must.
+class Runs:
+    """The measured runs of a block, and whether they come to what they must.
 
     Arguments:
-        ethereum: the block with its header, if it is one of Ethereum.
+        engine: what runs it.
+        loaded: the block.
+        model: the execution model.
+        verify: whether to compare each run of the model with the first sequential run.
+        progress: gets a step a run.
     """
 
-    def __init__(self, ethereum: EthereumBlock | None) -> None:
+    def __init__(
+        self, engine: Engine, loaded: LoadedBlock, model: str, verify: bool, progress: Progress
+    ) -> None:
         """Know of no run yet."""
-        self._ethereum = ethereum
-        self.reference: Result | None = None
-        """A sequential run to compare with."""
-        self.found: list[str] = []
-        """Where runs disagreed with it."""
-        self.checks: dict[str, bool | None] | None = None
-        """Whether all runs came to what the block's header says."""
+        self._engine = engine
+        self._loaded = loaded
+        self._model = model
+        self._verify = verify
+        self._progress = progress
+        self._reference: Result | None = None
+        self.sequential_seconds: list[float] = []
+        self.figures: list[RunFigures] = []
+        self.differences: list[str] = []
+        """Where runs of the model disagreed with the first sequential one."""
 
-    def add(self, result: Result) -> None:
-        """Compare what came of a run."""
-        if self.reference is not None:
-            self.found += differences(result, self.reference, DIFFERENCES_MAX - len(self.found))
-        if self._ethereum is not None:
-            self.checks = checks_of(self._ethereum, result, self.checks)
+    def run_sequentially(self) -> None:
+        """Run the block one transaction after the other."""
+        result = self._run("sequential", "sequential")
+        self.sequential_seconds.append(result.stats.wall_seconds)
+        if self._verify and self._reference is None:
+            self._reference = result
+
+    def run_model(self) -> Result:
+        """Run the block in the model, after a first sequential run."""
+        result = self._run(self._model, self._model)
+        self.figures.append(RunFigures.of(result))
+        self._check(result)
+        return result
+
+    def run_with_timeline(self) -> Result:
+        """Run the block in the model with a timeline; this run is not measured."""
+        result = self._run("timeline", self._model, timeline=True)
+        self._check(result)
+        return result
+
+    def _check(self, result: Result) -> None:
+        self._loaded.check(result)
+        if self._reference is not None:
+            left = DIFFERENCES_MAX - len(self.differences)
+            self.differences += differences(result, self._reference, left)
+
+    def _run(self, name: str, model: str, *, timeline: bool = False) -> Result:
+        with self._progress.step(f"{self._loaded.file.name}: {name}"):
+            return self._engine.execute(self._loaded.block, model, timeline=timeline)
+
+
+def steps_of(repeat: int, *, timeline: bool) -> int:
+    """Return how many steps of progress `measure` takes."""
+    return 1 + 2 * repeat + timeline
 
 
 def measure(
     engine: Engine,
-    file: Path,
-    block: Block,
-    ethereum: EthereumBlock | None,
+    loaded: LoadedBlock,
     *,
     model: str,
     repeat: int,
@@ -228,43 +273,39 @@ def measure(
 ) -> tuple[BlockFigures, Result]:
     """Run a block sequentially and in a model, by turns, so that both meet the same machine.
 
+    Before, every worker executes it once unmeasured (`Engine.warm_up`), so that neither way pays for what a process
+    does only once. Which way is first changes from one repetition to the next.
+
     Arguments:
         engine: what runs it.
-        file: where the block comes from, for the report.
-        block: the block.
-        ethereum: the same with its header, if it is one of Ethereum.
+        loaded: the block.
         model: the execution model.
         repeat: how often to run it, both ways; at least once.
         verify: whether to compare each run of the model with the first sequential run.
         timeline: whether to run it in the model once more at the end, with a timeline. That run is not measured.
-        progress: gets two steps a repetition, and one for the timeline.
+        progress: gets as many steps as `steps_of` says.
 
     Returns:
         the figures, and the last result of the model.
 
     Raises:
-        BlockstmError: the block cannot be run, as Engine.execute says.
+        BlockstmError: the block cannot be run, as Engine.execute says, or what comes of it cannot be trusted.
     """
-    sequential_seconds: list[float] = []
-    runs: list[RunFigures] = []
-    comparison = Comparison(ethereum)
-    for _ in range(repeat):
-        with progress.step(f"{file.name}: sequential"):
-            sequential = engine.execute(block, model="sequential")
-        sequential_seconds.append(sequential.stats.wall_seconds)
-        if verify and comparison.reference is None:
-            comparison.reference = sequential
-        with progress.step(f"{file.name}: {model}"):
-            result = engine.execute(block, model=model)
-        runs.append(RunFigures.of(result))
-        comparison.add(result)
+    block = loaded.block
+    with progress.step(f"{loaded.file.name}: warming up"):
+        engine.warm_up(block, model)
+    runs = Runs(engine, loaded, model, verify, progress)
+    for turn in range(repeat):
+        if turn % 2 == 0:
+            runs.run_sequentially()
+        result = runs.run_model()
+        if turn % 2 == 1:
+            runs.run_sequentially()
     if timeline:
-        with progress.step(f"{file.name}: timeline"):
-            result = engine.execute(block, model=model, timeline=True)
-        comparison.add(result)
-    middle = sorted(runs, key=lambda run: run.wall_seconds)[(repeat - 1) // 2]
+        result = runs.run_with_timeline()
+    middle = sorted(runs.figures, key=lambda run: run.wall_seconds)[(repeat - 1) // 2]
     figures = BlockFigures(
-        file=file,
+        file=loaded.file,
         chain=block.chain,
         number=block.number,
         transactions=len(block),
@@ -273,14 +314,15 @@ def measure(
         workers=result.stats.workers,
         active_workers=result.stats.active_workers,
         runs=repeat,
-        wall_seconds=median(run.wall_seconds for run in runs),
-        sequential_seconds=median(sequential_seconds),
+        wall_seconds=median(run.wall_seconds for run in runs.figures),
+        sequential_seconds=median(runs.sequential_seconds),
         executions=middle.executions,
         validations=middle.validations,
         aborts=middle.aborts,
         commit_latency_seconds=middle.commit_latency_seconds,
+        outcomes=loaded.outcomes(result),
         state_root=result.state_root,
-        differences=comparison.found if verify else None,
-        header_checks=comparison.checks,
+        differences=runs.differences if verify else None,
+        header_checks=loaded.header_checks,
     )
     return figures, result

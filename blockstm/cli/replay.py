@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from blockstm.block import Block
 from blockstm.cli.accounts import accounts_after_json, check_accounts_option
-from blockstm.cli.measure import BlockFigures, Totals, measure
+from blockstm.cli.blocks import DISAGREES, LoadedBlock, load_block
+from blockstm.cli.measure import BlockFigures, Totals, measure, steps_of
 from blockstm.cli.options import (
     JsonOption,
     MemoryLimitOption,
@@ -26,17 +26,14 @@ from blockstm.cli.options import (
 )
 from blockstm.cli.progress import Progress
 from blockstm.cli.receipts import receipt_lines
-from blockstm.cli.tables import print_summary, print_table
+from blockstm.cli.tables import print_blocks, print_summary
 from blockstm.cli.timelines import timeline_file
 from blockstm.engine import Engine
 from blockstm.errors import UsageError, shown_path
-from blockstm.ethereum.block import EthereumBlock, is_ethereum
 from blockstm.files import replace_file
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, WORKERS_MAX
 
 __all__ = ["replay"]
-
-DISAGREES = 1
 
 BlocksArgument = Annotated[list[Path], typer.Argument(metavar="BLOCK", help="Block files to execute.")]
 WorkersOption = Annotated[
@@ -113,7 +110,7 @@ def replay(
         if receipts is not None and os.path.realpath(receipts) == os.path.realpath(timeline):
             raise UsageError(f"--timeline {shown_path(timeline)}: is the file of --receipts; name another")
     # All before the first run: bad input shows at once, not after minutes of work.
-    loaded = [(file, *load(file)) for file in blocks]
+    loaded = [load_block(file) for file in blocks]
     if accounts is not None:
         check_accounts_option(accounts, [receipts, timeline], loaded)
     engine = Engine(
@@ -125,16 +122,14 @@ def replay(
     measured: list[BlockFigures] = []
     lines: list[bytes] = []
     found: bytes = b""
-    steps = (2 * repeat + (timeline is not None)) * len(loaded)
+    steps = steps_of(repeat, timeline=timeline is not None) * len(loaded)
     with timeline_file(timeline, command="replay", model=model) as add_timeline:
         with engine, Progress(steps) as progress:
-            for file, block, ethereum in loaded:
-                with named_in_errors(file):
+            for each in loaded:
+                with named_in_errors(each.file):
                     figures, result = measure(
                         engine,
-                        file,
-                        block,
-                        ethereum,
+                        each,
                         model=model,
                         repeat=repeat,
                         verify=verify,
@@ -143,35 +138,28 @@ def replay(
                     )
                 measured.append(figures)
                 if receipts is not None:
-                    lines.append(receipt_lines(file, result, with_outcome=ethereum is not None))
+                    lines.append(receipt_lines(each.file, result, with_outcome=each.chain_block is not None))
                 if accounts is not None:
-                    found = accounts_after_json(file, block, result)
+                    found = accounts_after_json(each, result)
                 add_timeline(
-                    file.name,
+                    each.file.name,
                     result,
-                    file=str(file),
+                    file=str(each.file),
                     workers=figures.active_workers,
-                    transactions=len(block),
+                    transactions=len(each.block),
                 )
         if any(figures.disagrees for figures in measured):
-            show(measured, as_json)
+            show(measured, loaded, as_json)
             raise typer.Exit(DISAGREES)
     if receipts is not None:
         replace_file(receipts, b"".join(lines), UsageError)
     if accounts is not None:
         replace_file(accounts, found, UsageError)
-    show(measured, as_json)
+    show(measured, loaded, as_json)
 
 
-def load(file: Path) -> tuple[Block, EthereumBlock | None]:
-    """Read a block, and what it says of itself if it is one of Ethereum."""
-    block = Block.load(file)
-    with named_in_errors(file):
-        return block, EthereumBlock.of(block) if is_ethereum(block) else None
-
-
-def show(measured: list[BlockFigures], as_json: bool) -> None:
-    """Print the figures in the form asked for, and on standard error where runs disagree with sequential."""
+def show(measured: list[BlockFigures], loaded: list[LoadedBlock], as_json: bool) -> None:
+    """Print the figures in the form asked for, and on standard error where runs disagree with what must be."""
     if as_json:
         entries = [figures.as_json() for figures in measured]
         totals = Totals.of(measured).as_json()
@@ -179,11 +167,8 @@ def show(measured: list[BlockFigures], as_json: bool) -> None:
     elif len(measured) == 1:
         print_summary(measured[0])
     else:
-        print_table(measured)
-    for figures in measured:
+        print_blocks(measured)
+    for figures, each in zip(measured, loaded, strict=True):
         for difference in figures.differences or ():
             print(f"disagrees with sequential: {shown_path(figures.file)}: {difference}", file=sys.stderr)
-        for name, is_equal in (figures.header_checks or {}).items():
-            if is_equal is False:
-                check = name.replace("_", " ")
-                print(f"disagrees with the header: {shown_path(figures.file)}: {check}", file=sys.stderr)
+        each.print_disagreements()

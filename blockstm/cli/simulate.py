@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from blockstm.block import Block
+from blockstm.cli.blocks import DISAGREES, LoadedBlock, load_block
+from blockstm.cli.columns import Column, print_columns, print_values
+from blockstm.cli.figures_text import NONE, milliseconds, per_cent, times
 from blockstm.cli.options import (
     JsonOption,
     MemoryLimitOption,
@@ -22,18 +23,23 @@ from blockstm.cli.options import (
     named_in_errors,
     not_negative,
 )
+from blockstm.cli.outcomes_text import outcome_values
 from blockstm.cli.progress import Progress
-from blockstm.cli.tables import NONE, milliseconds, print_wide, times
 from blockstm.cli.timelines import timeline_file
 from blockstm.errors import UsageError, shown, shown_path
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, WORKERS_MAX
+from blockstm.outcomes import Outcomes
 from blockstm.simulate import Figures, Simulation, default_model, read_model
 
 __all__ = ["simulate"]
 
-COLUMNS = (
-    "cores", "time\nms", "speed-up", "efficiency", "utilised", "exec.\n/ txn", "valid.\n/ txn", "aborts\n/ txn",
-    "commit\np50 ms", "\np99 ms", "\nmax ms", "bound:\nchain", "\ngreedy",
+SPEED_COLUMNS = (
+    Column("cores"), Column("time\nms"), Column("speed-up"), Column("bound:\nchain"), Column("bound:\ngreedy"),
+    Column("efficiency"), Column("utilised"),
+)  # fmt: skip
+WORK_COLUMNS = (
+    Column("cores"), Column("exec.\n/ txn"), Column("valid.\n/ txn"), Column("aborts\n/ txn"),
+    Column("commit\np50 ms"), Column("commit\np99 ms"), Column("commit\nmax ms"),
 )  # fmt: skip
 
 
@@ -93,7 +99,7 @@ def simulate(
 ) -> None:
     """Tell what a block would take on any number of cores, in modelled time.
 
-    Exit status: 0 done, 2 bad usage or bad input.
+    Exit status: 0 done, 1 what came of the block disagrees with its own header, 2 bad usage or bad input.
     """
     if programs:
         import_programs(programs)
@@ -101,72 +107,116 @@ def simulate(
     if timeline is not None:
         check_output_path("--timeline", timeline, [block, *([] if model is None else [model])])
     costs = default_model() if model is None else read_model(model)
-    loaded = Block.load(block)
-    with named_in_errors(block):
-        simulation = Simulation(
-            loaded,
-            costs,
-            max(counts),
-            rounds_per_gas=rounds_per_gas,
-            memory_limit_bytes=memory_limit,
-            recorded_seconds=not as_replay,
-        )
-        figures = run(block, simulation, counts, timeline)
-    if as_json:
-        results = [each.as_json() for each in figures]
-        entry = {"schema": 1, "command": "simulate", "file": str(block), "transactions": len(loaded)}
-        print(json.dumps(entry | {"results": results}))
-    else:
-        print_figures(block, figures)
+    loaded = load_block(block)
+    about = {"command": "simulate", "model": "block-stm", "file": str(block)}
+    with timeline_file(timeline, **about) as add_timeline:
+        with named_in_errors(block):
+            simulation = Simulation(
+                loaded.block,
+                costs,
+                max(counts),
+                rounds_per_gas=rounds_per_gas,
+                memory_limit_bytes=memory_limit,
+                recorded_seconds=not as_replay,
+            )
+            add = None if timeline is None else add_timeline
+            figures, outcomes = run(loaded, simulation, counts, add)
+        if loaded.has_header_equal is False:
+            show(loaded, figures, outcomes, as_json)
+            raise typer.Exit(DISAGREES)
+    show(loaded, figures, outcomes, as_json)
 
 
-def run(file: Path, simulation: Simulation, cores: Sequence[int], timeline: Path | None) -> list[Figures]:
-    """Run the block on each number of cores, show the progress, and write the timelines where they are wanted."""
+def run(
+    loaded: LoadedBlock,
+    simulation: Simulation,
+    cores: Sequence[int],
+    add_timeline: Callable[..., None] | None,
+) -> tuple[list[Figures], Outcomes]:
+    """Run the block on each number of cores, and show the progress.
+
+    Arguments:
+        loaded: the block.
+        simulation: of it; closed at the end.
+        cores: the numbers of cores.
+        add_timeline: takes the timeline of each run, as that of `timeline_file` does; None for no timelines.
+
+    Returns:
+        the figures of each, and what came of the transactions, which is the same on any number.
+    """
     measured = []
-    about = {"command": "simulate", "model": "block-stm", "file": str(file)}
-    with timeline_file(timeline, **about) as add_timeline, simulation, Progress(len(cores)) as progress:
+    with simulation, Progress(len(cores)) as progress:
         for count in cores:
             name = "1 core" if count == 1 else f"{count} cores"
-            with progress.step(f"{file.name}: {name}"):
-                figures, result = simulation.figures_and_result(count, timeline=timeline is not None)
-                add_timeline(name, result, cores=count, transactions=len(result))
+            with progress.step(f"{loaded.file.name}: {name}"):
+                figures, result = simulation.figures_and_result(count, timeline=add_timeline is not None)
+                loaded.check(result)
+                if add_timeline is not None:
+                    add_timeline(name, result, cores=count, transactions=len(result))
             measured.append(figures)
-    return measured
+        outcomes = loaded.outcomes(result)
+    return measured, outcomes
 
 
-def print_figures(file: Path, figures: Sequence[Figures]) -> None:
-    """Print a line for each number of cores."""
+def show(loaded: LoadedBlock, figures: Sequence[Figures], outcomes: Outcomes, as_json: bool) -> None:
+    """Print the figures in the form asked for, and on standard error where a run disagrees with the header."""
+    if as_json:
+        print(json.dumps(as_object(loaded, figures, outcomes)))
+    else:
+        print_figures(loaded, figures, outcomes)
+    loaded.print_disagreements()
+
+
+def as_object(loaded: LoadedBlock, figures: Sequence[Figures], outcomes: Outcomes) -> dict[str, object]:
+    """Return what --json prints (schema 1)."""
+    return {
+        "schema": 1,
+        "command": "simulate",
+        "file": str(loaded.file),
+        "transactions": len(loaded.block),
+        **outcomes.as_json(),
+        **({} if loaded.header_checks is None else {"header_checks": loaded.header_checks}),
+        "results": [each.as_json() for each in figures],
+    }
+
+
+def print_figures(loaded: LoadedBlock, figures: Sequence[Figures], outcomes: Outcomes) -> None:
+    """Print what comes of each number of cores, and of the transactions."""
+    print_columns(SPEED_COLUMNS, map(speed_cells, figures))
+    print()
+    print_columns(WORK_COLUMNS, map(work_cells, figures))
+    print()
     first = figures[0]
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in COLUMNS:
-        table.add_column(heading, justify="right", no_wrap=True)
-    for each in figures:
-        table.add_row(*cells(each))
-    print_wide(table)
-    print(
-        f"\n{shown_path(file)}: {first.transactions:,} transactions, modelled time; "
-        f"sequential {milliseconds(first.sequential_seconds)} ms"
+    print_values(
+        {
+            "block": shown_path(loaded.file),
+            "transactions": f"{first.transactions:,}",
+            **outcome_values(outcomes),
+            "sequential": f"{milliseconds(first.sequential_seconds)} ms; all times are modelled time",
+        }
     )
 
 
-def cells(figures: Figures) -> list[str]:
-    """Return the cells of a line."""
+def speed_cells(figures: Figures) -> list[str]:
+    """Return the cells of a line about times."""
+    return [
+        str(figures.cores),
+        milliseconds(figures.seconds),
+        times(figures.speedup),
+        times(figures.bound_critical_path),
+        times(figures.bound_greedy),
+        per_cent(figures.efficiency, 0),
+        per_cent(figures.utilisation, 0),
+    ]
+
+
+def work_cells(figures: Figures) -> list[str]:
+    """Return the cells of a line about executions and commits."""
     latency = figures.commit_latency_seconds
     counts = (figures.executions, figures.validations, figures.aborts)
     transactions = figures.transactions
     return [
         str(figures.cores),
-        milliseconds(figures.seconds),
-        times(figures.speedup),
-        share(figures.efficiency),
-        share(figures.utilisation),
         *(f"{count / transactions:.2f}" if transactions else NONE for count in counts),
         *(milliseconds(latency.get(name)) for name in ("p50", "p99", "max")),
-        times(figures.bound_critical_path),
-        times(figures.bound_greedy),
     ]
-
-
-def share(value: float | None) -> str:
-    """Write a share of 1 as per cent."""
-    return NONE if value is None else f"{value * 100:.0f} %"

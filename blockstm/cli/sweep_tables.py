@@ -6,9 +6,8 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import Any
 
-from rich.table import Table
-
-from blockstm.cli.tables import print_wide, times
+from blockstm.cli.columns import Column, print_columns
+from blockstm.cli.figures_text import times
 from blockstm.sweep import Sweep
 from blockstm.sweep.rows import PARAMETER, Row
 
@@ -42,15 +41,13 @@ def print_speedups(sweep: Sweep, rows: Sequence[Row]) -> None:
     lines: dict[tuple[object, ...], dict[int, float | None]] = {}
     for entry in speedups(sweep, rows):
         lines.setdefault(tuple(entry["parameters"].values()), {})[entry["cores"]] = entry.get("speedup")
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for field in sweep.varied:
-        table.add_column(field.rpartition(".")[2].replace("_", "\n"), justify="right", no_wrap=True)
-    for cores in sweep.cores:
-        table.add_column(f"{cores}\ncore{'s' * (cores > 1)}", justify="right", no_wrap=True)
-    for parameters, by_cores in list(lines.items())[:LINES_MAX]:
-        values = [f"{value:,}" if isinstance(value, int) else str(value) for value in parameters]
-        table.add_row(*values, *(times(by_cores.get(cores)) for cores in sweep.cores))
-    print_wide(table)
+    parameters = [Column(field.rpartition(".")[2].replace("_", "\n")) for field in sweep.varied]
+    cores = [Column(f"{cores}\ncore{'s' * (cores > 1)}") for cores in sweep.cores]
+    printed = [
+        [*map(parameter_text, values), *(times(by_cores.get(cores)) for cores in sweep.cores)]
+        for values, by_cores in list(lines.items())[:LINES_MAX]
+    ]
+    print_columns([*parameters, *cores], printed, keys=len(parameters))
     left_out = len(lines) - LINES_MAX
     if left_out > 0:
         print(f"... and {left_out:,} lines more, which the file has")
@@ -58,3 +55,8 @@ def print_speedups(sweep: Sweep, rows: Sequence[Row]) -> None:
     of_several = f", medians of {each} runs" if each > 1 else ""
     clock = "modelled time" if sweep.clock == "virtual" else "real time"
     print(f"\nspeed-up over sequential execution, {clock}{of_several}")
+
+
+def parameter_text(value: object) -> str:
+    """Write the value of a parameter."""
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,61 +1,45 @@
-"""What ``blockstm replay`` shows to a person: a summary of one block, or a table of several."""
+"""What ``blockstm replay`` shows to a person: a summary of one block, or tables of several."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
-from rich.console import Console
-from rich.measure import Measurement
-from rich.table import Table
-
+from blockstm.cli.columns import Column, print_columns, print_values, print_wrapped
+from blockstm.cli.figures_text import NONE, duration, milliseconds, times
 from blockstm.cli.measure import BlockFigures, Totals
+from blockstm.cli.outcomes_text import outcome_values, reason_lines
 from blockstm.errors import shown_path
 
-__all__ = ["print_summary", "print_table"]
+__all__ = ["print_blocks", "print_summary"]
 
-# Stands for a figure that does not exist, such as the speed-up of nothing.
-NONE = "-"
-
-# (heading, whether it is a number) of each column of the table.
-COLUMNS = (
-    ("block", False),
-    ("txns", True),
-    ("time\nms", True),
-    ("sequential\nms", True),
-    ("speed-up", True),
-    ("exec.\n/ txn", True),
-    ("valid.\n/ txn", True),
-    ("aborts\n/ txn", True),
-    ("commit\np50 ms", True),
-    ("\np99 ms", True),
-    ("\nmax ms", True),
-    ("state root", False),
-    ("verified", False),
-)
-
+BLOCK = Column("block", is_number=False)
+GAIN_COLUMNS = (
+    BLOCK, Column("txns"), Column("time\nms"), Column("sequential\nms"), Column("speed-up"), Column("exec.\n/ txn"),
+    Column("aborts\n/ txn"),
+)  # fmt: skip
+OUTCOME_COLUMNS = (
+    BLOCK, Column("succeeded"), Column("reverted"), Column("failed"), Column("verified", is_number=False),
+)  # fmt: skip
 # Further columns where a block has a header of its own to be compared with.
-HEADER_COLUMNS = (("Mgas/s", True), ("header", False))
+HEADER_COLUMNS = (Column("header", is_number=False), Column("Mgas/s"))
 
 
 def print_summary(figures: BlockFigures) -> None:
     """Print all about one block: a name and its value on each line."""
-    rows = summary(figures)
-    width = max(map(len, rows))
-    for name, value in rows.items():
-        print(f"{name:<{width}}  {value}")
+    print_values(summary(figures))
 
 
-def summary(figures: BlockFigures) -> dict[str, str]:
+def summary(figures: BlockFigures) -> dict[str, str | Sequence[str]]:
     """Return what is shown of one block, by name."""
     median = f" (median of {figures.runs})" if figures.runs > 1 else ""
     latency = figures.commit_latency_seconds
     executions, validations, aborts = per_transaction(figures)
-    rows = {
+    rows: dict[str, str | Sequence[str]] = {
         "block": shown_path(figures.file),
         "chain": figures.chain or NONE,
         "number": NONE if figures.number is None else str(figures.number),
         "transactions": f"{figures.transactions:,}",
+        **outcome_values(figures.outcomes),
         "gas": f"{figures.gas_used:,}",
         "model": figures.model,
         "workers": workers(figures),
@@ -64,7 +48,8 @@ def summary(figures: BlockFigures) -> dict[str, str]:
         "speed-up": times(figures.speedup),
         "per transaction": f"{executions} executions, {validations} validations, {aborts} aborts",
         "commit latency": ", ".join(f"{name} {duration(value)}" for name, value in latency.items()) or NONE,
-        "state root": f"0x{figures.state_root.hex()}",
+        # Not "state root": of a block with a header, that would be taken for the one that the header has.
+        "state digest": f"0x{figures.state_root.hex()}",
         "verified": f"{NONE} (ask with --verify)" if figures.verified is None else verdict(figures.verified),
     }
     if figures.header_checks is not None:
@@ -77,65 +62,62 @@ def summary(figures: BlockFigures) -> dict[str, str]:
     return rows
 
 
-def print_table(blocks: Sequence[BlockFigures]) -> None:
-    """Print a line for each block, and their totals."""
+def print_blocks(blocks: Sequence[BlockFigures]) -> None:
+    """Print what was gained, and what came of the transactions: a line for each block, and the totals."""
     first, totals = blocks[0], Totals.of(blocks)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    with_headers = any(figures.header_checks is not None for figures in blocks)
-    for heading, is_number in COLUMNS + HEADER_COLUMNS * with_headers:
-        table.add_column(heading, justify="right" if is_number else "left", no_wrap=True)
     # Names are enough, if they tell the blocks apart.
     short = len({figures.file.name for figures in blocks}) == len(blocks)
-    for figures in blocks:
-        name = figures.file.name if short else figures.file
-        table.add_row(shown_path(name), *cells(figures), *header_cells(figures) * with_headers)
-    table.add_row(f"{len(blocks)} blocks", *totals_cells(totals), style="bold")
-    print_wide(table)
+    names = [shown_path(figures.file.name if short else figures.file) for figures in blocks]
+    names.append(f"{len(blocks)} blocks")
+    print_columns(GAIN_COLUMNS, _named(names, [*map(gain_cells, blocks), gain_cells(totals)]))
+    print()
+    with_headers = any(figures.header_checks is not None for figures in blocks)
+    rows = [[*outcome_cells(figures), *(header_cells(figures) if with_headers else ())] for figures in blocks]
+    rows.append([*total_outcome_cells(totals), *(("", "") if with_headers else ())])
+    print_columns((*OUTCOME_COLUMNS, *(HEADER_COLUMNS if with_headers else ())), _named(names, rows))
+    if reasons := reason_lines(figures.outcomes for figures in blocks):
+        print()
+        for line in reasons:
+            print_wrapped(line)
     median = f", times are medians of {first.runs} runs" if first.runs > 1 else ""
     print(f"\n{first.model}, {workers(first)} workers{median}")
 
 
-def cells(figures: BlockFigures) -> list[str]:
-    """Return the cells of a block's line, after its name."""
-    latency = figures.commit_latency_seconds
+def _named(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    return [[name, *row] for name, row in zip(names, rows, strict=True)]
+
+
+def gain_cells(figures: BlockFigures | Totals) -> list[str]:
+    """Return the cells of a line about times, after its name."""
+    executions, _, aborts = per_transaction(figures)
     return [
         f"{figures.transactions:,}",
         milliseconds(figures.wall_seconds),
         milliseconds(figures.sequential_seconds),
         times(figures.speedup),
-        *per_transaction(figures),
-        *(milliseconds(latency.get(name)) for name in ("p50", "p99", "max")),
-        f"{figures.state_root[:4].hex()}...",
-        verdict(figures.verified),
+        executions,
+        aborts,
     ]
+
+
+def outcome_cells(figures: BlockFigures) -> list[str]:
+    """Return the cells of a block's line about its transactions, after its name."""
+    outcomes = figures.outcomes
+    counts = (outcomes.succeeded, outcomes.reverted, outcomes.failed)
+    return [*(f"{count:,}" for count in counts), verdict(figures.verified)]
+
+
+def total_outcome_cells(totals: Totals) -> list[str]:
+    """Return the same of the totals."""
+    counts = (totals.succeeded, totals.reverted, totals.failed)
+    return [*(f"{count:,}" for count in counts), verdict(totals.verified)]
 
 
 def header_cells(figures: BlockFigures) -> list[str]:
     """Return the cells of the columns for a block that has a header."""
     if figures.header_checks is None:
         return [NONE, NONE]
-    return [rate(figures.mgas_per_second), equality(figures.has_header_equal)]
-
-
-def totals_cells(totals: Totals) -> list[str]:
-    """Return the cells of the last line, with those empty that cannot be added up."""
-    return [
-        f"{totals.transactions:,}",
-        milliseconds(totals.wall_seconds),
-        milliseconds(totals.sequential_seconds),
-        times(totals.speedup),
-        *per_transaction(totals),
-        *("" for _ in ("p50", "p99", "max", "state root")),
-        verdict(totals.verified),
-    ]
-
-
-def print_wide(table: Table) -> None:
-    """Print a table without cutting anything off, however narrow the terminal is."""
-    console = Console(file=sys.stdout, markup=False, highlight=False)
-    endless = console.options.update(width=1 << 16)
-    console.width = max(console.width, Measurement.get(console, endless, table).maximum)
-    console.print(table)
+    return [equality(figures.has_header_equal), rate(figures.mgas_per_second)]
 
 
 def workers(figures: BlockFigures) -> str:
@@ -166,21 +148,3 @@ def equality(is_equal: bool | None) -> str:
 def rate(mgas_per_second: float | None) -> str:
     """Write millions of gas a second."""
     return NONE if mgas_per_second is None else f"{mgas_per_second:.1f}"
-
-
-def times(speedup: float | None) -> str:
-    """Write a speed-up."""
-    return NONE if speedup is None else f"{speedup:.2f} x"
-
-
-def milliseconds(seconds: float | None) -> str:
-    """Write a time for a column of milliseconds."""
-    return NONE if seconds is None else f"{seconds * 1e3:,.2f}"
-
-
-def duration(seconds: float) -> str:
-    """Write a time with a unit that suits it, to four digits."""
-    for unit, size in (("s", 1.0), ("ms", 1e-3)):
-        if seconds >= size:
-            return f"{seconds / size:.4g} {unit}"
-    return f"{seconds * 1e6:.4g} us"

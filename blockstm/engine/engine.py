@@ -6,6 +6,7 @@ import math
 import os
 import secrets
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ from blockstm.result import Receipt, Result, receipt_at
 __all__ = ["Engine"]
 
 MODELS: Final = {"block-stm": MODEL_BLOCK_STM, "sequential": MODEL_SEQUENTIAL}
+WARM_UP_SECONDS: Final = 10.0
+"""How long warming up may go on before it leaves the remaining workers as warm as they are."""
 MEMORY_LIMIT_BYTES_MAX: Final = 1 << 35  # the core links some structures by 32 bits, in units of 8 bytes
 
 
@@ -135,11 +138,34 @@ class Engine:
         number = _model_number(model)
         with self._at_work(block):
             workers = self._start(block, number, timed=timed, timeline=timeline)
-            while not self._arena.is_done():
-                self._check_memory()
-                self._supervisor.step()
-            self._supervisor.leave()
+            self._finish()
             return Result(self._arena.snapshot(), model=model, workers=self._workers, active_workers=workers)
+
+    def warm_up(self, block: Block, model: str = "block-stm") -> None:
+        """Execute a block without keeping what comes of it, so that a run that is measured next starts warm.
+
+        What a process pays for once (imports, caches that programs fill, memory that is new) would else count
+        for the first run, and there for whichever transactions come first. Every worker that takes part in the
+        model executes the whole block, one after the other, once all have done so together; with many workers
+        and a long block that ends after WARM_UP_SECONDS.
+
+        Arguments:
+            block, model: those of the run that is to be measured. The sequential model is warm then, too.
+
+        Raises:
+            as `execute` does.
+        """
+        number = _model_number(model)
+        with self._at_work(block):
+            if number != MODEL_SEQUENTIAL:
+                self._start(block, number)  # together first, so that they import at the same time
+                self._finish()
+            deadline = time.monotonic() + WARM_UP_SECONDS
+            for slot in range(1 if number == MODEL_SEQUENTIAL else self._active_workers):
+                self._start(block, MODEL_SEQUENTIAL, first=slot)
+                self._finish()
+                if time.monotonic() > deadline:
+                    break
 
     def stream(self, block: Block, model: str = "block-stm") -> Iterator[Receipt]:
         """Execute a block and yield its receipts in the preset order, each as soon as it is final.
@@ -218,15 +244,24 @@ class Engine:
         if self._pool.is_closed:
             raise EngineError("the engine is closed; make a new one")
 
-    def _start(self, block: Block, model: int, *, timed: bool = False, timeline: bool = False) -> int:
-        """Start a block; return how many workers take part in it."""
+    def _start(
+        self, block: Block, model: int, *, first: int = 0, timed: bool = False, timeline: bool = False
+    ) -> int:
+        """Start a block with the workers from slot `first` on; return how many take part in it."""
         workers = 1 if model == MODEL_SEQUENTIAL else self._active_workers
         # Workers may have died since, and an interrupt may have cut short the end of the last block.
         self._supervisor.leave()
-        self._supervisor.make_ready(programs_of(block), workers)
+        self._supervisor.make_ready(programs_of(block), first + workers)
         self._arena.load(block, self._pool.catalogue.program_ids, self._rounds_per_gas)
-        self._supervisor.start(model, workers, timed=timed, timeline=timeline)
+        self._supervisor.start(model, workers, first=first, timed=timed, timeline=timeline)
         return workers
+
+    def _finish(self) -> None:
+        """Return when the block that was started is done, and all workers are out of it."""
+        while not self._arena.is_done():
+            self._check_memory()
+            self._supervisor.step()
+        self._supervisor.leave()
 
     def _check_memory(self) -> None:
         if self._arena.failure():

@@ -72,22 +72,23 @@ class Supervisor:
         if failures:
             self._refuse(failures)
 
-    def start(self, model: int, workers: int, *, timed: bool, timeline: bool) -> None:
-        """Start the loaded block with the first `workers` workers.
+    def start(self, model: int, workers: int, *, first: int = 0, timed: bool, timeline: bool) -> None:
+        """Start the loaded block with `workers` workers.
 
         Arguments:
             model: the core's number of the execution model.
             workers: how many.
+            first: the slot of the first of them; those of the others follow.
             timed: whether to measure each transaction.
             timeline: whether workers note what they do when.
 
         Raises:
             MemoryLimitError: there is no room for the times.
         """
-        self._active = set(range(workers))
+        self._active = set(range(first, first + workers))
         self._wanted = workers
         self._next_look = time.monotonic() + self._tick_seconds
-        self._arena.start(model, workers, timed, timeline=timeline)
+        self._arena.start(model, workers, timed, timeline=timeline, first_worker=first)
 
     def step(self) -> None:
         """Wait for something to happen, a tick at most, and see to what needs it.

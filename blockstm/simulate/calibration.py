@@ -121,7 +121,7 @@ def _runs() -> Iterator[_Run]:
 
 
 def _transfers_name(accounts: int, work: int) -> str:
-    return f"transfers, {accounts:,} accounts, {work:,} rounds"
+    return f"transfers, {accounts:,} accounts, work {work:,}"
 
 
 def _transfers(accounts: int, work: int) -> Block:

@@ -40,22 +40,27 @@ def test_the_text(command: Command, recorded_block: Path) -> None:
     completed = command("inspect", recorded_block, "--fee-key", "0x00ff", "--top", 2)
     assert (completed.returncode, completed.stderr) == (0, "")
     lines = [" ".join(line.split()) for line in completed.stdout.splitlines()]
+    assert "outcome" not in completed.stdout  # nothing was executed
     for expected in (
         "transactions 30",
         "accesses recorded",
         "fees 0x00ff (as given)",
-        "per transaction 1.00 reads (at most 1), 1.00 writes (at most 1), 1.00 adds (at most 1)",
+        "per transaction 1.00 reads (at most 1), 1.00 writes (at most 1), 1.00 adds (at",
+        "most 1)",
         "independent 0 transactions (0.0 %)",
         "longest chain 10 transactions",
         "read-after-write 27 waits",
         "add-after-add 29 does not wait",
         "2 to 3 before 27",
         "Bounds on the speed-up, transactions weighed by gas:",
-        "fees-as-dependencies 0.0 % 30 3,000 1.00 x 1.00 x 1.00 x 1.00 x 1.00 x 1.00 x",
-        "fees-commutative 0.0 % 10 1,000 3.00 x 2.00 x 3.00 x 3.00 x 3.00 x 3.00 x",
-        "fees-commutative 0.0 % 10 2.5 s 3.00 x 2.00 x 3.00 x 3.00 x 3.00 x 3.00 x",
-        "lazy-transfers: not told: which transactions are plain transfers is not known of this chain",
-        "9 10 3.00 x 2.00 x 3.00 x 3.00 x 3.00 x 3.00 x chain 0",
+        "fees-as-dependencies 0.0 % 30 3,000 7.5 s",
+        "fees-commutative 0.0 % 10 1,000 2.5 s",
+        "fees-as-dependencies 1.00 x 1.00 x 1.00 x 1.00 x 1.00 x 1.00 x",
+        "fees-commutative 3.00 x 2.00 x 3.00 x 3.00 x 3.00 x 3.00 x",
+        "lazy-transfers: not told: which transactions are plain transfers is not known",
+        "of this chain",
+        "chain 0",
+        "9 10 3.00 x 2.00 x 3.00 x 3.00 x 3.00 x 3.00 x",
     ):
         assert expected in lines
     assert "chain 2" not in completed.stdout

@@ -34,6 +34,10 @@ BLOCK_FIELDS = {
     "validations": int,
     "aborts": int,
     "commit_latency_seconds": dict,
+    "succeeded": int,
+    "reverted": int,
+    "failed": int,
+    "reasons": list,
     "state_root": str,
 }
 TOTALS_FIELDS = {
@@ -42,6 +46,9 @@ TOTALS_FIELDS = {
     "wall_seconds": float,
     "sequential_seconds": float,
     "speedup": float,
+    "succeeded": int,
+    "reverted": int,
+    "failed": int,
 }
 
 
@@ -140,18 +147,23 @@ def test_summary_of_one_block(command: Command, small_block: Path) -> None:
     assert shown["transactions"] == "20"
     assert shown["verified"] == "yes"
     assert shown["speed-up"].endswith(" x")
-    assert {"time", "sequential time", "per transaction", "commit latency", "state root"} <= shown.keys()
+    assert {"time", "sequential time", "per transaction", "commit latency", "state digest"} <= shown.keys()
+    assert "state root" not in shown  # what a header calls so is another root
+    assert shown["outcome"] == "19 succeeded, 1 reverted, 0 failed"
+    assert shown["reasons"] == "1 reverted: insufficient funds"
 
 
 def test_table_of_several_blocks(command: Command, small_block: Path, empty_block: Path) -> None:
     completed = command("replay", small_block, empty_block, "--verify", "--repeat", 2)
     assert (completed.returncode, completed.stderr) == (0, "")
     lines = completed.stdout.splitlines()
-    (small,) = (line.split() for line in lines if line.startswith("small.block"))
-    (empty,) = (line.split() for line in lines if line.startswith("empty.block"))
-    (totals,) = (line.split() for line in lines if line.startswith("2 blocks"))
+    small, small_outcome = (line.split() for line in lines if line.startswith("small.block"))
+    empty, empty_outcome = (line.split() for line in lines if line.startswith("empty.block"))
+    totals, total_outcome = (line.split() for line in lines if line.startswith("2 blocks"))
     assert (small[1], empty[1], totals[2]) == ("20", "0", "20")
-    assert small[-1] == empty[-1] == totals[-1] == "yes"
+    assert small_outcome[1:] == total_outcome[2:] == ["19", "1", "0", "yes"]
+    assert empty_outcome[1:] == ["0", "0", "0", "yes"]
+    assert "1 reverted: insufficient funds" in lines
     assert "medians of 2 runs" in lines[-1]
 
 

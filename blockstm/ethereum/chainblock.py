@@ -1,0 +1,68 @@
+"""What Ethereum knows of a block that was executed: whether it can be trusted, and how its transactions ended.
+
+It takes no more than blockstm itself until a block has been executed: then the libraries of the extra `ethereum`
+compare it with its header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from blockstm.block import Block
+from blockstm.errors import EthereumInputError
+from blockstm.ethereum.block import EthereumBlock
+from blockstm.ethereum.outcome import Outcome
+from blockstm.result import Receipt, Result, Status
+
+__all__ = ["EthereumChainBlock"]
+
+_REVERT: Final = "Revert"
+"""What py-evm calls the failure of code that says itself that it reverts (EIP-140)."""
+
+
+class EthereumChainBlock:
+    """A `blockstm.chains.ChainBlock` of Ethereum.
+
+    Arguments:
+        block: one for which `is_ethereum` holds.
+
+    Raises:
+        EthereumInputError: it is not as `record ethereum` writes it.
+    """
+
+    def __init__(self, block: Block) -> None:
+        """Check what the block says of itself."""
+        self._ethereum = EthereumBlock.of(block)
+
+    def header_checks(
+        self, result: Result, earlier: Mapping[str, bool | None] | None = None
+    ) -> dict[str, bool | None]:
+        """Compare a run with the block's header; see `blockstm.chains.ChainBlock`.
+
+        Raises:
+            EthereumInputError: a transaction cannot be executed, or the block was not recorded whole.
+        """
+        from blockstm.ethereum.checks import ExecutedBlock  # its libraries are an extra
+        from blockstm.ethereum.lacks import what_lacks
+
+        executed = ExecutedBlock(self._ethereum, result)
+        if earlier is None:
+            executed.check_senders()
+        checks = executed.header_checks(earlier)
+        if False in checks.values() and (lack := what_lacks(executed, checks)) is not None:
+            raise EthereumInputError(lack)
+        return {name: is_equal and (earlier or checks)[name] for name, is_equal in checks.items()}
+
+    def outcome(self, receipt: Receipt) -> tuple[Status, str | None]:
+        """Return how a transaction ended on the chain: one that failed there pays its fee, so the program succeeds.
+
+        Raises:
+            ValueError: the receipt is of a transaction that could not be executed.
+        """
+        if receipt.status != "success":
+            raise ValueError(f"transaction {receipt.txn_idx} was not executed: header_checks tells")
+        outcome = Outcome.of_events(receipt.events)
+        if outcome.succeeded:
+            return "success", None
+        return "reverted" if outcome.error == _REVERT else "failed", outcome.error
