@@ -6,8 +6,8 @@ and columns that still find no room follow in a table of their own below; `--jso
 
 from __future__ import annotations
 
+import re
 import shutil
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -120,9 +120,12 @@ def print_wrapped(text: str, *, indent: str = "") -> None:
 
 def _wrapped(text: str, room: int) -> list[str]:
     """Return the lines of a text, broken between words."""
-    if cell_len(text) <= room:
-        return [text]
-    lines = textwrap.wrap(text, max(1, room), break_long_words=False, break_on_hyphens=False)
+    lines: list[str] = []
+    for word in re.findall(r"\s*\S+", text):
+        if lines and cell_len(lines[-1] + word) <= room:
+            lines[-1] += word
+        else:
+            lines.append(word.lstrip() if lines else word)
     return [shortened(line, room) for line in lines]
 
 

@@ -102,38 +102,56 @@ def _executed_block(block: Block, runs: Sequence[Run], engines: Mapping[int, Eng
         engine = engines[run.cores]
         with _ONE_AT_A_TIME:
             try:
+                if run.cores not in warm:
+                    engine.warm_up(block, MODEL)
+                    warm.add(run.cores)
                 if reference is None:
                     # Measuring each transaction takes time of its own, so only the bounds come from this run.
                     reference = Reference.of(block, engine.execute(block, "sequential", timed=True))
-                if run.cores not in warm:
-                    # The first run of a block pays for memory that its workers touch for the first time.
-                    engine.execute(block, "sequential")
-                    engine.execute(block, MODEL)
-                    warm.add(run.cores)
                 started = datetime.now(UTC)
-                sequential_seconds = engine.execute(block, "sequential").stats.wall_seconds
-                stats = engine.execute(block, MODEL).stats
+                columns = _by_turns(engine, block, run)
             except BlockstmError as error:
                 raise _failed(run, error) from error
+        seconds, sequential_seconds = columns["seconds"], columns["sequential_seconds"]
         figures = {
-            "seconds": stats.wall_seconds,
-            "sequential_seconds": sequential_seconds,
-            "speedup": sequential_seconds / stats.wall_seconds if stats.wall_seconds else None,
-            "executions": stats.executions,
-            "validations": stats.validations,
-            "aborts": stats.aborts,
+            **columns,
+            "speedup": sequential_seconds / seconds if seconds else None,
             "bound_critical_path": reference.bound_critical_path,
             "bound_greedy": reference.bound_greedy(run.cores),
-            **_latency_columns(stats.commit_latency_seconds),
         }
         yield row_of(run, started, figures)
+
+
+def _by_turns(engine: Engine, block: Block, run: Run) -> dict[str, float]:
+    """Execute a block sequentially and in the model; which is first changes from one repeat to the next.
+
+    Returns:
+        the columns that were measured.
+    """
+    models = ("sequential", MODEL) if run.repeat % 2 == 0 else (MODEL, "sequential")
+    return {
+        name: value for model in models for name, value in _executed_columns(engine, block, model).items()
+    }
+
+
+def _executed_columns(engine: Engine, block: Block, model: str) -> dict[str, float]:
+    stats = engine.execute(block, model).stats
+    if model == "sequential":
+        return {"sequential_seconds": stats.wall_seconds}
+    return {
+        "seconds": stats.wall_seconds,
+        "executions": stats.executions,
+        "validations": stats.validations,
+        "aborts": stats.aborts,
+        **_latency_columns(stats.commit_latency_seconds),
+    }
 
 
 def _block(run: Run, text: str) -> Block:
     return scenario_from_text(text, f"{run.scenario_name}.toml").block()
 
 
-def _latency_columns(latency_seconds: Mapping[str, float]) -> Row:
+def _latency_columns(latency_seconds: Mapping[str, float]) -> dict[str, float]:
     return {f"commit_latency_{name}_seconds": value for name, value in latency_seconds.items()}
 
 
