@@ -29,6 +29,13 @@ def replay(name: str = "a.block", **changes: Any) -> dict[str, Any]:
         "validations": 233,
         "aborts": 11,
         "commit_latency_seconds": LATENCY,
+        "succeeded": 190,
+        "reverted": 7,
+        "failed": 3,
+        "reasons": [
+            {"reason": "too poor", "status": "reverted", "count": 7},
+            {"reason": "ValueError: oops", "status": "failed", "count": 3},
+        ],
         "state_root": "0x" + "ab" * 32,
         "verified": True,
     }

@@ -8,7 +8,18 @@ from typing import Final, Self
 
 from blockstm.report.fields import Fields
 
-__all__ = ["BlockReplay", "Bound", "HotKey", "Inspection", "Latency", "Replay", "Run", "Simulation"]
+__all__ = [
+    "BlockReplay",
+    "Bound",
+    "Endings",
+    "HotKey",
+    "Inspection",
+    "Latency",
+    "Reason",
+    "Replay",
+    "Run",
+    "Simulation",
+]
 
 CORES_MAX: Final = 1_000_000
 
@@ -26,6 +37,40 @@ class Latency:
         """Read a run's commit latency."""
         latency = entry.optional_nested("commit_latency_seconds")
         return cls(*(latency.optional_number(name) for name in ("p50", "p99", "max")))
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why so many transactions were reverted or failed, as their receipts say it."""
+
+    reason: str
+    status: str
+    count: int
+
+    @classmethod
+    def of(cls, entry: Fields) -> Self:
+        """Read one entry of the reasons."""
+        return cls(entry.text("reason"), entry.text("status"), entry.count("count"))
+
+
+@dataclass(frozen=True)
+class Endings:
+    """How many transactions ended in which way, and the commonest reasons; None where it is not known."""
+
+    succeeded: int | None
+    reverted: int | None
+    failed: int | None
+    reasons: tuple[Reason, ...]
+
+    @classmethod
+    def of(cls, entry: Fields) -> Self:
+        """Read them, which output of earlier versions does not have."""
+        return cls(
+            entry.optional_count("succeeded"),
+            entry.optional_count("reverted"),
+            entry.optional_count("failed"),
+            tuple(map(Reason.of, entry.optional_objects("reasons"))),
+        )
 
 
 @dataclass(frozen=True)
@@ -140,6 +185,7 @@ class BlockReplay:
     state_root: str | None
     verified: bool | None
     header_checks: Mapping[str, bool | None]
+    endings: Endings
     run: Run
 
     @classmethod
@@ -160,6 +206,7 @@ class BlockReplay:
             state_root=entry.optional_text("state_root"),
             verified=entry.optional_flag("verified"),
             header_checks={name: checks.optional_flag(name) for name in checks.names()},
+            endings=Endings.of(entry),
             run=Run.of(entry, active, "wall_seconds", entry.count("transactions")),
         )
 

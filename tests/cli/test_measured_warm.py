@@ -1,4 +1,4 @@
-"""No command books what a process does only once, such as imports, on a transaction or on one side of a comparison."""
+"""No command books what a process does only once, such as imports, on a transaction or on one side."""
 
 from __future__ import annotations
 

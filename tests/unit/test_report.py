@@ -17,6 +17,7 @@ pytest.importorskip("vl_convert", reason="reports need the extra: pip install -e
 
 from blockstm.errors import ReportError
 from blockstm.report import read_inputs, report_page
+from blockstm.report.numbers import NONE
 from blockstm.report.page import sections_of
 from blockstm.report.parts import Charts, Section, Table
 from blockstm.report.sections.timeline import EXACT_SPANS_MAX
@@ -92,6 +93,11 @@ def test_all_sections_have_their_numbers(tmp_path: Path) -> None:
     assert rows(tables(found["replays"])[0])[0][1:6] == [
         "200", "2", repr(block["wall_seconds"]), repr(block["sequential_seconds"]), repr(block["speedup"]),
     ]  # fmt: skip
+    assert rows(tables(found["replays"])[0])[0][7:10] == ["190", "7", "3"]
+    assert rows(tables(found["replays"])[1]) == [
+        ["a.block", "7", "reverted", "too poor"],
+        ["a.block", "3", "failed", "ValueError: oops"],
+    ]
     assert rows(tables(found["aborts"])[0])[0][2:5] == ["211", "233", "11"]
     assert rows(tables(found["latency"])[0])[0][2:] == ["0.0031", "0.00625", "0.0065"]
     assert rows(tables(found["hot-keys"])[0]) == [["a.block", "balance of 0xabc", "80", "0.4", "31", "9.75"]]
@@ -99,6 +105,21 @@ def test_all_sections_have_their_numbers(tmp_path: Path) -> None:
         "fees-as-dependencies",
         "credits-commutative",
     ]
+
+
+def test_output_of_versions_that_did_not_count_outcomes(tmp_path: Path) -> None:
+    replay = reports.replay()
+    for name in ("succeeded", "reverted", "failed", "reasons"):
+        del replay["blocks"][0][name]
+    found = sections(reports.write(tmp_path, "x.json", replay))
+    (only,) = tables(found["replays"])
+    assert rows(only)[0][7:10] == [NONE] * 3
+
+
+def test_outcomes_that_are_none_are_refused(tmp_path: Path) -> None:
+    for reasons in (5, [5], [{"reason": 5, "status": "failed", "count": 1}], [{"reason": "x"}]):
+        with pytest.raises(ReportError, match="reason"):
+            read_inputs([reports.write(tmp_path, "x.json", reports.replay(reasons=reasons))])
 
 
 def test_sections_without_data_are_absent(tmp_path: Path) -> None:

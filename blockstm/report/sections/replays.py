@@ -7,8 +7,8 @@ from typing import Final
 
 from blockstm.report.charts import bar_chart
 from blockstm.report.inputs import Inputs
-from blockstm.report.numbers import count, milliseconds, two_digits
-from blockstm.report.parts import Cell, Chart, Charts, Column, Section, Symbol, cell, table, text_cell
+from blockstm.report.numbers import NONE, count, milliseconds, two_digits
+from blockstm.report.parts import Cell, Chart, Charts, Column, Section, Symbol, Table, cell, table, text_cell
 from blockstm.report.results import BlockReplay
 from blockstm.report.sections.shared import ROWS_DRAWN_MAX, labelled_blocks
 from blockstm.report.sections.summary import verdict
@@ -17,8 +17,13 @@ __all__ = ["replays"]
 
 COLUMNS: Final = (
     Column("block", is_number=False), Column("txns"), Column("workers"), Column("time (ms)"),
-    Column("sequential (ms)"), Column("speed-up (x)"), Column("Mgas / s"), Column("state root", is_number=False),
+    Column("sequential (ms)"), Column("speed-up (x)"), Column("Mgas / s"), Column("succeeded"),
+    Column("reverted"), Column("failed"), Column("state digest", is_number=False),
     Column("verified", is_number=False), Column("header", is_number=False),
+)  # fmt: skip
+REASON_COLUMNS: Final = (
+    Column("block", is_number=False), Column("txns"), Column("status", is_number=False),
+    Column("reason", is_number=False),
 )  # fmt: skip
 KIND: Final = (Symbol("speed-up", "■", "series-1"),)
 ROOT_CHARACTERS: Final = 10
@@ -38,8 +43,22 @@ def replays(inputs: Inputs) -> Section | None:
         "Replayed blocks",
         "Each block was executed speculatively by worker processes, and one transaction after the other; speed-up "
         f"is the second time over the first.{median}",
-        [_bars(blocks), table("Times and checks", COLUMNS, (_row(label, block) for label, block in blocks))],
+        [
+            _bars(blocks),
+            table("Times and checks", COLUMNS, (_row(label, block) for label, block in blocks)),
+            *_reasons(blocks),
+        ],
     )
+
+
+def _reasons(blocks: Sequence[tuple[str, BlockReplay]]) -> list[Table]:
+    """Return a table of why transactions were reverted or failed, if any were."""
+    rows = [
+        [text_cell(label), cell(each.count, count), text_cell(each.status), text_cell(each.reason or NONE)]
+        for label, block in blocks
+        for each in block.endings.reasons
+    ]
+    return [table("Commonest reasons of reverts and failures", REASON_COLUMNS, rows)] if rows else []
 
 
 def _bars(blocks: Sequence[tuple[str, BlockReplay]]) -> Charts:
@@ -64,6 +83,9 @@ def _row(label: str, block: BlockReplay) -> list[Cell]:
         cell(block.run.sequential_seconds, milliseconds),
         cell(block.run.speedup, two_digits),
         cell(block.mgas_per_second, two_digits),
+        cell(block.endings.succeeded, count),
+        cell(block.endings.reverted, count),
+        cell(block.endings.failed, count),
         text_cell(root[:ROOT_CHARACTERS] + "..." * (len(root) > ROOT_CHARACTERS)),
         text_cell(verdict(block.verified, "yes", "NO")),
         text_cell(verdict(block.has_header_equal, "equal", "DIFFERS")),

@@ -54,6 +54,7 @@ def _of_replays(inputs: Inputs) -> Iterator[Figure]:
     )
     yield Figure("time (ms)", cell(seconds, milliseconds), f"one by one: {milliseconds(sequential)} ms")
     yield Figure("transactions", cell(transactions, count), of_blocks)
+    yield from _of_endings(blocks, of_blocks)
     counted = [run for run in runs if run.aborts is not None]
     if counted and transactions:
         lost = sum(run.aborts or 0 for run in counted) / max(1, sum(run.transactions or 0 for run in counted))
@@ -73,6 +74,20 @@ def _of_replays(inputs: Inputs) -> Iterator[Figure]:
             "equal to their headers",
             text_cell(f"{sum(headers)} of {len(headers)}"),
             "gas used, logs bloom, receipts root",
+        )
+
+
+def _of_endings(blocks: Sequence[BlockReplay], of_blocks: str) -> Iterator[Figure]:
+    """Yield how many transactions succeeded, where some did not: an outcome that times do not show."""
+    known = [block.endings for block in blocks if block.endings.succeeded is not None]
+    succeeded, reverted, failed = (
+        sum(getattr(each, name) or 0 for each in known) for name in ("succeeded", "reverted", "failed")
+    )
+    if reverted or failed:
+        yield Figure(
+            "succeeded",
+            text_cell(f"{count(succeeded)} of {count(succeeded + reverted + failed)}"),
+            f"{of_blocks}: {count(reverted)} reverted, {count(failed)} failed",
         )
 
 
