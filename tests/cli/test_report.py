@@ -67,12 +67,17 @@ def test_the_page_in_a_browser(browser: Any, report: Path) -> None:
     assert min(marks) > 0
     # The numbers that people see are those of the data.
     block = reports.replay()["blocks"][0]
-    (row,) = page.locator("section:has(> #replays) tbody tr").all()
+    row, *of_reasons = page.locator("section:has(> #replays) tbody tr").all()
+    assert len(of_reasons) == len(block["reasons"])
     assert row.locator("data").evaluate_all("cells => cells.map(cell => cell.value)") == [
         json.dumps(block[name])
-        for name in ("transactions", "workers", "wall_seconds", "sequential_seconds", "speedup")
-    ]
-    assert row.locator("data").all_inner_texts() == ["200", "2", "6.51", "12.35", "1.90"]
+        for name in (
+            "transactions", "workers", "wall_seconds", "sequential_seconds", "speedup", "succeeded", "reverted",
+            "failed",
+        )
+    ]  # fmt: skip
+    shown = row.locator("data").all_inner_texts()
+    assert shown == ["200", "2", "6.51", "12.35", "1.90", "190", "7", "3"]
     shown = page.locator("section:has(> #scaling) tbody tr").first.locator("data").all_inner_texts()
     assert shown == ["1", "13.72", "12.35", "0.90", "90 %", "95 %", "1.00", "6.50"]
     assert page.title() == reports.HOSTILE
