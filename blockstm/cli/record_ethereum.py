@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
+from blockstm.cli.columns import print_wrapped
 from blockstm.errors import UsageError, install_extra, shown_path
 
 __all__ = ["ethereum"]
@@ -86,6 +87,6 @@ def ethereum(
         raise UsageError(
             f"record ethereum needs {missing}, which is not installed; {install_extra('ethereum')}"
         ) from error
-    print(f"{shown_path(output)}: {len(made):,} transactions, {output.stat().st_size:,} bytes")
+    print_wrapped(f"{shown_path(output)}: {len(made):,} transactions, {output.stat().st_size:,} bytes")
     for note in notes:
         print(f"note: {note}")

@@ -10,6 +10,7 @@ import typer
 
 from blockstm.accesstrace import read_access_trace
 from blockstm.cli.blocks import DISAGREES, load_block
+from blockstm.cli.columns import print_wrapped
 from blockstm.cli.options import (
     ProgramsOption,
     check_output_path,
@@ -104,7 +105,7 @@ def trace(
                 "leave out one of them"
             )
         count = block_of_trace(source, output)
-    print(f"{shown_path(output)}: {count:,} transactions, {output.stat().st_size:,} bytes")
+    print_wrapped(f"{shown_path(output)}: {count:,} transactions, {output.stat().st_size:,} bytes")
 
 
 def block_of_trace(source: Path, output: Path) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from blockstm.cli.columns import print_wrapped
 from blockstm.cli.options import memory_bytes
 from blockstm.cli.progress import Progress
 from blockstm.cli.sweep_tables import print_speedups, speedups
@@ -97,7 +98,9 @@ def sweep(
     print_speedups(defined, found)
     before = outcome.runs - outcome.executed
     resumed = f"; {before:,} were finished before" if before else ""
-    print(f"{shown_path(folder.results)}: {outcome.executed:,} runs in {outcome.seconds:.1f} s{resumed}")
+    print_wrapped(
+        f"{shown_path(folder.results)}: {outcome.executed:,} runs in {outcome.seconds:.1f} s{resumed}"
+    )
 
 
 def executor_for(

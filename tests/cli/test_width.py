@@ -97,6 +97,7 @@ def test_other_commands(
     (folder / "wide.toml").write_text(SWEEP)
     text = check(command("sweep", "wide.toml", "-o", "out", "--workers", 1))
     assert text.count("diem") == 4  # two lines of the grid, and the table is in two parts
+    check(command("record", "trace", "--from", blocks[1], "-o", folder / ("trace" * 30 + ".jsonl")))
     mutants.ring().save(folder / "ring.block")
     check(command("explore", "ring.block", "--schedules", 5))
     monkeypatch.setenv("COLUMNS", "80")

@@ -14,9 +14,9 @@ from ethereum_types.bytes import Bytes20, Bytes32
 from ethereum_types.numeric import U256, Uint
 
 from blockstm import Engine
-from blockstm.cli.headerchecks import checks_of
 from blockstm.errors import EthereumInputError
 from blockstm.ethereum.block import EthereumBlock
+from blockstm.ethereum.chainblock import EthereumChainBlock
 from blockstm.ethereum.checks import ExecutedBlock
 from blockstm.ethereum.keys import balance_key
 from blockstm.ethereum.record import read_ethereum
@@ -55,7 +55,7 @@ class Case:
         )
         ethereum = EthereumBlock.of(block)
         result = self._engine.execute(block)
-        checks = checks_of(ethereum, result)
+        checks = EthereumChainBlock(block).header_checks(result)
         return ExecutedBlock(ethereum, result), {name for name, holds in checks.items() if holds is False}
 
     def refusal(self, fork: str | None = None) -> str:
