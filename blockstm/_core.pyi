@@ -11,6 +11,8 @@ MODEL_SEQUENTIAL: Final[int]
 CALL_DEPTH_MAX: Final[int]
 STEP_IDLE: Final[int]
 STEP_SLEEP: Final[int]
+LIMITS: Final[Mapping[str, int]]
+"""The limits that the core was compiled with, by their names in blockstm.limits, which says the same."""
 MUTANTS: Final[Mapping[str, int]]
 """Ways to break the protocol on purpose (ext/mutants.pxd), by name."""
 INVARIANTS: Final[Mapping[int, str]]
@@ -33,7 +35,20 @@ class Arena:
     def memory_limit_bytes(self) -> int: ...
     @property
     def used_bytes(self) -> int: ...
-    def load(self, block: Block, program_ids: Mapping[str, int], rounds_per_gas: float = 1.0) -> None: ...
+    def load(self, block: Block, program_ids: Mapping[str, int], rounds_per_gas: float = 1.0) -> None:
+        """Lay a block out, ready to be started.
+
+        Arguments:
+            block: the block.
+            program_ids: ids of the programs that it uses, by name.
+            rounds_per_gas: rounds of work that `trace` does for each unit of recorded gas.
+
+        Raises:
+            MemoryLimitError: the block does not fit.
+            EngineError: a packed row is not as its file's reader made it, or the system does not take memory back
+                that the last block has used. The arena takes the next block.
+        """
+
     def start(
         self,
         model: int,
@@ -148,9 +163,25 @@ class Context:
     def read(self, key: bytes) -> bytes | None: ...
     def write(self, key: bytes, value: bytes) -> None: ...
     def delete(self, key: bytes) -> None: ...
-    def add(self, key: bytes, delta: int, minimum: int = 0, maximum: int = ...) -> None: ...
+    def add(self, key: bytes, delta: int, minimum: int = 0, maximum: int = ...) -> None:
+        """Add to a number without reading it.
+
+        Raises:
+            BoundsError: the sum would leave the bounds, or the value is no number; nothing is changed.
+            TypeError: the delta or a bound is no int; a bool is none, nor is a float.
+            LimitError: a magnitude is 2**256 or more, or the bounds are not within 0..2**256 - 1.
+        """
+
     def emit(self, data: bytes) -> None: ...
-    def charge(self, gas: int) -> None: ...
+    def charge(self, gas: int) -> None:
+        """Use up gas.
+
+        Raises:
+            OutOfGas: the limit is passed; all gas is used up.
+            TypeError: the gas is no int; a bool is none, nor is a float.
+            LimitError: it is negative, or 2**64 or more.
+        """
+
     def poll(self) -> None: ...
     def revert(self, reason: str = "") -> None: ...
     def call(self, program: Program, *arguments: object) -> object: ...

@@ -5,17 +5,19 @@ from typing import Final
 U64_MAX: Final = (1 << 64) - 1
 U256_MAX: Final = (1 << 256) - 1
 
+# What the core keeps, too (ext/layout.pxd): it compares both when it is imported.
 KEY_BYTES_MAX: Final = 64
 VALUE_BYTES_MAX: Final = 65_536
 TRANSACTIONS_MAX: Final = 1_000_000
+WORKERS_MAX: Final = 256
+REASON_BYTES_MAX: Final = 4096
+"""Of a longer reason the receipt keeps the beginning."""
+EVENT_BYTES_MAX: Final = 65_536
+
 KEYS_MAX: Final = 1 << 23
 """Distinct keys that one block may name."""
 ACCESSES_MAX: Final = 1 << 20
 """Entries of one list of keys, or of one mapping of adds, of one transaction."""
-WORKERS_MAX: Final = 256
-
-REASON_BYTES_MAX: Final = 4096
-EVENT_BYTES_MAX: Final = 65_536
 
 MEMORY_LIMIT_BYTES_DEFAULT: Final = 1 << 30
 MEMORY_LIMIT_BYTES_MIN: Final = 1 << 20

@@ -23,7 +23,7 @@ RECORDED_FIELDS: Final = ("gas_used", "seconds", "reads", "writes", "adds")
 class PackedBlock:
     """A block's programs, keys, state and transactions, by index.
 
-    It does not change once made: the core follows the indexes in it without asking again whether they are right.
+    It does not change once made. The core refuses an index in it that names nothing.
 
     Arguments:
         programs: the programs that rows name by index.

@@ -97,13 +97,26 @@ def check_integer(value: object, largest: int, what: str) -> int:
         ProgramError: it is not an int (a bool is not one).
         LimitError: it is negative or larger than `largest`.
     """
-    if type(value) is not int:
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise ProgramError(f"{what} is {shown(value)}, a {type(value).__name__}; give an int")
-        value = int(value)
-    if not 0 <= value <= largest:
-        raise LimitError(f"{what} is {shown(value)}; it must be from 0 to 2**{largest.bit_length()} - 1")
-    return value
+    integer = as_integer(value)
+    if integer is None:
+        raise ProgramError(f"{what} is {shown(value)}, a {type(value).__name__}; give an int")
+    if not 0 <= integer <= largest:
+        raise LimitError(f"{what} is {shown(integer)}; it must be from 0 to 2**{largest.bit_length()} - 1")
+    return integer
+
+
+def as_integer(value: object) -> int | None:
+    """Return what counts as a whole number, as an int; None for all else.
+
+    Only an int counts, also one of a subclass such as an IntEnum. A bool does not, nor does what would have to be
+    rounded (a float, a Decimal, a Fraction), nor what only can be turned into an int (a numpy integer).
+
+    Arguments:
+        value: anything.
+    """
+    if type(value) is int:
+        return value
+    return int(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _check_count(count: int, what: str) -> None:

@@ -11,20 +11,21 @@ from adds cimport add_blindly, add_to_known, read_own_add
 from atomics cimport unlikely_true
 from keytable cimport find_or_insert
 from layout cimport (
-    Bounds, KEY_BYTES_MAX, Number, OUTCOME_FAILED, OUTCOME_REVERTED, WORD_ADD, WORD_DELETE, WORD_VALUE,
+    Bounds, EVENT_BYTES_MAX, KEY_BYTES_MAX, Number, OUTCOME_FAILED, OUTCOME_REVERTED, REASON_BYTES_MAX,
+    VALUE_BYTES_MAX, WORD_ADD, WORD_DELETE, WORD_VALUE,
 )
 from local cimport Local, Touched
 from reads cimport Value, read_below, read_value
 from savepoints cimport Savepoint, savepoint_keep, savepoint_open, savepoint_roll_back
-from touched cimport GIVE_UP, OK, OUT_OF_BOUNDS, append, pending, put, touch
+from touched cimport GIVE_UP, OK, OUT_OF_BOUNDS, append, make_room, pending, put, touch
 from work cimport do_work, poll
 
 
 cdef inline int ctx_read(Local* local, uint32_t location, Value* out) noexcept nogil:
     """Read a key: the transaction's own write, else what earlier transactions left.
 
-    `out.data` is valid until the next verb. A key is read from below once an incarnation, so a
-    program never sees two values of one key.
+    `out.data` is valid until the next verb returns: it may be that verb's argument. A key is read from below
+    once an incarnation, so a program never sees two values of one key.
     """
     cdef Touched* touched
     if unlikely_true(local.abort | local.closed):
@@ -46,10 +47,12 @@ cdef inline int ctx_read(Local* local, uint32_t location, Value* out) noexcept n
 
 
 cdef inline int ctx_write(Local* local, uint32_t location, const uint8_t* data, uint32_t length) noexcept nogil:
-    """Write a value of at most VALUE_BYTES_MAX bytes."""
+    """Write a value of at most VALUE_BYTES_MAX bytes; with a longer one the program fails."""
     cdef Touched* touched
     if unlikely_true(local.abort | local.closed):
         return GIVE_UP
+    if unlikely_true(length > VALUE_BYTES_MAX):
+        return ctx_fail(local, "LimitError: a value is longer than 65536 bytes", 46)
     touched = touch(local, location)
     if touched == NULL:
         return GIVE_UP
@@ -92,16 +95,24 @@ cdef inline int ctx_add(
 
 
 cdef inline void decide(Local* local, uint32_t outcome, const uint8_t* reason, uint32_t length) noexcept nogil:
-    """Settle the outcome of the running (nested) program; verbs fail from here on."""
+    """Settle the outcome of the running (nested) program; verbs fail from here on.
+
+    Of the reason the first REASON_BYTES_MAX bytes are kept. It may lie in the last one (local.reason).
+    """
     local.outcome = outcome
     local.closed = 1
     local.reason.length = 0
-    append(local, &local.reason, reason, length)
+    append(local, &local.reason, reason, length if length < REASON_BYTES_MAX else REASON_BYTES_MAX)
 
 
 cdef inline int ctx_emit(Local* local, const uint8_t* data, uint32_t length) noexcept nogil:
-    """Put an event into the receipt."""
+    """Put an event of at most EVENT_BYTES_MAX bytes into the receipt; with a longer one the program fails."""
     if unlikely_true(local.abort | local.closed):
+        return GIVE_UP
+    if unlikely_true(length > EVENT_BYTES_MAX):
+        return ctx_fail(local, "LimitError: an event is longer than 65536 bytes", 47)
+    # Room for both first: the event may lie in the buffer of events.
+    if not make_room(local, &local.events, sizeof(uint32_t) + length, &data):
         return GIVE_UP
     if not append(local, &local.events, &length, sizeof(uint32_t)) or not append(local, &local.events, data, length):
         return GIVE_UP
@@ -122,7 +133,7 @@ cdef inline int ctx_charge(Local* local, uint64_t gas) noexcept nogil:
 
 
 cdef inline int ctx_revert(Local* local, const char* reason, uint32_t length) noexcept nogil:
-    """End the (nested) program without its writes; the reason goes into the receipt."""
+    """End the (nested) program without its writes; the reason goes into the receipt, cut at REASON_BYTES_MAX bytes."""
     if unlikely_true(local.abort | local.closed):
         return GIVE_UP
     decide(local, OUTCOME_REVERTED, <const uint8_t*>reason, length)
@@ -148,4 +159,4 @@ cdef inline uint32_t ctx_location(Local* local, const uint8_t* key, uint32_t len
     if length > KEY_BYTES_MAX:
         ctx_fail(local, "LimitError: a key is longer than 64 bytes", 41)
         return 0
-    return find_or_insert(local, key, length, 0)
+    return find_or_insert(local, key, length)

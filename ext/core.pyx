@@ -8,6 +8,7 @@ import importlib
 import os
 import weakref
 
+cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
@@ -20,7 +21,7 @@ from context cimport (
     savepoint_keep, savepoint_open, savepoint_roll_back,
 )
 from delays cimport DelayState, delay_at_step, delays_open
-from executor cimport CAPSULE_NAME, PROGRAMS_MAX, Program
+from executor cimport CAPSULE_NAME, PROGRAM_IDS_MAX, Program
 from invariants cimport (
     COMMIT_OF_STALE, COMMIT_OUT_OF_ORDER, COMMIT_WITHOUT_WAVE, COUNTER_SHRANK, DONE_TOO_EARLY, ESTIMATE_IN_READ_SET,
     ILLEGAL_STATUS, INCARNATION_SHRANK, PLACE_CHANGED_HANDS, PREFIX_CHANGED, PREFIX_SHRANK, TWO_EXECUTORS,
@@ -28,12 +29,14 @@ from invariants cimport (
 )
 from keytable cimport find_or_insert, table_capacity
 from layout cimport (
-    CHUNK_BYTES, FAILURE_NONE, HASH_TABLES_MAX, KEY_BYTES_MAX, OUTCOME_FAILED, OUTCOME_REVERTED, OUTCOME_SUCCESS,
-    READ_SUM, READ_VERSION, TIMELINE_SHARE, VALUE_BYTES_MAX, WORD_ADD, WORD_DELETE, WORD_VALUE, Bounds, Header,
-    Location, Number, Read, ReadSet, Record, Span, SpanChunk, Txn, WorkerSlot, Write, WriteSet,
+    CHUNK_BYTES, EVENT_BYTES_MAX, FAILURE_NONE, HASH_TABLES_MAX, KEY_BYTES_MAX, OUTCOME_FAILED, OUTCOME_REVERTED,
+    OUTCOME_SUCCESS, READ_SUM, READ_VERSION, REASON_BYTES_MAX, TIMELINE_SHARE, TRANSACTIONS_MAX, VALUE_BYTES_MAX,
+    WORD_ADD, WORD_DELETE, WORD_VALUE, WORKERS_MAX, Bounds, Header, Location,
+    Number, Read, ReadSet, Record, Span, SpanChunk, Txn, WorkerSlot, Write, WriteSet,
 )
 from layout cimport MODEL_BLOCK_STM as BLOCK_STM
 from layout cimport MODEL_SEQUENTIAL as SEQUENTIAL
+from layout_checks cimport check_layout
 from local cimport (
     ABORT_NONE, Bytes, Local, address, allocate, local_close, local_open, location_at, slot_at, take_bytes, txn_at,
 )
@@ -44,7 +47,9 @@ from local cimport (
 from local cimport STEP_CLEAN as CLEAN
 from local cimport STEP_IDLE as IDLE
 from local cimport STEP_SLEEP as SLEEP
-from multiversion cimport BASE_TXN, make_record, newest_below, pack_word, record_bytes, record_of, word_kind
+from multiversion cimport (
+    BASE_TXN, make_record, newest_below, pack_word, record_bytes, record_of, tree_levels_for, word_kind,
+)
 from mutants cimport (
     MUTANT_ABORT_WITHOUT_REWIND, MUTANT_ADD_AS_WRITE, MUTANT_BOUNDS_UNCHECKED, MUTANT_CLAIM_WITHOUT_SWAP,
     MUTANT_COMMIT_OUT_OF_ORDER, MUTANT_COMMIT_WITHOUT_WAVE, MUTANT_DONE_BY_INDICES, MUTANT_ESTIMATES_FORGOTTEN,
@@ -73,12 +78,14 @@ from virtualtime cimport (
 from work cimport work_for_gas
 from worker_loop cimport work_on_block
 
+from blockstm import limits
 from blockstm.arguments import decode_arguments
 from blockstm.errors import (
     BoundsError, EngineError, LimitError, MemoryLimitError, OutOfGas, ProgramError, ProgramException, Revert,
     SpeculationAborted, over_memory_limit, shown,
 )
-from blockstm.limits import EVENT_BYTES_MAX, REASON_BYTES_MAX, U256_MAX
+from blockstm.limits import U256_MAX
+from blockstm.parameters import as_integer
 from blockstm.processes.descriptors import above_standard
 from blockstm.program import NativeProgram
 
@@ -87,6 +94,21 @@ MODEL_SEQUENTIAL = SEQUENTIAL
 CALL_DEPTH_MAX = 64
 STEP_IDLE = IDLE
 STEP_SLEEP = SLEEP
+check_layout()
+LIMITS = {
+    "EVENT_BYTES_MAX": EVENT_BYTES_MAX,
+    "KEY_BYTES_MAX": KEY_BYTES_MAX,
+    "REASON_BYTES_MAX": REASON_BYTES_MAX,
+    "TRANSACTIONS_MAX": TRANSACTIONS_MAX,
+    "VALUE_BYTES_MAX": VALUE_BYTES_MAX,
+    "WORKERS_MAX": WORKERS_MAX,
+}
+for name, limit in LIMITS.items():
+    if getattr(limits, name) != limit:
+        raise ImportError(
+            f"the core was compiled with {name} = {limit}, but blockstm/limits.py says {getattr(limits, name)}: "
+            "let ext/layout.pxd say the same, and compile again"
+        )
 
 include "encoding.pxi"
 include "loader.pxi"

@@ -8,8 +8,16 @@ cdef bytes parameter_codes(program):
     return bytes([KIND_CODES[parameter.kind] for parameter in getattr(program, "parameters", ())])
 
 
+cdef object integer_of(object value, str what):
+    """What a program gave as a number, as an int, by the rule for arguments (parameters.as_integer)."""
+    cdef object integer = value if type(value) is int else as_integer(value)
+    if integer is None:
+        raise TypeError(f"{what} is {shown(value)}, a {type(value).__name__}; give an int")
+    return integer
+
+
 cdef int number_from_object(object value, Number* out) except -1:
-    """An unsigned number given as an int or as big-endian bytes."""
+    """An unsigned number given as an int or as big-endian bytes; both have been checked to be that."""
     cdef bytes digits
     cdef uint64_t small
     number_set(out, 0)
@@ -35,14 +43,23 @@ cdef object number_to_object(const Number* number):
     return int.from_bytes(PyBytes_FromStringAndSize(<const char*>digits, length), "big")
 
 
-cdef uint32_t locate(Local* local, object key, const uint32_t* locations) except 0:
+cdef struct Locations:          # of the keys that the rows of a packed block name by their numbers
+    uint32_t* items
+    uint64_t count
+
+
+cdef uint32_t locate(Local* local, object key, const Locations* locations) except 0:
     """The location of a key given as bytes or, where `locations` is there, as an index into it."""
     cdef bytes name
     cdef uint32_t location
+    cdef uint64_t index
     if locations != NULL:
-        return locations[<uint32_t>key]
+        index = key
+        if index >= locations.count:
+            raise IndexError(f"key {index} of {locations.count}")
+        return locations.items[index]
     name = key
-    location = find_or_insert(local, <const uint8_t*>name, <uint32_t>len(name), 0)
+    location = find_or_insert(local, <const uint8_t*>name, <uint32_t>len(name))
     if location == 0:
         raise MemoryLimitError(memory_limit_message(local))
     return location
@@ -58,7 +75,7 @@ cdef int put_u64(Local* local, Bytes* out, uint64_t value) except -1:
     return 0
 
 
-cdef int put_keys(Local* local, Bytes* out, object keys, const uint32_t* locations) except -1:
+cdef int put_keys(Local* local, Bytes* out, object keys, const Locations* locations) except -1:
     cdef uint32_t location
     cdef uint64_t padding = 0
     put_u64(local, out, len(keys))
@@ -79,7 +96,8 @@ cdef int put_number(Local* local, Bytes* out, object value) except -1:
     return 0
 
 
-cdef int put_adds(Local* local, Bytes* out, object adds, const uint32_t* locations) except -1:
+@cython.boundscheck(True)
+cdef int put_adds(Local* local, Bytes* out, object adds, const Locations* locations) except -1:
     cdef Py_ssize_t index
     if locations == NULL:
         adds = [part for pair in adds.items() for part in pair]
@@ -90,8 +108,9 @@ cdef int put_adds(Local* local, Bytes* out, object adds, const uint32_t* locatio
     return 0
 
 
+@cython.boundscheck(True)
 cdef int put_arguments(
-    Local* local, Bytes* out, bytes codes, object arguments, const uint32_t* locations
+    Local* local, Bytes* out, bytes codes, object arguments, const Locations* locations
 ) except -1:
     """Append a native program's arguments; with `locations`, keys are indexes into it."""
     cdef const uint8_t* code = <const uint8_t*>codes

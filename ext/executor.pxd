@@ -28,13 +28,9 @@ from work cimport work_as_recorded
 ctypedef void (*Program)(Local* local, const uint8_t* arguments, uint32_t length) noexcept nogil
 
 cdef enum:
-    PROGRAMS_MAX = 65536
+    PROGRAM_IDS_MAX = 65536     # an engine takes a new one for each program that it meets
 
-cdef extern from *:
-    """
-    // Changes whenever the layout of Local, or of anything in the arena, changes.
-    #define BLOCKSTM_CAPSULE_NAME "blockstm.program.4"
-    """
+cdef extern from "layout_checks.h" nogil:
     const char* CAPSULE_NAME "BLOCKSTM_CAPSULE_NAME"
 
 
@@ -99,8 +95,8 @@ cdef inline void run_timed(Local* local) noexcept nogil:
 cdef inline void wait_for_commit(Local* local, uint32_t txn_idx, uint32_t incarnation) noexcept nogil:
     """EXECUTING -> SUSPENDED until all before the transaction is final.
 
-    Invariant: not forgotten. The status is stored (sc) before commit_index is read; the collector
-    stores the index (sc) before it reads the status (release_successor).
+    Invariant: not forgotten. The status is stored (sc) before commit_index is loaded (sc); the collector stores
+    the index (sc) before it loads flag and status (sc): release_successor says why that is enough.
     """
     cdef uint64_t suspended = pack_status(SUSPENDED, 0, incarnation)
     step(local, STEP_WAIT, txn_idx)
@@ -130,7 +126,7 @@ cdef inline void execute(Local* local, uint32_t txn_idx, uint32_t incarnation) n
     while True:
         begin_ns = span_begin(local)
         note_running(local, txn_idx, incarnation)
-        if txn_at(local, txn_idx).flags & TXN_AFTER_COMMIT and not slot.reads_are_final:
+        if load_relaxed[uint32_t](&txn_at(local, txn_idx).flags) & TXN_AFTER_COMMIT and not slot.reads_are_final:
             wait_for_commit(local, txn_idx, incarnation)
             break
         begin_incarnation(local, txn_idx, incarnation)

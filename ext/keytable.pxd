@@ -10,8 +10,10 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
 from atomics cimport compare_exchange_sc, load_acquire, multiply_fold, unlikely_true
-from layout cimport HASH_TABLES_MAX, KEY_BYTES_MAX, Location
-from local cimport Local, address, allocate, fail_block, location_at, take_bytes
+from layout cimport FAILURE_MEMORY_LIMIT, HASH_TABLES_MAX, KEY_BYTES_MAX, Location
+from local cimport (
+    STEP_COUNTER, Local, address, allocate, fail_block, location_at, step, take_if_it_fits, use_as_chunk,
+)
 
 cdef enum:
     WINDOW = 16
@@ -38,25 +40,37 @@ cdef inline uint64_t table_capacity(Local* local, uint32_t level) noexcept nogil
 
 
 cdef inline uint64_t* table_at(Local* local, uint32_t level) noexcept nogil:
-    """The table of that level, made where it does not exist; NULL where the arena is full.
-
-    Invariant: a table's offset is published (compare-and-swap) only after its slots are zero.
-    """
-    cdef uint64_t* place = &local.header.tables[level]
-    cdef uint64_t offset = load_acquire[uint64_t](place)
-    cdef uint64_t size
+    """The table of that level, made where it does not exist; NULL where the arena is full."""
+    cdef uint64_t offset = load_acquire[uint64_t](&local.header.tables[level])
     if unlikely_true(offset == 0):
-        size = table_capacity(local, level) * 8
-        if size > local.header.limit_bytes:
-            fail_block(local, 1)
-            return NULL
-        offset = take_bytes(local, size)
+        offset = make_table(local, level)
         if offset == 0:
             return NULL
-        memset(address(local, offset), 0, size)
-        if not compare_exchange_sc[uint64_t](place, 0, offset):
-            offset = load_acquire[uint64_t](place)
     return <uint64_t*>address(local, offset)
+
+
+cdef inline uint64_t make_table(Local* local, uint32_t level) noexcept nogil:
+    """Make the table of that level, unless another worker is faster: its offset; 0 where the arena is full.
+
+    Invariant: a table's offset is published (compare-and-swap) only after its slots are zero. Nobody waits for
+    another, who may have died; so several may make the table at once. Those who are too late hand out of what they
+    took from then on, and one for whom there is no room uses the table of another, if it is there by then.
+    """
+    cdef uint64_t* place = &local.header.tables[level]
+    cdef uint64_t size = table_capacity(local, level) * sizeof(uint64_t)
+    cdef uint64_t offset = take_if_it_fits(local, size)
+    if offset == 0:
+        offset = load_acquire[uint64_t](place)
+        if offset == 0:
+            fail_block(local, FAILURE_MEMORY_LIMIT)
+        return offset
+    memset(address(local, offset), 0, size)
+    step(local, STEP_COUNTER, level)
+    if compare_exchange_sc[uint64_t](place, 0, offset):
+        return offset
+    if size > local.slot.chunk_end - local.slot.chunk_tip:
+        use_as_chunk(local, offset, offset + size)
+    return load_acquire[uint64_t](place)
 
 
 cdef inline bint location_holds(
@@ -83,17 +97,15 @@ cdef inline uint32_t make_location(Local* local, const uint8_t* key, uint32_t le
     return <uint32_t>(offset >> 6)
 
 
-cdef inline uint32_t find_or_insert(
-    Local* local, const uint8_t* key, uint32_t length, uint32_t prepared
-) noexcept nogil:
+cdef inline uint32_t find_or_insert(Local* local, const uint8_t* key, uint32_t length) noexcept nogil:
     """The location of `key` (at most KEY_BYTES_MAX bytes); 0 where the arena is full.
 
-    `prepared`, where not 0, is a location holding the key already, used if the key is new.
     Invariant: one location a key; a location is complete before its slot shows it (CAS releases).
     """
     cdef uint64_t h = hash_key(local.header.hash_seed, key, length)
     cdef uint32_t tag = <uint32_t>(h >> 32)
     cdef uint32_t level = 0
+    cdef uint32_t prepared = 0
     cdef int probe
     cdef uint64_t entry, mask
     cdef uint64_t* table
@@ -117,5 +129,5 @@ cdef inline uint32_t find_or_insert(
             if location_holds(local, entry, tag, key, length):
                 return <uint32_t>entry
         level += 1
-    fail_block(local, 1)
+    fail_block(local, FAILURE_MEMORY_LIMIT)
     return 0

@@ -2,19 +2,26 @@
 
 Offsets, not pointers, link the structures: each process maps the arena at an address of its own.
 Fields that several workers change stand on cache lines of their own (pairs of lines, as the
-hardware fetches neighbours together).
+hardware fetches neighbours together). What is said here of sizes and places, layout_checks.h has the compiler check.
 """
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
+# The limits that blockstm/limits.py states, too: core.pyx compares them when it is imported.
 cdef enum:
     KEY_BYTES_MAX = 64
     VALUE_BYTES_MAX = 65536
-    TXN_COUNT_MAX = 1 << 20
-    WORKER_SLOTS_MAX = 256
+    EVENT_BYTES_MAX = 65536
+    REASON_BYTES_MAX = 4096
+    TRANSACTIONS_MAX = 1000000
+    WORKERS_MAX = 256
+
+cdef enum:
+    LINE_BYTES = 64             # a cache line
+    LINE_PAIR_BYTES = 128
     HASH_TABLES_MAX = 20
     INLINE_SLOTS = 5            # writers of a key kept in its location before a tree is made
-    LEAF_SLOTS = 8              # one cache line of version words
+    LEAF_SLOTS = 8
     NODE_CHILDREN = 64
     INTENTS_MAX = 16
     CHUNK_BYTES = 65536         # what a worker takes from the arena at a time
@@ -84,18 +91,17 @@ cdef enum:
 cdef enum:
     LOCATION_READ_MODIFY_WRITE = 1   # some transaction of this block read the key and wrote it
 
-cdef struct WorkerSlot:
+cdef struct WorkerSlot:         # a multiple of LINE_PAIR_BYTES
     uint64_t published          # bumped after each publication or abort; others poll it
     uint64_t _pad0[15]
+    # Of the worker itself, but for run_epoch.
     uint32_t run_epoch          # futex: bumped by the supervisor to call the worker to a block
     uint32_t left_epoch         # the run_epoch that the worker has finished with
     uint64_t chunk_tip
     uint64_t chunk_end
     uint64_t running            # txn_idx + 1 in the high half, incarnation in the low; 0 = none
-    uint64_t started_ns
     uint64_t live_reads         # offset of the read set under construction
     uint32_t live_read_count
-    uint32_t live_read_capacity
     uint32_t reads_are_final    # all before the running transaction was final when it started
     uint32_t intent_count
     uint32_t intents[INTENTS_MAX]
@@ -131,7 +137,8 @@ cdef struct Header:
     uint64_t table_capacity     # of tables[0]; each next one has four times the last one's
     uint64_t execution_ns       # offset of uint64[txn_count]: times of incarnations; 0 = not wanted
     uint64_t timeline_bytes_max # the most that all workers' spans may take; 0 = no timeline is wanted
-    uint64_t _pad0[14]
+    uint64_t _pad0[10]
+    # From here on what changes while the block runs, each group on a pair of lines of its own.
     uint32_t done
     uint32_t stop
     uint32_t failure
@@ -153,7 +160,7 @@ cdef struct Header:
     uint32_t sleepers
     uint64_t _pad6[15]
 
-cdef struct Txn:
+cdef struct Txn:                # a pair of lines
     uint64_t status             # state 0..7, owner 8..23, incarnation 32..63
     uint64_t validated          # incarnation in the high half, wave + 1 in the low
     uint64_t waiters            # offset of the newest Waiter
@@ -175,7 +182,7 @@ cdef struct Txn:
     uint32_t outcome
     uint32_t event_count
 
-cdef struct Location:
+cdef struct Location:           # two lines: words, and the key
     uint64_t base               # version word of the state before the block; 0 = absent
     uint64_t tree               # offset of the root Node; 0 = none yet
     uint64_t slots[INLINE_SLOTS]
@@ -183,7 +190,7 @@ cdef struct Location:
     uint32_t flags
     uint8_t key[KEY_BYTES_MAX]  # and after it, where there is room, the base value's record
 
-cdef struct Leaf:
+cdef struct Leaf:               # one line
     uint64_t slots[LEAF_SLOTS]
 
 cdef struct Node:

@@ -20,15 +20,11 @@ cdef uint64_t take_zeroed(Local* local, uint64_t size) except 0:
 cdef int lay_out(Local* local, Py_ssize_t txn_count, Py_ssize_t key_count) except -1:
     """Make room for a block: transactions, ready set, hash table."""
     cdef Header* header = local.header
-    cdef uint64_t covered = 8 * 64
     cdef uint64_t words = txn_count
     cdef uint64_t capacity = table_capacity_for(key_count)
     cdef int level
     header.txn_count = <uint32_t>txn_count
-    header.tree_levels = 1
-    while covered <= <uint64_t>txn_count:   # the final state is what lies below txn_count itself
-        covered *= 64
-        header.tree_levels += 1
+    header.tree_levels = tree_levels_for(txn_count)
     header.txns = take_zeroed(local, (txn_count + 1) * sizeof(Txn))
     for level in range(3):
         words = words // 64 + 1
@@ -109,45 +105,53 @@ cdef int load_objects(Local* local, object block, object program_ids) except -1:
     return 0
 
 
-cdef int load_keys(Local* local, tuple keys, uint32_t* locations) except -1:
+cdef int load_keys(Local* local, tuple keys, const Locations* locations) except -1:
     cdef Py_ssize_t index = 0
     for key in keys:
-        locations[index] = locate(local, key, NULL)
+        locations.items[index] = locate(local, key, NULL)
         index += 1
     return 0
 
 
-cdef int load_rows(Local* local, object packed, object program_ids, const uint32_t* locations) except -1:
-    """Load the rows of a block that came from a file; the reader of the file has checked them."""
+@cython.boundscheck(True)
+cdef int load_rows(Local* local, object packed, object program_ids, const Locations* locations) except -1:
+    """Load the rows of a block that came from a file. Its reader has checked them; nothing here relies on it."""
     cdef Bytes* out = &local.scratch
     cdef list entries = [
         (program_ids[program.name], parameter_codes(program)) for program in packed.programs
     ]
+    cdef tuple rows = packed.rows
+    cdef tuple row
     cdef Py_ssize_t txn_idx = 0
     for index, value in packed.state.items():
-        set_base(local, locations[<uint32_t>index], value)
-    for row in <tuple>packed.rows:
-        entry = entries[(<tuple>row)[0]]
-        arguments = (<tuple>row)[1]
+        set_base(local, locate(local, index, locations), value)
+    for row in rows:
+        entry = entries[row[0]]
+        arguments = row[1]
         if type(arguments) is bytes:
             put_encoded(local, out, arguments)
         else:
             put_arguments(local, out, entry[1], arguments, locations)
-        set_txn(local, txn_idx, entry[0], (<tuple>row)[2], out)
+        set_txn(local, txn_idx, entry[0], row[2], out)
         txn_idx += 1
     return 0
 
 
 cdef int load_packed(Local* local, object packed, object program_ids) except -1:
     """Load a block that came from a file."""
-    cdef Py_ssize_t key_count = len(packed.keys)
-    cdef uint32_t* locations = <uint32_t*>malloc((key_count + 1) * sizeof(uint32_t))
-    if locations == NULL:
+    cdef Locations locations
+    locations.count = len(packed.keys)
+    locations.items = <uint32_t*>malloc((locations.count + 1) * sizeof(uint32_t))
+    if locations.items == NULL:
         raise MemoryError
     try:
-        lay_out(local, len(packed.rows), key_count)
-        load_keys(local, packed.keys, locations)
-        load_rows(local, packed, program_ids, locations)
+        lay_out(local, len(packed.rows), locations.count)
+        load_keys(local, packed.keys, &locations)
+        load_rows(local, packed, program_ids, &locations)
+    except (IndexError, OverflowError, TypeError) as error:
+        raise EngineError(
+            f"a row of the block is not as its file's reader made it ({error}): load the block from its file again"
+        ) from error
     finally:
-        free(locations)
+        free(locations.items)
     return 0

@@ -8,7 +8,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t, int32_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memset
 
-from atomics cimport compare_exchange_sc, fetch_add_sc, monotonic_ns, store_relaxed, store_sc, unlikely_true
+from atomics cimport compare_exchange_sc, fetch_add_sc, load_relaxed, monotonic_ns, store_relaxed, store_sc, unlikely_true
 from layout cimport (
     CHUNK_BYTES, FAILURE_MEMORY_LIMIT, FAILURE_NONE, Header, Location, Read, Txn, WorkerSlot,
 )
@@ -20,7 +20,7 @@ cdef enum:
     ABORT_DOOMED = 2            # something that it read is stale
     ABORT_STOPPED = 3           # the block is being stopped, or the arena is full
 
-# Kinds of step points (DESIGN: "one engine, three clocks").
+# Kinds of step points.
 cdef enum:
     STEP_TAKE = 1               # about to take a task
     STEP_READ = 2               # about to read multi-version memory
@@ -91,7 +91,6 @@ cdef struct Local:
     uint32_t incarnation
     uint32_t abort
     uint32_t blocker
-    uint32_t blocked_location
     uint32_t cause              # why it is doomed (see timeline)
     uint32_t outcome
     uint32_t closed             # 1 once the outcome is decided: verbs fail
@@ -168,35 +167,54 @@ cdef inline uint64_t take_bytes(Local* local, uint64_t size) noexcept nogil:
     return start
 
 
-cdef inline uint64_t allocate(Local* local, uint64_t size) noexcept nogil:
-    """`size` bytes of the arena, aligned to 8, not cleared; 0 (and the block failed) at the limit.
+cdef inline uint64_t take_if_it_fits(Local* local, uint64_t size) noexcept nogil:
+    """As take_bytes, but where there is no room nothing is taken, and the block has not failed: just 0.
 
-    Invariant: the tip in the worker's slot moves before the bytes are used, so that a worker that
-    takes over the slot never hands them out again.
+    Invariant: the end of the arena only moves where the bytes fit, by a compare-and-swap.
+    """
+    cdef uint64_t start
+    while True:
+        start = load_relaxed[uint64_t](&local.header.bump)
+        if size > local.header.limit_bytes or start > local.header.limit_bytes - size:
+            return 0
+        if compare_exchange_sc[uint64_t](&local.header.bump, start, start + size):
+            return start
+
+
+cdef inline void use_as_chunk(Local* local, uint64_t begin, uint64_t end) noexcept nogil:
+    """Hand out of these bytes, which belong to this worker, from now on; what was left of the last chunk is lost.
+
+    Invariant: the slot never shows a tip with the end of another chunk, whenever its worker dies.
+    """
+    store_relaxed[uint64_t](&local.slot.chunk_end, 0)
+    store_relaxed[uint64_t](&local.slot.chunk_tip, begin)
+    store_relaxed[uint64_t](&local.slot.chunk_end, end)
+
+
+cdef inline uint64_t allocate_aligned(Local* local, uint64_t size, uint64_t alignment) noexcept nogil:
+    """`size` bytes of the arena (a multiple of 8), not cleared; 0 (and the block failed) at the limit.
+
+    `alignment` is a power of two from 8 on. Invariant: the tip in the worker's slot moves before the bytes are
+    used, so that a worker that takes over the slot never hands them out again.
     """
     cdef WorkerSlot* slot = local.slot
-    cdef uint64_t start
-    size = (size + 7) & ~<uint64_t>7
-    start = slot.chunk_tip
+    cdef uint64_t start = (slot.chunk_tip + alignment - 1) & ~(alignment - 1)
     if unlikely_true(start + size > slot.chunk_end):
-        if size > CHUNK_BYTES // 4:
-            return take_bytes(local, size)
         start = take_bytes(local, CHUNK_BYTES)
         if start == 0:
             return 0
-        store_relaxed[uint64_t](&slot.chunk_end, 0)
-        store_relaxed[uint64_t](&slot.chunk_tip, start + size)
-        store_relaxed[uint64_t](&slot.chunk_end, start + CHUNK_BYTES)
-        return start
+        use_as_chunk(local, start, start + CHUNK_BYTES)
+        start = (start + alignment - 1) & ~(alignment - 1)
     store_relaxed[uint64_t](&slot.chunk_tip, start + size)
     return start
 
 
-cdef inline uint64_t allocate_zeroed(Local* local, uint64_t size) noexcept nogil:
-    cdef uint64_t start = allocate(local, size)
-    if start != 0:
-        memset(address(local, start), 0, (size + 7) & ~<uint64_t>7)
-    return start
+cdef inline uint64_t allocate(Local* local, uint64_t size) noexcept nogil:
+    """`size` bytes of the arena, aligned to 8, not cleared; 0 (and the block failed) at the limit."""
+    size = (size + 7) & ~<uint64_t>7
+    if unlikely_true(size > CHUNK_BYTES // 4 and local.slot.chunk_tip + size > local.slot.chunk_end):
+        return take_bytes(local, size)
+    return allocate_aligned(local, size, 8)
 
 
 cdef inline bint reserve(Local* local, Bytes* buffer, uint64_t capacity) noexcept nogil:

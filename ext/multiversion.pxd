@@ -10,14 +10,14 @@ transaction is found through the nodes' bitmaps in a few steps, however many hav
 """
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from atomics cimport compare_exchange_sc, copy_small, fetch_or_sc, highest_bit, load_acquire, store_release
 from layout cimport (
-    INLINE_SLOTS, LEAF_SLOTS, Leaf, Location, Node, Number, Record, WORD_ADD, WORD_DELETE, WORD_INTENT,
+    INLINE_SLOTS, LEAF_SLOTS, LINE_BYTES, Leaf, Location, Node, Number, Record, WORD_ADD, WORD_DELETE, WORD_INTENT,
     WORD_TOMBSTONE,
 )
-from local cimport STEP_INTENT, STEP_READ, Local, address, allocate, allocate_zeroed, location_at, step
+from local cimport STEP_INTENT, STEP_READ, Local, address, allocate, allocate_aligned, location_at, step
 from mutants cimport MUTANT_ESTIMATE_READ, MUTANT_PLACE_CLAIMED_TWICE, mutant
 from number cimport apply_delta, number_decode, number_set
 
@@ -88,13 +88,32 @@ cdef inline uint64_t make_record(
 
 # --- the tree ---------------------------------------------------------------------------------
 
+cdef inline uint32_t tree_levels_for(uint64_t txn_count) noexcept nogil:
+    """Levels of nodes above the leaves; the final state is what lies below txn_count itself."""
+    cdef uint64_t covered = 64 * LEAF_SLOTS
+    cdef uint32_t levels = 1
+    while covered <= txn_count:
+        covered *= 64
+        levels += 1
+    return levels
+
+
 cdef inline uint32_t child_at(uint32_t txn_idx, uint32_t level) noexcept nogil:
     """Which child of a node at `level` (1 = just above the leaves) leads to txn_idx."""
     return (txn_idx >> (3 + 6 * (level - 1))) & 63
 
 
-cdef inline uint64_t ensure_child(Local* local, Node* node, uint32_t child, uint64_t size) noexcept nogil:
-    """The offset of a node's child, made (zeroed) where absent; 0 where the arena is full.
+cdef inline uint64_t make_node(Local* local, bint is_leaf) noexcept nogil:
+    """An empty node, or a leaf on a cache line of its own; 0 where the arena is full."""
+    cdef uint64_t size = sizeof(Leaf) if is_leaf else sizeof(Node)
+    cdef uint64_t offset = allocate_aligned(local, size, LINE_BYTES if is_leaf else 8)
+    if offset != 0:
+        memset(address(local, offset), 0, size)
+    return offset
+
+
+cdef inline uint64_t ensure_child(Local* local, Node* node, uint32_t child, bint is_leaf) noexcept nogil:
+    """The offset of a node's child, made where absent; 0 where the arena is full.
 
     Invariant: a child's bit is set only after its offset, and its offset only after its memory is
     zero. A worker that dies between the two leaves a child without a bit: whoever comes next
@@ -103,7 +122,7 @@ cdef inline uint64_t ensure_child(Local* local, Node* node, uint32_t child, uint
     cdef uint32_t offset = load_acquire[uint32_t](&node.children[child])
     cdef uint64_t made
     if offset == 0:
-        made = allocate_zeroed(local, size)
+        made = make_node(local, is_leaf)
         if made == 0:
             return 0
         if compare_exchange_sc[uint32_t](&node.children[child], 0, <uint32_t>(made >> 3)):
@@ -119,16 +138,13 @@ cdef inline uint64_t claim_in_tree(Local* local, Location* location, uint32_t tx
     cdef uint64_t offset = load_acquire[uint64_t](&location.tree)
     cdef uint32_t level = local.header.tree_levels
     if offset == 0:
-        offset = allocate_zeroed(local, sizeof(Node))
+        offset = make_node(local, False)
         if offset == 0:
             return 0
         if not compare_exchange_sc[uint64_t](&location.tree, 0, offset):
             offset = load_acquire[uint64_t](&location.tree)
     while level > 0:
-        offset = ensure_child(
-            local, <Node*>address(local, offset), child_at(txn_idx, level),
-            sizeof(Node) if level > 1 else sizeof(Leaf),
-        )
+        offset = ensure_child(local, <Node*>address(local, offset), child_at(txn_idx, level), level == 1)
         if offset == 0:
             return 0
         level -= 1

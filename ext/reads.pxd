@@ -36,7 +36,6 @@ cdef inline bint append_read(Local* local, uint32_t location, uint32_t kind, uin
         local.reads = <Read*>address(local, offset)
         local.read_capacity = capacity
         store_release[uint64_t](&local.slot.live_reads, offset)
-        local.slot.live_read_capacity = capacity
     local.reads[local.read_count].word = word
     local.reads[local.read_count].location = location
     local.reads[local.read_count].kind = kind

@@ -16,7 +16,7 @@ numbers: memory that is no longer used counts, too, and the offsets of what lies
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from atomics cimport multiply_fold
-from layout cimport HASH_TABLES_MAX, Header, WORKER_SLOTS_MAX, WorkerSlot
+from layout cimport HASH_TABLES_MAX, Header, WORKERS_MAX, WorkerSlot
 from local cimport Local, address, slot_at
 
 cdef struct Gap:                # bytes that a worker has taken and not handed out
@@ -84,7 +84,7 @@ cdef inline uint32_t find_gaps(Local* local, Gap* gaps) noexcept nogil:
 cdef inline uint64_t hash_shared(Local* local) noexcept nogil:
     """A hash of all that is shared. What is allocated and not yet written is zero (see Probe.clear)."""
     cdef Header* header = local.header
-    cdef Gap gaps[WORKER_SLOTS_MAX + 1]
+    cdef Gap gaps[WORKERS_MAX + 1]
     cdef uint8_t* rest = <uint8_t*>&header.done
     cdef uint64_t digest = hash_bytes(0, header.tables, sizeof(uint64_t) * HASH_TABLES_MAX)
     cdef uint64_t begin = header.block_begin

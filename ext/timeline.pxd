@@ -7,9 +7,9 @@ each read. Noting is no step: under the virtual clock a run is the same with a t
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from atomics cimport compare_exchange_sc, fetch_add_sc, load_relaxed, store_release, unlikely_true
+from atomics cimport fetch_add_sc, store_release, unlikely_true
 from layout cimport SPANS_A_CHUNK, Span, SpanChunk, WorkerSlot
-from local cimport Local, address, now_ns
+from local cimport Local, address, now_ns, take_if_it_fits
 
 # Why a read is stale. A cause is one of these and the transaction that it lies with (multiversion's txn_idx).
 cdef enum:
@@ -39,19 +39,12 @@ cdef inline Span* span_items(SpanChunk* chunk) noexcept nogil:
 cdef inline uint64_t take_span_chunk(Local* local) noexcept nogil:
     """Memory for more spans: its offset, or 0 where the timeline's share of the arena is used up.
 
-    Invariant: noting never fails the block. So the end of the arena only moves where the chunk fits, by a
-    compare-and-swap; take_bytes would move it past the limit.
+    Invariant: noting never fails the block: take_bytes would move the end of the arena past the limit.
     """
     cdef uint64_t size = sizeof(SpanChunk) + SPANS_A_CHUNK * sizeof(Span)
-    cdef uint64_t start
     if fetch_add_sc[uint64_t](&local.header.timeline_bytes, size) + size > local.header.timeline_bytes_max:
         return 0
-    while True:
-        start = load_relaxed[uint64_t](&local.header.bump)
-        if start + size > local.header.limit_bytes:
-            return 0
-        if compare_exchange_sc[uint64_t](&local.header.bump, start, start + size):
-            return start
+    return take_if_it_fits(local, size)
 
 
 cdef inline SpanChunk* chunk_with_room(Local* local) noexcept nogil:

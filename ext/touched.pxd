@@ -2,9 +2,10 @@
 
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memset
+from libc.string cimport memmove, memset
 
-from atomics cimport copy_small
+from atomics cimport copy_small, unlikely_true
+from layout cimport FAILURE_MEMORY_LIMIT
 from local cimport Bytes, Local, PendingWrite, Touched, Undo, fail_block, reserve
 
 # What a verb returns.
@@ -20,7 +21,7 @@ cdef inline bint grow_touched(Local* local) noexcept nogil:
     cdef Touched* table = <Touched*>calloc(mask + 1, sizeof(Touched))
     cdef uint32_t old, place
     if table == NULL:
-        fail_block(local, 1)
+        fail_block(local, FAILURE_MEMORY_LIMIT)
         return False
     for old in range(local.touched_mask + 1):
         if local.touched[old].epoch == local.touched_epoch:
@@ -35,7 +36,10 @@ cdef inline bint grow_touched(Local* local) noexcept nogil:
 
 
 cdef inline Touched* touch(Local* local, uint32_t location) noexcept nogil:
-    """What the running transaction has done to a key so far; NULL without memory."""
+    """What the running transaction has done to a key so far; NULL without memory.
+
+    It is good until the next call for another key, which may move the table.
+    """
     cdef uint32_t place
     cdef Touched* touched
     if local.touched_count * 2 > local.touched_mask and not grow_touched(local):
@@ -60,11 +64,32 @@ cdef inline PendingWrite* pending(Local* local, int32_t index) noexcept nogil:
     return <PendingWrite*>local.writes.data + index
 
 
-cdef inline bint append(Local* local, Bytes* buffer, const void* data, uint64_t length) noexcept nogil:
+cdef inline bint make_room(Local* local, Bytes* buffer, uint64_t length, const uint8_t** data) noexcept nogil:
+    """Room for `length` bytes more; False (and the block failed) without memory.
+
+    Invariant: `data` points to the same bytes as before, which may lie in the buffer itself (what ctx_read hands out
+    does): where the buffer moves, so does the pointer.
+    """
+    cdef uint8_t* before = buffer.data
+    cdef bint inside = before != NULL and before <= data[0] and data[0] < before + buffer.capacity
     if not reserve(local, buffer, buffer.length + length):
         return False
-    if length != 0:
-        copy_small(buffer.data + buffer.length, data, length)
+    if inside:
+        data[0] = buffer.data + (data[0] - before)
+    return True
+
+
+cdef inline bint append(Local* local, Bytes* buffer, const void* data, uint64_t length) noexcept nogil:
+    """Append bytes, which may lie in the buffer itself; False (and the block failed) without memory."""
+    cdef const uint8_t* source = <const uint8_t*>data
+    cdef uint8_t* end
+    if not make_room(local, buffer, length, &source):
+        return False
+    end = buffer.data + buffer.length
+    if unlikely_true(source < end + length and end < source + length):
+        memmove(end, source, length)    # a reason that is made of the last one
+    elif length != 0:
+        copy_small(end, source, length)
     buffer.length += length
     return True
 
@@ -86,7 +111,7 @@ cdef inline bint remember(Local* local, Touched* touched, bint created) noexcept
 cdef inline int put(
     Local* local, Touched* touched, uint32_t kind, const uint8_t* data, uint32_t length, uint32_t negative
 ) noexcept nogil:
-    """Replace the transaction's pending write of a key."""
+    """Replace the transaction's pending write of a key by `data`, which may lie in the scratch buffer (see append)."""
     cdef PendingWrite* write
     cdef bint created = touched.write_index < 0
     if created:

@@ -17,6 +17,7 @@ from layout cimport Bounds, Location, Number
 from local cimport Local, location_at
 from number cimport number_maximum, number_set
 from virtualtime cimport charge_rounds
+from work cimport whole_units
 
 cdef enum:
     DIGEST_ROUNDS = 20          # about as long as digesting, or deriving, 32 bytes takes
@@ -96,7 +97,7 @@ cdef inline void trace(Local* local, const uint8_t* data, uint32_t length) noexc
         charge_rounds(local, DIGEST_ROUNDS)
         if value.present:
             digest = absorb(digest, value.data, value.length)
-    do_work(local, <uint64_t>(<double>gas * local.header.rounds_per_gas))
+    do_work(local, whole_units(<double>gas * local.header.rounds_per_gas))
     for index in range(write_count):
         if write_derived(local, writes[index], digest) != OK:
             return

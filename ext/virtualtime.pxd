@@ -53,7 +53,7 @@ cdef enum:
     COUNTER_SLEEPERS = 3
 
 cdef enum:
-    SHARER_WORDS = 4            # for WORKER_SLOTS_MAX workers
+    SHARER_WORDS = 4            # for WORKERS_MAX workers
     FETCHED_AHEAD_MAX = 8       # how far behind a key another lies that the core has fetched by itself
     FRESH = 0xFFFFFFFF          # what STEP_TAKE says of fresh transactions (NO_TXN)
 

@@ -63,6 +63,13 @@ cdef inline bint is_told_wrong(Local* local) noexcept nogil:
     return not checks_hold(local, local.txn_idx, local.reads, local.read_count)
 
 
+cdef inline uint64_t whole_units(double units) noexcept nogil:
+    """A number of units, which may be any, as the nearest integer that there is."""
+    if not units > 0:
+        return 0
+    return <uint64_t>units if units < 18446744073709551616.0 else <uint64_t>-1
+
+
 cdef inline void work_in_model(Local* local, uint64_t units, uint32_t cost) noexcept nogil:
     """Under the virtual clock: let the time of rounds, or of ns, pass, polling as do_work does.
 
@@ -92,7 +99,7 @@ cdef inline void work_for_gas(Local* local) noexcept nogil:
     """Under the virtual clock: let the time pass that the gas of a Python program stands for."""
     cdef VirtualTime* time = time_of(local)
     if works_by_rounds(local) and local.abort == ABORT_NONE:
-        work_in_model(local, <uint64_t>(<double>local.gas_used * time.clock.costs[COST_GAS]), COST_PROGRAM)
+        work_in_model(local, whole_units(<double>local.gas_used * time.clock.costs[COST_GAS]), COST_PROGRAM)
 
 
 cdef inline uint64_t do_work(Local* local, uint64_t rounds) noexcept nogil:

@@ -17,7 +17,7 @@ cdef void run_python_program(Local* local, const uint8_t* arguments, uint32_t le
 
 
 cdef void decide_text(Local* local, uint32_t outcome, object text) noexcept:
-    cdef bytes encoded = text.encode("utf-8", "backslashreplace")[:REASON_BYTES_MAX]
+    cdef bytes encoded = text.encode("utf-8", "backslashreplace")
     decide(local, outcome, <const uint8_t*>encoded, <uint32_t>len(encoded))
 
 
@@ -59,8 +59,8 @@ cdef class Worker:
     def __cinit__(self, Arena arena not None, uint32_t worker, int event_fd):
         self.arena = arena
         self.functions = {}
-        self.programs = <Program*>calloc(PROGRAMS_MAX, sizeof(Program))
-        self.leading_keys = <uint8_t*>calloc(PROGRAMS_MAX, 1)
+        self.programs = <Program*>calloc(PROGRAM_IDS_MAX, sizeof(Program))
+        self.leading_keys = <uint8_t*>calloc(PROGRAM_IDS_MAX, 1)
         if self.programs == NULL or self.leading_keys == NULL:
             raise MemoryError
         self.programs[0] = transfer
@@ -78,8 +78,8 @@ cdef class Worker:
 
     def set_program(self, uint32_t program_id, program):
         """Make a program known under an id: a PythonProgram, or a NativeProgram of the user's own."""
-        if program_id >= PROGRAMS_MAX:
-            raise LimitError(f"program id {program_id} is over {PROGRAMS_MAX - 1}: use a new engine")
+        if program_id >= PROGRAM_IDS_MAX:
+            raise LimitError(f"program id {program_id} is over {PROGRAM_IDS_MAX - 1}: use a new engine")
         if isinstance(program, NativeProgram):
             self.programs[program_id] = native_entry(program)
             self.leading_keys[program_id] = leading_keys(program)
@@ -206,7 +206,7 @@ cdef class Context:
             raise TypeError(f"a key is {type(key).__name__}, not bytes")
         if len(<bytes>key) > KEY_BYTES_MAX:
             raise LimitError(f"a key has {len(<bytes>key)} bytes; the limit is {KEY_BYTES_MAX}: hash it")
-        location = find_or_insert(local, <const uint8_t*><bytes>key, <uint32_t>len(<bytes>key), 0)
+        location = find_or_insert(local, <const uint8_t*><bytes>key, <uint32_t>len(<bytes>key))
         if location == 0:
             raise SpeculationAborted
         return location
@@ -262,14 +262,19 @@ cdef class Context:
 
         Raises:
             BoundsError: the sum would leave the bounds, or the value is no number; nothing is changed.
+            TypeError: something that should be an int is none (a bool is none, nor is a float).
+            LimitError: a magnitude is 2**256 or more, or the bounds are none.
         """
         cdef uint32_t location = self._locate(key)
         cdef Number magnitude
         cdef Bounds bounds
         cdef int code
+        delta = integer_of(delta, "the delta")
+        minimum = integer_of(minimum, "the minimum")
+        maximum = integer_of(maximum, "the maximum")
         number_from_object(abs(delta), &magnitude)
         if minimum < 0 or maximum < minimum:
-            raise LimitError(f"bounds {minimum}..{maximum} are not within 0..2**256 - 1")
+            raise LimitError(f"bounds {shown(minimum)}..{shown(maximum)} are not within 0..2**256 - 1")
         number_from_object(minimum, &bounds.minimum)
         number_from_object(maximum, &bounds.maximum)
         code = ctx_add(self.local, location, &magnitude, delta < 0, &bounds)
@@ -293,9 +298,12 @@ cdef class Context:
 
         Raises:
             OutOfGas: the limit is passed; all gas is used up.
+            TypeError: the gas is no int (a bool is none, nor is a float).
+            LimitError: it is negative, or 2**64 or more.
         """
         cdef uint64_t amount
         self._open()
+        gas = integer_of(gas, "the gas")
         if not 0 <= gas <= 0xFFFFFFFFFFFFFFFF:
             raise LimitError(f"gas of {shown(gas)} is not within 0..2**64 - 1")
         amount = gas
