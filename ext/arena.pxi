@@ -163,13 +163,13 @@ cdef class Arena:
             MemoryLimitError: the block does not fit.
         """
         cdef Header* header = self._header()
-        cdef uint64_t used = header.bump
+        cdef uint64_t used = self.used_bytes
         self._detach_snapshot()
         self._reset(header)
-        if used > RETAINED_BYTES and self.owner:
-            self._give_back(header.block_begin + RETAINED_BYTES)
         header.rounds_per_gas = rounds_per_gas
         try:
+            if self.owner:
+                self._give_back(header.block_begin + RETAINED_BYTES, used)
             packed = block.rows()
             if packed is None:
                 load_objects(&self.local, block, program_ids)
@@ -221,8 +221,10 @@ cdef class Arena:
         self.local.scratch.length = 0
         self.first_seen.clear()
 
-    cdef int _give_back(self, uint64_t start) except -1:
-        """Return pages that only a larger block needs to the system."""
+    cdef int _give_back(self, uint64_t start, uint64_t end) except -1:
+        """Return pages that only a larger block needs to the system: those from `start` on, used up to `end`."""
+        if start >= end:
+            return 0
         if fallocate(self.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, start, self.size - start) != 0:
             raise EngineError("the system does not take shared memory back: use a new engine for small blocks")
         return 0

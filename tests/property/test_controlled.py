@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from blockstm.block import Block
 from blockstm.controlled.schedules import Schedule
 from blockstm.controlled.strategies import STEADINESS, GuidedStrategy, RandomStrategy
-from blockstm.controlled.trial import Step, Trials
+from blockstm.controlled.trial import MEMORY_LIMIT_BYTES, Step, Trials
 from blockstm.errors import MemoryLimitError
 from blockstm.program import program
 from blockstm.programs import transfer
@@ -88,3 +88,20 @@ def test_a_run_out_of_memory_is_no_deadlock_of_those_who_sleep() -> None:
         MemoryLimitError, match="sequentially takes more than the memory limit of 150000 bytes; try a smaller"
     ):
         Trials(block, 3, memory_limit_bytes=150_000)
+
+
+@program
+def write_large_after_read(ctx: Any) -> None:
+    ctx.read(b"hot")
+    ctx.write(b"hot", bytes(65_536))
+
+
+def test_schedules_go_on_after_one_that_took_too_much_memory() -> None:
+    # Sequential execution fits into what explore gives a run; with what is executed more than once, it does not.
+    trials = Trials(Block([write_large_after_read.txn() for _ in range(1_000)]), 3)
+    for seed in range(2):
+        finding = trials.run(RandomStrategy(seed))[1]
+        assert finding is not None
+        assert finding.check == "memory"
+        assert f"the memory limit of {MEMORY_LIMIT_BYTES} bytes" in finding.message
+    trials.close()
