@@ -29,9 +29,9 @@ template <typename T> static inline T fetch_and_sc(T* p, T v) { return __atomic_
 // Orders every store before it before every load after it, in the eyes of all.
 static inline void fence_sc() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 
-// True, and `desired` stored, where `*p` was `expected`.
+// True, and `desired` stored, where `*p` was `expected`. One that fails is an sc load: commit_ready relies on it.
 template <typename T> static inline bool compare_exchange_sc(T* p, T expected, T desired) {
-    return __atomic_compare_exchange_n(p, &expected, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE);
+    return __atomic_compare_exchange_n(p, &expected, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
 static inline void spin_pause() {

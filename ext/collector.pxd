@@ -140,19 +140,30 @@ cdef inline bint commit_next(Local* local, uint64_t* time_ns) noexcept nogil:
         time_ns[0] = now_ns(local)
     txn.commit_ns = time_ns[0]
     span_end(local, SPAN_COMMIT, begin_ns, txn_idx, status_incarnation(load_relaxed[uint64_t](&txn.status)), 0)
-    store_release[uint64_t](&header.commit_index, txn_idx + 1)
-    if txn_idx + 1 < header.txn_count and txn_at(local, txn_idx + 1).flags & TXN_AFTER_COMMIT and not mutant(
-        local, MUTANT_SUCCESSOR_FORGOTTEN
-    ):
+    store_sc[uint64_t](&header.commit_index, txn_idx + 1)
+    if txn_idx + 1 < header.txn_count and not mutant(local, MUTANT_SUCCESSOR_FORGOTTEN):
         release_successor(local, txn_idx + 1)
     return True
 
 
 cdef inline void release_successor(Local* local, uint32_t txn_idx) noexcept nogil:
-    """Let a transaction run that waits until all before it is final (see wait_for_commit)."""
+    """Let a transaction run that waits until all before it is final (see wait_for_commit).
+
+    Called after commit_index says so. Invariant: nobody who waits is forgotten. All of the following are sc, so
+    there is one order of them in the eyes of all:
+
+        collector:   stores commit_index;  loads the flag;  loads the status
+        supervisor:  sets the flag, then makes the transaction READY (see count_death)
+        worker:      claims it, stores SUSPENDED;  loads commit_index (see wait_for_commit)
+
+    If the collector's load of the flag comes before the flag, or its load of the status before SUSPENDED, then its
+    store of commit_index comes before the worker's load, and the worker resumes the transaction itself.
+    """
+    cdef Txn* txn = txn_at(local, txn_idx)
     cdef uint64_t status
-    store_sc[uint64_t](&local.header.commit_index, txn_idx)
-    status = load_sc[uint64_t](&txn_at(local, txn_idx).status)
+    if not load_sc[uint32_t](&txn.flags) & TXN_AFTER_COMMIT:
+        return
+    status = load_sc[uint64_t](&txn.status)
     if status_state(status) == SUSPENDED:
         make_ready(local, txn_idx, status)
 
@@ -185,8 +196,10 @@ cdef inline void commit_second(Local* local, uint32_t txn_idx) noexcept nogil:
 cdef inline void commit_ready(Local* local) noexcept nogil:
     """Commit all that may be committed, unless another worker is at it.
 
-    Invariant: no committable transaction is left behind. A validator stores its result (sc) before it
-    tries for the collector's place; the collector gives the place up (sc) before it looks again.
+    Invariant: no committable transaction is left behind. A validator stores its result (sc) before it loads
+    commit_index and tries for the collector's place (sc, also where it fails); the collector stores commit_index
+    and gives the place up (sc) before it loads results again (sc). So where the validator finds the transaction
+    not at commit_index, or the place taken, the collector has not looked for the last time, and finds the result.
     """
     cdef Header* header = local.header
     cdef uint64_t first, time_ns

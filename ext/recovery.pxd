@@ -8,7 +8,7 @@ done, while the others run. Everything here may be done again if the supervisor 
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from atomics cimport compare_exchange_sc, load_acquire, load_sc, store_release, store_sc
+from atomics cimport compare_exchange_sc, fetch_or_sc, load_acquire, load_sc, store_release, store_sc
 from collector cimport announce_progress, commit_ready
 from keytable cimport table_capacity
 from layout cimport (
@@ -54,13 +54,14 @@ cdef inline void count_death(Local* local) noexcept nogil:
 
     A death on reads that may be stale is not the transaction's fault: it only has to wait, from now
     on, until all before it is final. One on final reads is, and the third condemns it.
+    Memory ordering: the flag is set (sc) before the transaction becomes READY again (see release_successor).
     """
     cdef uint32_t txn_idx = died_running(local)
     cdef Txn* txn
     if txn_idx == NO_TXN:
         return
     txn = txn_at(local, txn_idx)
-    txn.flags |= TXN_AFTER_COMMIT
+    fetch_or_sc[uint32_t](&txn.flags, TXN_AFTER_COMMIT)
     if local.slot.reads_are_final:
         txn.deaths += 1
         if txn.deaths >= DEATHS_MAX:

@@ -57,8 +57,8 @@ cdef inline uint32_t status_incarnation(uint64_t status) noexcept nogil:
 cdef inline void wake_sleepers(Local* local, uint32_t count) noexcept nogil:
     """Wake up to `count` workers that found no task.
 
-    Invariant: none sleeps through a task. A sleeper counts itself (sc) before it looks for tasks a
-    last time; whoever makes a task visible does so (sc) before it looks at the count.
+    Invariant: none sleeps through a task. A sleeper counts itself (sc, and a fence: see rest) before it looks for
+    tasks a last time; whoever makes a task visible does so (sc) before it looks at the count (sc).
     """
     if load_sc[uint32_t](&local.header.sleepers) != 0:
         step(local, STEP_COUNTER, 0)

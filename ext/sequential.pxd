@@ -7,7 +7,7 @@ location; the programs and their verbs are the same.
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from atomics cimport load_relaxed, store_release, store_sc
+from atomics cimport load_relaxed, load_sc, store_release, store_sc
 from collector cimport notify
 from executor cimport begin_incarnation, note_running, run_timed
 from layout cimport COMMITTED, Header, Number, OUTCOME_SUCCESS, SPAN_EXECUTION, WORD_ADD, WORD_VALUE, Write, WriteSet
@@ -120,7 +120,7 @@ cdef inline void note_times(Local* local, uint32_t first, uint32_t end, uint64_t
         header.end_ns = time_ns
         store_sc[uint32_t](&header.done, 1)
         notify(local)
-    elif load_relaxed[uint32_t](&header.want_progress) != 0:
+    elif load_sc[uint32_t](&header.want_progress) != 0:
         store_sc[uint32_t](&header.want_progress, 0)
         notify(local)
 

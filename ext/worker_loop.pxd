@@ -3,7 +3,7 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from atomics cimport (
-    fetch_add_sc, futex_wait, load_acquire, load_relaxed, load_sc, prefetch_line, spin_pause, unlikely_true,
+    fence_sc, fetch_add_sc, futex_wait, load_acquire, load_relaxed, load_sc, prefetch_line, spin_pause, unlikely_true,
 )
 from collector cimport commit_ready, may_commit
 from executor cimport execute, validate
@@ -156,7 +156,9 @@ cdef inline bint has_task(Local* local) noexcept nogil:
     if validations_end(local, front, 1, True) != front:
         return True
     commit = load_sc[uint64_t](&header.commit_index)
-    return commit < header.txn_count and header.collector == 0 and may_commit(local, <uint32_t>commit)
+    if commit >= header.txn_count or load_sc[uint32_t](&header.collector) != 0:
+        return False
+    return may_commit(local, <uint32_t>commit)
 
 
 cdef inline void rest(Local* local, uint32_t* spins) noexcept nogil:
@@ -164,6 +166,7 @@ cdef inline void rest(Local* local, uint32_t* spins) noexcept nogil:
 
     Invariant: see wake_sleepers. The epoch is read before the last look for tasks, so a wake-up
     between the look and the sleep makes the sleep return at once.
+    Memory ordering: the count comes before the look (fence), whose loads are not all sc.
     """
     cdef Header* header = local.header
     cdef uint32_t epoch, pause, pauses
@@ -189,6 +192,7 @@ cdef inline void rest(Local* local, uint32_t* spins) noexcept nogil:
         fetch_add_sc[uint32_t](&header.sleepers, 1)
     else:
         fetch_add_sc[uint32_t](&header.sleepers, 1)
+        fence_sc()
         step(local, STEP_COUNTER, 0)
         sleepy = not has_task(local)
     if sleepy:
