@@ -2,7 +2,8 @@
 
 State: a pool is a record of its number, its two tokens' numbers, their reserves, its shares, and its fee in millionths.
 A balance is a record of a token's number and an amount of it; a holding is a record of a pool's number and shares of it.
-Reserves and amounts are whole units of a token, up to 2**56; a swap is of up to 2**50.
+Reserves and amounts are whole units of a token, up to 2**56; a swap is of up to 2**50. A pool's reserves and shares are
+at least 1, its fee is below 10**6.
 
 `swap` goes through up to 8 pools, each paying out what the next one takes, all or nothing. A pool with reserves x and y
 gives for dx floor(y * dx * (10**6 - fee) / (x * 10**6 + dx * (10**6 - fee))), and keeps all of dx: what is rounded off
@@ -27,7 +28,9 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from arguments cimport Arguments, next_key, next_keys, next_u64
 from context cimport OK, do_work
 from local cimport Local
-from records cimport MILLION, charge_for, divided_up, read_record, revert, wide, write_record
+from records cimport (
+    MILLION, charge_for, check_fields, divided_up, read_record, revert, wide, within, write_record,
+)
 
 cdef enum:
     NUMBER = 0
@@ -50,11 +53,24 @@ cdef extern from *:
     const uint64_t SWAP_MAX "BLOCKSTM_SWAP_MAX"
 
 
+cdef inline int read_pool(Local* local, uint32_t key, int64_t* pool) noexcept nogil:
+    """Read a pool. It has something of both tokens, and shares: what is divided by is never zero."""
+    if read_record(local, key, pool, POOL_FIELDS, "no such pool") != OK:
+        return 1
+    return check_fields(
+        local,
+        within(pool[FIRST_RESERVE], 1, RESERVE_MAX) and within(pool[FIRST_RESERVE + 1], 1, RESERVE_MAX)
+        and within(pool[SHARES], 1, RESERVE_MAX) and within(pool[FEE], 0, MILLION - 1),
+    )
+
+
 cdef inline int read_held(
     Local* local, uint32_t key, int64_t* held, int64_t of, const char* missing, const char* wrong
 ) noexcept nogil:
     """Read a balance or a holding, and check what it is of."""
     if read_record(local, key, held, HELD_FIELDS, missing) != OK:
+        return 1
+    if check_fields(local, within(held[HELD], 0, RESERVE_MAX)) != OK:
         return 1
     return OK if held[HELD_OF] == of else revert(local, wrong)
 
@@ -80,7 +96,7 @@ cdef inline int swap_in_pool(
     cdef int64_t* taken
     cdef int64_t* given
     cdef wide after_fee, out
-    if read_record(local, key, pool, POOL_FIELDS, "no such pool") != OK:
+    if read_pool(local, key, pool) != OK:
         return 1
     taken = pool + FIRST_RESERVE + side
     given = pool + FIRST_RESERVE + 1 - side
@@ -125,7 +141,7 @@ cdef inline void swap(Local* local, const uint8_t* data, uint32_t length) noexce
     if paid_from == paid_to:
         revert(local, "same balance")
         return
-    if read_record(local, pools[0], pool, POOL_FIELDS, "no such pool") != OK:
+    if read_pool(local, pools[0], pool) != OK:
         return
     first_token = pool[FIRST_TOKEN + (directions & 1)]
     if change_balance(local, paid_from, first_token, -<int64_t>amount_in) != OK:
@@ -147,7 +163,7 @@ cdef inline void swap(Local* local, const uint8_t* data, uint32_t length) noexce
 cdef inline int read_position(
     Local* local, uint32_t pool_key, int64_t* pool, uint32_t holding_key, int64_t* holding
 ) noexcept nogil:
-    if read_record(local, pool_key, pool, POOL_FIELDS, "no such pool") != OK:
+    if read_pool(local, pool_key, pool) != OK:
         return 1
     return read_held(local, holding_key, holding, pool[NUMBER], "no such holding", "wrong pool")
 
@@ -162,6 +178,8 @@ cdef inline int move_liquidity(
     pool[SHARES] += shares
     holding[HELD] += shares
     if pool[FIRST_RESERVE] > RESERVE_MAX or pool[FIRST_RESERVE + 1] > RESERVE_MAX or pool[SHARES] > RESERVE_MAX:
+        return revert(local, "pool is full")
+    if holding[HELD] > RESERVE_MAX:
         return revert(local, "pool is full")
     if change_balance(local, first, pool[FIRST_TOKEN], -first_amount) != OK:
         return 1

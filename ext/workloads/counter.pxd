@@ -1,6 +1,6 @@
 """The programs `blockstm.workloads.mint` and `blockstm.workloads.mint_commutative`: an NFT mint, one hot key.
 
-Arguments of both: collection (a record: supply, price), minted, revenue, balance (keys of amounts); then of mint:
+Arguments of both: collection (a record: supply, price; each an amount's range), minted, revenue, balance (keys of amounts); then of mint:
 minter u64; of mint_commutative: token (the key of the token, an amount: its owner, plus one), minter u64; of both:
 work u64. The minter pays the price and owns the token.
 
@@ -20,13 +20,23 @@ from arguments cimport Arguments, next_key, next_u64
 from context cimport OK, OUT_OF_BOUNDS, Value, ctx_emit, ctx_read, do_work
 from local cimport Local
 from records cimport (
-    AMOUNT_MAX, add_amount, charge_for, locate, pay_in, pay_out, read_amount, read_record, revert, write_amount,
+    AMOUNT_MAX, add_amount, charge_for, check_fields, locate, pay_in, pay_out, read_amount, read_record, revert, within,
+    write_amount,
 )
 
 cdef enum:
     SUPPLY = 0
     PRICE = 1
     COLLECTION_FIELDS = 2
+
+
+cdef inline int read_collection(Local* local, uint32_t key, int64_t* collection) noexcept nogil:
+    if read_record(local, key, collection, COLLECTION_FIELDS, "no such collection") != OK:
+        return 1
+    return check_fields(
+        local,
+        within(collection[SUPPLY], 0, <int64_t>AMOUNT_MAX) and within(collection[PRICE], 0, <int64_t>AMOUNT_MAX),
+    )
 
 
 cdef inline int write_token(Local* local, uint32_t token, uint64_t minter) noexcept nogil:
@@ -56,7 +66,7 @@ cdef inline void mint(Local* local, const uint8_t* data, uint32_t length) noexce
     work = next_u64(&arguments)
     if charge_for(local, work) != OK:
         return
-    if read_record(local, collection_key, collection, COLLECTION_FIELDS, "no such collection") != OK:
+    if read_collection(local, collection_key, collection) != OK:
         return
     if read_amount(local, minted_key, &minted) != OK or read_amount(local, revenue_key, &revenue) != OK:
         return
@@ -93,7 +103,7 @@ cdef inline void mint_commutative(Local* local, const uint8_t* data, uint32_t le
     work = next_u64(&arguments)
     if charge_for(local, work) != OK:
         return
-    if read_record(local, collection_key, collection, COLLECTION_FIELDS, "no such collection") != OK:
+    if read_collection(local, collection_key, collection) != OK:
         return
     do_work(local, work)
     code = add_amount(local, minted_key, 1, False, <uint64_t>collection[SUPPLY])

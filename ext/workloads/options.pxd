@@ -9,6 +9,8 @@ Keys are a tag and numbers; all is in whole quote units:
     "optl" series           amount: what is locked for its written options
     "optf", "optm"          the fees, an amount; the fee of a leg, a record
 
+Prices, caps and fees are from 0 to 2**30, positions up to 2**30 either way.
+
 An option pays min(max(price - strike, 0), cap), a put min(max(strike - price, 0), cap). Who writes options locks their
 cap. Premiums are at the maker's ask or bid: whole numbers, so nothing is rounded.
 
@@ -36,11 +38,13 @@ from arguments cimport Arguments, next_key, next_keys, next_u64
 from context cimport OK, Savepoint, ctx_charge, ctx_emit, ctx_revert, do_work, savepoint_open
 from local cimport Local
 from records cimport (
-    REFUSED, charge_for, end_nested, find_record, locate, magnitude, pay_in, pay_out, read_record, revert, write_record,
+    REFUSED, charge_for, check_fields, end_nested, find_record, locate, magnitude, pay_in, pay_out, read_record, revert,
+    within, write_record,
 )
 
 cdef enum:
     CALL = 0
+    PUT = 1
     SERIES_FIELDS = 7
     LEGS_MAX = 4
     LEG_GAS = 10000
@@ -76,7 +80,22 @@ cdef inline uint32_t position_of(Local* local, uint64_t account, const Series* s
 
 
 cdef inline int read_series(Local* local, uint32_t key, Series* series) noexcept nogil:
-    return read_record(local, key, <int64_t*>series, SERIES_FIELDS, "no such series")
+    if read_record(local, key, <int64_t*>series, SERIES_FIELDS, "no such series") != OK:
+        return 1
+    return check_fields(
+        local,
+        within(series.kind, CALL, PUT) and within(series.strike, 0, QUOTE_MAX) and within(series.cap, 0, QUOTE_MAX)
+        and within(series.bid, 0, QUOTE_MAX) and within(series.ask, 0, QUOTE_MAX)
+        and within(series.expired_at, -1, QUOTE_MAX),
+    )
+
+
+cdef inline int find_position(Local* local, uint32_t key, int64_t* size) noexcept nogil:
+    """Read a position; absent it is zero."""
+    cdef bint present = False
+    if find_record(local, key, size, 1, &present) != OK:
+        return 1
+    return check_fields(local, within(size[0], -POSITION_MAX, POSITION_MAX))
 
 
 cdef inline int64_t payoff(const Series* series) noexcept nogil:
@@ -105,9 +124,8 @@ cdef inline int change_position(
     cdef uint32_t key = position_of(local, account, series)
     cdef uint32_t cash = cash_of(local, account)
     cdef uint32_t locked = locate(local, "optl", 1, <uint64_t>series.number, 0, 0)
-    cdef bint present = False
     cdef int64_t size = 0, before, after
-    if find_record(local, key, &size, 1, &present) != OK:
+    if find_position(local, key, &size) != OK:
         return 1
     before = -size if size < 0 else 0
     size += change
@@ -218,6 +236,8 @@ cdef inline void option_strategy(Local* local, const uint8_t* data, uint32_t len
         return
     if read_record(local, locate(local, "optm", 0, 0, 0, 0), &fee, 1, "bad strategy") != OK:
         return
+    if check_fields(local, within(fee, 0, QUOTE_MAX)) != OK:
+        return
     if move_amount(
         local, cash_of(local, account), locate(local, "optf", 0, 0, 0, 0), <uint64_t>fee * count
     ) != OK:
@@ -285,7 +305,6 @@ cdef inline void option_claim(Local* local, const uint8_t* data, uint32_t length
     cdef uint32_t key, position
     cdef uint64_t account, work, claimed
     cdef int64_t size = 0
-    cdef bint present = False
     arguments.next = data
     key = next_key(&arguments)
     account = next_u64(&arguments)
@@ -293,7 +312,7 @@ cdef inline void option_claim(Local* local, const uint8_t* data, uint32_t length
     if charge_for(local, work) != OK or read_series(local, key, &series) != OK:
         return
     position = position_of(local, account, &series)
-    if find_record(local, position, &size, 1, &present) != OK:
+    if find_position(local, position, &size) != OK:
         return
     do_work(local, work)
     if series.expired_at < 0:

@@ -3,7 +3,7 @@
 A market has a book with two sides, 0 the bids (to buy) and 1 the asks (to sell), of 4,096 price levels each. Keys are a
 tag and numbers:
 
-    "obkm" market                       record: fee of the taker in millionths
+    "obkm" market                       record: fee of the taker in millionths, up to 10**6
     "obks" market, side                 record: one word whose bit i says that group i of 64 levels is not empty
     "obkg" market, side, group          record: one word whose bit i says that level i of the group is not empty
     "obkl" market, side, price          record: the first and the last order of the level's queue
@@ -39,8 +39,8 @@ from atomics cimport big_endian, highest_bit, lowest_bit
 from context cimport OK, Value, ctx_charge, ctx_delete, ctx_emit, ctx_read, do_work
 from local cimport Local
 from records cimport (
-    AMOUNT_MAX, MILLION, charge_for, divided_up, fail, find_record, locate, pay_in, pay_out, read_record, revert, wide,
-    write_record,
+    AMOUNT_MAX, MILLION, charge_for, check_fields, divided_up, fail, find_record, locate, pay_in, pay_out, read_record,
+    revert, wide, within, write_record,
 )
 
 cdef enum:
@@ -157,11 +157,35 @@ cdef inline uint32_t level_key(Local* local, uint64_t market, uint64_t side, uin
 cdef inline int read_order(
     Local* local, uint64_t market, uint64_t number, Order* order, const char* missing
 ) noexcept nogil:
-    return read_record(local, order_key(local, market, number), <int64_t*>order, ORDER_FIELDS, missing)
+    if read_record(local, order_key(local, market, number), <int64_t*>order, ORDER_FIELDS, missing) != OK:
+        return 1
+    return check_fields(
+        local,
+        within(order.side, BIDS, ASKS) and within(order.price, 1, LEVELS - 1)
+        and within(order.remaining, 1, <int64_t>QUANTITY_MAX)
+        and within(order.previous, 0, <int64_t>AMOUNT_MAX) and within(order.next, 0, <int64_t>AMOUNT_MAX),
+    )
 
 
 cdef inline int write_order(Local* local, uint64_t market, uint64_t number, const Order* order) noexcept nogil:
     return write_record(local, order_key(local, market, number), <const int64_t*>order, ORDER_FIELDS)
+
+
+cdef inline int find_level(Local* local, uint32_t key, Level* level, bint* present) noexcept nogil:
+    if find_record(local, key, <int64_t*>level, LEVEL_FIELDS, present) != OK:
+        return 1
+    if not present[0]:
+        return OK
+    return check_fields(
+        local, within(level.first, 1, <int64_t>AMOUNT_MAX) and within(level.last, 1, <int64_t>AMOUNT_MAX)
+    )
+
+
+cdef inline int read_level(Local* local, uint32_t key, Level* level) noexcept nogil:
+    cdef bint present = False
+    if find_level(local, key, level, &present) != OK:
+        return 1
+    return OK if present else revert(local, "a level is missing")
 
 
 cdef inline int append_order(Local* local, uint64_t market, uint64_t number, Order* order) noexcept nogil:
@@ -170,7 +194,7 @@ cdef inline int append_order(Local* local, uint64_t market, uint64_t number, Ord
     cdef Level level
     cdef Order last
     cdef bint occupied = False
-    if find_record(local, key, <int64_t*>&level, LEVEL_FIELDS, &occupied) != OK:
+    if find_level(local, key, &level, &occupied) != OK:
         return 1
     order.previous = 0
     order.next = 0
@@ -216,7 +240,7 @@ cdef inline int remove_order(Local* local, uint64_t market, uint64_t number, con
         if ctx_delete(local, key) != OK:
             return 1
         return set_occupied(local, market, <uint64_t>order.side, <uint64_t>order.price, False)
-    if read_record(local, key, <int64_t*>&level, LEVEL_FIELDS, "a level is missing") != OK:
+    if read_level(local, key, &level) != OK:
         return 1
     if order.previous == 0:
         level.first = order.next
@@ -259,9 +283,7 @@ cdef inline int fill_first(
     cdef Order maker
     cdef uint64_t quantity
     cdef int code
-    if read_record(
-        local, level_key(local, market, side, price), <int64_t*>&level, LEVEL_FIELDS, "a level is missing"
-    ) != OK:
+    if read_level(local, level_key(local, market, side, price), &level) != OK:
         return 1
     if read_order(local, market, <uint64_t>level.first, &maker, "a queue is broken") != OK:
         return 1
@@ -360,6 +382,8 @@ cdef inline void place_order(Local* local, const uint8_t* data, uint32_t length)
         revert(local, "order out of range")
         return
     if read_record(local, locate(local, "obkm", 1, market, 0, 0), &fee, 1, "no such market") != OK:
+        return
+    if check_fields(local, within(fee, 0, MILLION)) != OK:
         return
     key = order_key(local, market, number)
     if key == 0 or ctx_read(local, key, &value) != OK:

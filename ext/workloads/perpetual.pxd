@@ -10,8 +10,8 @@ Keys are a tag and numbers:
     "prpw" account          amount: what the account has outside of markets
     "prpi", "prpb", "prpd"  amounts of a market: insurance fund; bad debt; dust in millionths of a quote
 
-Units: prices are quote for a unit of size, 1 to 2**30; sizes up to 2**30; collateral and notionals up to 2**60. Equity is
-collateral + size * mark price - entry notional.
+Units: prices are quote for a unit of size, 1 to 2**30; sizes up to 2**30; collateral, notionals, funding and rounds up to
+2**60; margins and fees up to 10**6. Equity is collateral + size * mark price - entry notional.
 
 `trade` matches a buyer and a seller at the mark price, so sizes balance. Who reduces a position realises its part of the
 entry notional, rounded against him. Funding is settled whenever a position is touched, as a change of its entry
@@ -44,8 +44,8 @@ from atomics cimport big_endian
 from context cimport OK, OUT_OF_BOUNDS, ctx_emit, do_work
 from local cimport Local
 from records cimport (
-    MILLION, add_amount, charge_for, divided_up, find_record, locate, magnitude, pay_in, pay_out, read_record, revert,
-    wide, write_record,
+    AMOUNT_MAX, MILLION, add_amount, charge_for, check_fields, divided_up, find_record, locate, magnitude, pay_in,
+    pay_out, read_record, revert, wide, within, write_record,
 )
 
 cdef enum:
@@ -94,8 +94,22 @@ cdef inline uint32_t of_market(Local* local, const char* tag, uint64_t market) n
     return locate(local, tag, 1, market, 0, 0)
 
 
+cdef inline int read_market(Local* local, uint64_t number, Market* market) noexcept nogil:
+    if read_record(
+        local, of_market(local, "prpm", number), <int64_t*>market, MARKET_FIELDS, "no such market"
+    ) != OK:
+        return 1
+    return check_fields(
+        local,
+        within(market.initial, 0, MILLION) and within(market.maintenance, 0, MILLION)
+        and within(market.liquidation_fee, 0, MILLION) and within(market.trading_fee, 0, MILLION),
+    )
+
+
 cdef inline int read_mark(Local* local, uint64_t market, Mark* mark) noexcept nogil:
-    return read_record(local, of_market(local, "prpp", market), <int64_t*>mark, MARK_FIELDS, "no such market")
+    if read_record(local, of_market(local, "prpp", market), <int64_t*>mark, MARK_FIELDS, "no such market") != OK:
+        return 1
+    return check_fields(local, within(mark.price, 1, PRICE_MAX) and within(mark.round, 0, NOTIONAL_MAX))
 
 
 cdef inline int read_view(Local* local, uint64_t market, View* view) noexcept nogil:
@@ -103,24 +117,39 @@ cdef inline int read_view(Local* local, uint64_t market, View* view) noexcept no
     view.number = market
     view.dust = 0
     view.fees = 0
-    if read_record(
-        local, of_market(local, "prpm", market), <int64_t*>&view.market, MARKET_FIELDS, "no such market"
-    ) != OK:
-        return 1
-    if read_mark(local, market, &mark) != OK:
+    if read_market(local, market, &view.market) != OK or read_mark(local, market, &mark) != OK:
         return 1
     view.price = mark.price
-    return read_record(local, of_market(local, "prpf", market), &view.funding, 1, "no such market")
+    if read_record(local, of_market(local, "prpf", market), &view.funding, 1, "no such market") != OK:
+        return 1
+    return check_fields(local, within(view.funding, -NOTIONAL_MAX, NOTIONAL_MAX))
 
 
 cdef inline uint32_t position_key(Local* local, uint64_t market, uint64_t account) noexcept nogil:
     return locate(local, "prpa", 2, market, account, 0)
 
 
-cdef inline int read_position_of(Local* local, uint64_t market, uint64_t account, Position* position) noexcept nogil:
-    return read_record(
-        local, position_key(local, market, account), <int64_t*>position, POSITION_FIELDS, "no such account"
+cdef inline int find_position_of(
+    Local* local, uint64_t market, uint64_t account, Position* position, bint* present
+) noexcept nogil:
+    """Read a position; `present` says whether there is one. Without, its fields are zero."""
+    if find_record(
+        local, position_key(local, market, account), <int64_t*>position, POSITION_FIELDS, present
+    ) != OK:
+        return 1
+    return check_fields(
+        local,
+        within(position.collateral, 0, NOTIONAL_MAX) and within(position.size, -SIZE_MAX, SIZE_MAX)
+        and within(position.entry, -NOTIONAL_MAX, NOTIONAL_MAX)
+        and within(position.funding, -NOTIONAL_MAX, NOTIONAL_MAX),
     )
+
+
+cdef inline int read_position_of(Local* local, uint64_t market, uint64_t account, Position* position) noexcept nogil:
+    cdef bint present = False
+    if find_position_of(local, market, account, position, &present) != OK:
+        return 1
+    return OK if present else revert(local, "no such account")
 
 
 cdef inline int write_position(
@@ -216,11 +245,9 @@ cdef inline void perpetual_deposit(Local* local, const uint8_t* data, uint32_t l
     if amount == 0 or amount > <uint64_t>NOTIONAL_MAX:
         revert(local, "amount out of range")
         return
-    if read_record(local, of_market(local, "prpm", market), <int64_t*>&rules, MARKET_FIELDS, "no such market") != OK:
+    if read_market(local, market, &rules) != OK:
         return
-    if find_record(
-        local, position_key(local, market, account), <int64_t*>&position, POSITION_FIELDS, &present
-    ) != OK:
+    if find_position_of(local, market, account, &position, &present) != OK:
         return
     do_work(local, work)
     if pay_out(local, of_market(local, "prpw", account), amount) != OK:
@@ -362,7 +389,7 @@ cdef inline void perpetual_fund(Local* local, const uint8_t* data, uint32_t leng
 
 cdef inline int pay_deficit(Local* local, uint64_t market, uint64_t deficit) noexcept nogil:
     """Take a deficit from the insurance fund, or all of it becomes bad debt."""
-    cdef int code = add_amount(local, of_market(local, "prpi", market), deficit, True, NOTIONAL_MAX)
+    cdef int code = add_amount(local, of_market(local, "prpi", market), deficit, True, AMOUNT_MAX)
     if code == OUT_OF_BOUNDS:
         return pay_in(local, of_market(local, "prpb", market), deficit)
     return code

@@ -1,8 +1,10 @@
 """What the workload programs share: how their state is laid out, and how they begin and end.
 
 An *amount* is a number of the state (big-endian, without leading zeros; an absent key is zero) from 0 to AMOUNT_MAX.
-A *record* is a fixed number of fields, each 8 bytes, big-endian, two's complement. Both are checked when they are
-read: a value that is neither fails the transaction.
+A *record* is a fixed number of fields, each 8 bytes, big-endian, two's complement; each field has a range. Both are
+checked when they are read: a value that is neither fails the transaction. So what a program computes with is within
+the ranges that its file states, whatever the state holds. What is only added to is not read: an add to what is no
+number, or to what would be none after it, is refused like any that would leave the limits.
 
 A program works in three steps: it reads, it does its rounds of work, it writes. So what it decides is
 decided on values that may be stale by then, as in any program that computes for long.
@@ -143,6 +145,15 @@ cdef inline int find_record(
         memcpy(&word, value.data + 8 * place, 8)
         fields[place] = <int64_t>big_endian(word)
     return OK
+
+
+cdef inline bint within(int64_t field, int64_t least, int64_t most) noexcept nogil:
+    return least <= field and field <= most
+
+
+cdef inline int check_fields(Local* local, bint are_within) noexcept nogil:
+    """Fail where the fields of a record that was read are not within their ranges."""
+    return OK if are_within else fail(local, "a record is out of its range")
 
 
 cdef inline int read_record(

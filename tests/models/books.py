@@ -54,6 +54,7 @@ def place_order(
     while left and fills < FILLS_MAX and (best := crossing(book, side, price)):
         maker = take(book, 1 - side, best, 0)
         filled = min(left, maker.remaining)
+        world.gas += 5_000
         if side == BIDS:
             world.pay_in(key_of(QUOTE, market, maker.account), filled * best)
         else:
@@ -62,7 +63,6 @@ def place_order(
             rest = maker._replace(remaining=maker.remaining - filled)
             book[1 - side].setdefault(best, []).insert(0, rest)
         world.events.append(struct.pack(">3Q", maker.number, best, filled))
-        world.gas += 5_000
         left, traded, fills = left - filled, traded + filled * best, fills + 1
     resting = 0 if immediate or crossing(book, side, price) else left
     if left and not resting:

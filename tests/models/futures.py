@@ -101,8 +101,10 @@ def deposit(world: World, market: int, account: int, amount: int) -> None:
     if not 1 <= amount <= NOTIONAL_MAX:
         raise Reverted("amount out of range")
     world.record(key_of(MARKET, market), "no such market")
+    key = key_of(POSITION, market, account)
+    fields = world.find_record(key) or [0, 0, 0, 0]
     world.pay_out(key_of(WALLET, account), amount)
-    fields = world.records.setdefault(key_of(POSITION, market, account), [0, 0, 0, 0])
+    world.records[key] = fields
     fields[0] += amount
     if fields[0] > NOTIONAL_MAX:
         raise Reverted("position out of range")
@@ -182,10 +184,8 @@ def liquidate(world: World, market: int, account: int, keeper: int) -> None:
     keeping.collateral += fee
     keeping.check(before)
     fund_key = key_of(INSURANCE, market)
-    if deficit > world.amount(fund_key):
+    if not world.add(fund_key, -deficit):
         world.pay_in(key_of(BAD_DEBT, market), deficit)
-    elif deficit:
-        world.pay_out(fund_key, deficit)
     seen.put(account, taken)
     seen.put(keeper, keeping)
     world.events.append(struct.pack(">QqQ", account, size, deficit))

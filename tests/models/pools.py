@@ -75,7 +75,7 @@ def _move(
     for place, amount in enumerate(moved):
         pool[3 + place] += amount
     holding[1] += moved[2]
-    if max(pool[3:6]) > RESERVE_MAX:
+    if max(*pool[3:6], holding[1]) > RESERVE_MAX:
         raise Reverted("pool is full")
     for place, key in enumerate(keys):
         change(world, key, pool[1 + place], -moved[place])

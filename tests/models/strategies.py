@@ -11,7 +11,7 @@ POSITION_MAX = 1 << 30
 
 def pays(series: Series) -> int:
     worth = (series.expired_at - series.strike) * (1 if series.kind == 0 else -1)
-    return sorted((0, worth, series.cap))[1] if series.cap >= 0 else 0
+    return sorted((0, worth, series.cap))[1]
 
 
 def series_of(world: World, key: bytes) -> Series:
@@ -19,9 +19,9 @@ def series_of(world: World, key: bytes) -> Series:
 
 
 def change(world: World, series: Series, account: int, amount: int) -> None:
-    position, cash = key_of(POSITION, account, series.number), key_of(CASH, account)
-    locked = key_of(LOCKED, series.number)
-    (size,) = world.records.get(position, (0,))
+    position, cash = key_of(POSITION, account, series.number % (1 << 64)), key_of(CASH, account)
+    locked = key_of(LOCKED, series.number % (1 << 64))
+    (size,) = world.find_record(position) or (0,)
     if abs(size + amount) > POSITION_MAX:
         raise Reverted("position out of range")
     more = series.cap * (max(0, -size - amount) - max(0, -size))
@@ -90,13 +90,13 @@ def expire(world: World, key: bytes, price: int) -> None:
 
 def claim(world: World, key: bytes, account: int) -> None:
     series = series_of(world, key)
+    position = key_of(POSITION, account, series.number % (1 << 64))
+    (size,) = world.find_record(position) or (0,)
     if series.expired_at < 0:
         raise Reverted("has not expired")
-    position = key_of(POSITION, account, series.number)
-    (size,) = world.records.get(position, (0,))
     if size == 0:
         raise Reverted("nothing to claim")
     due = size * pays(series) if size > 0 else -size * (series.cap - pays(series))
-    world.pay_out(key_of(LOCKED, series.number), due)
+    world.pay_out(key_of(LOCKED, series.number % (1 << 64)), due)
     world.pay_in(key_of(CASH, account), due)
     world.records[position] = [0]

@@ -13,6 +13,7 @@ from blockstm.workloads.orderbook import ASKS, BASE, BIDS, MARKET, QUOTE, read_b
 from blockstm.workloads.perpetual import FUNDING, INSURANCE, MARK, POSITION
 from blockstm.workloads.perpetual import MARKET as RULES
 from blockstm.workloads.programs import (
+    add_liquidity,
     cancel_order,
     option_strategy,
     perpetual_fund,
@@ -20,6 +21,7 @@ from blockstm.workloads.programs import (
     perpetual_set_price,
     perpetual_trade,
     place_order,
+    remove_liquidity,
     swap,
 )
 from blockstm.workloads.records import amount_of, encode_amount, encode_record, key_of, record_of
@@ -43,6 +45,32 @@ def test_a_swap_pays_what_the_formula_says(shared_engine: Engine) -> None:
     assert record_of(result.state[first]) == (0, 4000)
     assert record_of(result.state[second]) == (1, 996)
     assert record_of(result.state[pool])[3:5] == (10**6 + 1000, 10**6 - 996)
+
+
+def test_a_pool_without_reserves_fails_its_transactions(shared_engine: Engine) -> None:
+    # What is divided by comes from the state. (Found as three dead workers.)
+    balances = {key_of(b"ammb", 0, 0): encode_record(0, 5000), key_of(b"ammb", 0, 1): encode_record(1, 5000)}
+    holding = {key_of(b"ammh", 0, 0): encode_record(0, 0)}
+    keys = (*balances, *holding)
+    for reserves_and_shares in [
+        (0, 5, 5),
+        (5, 0, 5),
+        (5, 5, 0),
+        (-1, 5, 5),
+        (5, 5, -(1 << 63)),
+        (1 << 57, 5, 5),
+    ]:
+        pool = {key_of(b"ammp", 0): encode_record(0, 0, 1, *reserves_and_shares, 3000)}
+        result = run(
+            shared_engine,
+            pool | balances | holding,
+            add_liquidity.txn(*pool, *keys, 10, 10, 0),
+            remove_liquidity.txn(*pool, *keys, 10, 0),
+            swap.txn([*pool], *balances, 0, 10, 0, 0),
+        )
+        assert [receipt.error for receipt in result.receipts] == ["a record is out of its range"] * 3
+        assert {receipt.status for receipt in result.receipts} == {"failed"}
+        assert result.state == pool | balances | holding
 
 
 MARKET_STATE = {key_of(MARKET, 0): encode_record(1000)} | {
