@@ -17,6 +17,7 @@
 #                 in docs/images (needs chromium)
 #   make lint     check style and types
 #   make explore  search the protocol for faults, under adversarial schedules (about an hour)
+#   make sanitize run the core's tests with the core compiled under GCC's address and undefined-behaviour sanitizers
 #   make clean    remove everything that was made
 #
 # PYTHON=/path/to/python3 chooses the interpreter of the virtual environment (3.11 or newer). A mirror of the package
@@ -40,7 +41,7 @@ BLOCKS := $(wildcard scenarios/*.block)
 
 .DEFAULT_GOAL := replay
 .DELETE_ON_ERROR:
-.PHONY: workloads replay test test-all test-newest lock bench ethereum explore fidelity report lint build clean
+.PHONY: workloads replay test test-all test-newest lock bench ethereum explore fidelity report lint sanitize build clean
 
 replay: $(BUILT)
 	$(BIN)/python -m blockstm replay $(BLOCKS) --verify --repeat 5
@@ -99,6 +100,9 @@ lint: $(BUILT) $(TOOLS)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+sanitize: $(BUILT) $(TOOLS)
+	$(BIN)/python -m tests.sanitize
 
 build: $(BUILT)
 
