@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 import blockstm
+from tests.benchmarks.targets import verdict
 
-_figures: list[tuple[str, str, str]] = []
+_figures: list[tuple[str, str, str, str]] = []
 
 
 @pytest.fixture
@@ -16,7 +17,7 @@ def figure(benchmark: object) -> Callable[[str, str, str], None]:
     """Note a row of the table: what was measured, what came out, the target."""
 
     def note(what: str, value: str, target: str) -> None:
-        _figures.append((what, value, target))
+        _figures.append((what, value, target, verdict(value, target)))
         benchmark.extra_info[what] = value  # type: ignore[attr-defined]
 
     return note
@@ -26,9 +27,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not _figures:
         return
     terminalreporter.section("figures (medians of interleaved runs)")
-    width = max(len(what) for what, _, _ in _figures)
-    for what, value, target in _figures:
-        terminalreporter.write_line(f"{what:{width}}  {value:>16}  target {target}")
+    width = max(len(what) for what, *_ in _figures)
+    for what, value, target, met in _figures:
+        terminalreporter.write_line(f"{what:{width}}  {value:>16}  target {target:<12}  {met}".rstrip())
+    verdicts = [met for *_, met in _figures if met]
+    terminalreporter.write_line(f"{verdicts.count('met')} of {len(verdicts)} targets met")
 
 
 @pytest.fixture(scope="session")
