@@ -31,6 +31,7 @@ __all__ = [
     "PythonProgram",
     "Recorded",
     "Transaction",
+    "look_for_main_in",
     "lookup",
     "program",
 ]
@@ -46,6 +47,10 @@ _SHIPPED: Final = {
 """Programs of this package that are not always imported, by what their names begin with: their module, imported
 when one is first named, and the extra that it needs."""
 
+
+_MAIN: Final = "__main__."
+_main_modules: Final[list[str]] = []
+"""The modules in which programs of a main program are looked up."""
 
 BUILT_IN: Final[Mapping[str, int]] = MappingProxyType({"transfer": 0, "trace": 1})
 """The native programs that the core has built in, with their ids there; see `blockstm.programs`."""
@@ -320,6 +325,18 @@ def _register(new: Program) -> None:
     _registry[new.name] = new
 
 
+def look_for_main_in(module: str) -> None:
+    """Look up programs that a script defined while it ran as the main program in the module that it is otherwise.
+
+    A block that such a script saves names them `__main__.NAME`.
+
+    Arguments:
+        module: the dotted name of an imported module.
+    """
+    if module not in _main_modules:
+        _main_modules.append(module)
+
+
 def lookup(name: str) -> Program:
     """Return the program of that name that was defined last.
 
@@ -329,12 +346,31 @@ def lookup(name: str) -> Program:
     if name not in _registry:
         _import_shipped(name)
     found = _registry.get(name)
+    if found is None and name.startswith(_MAIN):
+        return _of_main(name)
     if found is None:
         raise UnknownProgramError(
             f"program {shown(name)} is not known; import the module that defines it "
             "(on the command line: --programs MODULE)"
         )
     return found
+
+
+def _of_main(name: str) -> Program:
+    """Return the program that a script defined as `__main__.NAME`, from the modules that were named for it."""
+    names = [f"{module}.{name.removeprefix(_MAIN)}" for module in _main_modules]
+    found = [_registry[other] for other in names if other in _registry]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UnknownProgramError(
+            f"program {shown(name)} may be any of {', '.join(program.name for program in found)}; "
+            "name only the module that was the main program when the block was saved"
+        )
+    raise UnknownProgramError(
+        f"program {shown(name)} was saved by a script that defined it while it ran as the main program; "
+        "import the script as a module (on the command line: --programs MODULE)"
+    )
 
 
 def _import_shipped(name: str) -> None:

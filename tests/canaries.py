@@ -104,6 +104,22 @@ def from_outside(ctx: Any, key: bytes) -> None:
         ctx.write(key, source.read(8))
 
 
+@program
+def from_outside_changing(ctx: Any, key: bytes) -> None:
+    with open("/proc/self/stat", "rb") as source:  # cause
+        ctx.write(key, source.read(4096))
+
+
+@program
+def from_outside_time_of_a_file(ctx: Any, key: bytes) -> None:
+    ctx.write(key, str(os.stat("/proc/self/stat").st_mtime_ns).encode())  # cause
+
+
+@program
+def from_outside_usage(ctx: Any, key: bytes) -> None:
+    ctx.write(key, str(os.times()).encode())  # cause
+
+
 # --- identity and order -----------------------------------------------------------------------------
 
 
@@ -461,6 +477,9 @@ CANARIES = [
     Canary(random_uuid, "randomness"),
     Canary(process_number, "process number"),
     Canary(from_outside, "outside world"),
+    Canary(from_outside_changing, "outside world"),
+    Canary(from_outside_time_of_a_file, "outside world"),
+    Canary(from_outside_usage, "outside world"),
     Canary(identity_number, "object identity"),
     Canary(identity_in_text, "object identity"),
     Canary(identity_order, "object identity"),

@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from blockstm.errors import BlockstmError, UsageError, shown_path
+from blockstm.program import look_for_main_in
 
 __all__ = [
     "JsonOption",
@@ -118,6 +119,7 @@ def import_programs(modules: Iterable[str]) -> None:
     for name in modules:
         try:
             importlib.import_module(name)
+            look_for_main_in(name)
         except (Exception, SystemExit) as error:
             raise UsageError(
                 f"--programs {name}: importing it raised {type(error).__name__}: {error}; "

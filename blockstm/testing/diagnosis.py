@@ -106,7 +106,12 @@ class Diagnosis:
             return self.of_memory(number, divergence, alone=True)
         again = self._alone(HASH_SEEDS[0], [number], process=1)[0]
         tape = self._tapes[number]
-        if "identity" in again.calls or again.divergence != results[0].divergence:
+        if "identity" in again.calls:
+            return identity_fault(tape, divergence, again.calls)
+        if again.divergence != results[0].divergence:
+            outside = self._outside_call(number)
+            if outside is not None:
+                return fault_of("outside world", tape, divergence, *outside)
             return identity_fault(tape, divergence, again.calls)
         cause = "a set of str or bytes, or something made from one: its order differs from process to process"
         return fault_of("hash order", tape, divergence, cause, None)

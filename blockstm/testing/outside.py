@@ -27,6 +27,8 @@ OUTSIDE: Final = frozenset(
     )
 )
 """Modules whose functions talk to the operating system."""
+INSIDE: Final = frozenset(("allocate_lock", "fspath", "get_ident"))
+"""Those of their functions that bring nothing in; importing a module calls some of them."""
 
 
 class OutsideCalls:
@@ -56,5 +58,6 @@ class OutsideCalls:
         owner = getattr(called, "__self__", None)
         module = getattr(called, "__module__", None) or type(owner).__module__
         site = caller()
-        if (module in OUTSIDE or "random" in module) and not site.file.startswith("<"):
-            self.first = f"{getattr(called, '__qualname__', called)}() of {module}", site
+        name = getattr(called, "__qualname__", str(called))
+        if (module in OUTSIDE or "random" in module) and name not in INSIDE and not site.file.startswith("<"):
+            self.first = f"{name}() of {module}", site

@@ -260,3 +260,21 @@ def save_programs(folder: Path, environment: dict[str, str]) -> None:
         check=True,
         timeout=60,
     )
+
+
+def test_a_block_that_a_script_saved_while_it_was_the_main_program(
+    process: Command, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    (tmp_path / "shop.py").write_text(
+        "import blockstm\n@blockstm.program\ndef buy(ctx, buyer: bytes):\n    ctx.write(buyer, b'1')\n"
+        "if __name__ == '__main__':\n    blockstm.Block([buy.txn(b'a')]).save('shop.block')\n"
+    )
+    subprocess.run([sys.executable, "shop.py"], cwd=tmp_path, env=environment, check=True)
+    done = process("replay", "shop.block", "--programs", "shop", "--verify")
+    assert (done.returncode, done.stderr) == (0, "")
+    refused = process("replay", "shop.block")
+    assert refused.returncode == 2
+    assert (
+        "'__main__.buy' was saved by a script that defined it while it ran as the main program"
+        in refused.stderr
+    )
