@@ -10,6 +10,7 @@ import os
 import reprlib
 
 _SHOWN_CHARACTERS_MAX = 96
+TRACEBACK_CHARACTERS_MAX = 4_000
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = _SHOWN_CHARACTERS_MAX
 
@@ -155,6 +156,23 @@ def one_line(text: str, characters_max: int = _SHOWN_CHARACTERS_MAX) -> str:
     start = text[: characters_max + 1]
     start = "".join(character if character.isprintable() else "?" for character in start)
     return start if len(start) <= characters_max else start[:-4] + "..."
+
+
+def traceback_text(error: BaseException) -> str:
+    """Return where a program failed, as Python prints it, without the frames of the core, which has called it.
+
+    Of a longer one the end is returned, which names the line that raised.
+    """
+    import traceback  # only where a program has failed
+
+    told = traceback.TracebackException.from_exception(error)
+    told.stack = traceback.StackSummary.from_list(
+        [frame for frame in told.stack if not frame.filename.endswith((".pyx", ".pxi"))]
+    )
+    text = "".join(told.format()).rstrip("\n")
+    if len(text) > TRACEBACK_CHARACTERS_MAX:
+        text = "..." + text[3 - TRACEBACK_CHARACTERS_MAX :]
+    return text
 
 
 def printable(text: str) -> str:

@@ -41,6 +41,8 @@ class Receipt:
     """What the program emitted, in order."""
     commit_seconds: float = field(compare=False)
     """Time from the start of the block to this transaction's commit."""
+    traceback: str | None = field(default=None, compare=False, repr=False)
+    """Where a Python program failed, of the execution that counts, at most 4,000 characters; else None."""
 
 
 def receipt_at(snapshot: Snapshot, txn_idx: int) -> Receipt:
@@ -57,6 +59,7 @@ def receipt_at(snapshot: Snapshot, txn_idx: int) -> Receipt:
         snapshot.error(txn_idx),
         snapshot.events(txn_idx),
         snapshot.commit_seconds(txn_idx),
+        snapshot.traceback(txn_idx),
     )
 
 

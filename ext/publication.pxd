@@ -173,8 +173,13 @@ cdef inline bint store_receipt(Local* local) noexcept nogil:
     txn.gas_used = local.gas_used
     txn.outcome = local.outcome
     txn.event_count = 0
+    txn.events = 0
     txn.reason = 0
     if local.outcome != OUTCOME_SUCCESS:
+        if local.event_count == 0 and local.events.length != 0:  # a traceback: see keep_traceback
+            txn.events = make_record(local, local.events.data, <uint32_t>local.events.length, 0)
+            if txn.events == 0:
+                return False
         txn.reason = make_record(local, local.reason.data, <uint32_t>local.reason.length, 0)
         return txn.reason != 0
     if local.event_count != 0:

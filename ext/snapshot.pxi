@@ -44,6 +44,13 @@ cdef class Snapshot:
             return None
         return self._record(txn.reason).decode("utf-8", "replace")
 
+    def traceback(self, txn_idx):
+        """Where a Python program failed; None where none did."""
+        cdef Txn* txn = self._txn(txn_idx)
+        if txn.outcome != OUTCOME_FAILED or txn.events == 0:
+            return None
+        return self._record(txn.events).decode("utf-8", "replace")
+
     cdef bytes _record(self, uint64_t offset):
         cdef Record* record = <Record*>address(&self.local, offset)
         return PyBytes_FromStringAndSize(<const char*>record_bytes(record), record.length)

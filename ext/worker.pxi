@@ -23,12 +23,29 @@ cdef void decide_text(Local* local, uint32_t outcome, object text) noexcept:
 
 cdef object describe(object error):
     """An exception as one line for a receipt, whatever its class does."""
-    name = type(error).__name__
+    name = printable(type(error).__name__)
     try:
-        text = str(error)
+        text = printable(str(error))
     except BaseException:
         return name
     return f"{name}: {text}" if text else name
+
+
+cdef void keep_traceback(Local* local, object error) noexcept:
+    """Keep where a program failed, in place of its events: of a transaction that failed none are kept.
+
+    Of an execution that is given up nothing is kept at all.
+    """
+    cdef bytes encoded
+    if local.abort != ABORT_NONE:
+        return
+    local.event_count = 0
+    local.events.length = 0
+    try:
+        encoded = traceback_text(error).encode("utf-8", "backslashreplace")
+    except BaseException:  # an exception's class may do anything when it is asked for its text
+        return
+    append(local, &local.events, <const uint8_t*>encoded, <uint32_t>len(encoded))
 
 
 cdef object reason_of(object revert):
@@ -136,6 +153,7 @@ cdef class Worker:
         cdef Context context = Context.__new__(Context)
         cdef int c_calls_left = c_calls_allow()
         context.local = local
+        context.txn_idx = local.txn_idx
         context.codes = {}
         try:
             try:
@@ -147,6 +165,7 @@ cdef class Worker:
             decide_text(local, OUTCOME_REVERTED, reason_of(revert))
         except BaseException as error:
             decide_text(local, OUTCOME_FAILED, describe(error))
+            keep_traceback(local, error)
         finally:
             c_calls_restore(c_calls_left)
         return 0
@@ -184,7 +203,12 @@ cdef class Context:
     """What a program sees of its transaction. Usable only while the program runs."""
 
     cdef Local* local
+    cdef uint32_t txn_idx
     cdef dict codes
+
+    def __repr__(self):
+        """Name the transaction: an address would differ from worker to worker, and stand in receipts."""
+        return f"<context of transaction {self.txn_idx}>"
 
     cdef Local* _open(self) except NULL:
         if self.local == NULL:

@@ -37,7 +37,11 @@ def receipt_entry(file: Path, receipt: Receipt, with_outcome: bool) -> dict[str,
     if with_outcome and receipt.events:
         del entry["events"]
         entry["outcome"] = outcome_entry(receipt.events)
-    return entry if receipt.error is None else {**entry, "error": receipt.error}
+    if receipt.error is not None:
+        entry["error"] = receipt.error
+    if receipt.traceback is not None:
+        entry["traceback"] = receipt.traceback
+    return entry
 
 
 def outcome_entry(events: list[bytes]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import secrets
@@ -23,6 +24,8 @@ from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, MEMORY_LIMIT_BYTES_MIN, 
 from blockstm.result import Receipt, Result, receipt_at
 
 __all__ = ["Engine"]
+
+logger = logging.getLogger(__name__)
 
 MODELS: Final = {"block-stm": MODEL_BLOCK_STM, "sequential": MODEL_SEQUENTIAL}
 WARM_UP_SECONDS: Final = 10.0
@@ -139,7 +142,13 @@ class Engine:
         with self._at_work(block):
             workers = self._start(block, number, timed=timed, timeline=timeline)
             self._finish()
-            return Result(self._arena.snapshot(), model=model, workers=self._workers, active_workers=workers)
+            result = Result(
+                self._arena.snapshot(), model=model, workers=self._workers, active_workers=workers
+            )
+            if logger.isEnabledFor(logging.DEBUG):
+                for receipt in result.receipts:
+                    _log_failure(receipt)
+            return result
 
     def warm_up(self, block: Block, model: str = "block-stm") -> None:
         """Execute a block without keeping what comes of it, so that a run that is measured next starts warm.
@@ -274,6 +283,8 @@ class Engine:
             for txn_idx in range(len(block)):
                 self._await_commit(txn_idx)
                 receipt = receipt_at(snapshot, txn_idx)
+                if logger.isEnabledFor(logging.DEBUG):
+                    _log_failure(receipt)
                 self._lock.release()
                 try:
                     yield receipt
@@ -289,6 +300,12 @@ class Engine:
             # It may have been committed before the wish was seen.
             if self._arena.committed() <= txn_idx:
                 self._supervisor.step()
+
+
+def _log_failure(receipt: Receipt) -> None:
+    """Log where a Python program failed, where it is final that it did."""
+    if receipt.traceback is not None:
+        logger.debug("transaction %d failed\n%s", receipt.txn_idx, receipt.traceback)
 
 
 def _end(pool: Pool, arena: Arena) -> None:

@@ -35,6 +35,7 @@ class CountingSnapshot:
             "error": lambda i: [None, "no funds", "ValueError: x"][i],
             "events": lambda i: [b"event"] * i,
             "commit_seconds": lambda i: [0.1, 0.2, 0.2][i],
+            "traceback": lambda i: None,
             "reads": lambda i: [(b"key", None), (b"other", b"%d" % i)],
             "state": lambda: {b"a": b"1", b"b": b"2"},
             "counters": lambda: {"executions": 5, "validations": 7, "aborts": 2, "suspensions": 1},
@@ -65,7 +66,7 @@ def test_making_a_result_decodes_nothing(snapshot: CountingSnapshot, result: Res
 
 def test_looking_at_one_receipt_decodes_no_other(snapshot: CountingSnapshot, result: Result) -> None:
     assert result.receipts[1] == Receipt(1, "reverted", 101, "no funds", [b"event"], 0.2)
-    assert set(snapshot.calls) == {"status", "gas_used", "error", "events", "commit_seconds"}
+    assert set(snapshot.calls) == {"status", "gas_used", "error", "events", "commit_seconds", "traceback"}
     assert set(snapshot.calls.values()) == {1}
 
 
