@@ -35,6 +35,9 @@ def report(
     Exit status: 0 done, 2 bad usage or bad input.
     """
     check_output_path("--output", output, inputs)
-    page = report_page(read_inputs(inputs), str(output), title=title)
-    # Half a character, as a title or a path may hold, has no UTF-8.
-    replace_file(output, page.encode("utf-8", "replace"), ReportError)
+    try:
+        # Half a character, as a title or a path may hold, has no UTF-8.
+        page = report_page(read_inputs(inputs), str(output), title=title).encode("utf-8", "replace")
+    except MemoryError as error:
+        raise ReportError("no memory is left for the page; give fewer or smaller inputs") from error
+    replace_file(output, page, ReportError)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final, NoReturn
 
 from blockstm.errors import shown
 from blockstm.files import ContentError
 
-__all__ = ["Fields", "is_count", "is_number", "printable"]
+__all__ = ["NUMBER_MAX", "Fields", "check_cores", "is_count", "is_number", "printable"]
 
 NAME_CHARACTERS_MAX: Final = 1000
 NUMBER_MAX: Final = 1e30
 """More than any time, count or speed-up; what is computed of it stays finite."""
+OBJECTS_MAX: Final = 100_000
+"""Of one list, where no other limit is given: as many as a sweep has runs."""
+CORES_DIFFERENT_MAX: Final = 256
+"""Of one input: a table has a column for each number of cores."""
 
 
 def printable(text: str) -> str:
@@ -30,6 +34,19 @@ def is_number(value: object) -> bool:
 def is_count(value: object) -> bool:
     """Tell whether a value is a whole number, 0 or more."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def check_cores(cores: Collection[object]) -> None:
+    """Check that an input does not have too many numbers of cores.
+
+    Raises:
+        ContentError: it has.
+    """
+    if len(cores) > CORES_DIFFERENT_MAX:
+        raise ContentError(
+            f"has {len(cores)} different numbers of cores, more than {CORES_DIFFERENT_MAX}, which is the limit; "
+            "split it"
+        )
 
 
 class Fields:
@@ -105,16 +122,21 @@ class Fields:
         """Return a field that is an object, or one without fields if it is missing."""
         return self.nested(name) if self.has(name) else Fields({}, self.place(name))
 
-    def objects(self, name: str) -> Iterator[Fields]:
-        """Yield the objects of a field that is a list of objects."""
+    def objects(self, name: str, objects_max: int = OBJECTS_MAX) -> Iterator[Fields]:
+        """Yield the objects of a field that is a list of objects, so many at most."""
         values = self._checked(name, "a list", lambda value: isinstance(value, list))
+        if len(values) > objects_max:
+            raise ContentError(
+                f"{self.place(name)}: has {len(values)} entries, more than {objects_max}, which is the limit; "
+                "split it"
+            )
         for index, value in enumerate(values):
             yield Fields(value, f"{self.place(name)}[{index}]")
 
-    def optional_objects(self, name: str) -> Iterator[Fields]:
-        """Yield the objects of a field that is a list of objects, or none if it is missing."""
+    def optional_objects(self, name: str, objects_max: int = OBJECTS_MAX) -> Iterator[Fields]:
+        """Yield the objects of a field that is a list of objects, so many at most, or none if it is missing."""
         if self.has(name):
-            yield from self.objects(name)
+            yield from self.objects(name, objects_max)
 
     def names(self) -> list[str]:
         """Return the names of the fields that are there."""

@@ -7,12 +7,16 @@ from typing import Final
 __all__ = ["NONE", "compact", "count", "milliseconds", "share", "short_seconds", "three_digits", "two_digits"]
 
 NONE: Final = "–"  # noqa: RUF001 - a dash, for what is not known
+WHOLE_BELOW: Final = 10**15
+"""Larger numbers are written with an exponent."""
 UNITS: Final = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 
-def count(value: int | None) -> str:
-    """Write a whole number: 12,345."""
-    return NONE if value is None else f"{value:,}"
+def count(value: float | None) -> str:
+    """Write a whole number, 12,345; or the mean of two of them, 12,345.5."""
+    if value is None:
+        return NONE
+    return f"{int(value):,}" if value == int(value) else f"{value:,.1f}"
 
 
 def two_digits(value: float | None) -> str:
@@ -37,7 +41,8 @@ def share(value: float | None) -> str:
 
 def compact(value: float) -> str:
     """Write a parameter: whole numbers with commas, others as short as they are."""
-    return f"{int(value):,}" if value == int(value) else f"{value:.6g}"
+    is_whole = isinstance(value, int) or value.is_integer()
+    return f"{int(value):,}" if is_whole and abs(value) < WHOLE_BELOW else f"{value:.6g}"
 
 
 def short_seconds(seconds: float) -> str:

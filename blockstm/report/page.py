@@ -11,7 +11,7 @@ from importlib import resources
 from typing import Any, Final
 
 from blockstm import __version__
-from blockstm.errors import ReportError, install_extra
+from blockstm.errors import ReportError, install_extra, one_line
 from blockstm.report.charts import CONFIG
 from blockstm.report.inputs import Inputs
 from blockstm.report.parts import Charts, Section
@@ -74,9 +74,14 @@ def report_page(
     try:
         import jinja2
         import vl_convert  # noqa: F401 - to find out before the work whether it is there
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise ReportError(
             f"a report needs {error.name}, which is not installed; {install_extra('report')}"
+        ) from error
+    except ImportError as error:  # there is no memory left to load it, or it is damaged
+        raise ReportError(
+            f"a report needs {error.name}, which cannot be loaded: {one_line(str(error))}; "
+            "install it again, or give the process more memory"
         ) from error
     sections = sections_of(inputs, output)
     charts = [

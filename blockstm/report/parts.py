@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, ClassVar, Final
 
 __all__ = [
@@ -77,8 +78,9 @@ class Table:
 
 def table(caption: str, columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> Table:
     """Return a table of the first ROWS_MAX rows."""
-    rows = list(rows)
-    return Table(caption, columns, rows[:ROWS_MAX], max(0, len(rows) - ROWS_MAX))
+    further = iter(rows)
+    shown = list(islice(further, ROWS_MAX))
+    return Table(caption, columns, shown, sum(1 for _ in further))
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Final, Self
 
-from blockstm.report.fields import Fields
+from blockstm.analysis.spread import Spread, spread_of
+from blockstm.report.fields import Fields, check_cores
 
 __all__ = [
     "BlockReplay",
@@ -22,6 +24,8 @@ __all__ = [
 ]
 
 CORES_MAX: Final = 1_000_000
+BOUNDS_MAX: Final = 1_000
+"""Of one block; a set of rules has one for each weight."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ class Run:
         utilisation: the share of the cores' time that went into work.
         bound_critical_path, bound_greedy: what the speed-up cannot exceed, and what list scheduling with perfect
             knowledge reaches.
+        speedups: where this stands for several runs, what their speed-ups were.
     """
 
     cores: int
@@ -95,13 +100,45 @@ class Run:
     sequential_seconds: float | None = None
     speedup: float | None = None
     transactions: int | None = None
-    executions: int | None = None
-    validations: int | None = None
-    aborts: int | None = None
+    executions: float | None = None
+    validations: float | None = None
+    aborts: float | None = None
     latency: Latency = Latency()
     utilisation: float | None = None
     bound_critical_path: float | None = None
     bound_greedy: float | None = None
+    speedups: Spread | None = None
+
+    @classmethod
+    def median_of(cls, runs: Sequence[Run]) -> Run:
+        """Return what stands for several runs on as many cores: of each figure the median."""
+        if len(runs) == 1:
+            return runs[0]
+
+        def middle(of: Callable[[Run], float | None]) -> float | None:
+            spread = spread_of(map(of, runs))
+            return None if spread is None else spread.median
+
+        transactions = middle(lambda run: run.transactions)
+        return cls(
+            cores=runs[0].cores,
+            seconds=median(run.seconds for run in runs),
+            sequential_seconds=middle(lambda run: run.sequential_seconds),
+            speedup=middle(lambda run: run.speedup),
+            transactions=None if transactions is None else round(transactions),
+            executions=middle(lambda run: run.executions),
+            validations=middle(lambda run: run.validations),
+            aborts=middle(lambda run: run.aborts),
+            latency=Latency(
+                middle(lambda run: run.latency.p50),
+                middle(lambda run: run.latency.p99),
+                middle(lambda run: run.latency.maximum),
+            ),
+            utilisation=middle(lambda run: run.utilisation),
+            bound_critical_path=middle(lambda run: run.bound_critical_path),
+            bound_greedy=middle(lambda run: run.bound_greedy),
+            speedups=spread_of(run.speedup for run in runs),
+        )
 
     @classmethod
     def of(cls, entry: Fields, cores: int, seconds: str, transactions: int | None) -> Self:
@@ -154,7 +191,7 @@ class Run:
         """Incarnations given up because they had read something stale, for each transaction."""
         return self._per_transaction(self.aborts)
 
-    def _per_transaction(self, count: int | None) -> float | None:
+    def _per_transaction(self, count: float | None) -> float | None:
         return count / self.transactions if count is not None and self.transactions else None
 
 
@@ -226,7 +263,9 @@ class Replay:
     @classmethod
     def of(cls, source: str, content: Fields) -> Self:
         """Read it."""
-        return cls(source, tuple(map(BlockReplay.of, content.objects("blocks"))))
+        blocks = tuple(map(BlockReplay.of, content.objects("blocks")))
+        check_cores({block.run.cores for block in blocks})
+        return cls(source, blocks)
 
 
 @dataclass(frozen=True)
@@ -245,6 +284,7 @@ class Simulation:
             Run.of(entry, cores_of(entry, "cores"), "seconds", transactions)
             for entry in content.objects("results")
         )
+        check_cores({run.cores for run in runs})
         return cls(source, content.text("file"), runs)
 
 
@@ -284,6 +324,7 @@ class Bound:
 def by_cores(entry: Fields) -> dict[int, float]:
     """Read speed-ups by number of cores."""
     cores = entry.optional_nested("cores")
+    check_cores(cores.names())
     speedups: dict[int, float] = {}
     for name in cores.names():
         if not (name.isascii() and name.isdecimal() and len(name) < 7 and int(name)):
@@ -340,6 +381,8 @@ class Inspection:
     @classmethod
     def of(cls, source: str, content: Fields) -> Self:
         """Read it."""
+        bounds = tuple(map(Bound.of, content.optional_objects("bounds", BOUNDS_MAX)))
+        check_cores({cores for bound in bounds for cores in bound.cores})
         return cls(
             source,
             content.text("file"),
@@ -349,6 +392,6 @@ class Inspection:
             content.optional_count("longest_chain"),
             content.optional_text("rules"),
             content.optional_text("weight"),
-            tuple(map(Bound.of, content.optional_objects("bounds"))),
+            bounds,
             tuple(map(HotKey.of, content.optional_objects("hot_keys"))),
         )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Final
 
+from blockstm.analysis.spread import spread_of
 from blockstm.report.inputs import Inputs
 from blockstm.report.numbers import compact
 from blockstm.report.results import Run
@@ -29,7 +30,7 @@ class Series:
         group: what it belongs to; series of one group are drawn together.
         clock: real or virtual.
         model: the execution model.
-        runs: by ascending number of cores, one of each.
+        runs: by ascending number of cores; one of each, which stands for all that had so many.
     """
 
     name: str
@@ -68,9 +69,9 @@ def short_names(files: Iterable[str]) -> dict[str, str]:
     """Return for each file its name without folders, or with them, where names alone do not tell files apart."""
     files = list(dict.fromkeys(files))
     names = [PurePath(file).name for file in files]
+    count = Counter(names)
     return {
-        file: name if name and names.count(name) == 1 else file
-        for file, name in zip(files, names, strict=True)
+        file: name if name and count[name] == 1 else file for file, name in zip(files, names, strict=True)
     }
 
 
@@ -139,29 +140,37 @@ def _name(scenario: str, chosen: Sequence[tuple[str, str | float]]) -> str:
 
 
 def _by_cores(runs: Iterable[Run]) -> tuple[Run, ...]:
-    """Return for each number of cores the run with the median time, of two in the middle the faster."""
+    """Return for each number of cores the medians of its runs.
+
+    The chain bound is a property of the blocks, so it is the median over all runs: it is the same for all numbers
+    of cores, even where an interrupted sweep has not run every seed on each.
+    """
     groups: Mapping[int, list[Run]] = defaultdict(list)
     for run in runs:
         groups[run.cores].append(run)
-    return tuple(
-        sorted(group, key=lambda run: run.seconds)[(len(group) - 1) // 2]
-        for _, group in sorted(groups.items())
-    )
+    medians = [Run.median_of(group) for _, group in sorted(groups.items())]
+    chain = spread_of(run.bound_critical_path for group in groups.values() for run in group)
+    return tuple(run if chain is None else replace(run, bound_critical_path=chain.median) for run in medians)
 
 
 def _told_apart(found: Sequence[Series]) -> list[Series]:
     """Add model and clock to the names of series that would not be told apart without."""
     named = []
+    models: dict[str, set[str]] = defaultdict(set)
+    clocks: dict[str, set[str]] = defaultdict(set)
     for series in found:
-        models = {each.model for each in found if each.group == series.group}
-        clocks = {each.clock for each in found if each.group == series.group}
-        details = [series.model] * (len(models) > 1) + [f"{series.clock} time"] * (len(clocks) > 1)
+        models[series.group].add(series.model)
+        clocks[series.group].add(series.clock)
+    for series in found:
+        details = [series.model] * (len(models[series.group]) > 1)
+        details += [f"{series.clock} time"] * (len(clocks[series.group]) > 1)
         name = f"{series.name} ({', '.join(details)})" if details else series.name
         named.append(replace(series, name=name))
     names = [series.name for series in named]
+    count = Counter(names)
     seen: dict[str, int] = defaultdict(int)
     for place, name in enumerate(names):
         seen[name] += 1
-        if names.count(name) > 1:
+        if count[name] > 1:
             named[place] = replace(named[place], name=f"{name} #{seen[name]}")
     return named

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from blockstm.errors import ReportError, install_extra, shown_path
+from blockstm.errors import ReportError, install_extra, shown, shown_path
 from blockstm.files import ContentError, content_pieces, open_input
-from blockstm.report.fields import Fields, printable
+from blockstm.report.columns import Values, Wanted
+from blockstm.report.columns_process import read_columns
+from blockstm.report.fields import NUMBER_MAX, Fields, check_cores, printable
 from blockstm.report.results import Latency, Run, cores_of
 
 __all__ = ["Sweep", "SweepRun", "read_sweep"]
 
 RESULTS: Final = "results.parquet"
 DEFINITION: Final = "sweep.toml"
-RESULTS_BYTES_MAX: Final = 1 << 28
-ROWS_MAX: Final = 100_000
+RESULTS_BYTES_MAX: Final = 1 << 26
 DEFINITION_BYTES_MAX: Final = 1 << 20
 PARAMETER: Final = "parameter."
 MACHINE_COLUMNS: Final = ("machine", "cpu_count", "blockstm_version", "python_version")
+STARTED: Final = "started_at"
 
 COUNTS: Final = ("executions", "validations", "aborts", "transactions")
 NUMBERS: Final = (
@@ -30,11 +33,14 @@ NUMBERS: Final = (
 )  # fmt: skip
 TEXTS: Final = ("clock", "model", "scenario")
 REQUIRED: Final = ("cores", "seconds", *TEXTS)
+IDENTIFYING: Final = ("point", "run_id", "seed", "repeat")
+"""Of no use here, but kept with the page's data. The texts of scenario and cost model are not: they are long."""
+WANTED: Final = Wanted((*REQUIRED, *COUNTS, *NUMBERS, *MACHINE_COLUMNS, STARTED, *IDENTIFYING), PARAMETER)
 
 
 @dataclass(frozen=True)
 class SweepRun:
-    """One row: a run of one block on so many cores."""
+    """One row: a run of one block on so many cores; of its parameters, those that are not the same in all rows."""
 
     scenario: str
     clock: str
@@ -62,11 +68,11 @@ class Sweep:
     runs: tuple[SweepRun, ...]
 
 
-def read_sweep(folder: Path) -> tuple[Sweep, dict[str, list[Any]]]:
+def read_sweep(folder: Path) -> tuple[Sweep, dict[str, Values]]:
     """Read a sweep's folder.
 
     Returns:
-        the sweep, and the columns of its results as they are, for the page's data.
+        the sweep, and the columns that were read of its results as they are, for the page's data.
 
     Raises:
         ReportError: the results are missing, damaged or not a sweep's, or pyarrow is not installed.
@@ -74,11 +80,10 @@ def read_sweep(folder: Path) -> tuple[Sweep, dict[str, list[Any]]]:
     path = folder / RESULTS
     try:
         columns = _read_columns(path)
-        rows = _rows(columns)
-        runs = tuple(_sweep_run(Fields(row, f"row {index}")) for index, row in enumerate(rows))
+        runs = tuple(_sweep_run(row) for row in _rows(columns))
     except ContentError as error:
         raise ReportError(f"{shown_path(path)}: {error}") from error
-    started = sorted(str(value) for value in columns.get("started_at", ()) if value is not None)
+    started = sorted(str(value) for value in columns.get(STARTED, ()) if value is not None)
     sweep = Sweep(
         source=shown_path(folder),
         definition=_definition(folder / DEFINITION),
@@ -93,53 +98,50 @@ def read_sweep(folder: Path) -> tuple[Sweep, dict[str, list[Any]]]:
     return sweep, columns
 
 
-def _read_columns(path: Path) -> dict[str, list[Any]]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
+def _read_columns(path: Path) -> dict[str, Values]:
+    if find_spec("pyarrow") is None:
         raise ReportError(
             f"{shown_path(path)}: reading a sweep needs pyarrow, which is not installed; {install_extra('report')}"
-        ) from error
+        )
     with open_input(path, ReportError) as file:
-        if path.stat().st_size > RESULTS_BYTES_MAX:
+        if os.fstat(file.fileno()).st_size > RESULTS_BYTES_MAX:
             raise ContentError(
                 f"is larger than {RESULTS_BYTES_MAX} bytes, which is the limit; split the sweep"
             )
-        try:
-            results = pyarrow.parquet.ParquetFile(file)
-            if results.metadata.num_rows > ROWS_MAX:
-                raise ContentError(f"has more than {ROWS_MAX} rows, which is the limit; split the sweep")
-            columns: dict[str, list[Any]] = results.read().to_pydict()
-        except ContentError:
-            raise
-        except (pyarrow.ArrowException, OSError, ValueError) as error:
-            raise ContentError(f"is not a readable Parquet file: {error}; run the sweep again") from error
+        columns = read_columns(file, WANTED)
     for name in REQUIRED:
         if name not in columns:
             raise ContentError(f"column {name} is missing; name a folder that blockstm sweep has written")
+    if not columns[REQUIRED[0]]:
+        raise ContentError("has no rows; run the sweep first")
+    check_cores(set(columns["cores"]))
     return columns
 
 
-def _rows(columns: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
-    wanted = [
-        name for name in columns if name in (*REQUIRED, *COUNTS, *NUMBERS) or name.startswith(PARAMETER)
-    ]
-    values = zip(*(map(_known, columns[name]) for name in wanted), strict=True)
-    rows = [dict(zip(wanted, row, strict=True)) for row in values]
-    if not rows:
-        raise ContentError("has no rows; run the sweep first")
-    return rows
+def _rows(columns: Mapping[str, Values]) -> Iterator[Fields]:
+    """Yield the rows, without those parameters that are the same in all of them."""
+    names = [name for name in columns if name in (*REQUIRED, *COUNTS, *NUMBERS)]
+    for name in columns:
+        if name.startswith(PARAMETER):
+            different = set(columns[name])
+            for value in different:
+                _check_parameter(name, value)
+            if len(different - {None}) > 1:
+                names.append(name)
+    for index, row in enumerate(zip(*(columns[name] for name in names), strict=True)):
+        yield Fields(dict(zip(names, row, strict=True)), f"row {index}")
 
 
-def _known(value: Any) -> Any:
-    """Return None for what is not a number: some writers say so what is missing."""
-    return None if isinstance(value, float) and math.isnan(value) else value
+def _check_parameter(name: str, value: object) -> None:
+    if isinstance(value, int | float) and not -NUMBER_MAX <= value <= NUMBER_MAX:
+        raise ContentError(
+            f"column {shown(name)} has {shown(value)}, neither a text nor a number from {-NUMBER_MAX:g} to "
+            f"{NUMBER_MAX:g}; run the sweep again"
+        )
 
 
 def _sweep_run(row: Fields) -> SweepRun:
     numbers = {name: row.optional_number(name) for name in NUMBERS}
-    counts = {name: row.optional_count(name) for name in COUNTS}
     parameters: dict[str, str | float] = {}
     for name in row.names():
         if name.startswith(PARAMETER):
@@ -153,7 +155,10 @@ def _sweep_run(row: Fields) -> SweepRun:
         utilisation=numbers["utilisation"],
         bound_critical_path=numbers["bound_critical_path"],
         bound_greedy=numbers["bound_greedy"],
-        **counts,
+        transactions=row.optional_count("transactions"),
+        executions=row.optional_count("executions"),
+        validations=row.optional_count("validations"),
+        aborts=row.optional_count("aborts"),
     )
     return SweepRun(row.text("scenario"), row.text("clock"), row.text("model"), parameters, run)
 

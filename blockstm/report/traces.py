@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final, Self
 
 from blockstm.errors import shown
@@ -15,6 +16,8 @@ __all__ = ["Lane", "Span", "Timeline", "TimelineRun"]
 MICROSECOND: Final = 1e-6
 OTHER: Final = "other"
 CATEGORIES_MAX: Final = 12
+EVENTS_MAX: Final = 1_000_000
+THREADS_MAX: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +53,29 @@ class Lane:
             count: how many columns.
         """
         width = seconds / count
-        shares: list[dict[str, float]] = [{} for _ in range(count)]
+        parts: dict[str, list[float]] = {}
+        # How many spans more than in the column before cover a column as a whole: a span takes the same time to
+        # count however long it is.
+        changes: dict[str, list[int]] = {}
         for span in self.spans:
-            first = min(int(span.begin / width), count - 1)
-            last = min(int(span.end / width), count - 1)
-            for column in range(first, last + 1):
-                overlap = min(span.end, (column + 1) * width) - max(span.begin, column * width)
-                if overlap > 0:
-                    of_column = shares[column]
-                    of_column[span.category] = of_column.get(span.category, 0.0) + overlap / width
-        yield from shares
+            begin, end = span.begin / width, span.end / width
+            first, last = min(int(begin), count - 1), min(int(end), count - 1)
+            of_category = parts.setdefault(span.category, [0.0] * count)
+            if first == last:
+                of_category[first] += min(end, count) - begin
+                continue
+            of_category[first] += first + 1 - begin
+            of_category[last] += min(end, count) - last
+            change = changes.setdefault(span.category, [0] * (count + 1))
+            change[first + 1] += 1
+            change[last] -= 1
+        covering = {category: list(accumulate(change)) for category, change in changes.items()}
+        for column in range(count):
+            shares = {
+                category: of_category[column] + (covering[category][column] if category in covering else 0)
+                for category, of_category in parts.items()
+            }
+            yield {category: share for category, share in shares.items() if share > 0}
 
 
 @dataclass(frozen=True)
@@ -111,7 +127,7 @@ class Timeline:
         Raises:
             ContentError: it is not as it must be, or has no complete events.
         """
-        events = _Events(content.objects("traceEvents"))
+        events = _Events(content.objects("traceEvents", EVENTS_MAX))
         told = content.optional_nested("otherData")
         details = {entry.optional_count("pid"): entry for entry in told.optional_objects("runs")}
         file = told.optional_text("file")
@@ -127,6 +143,7 @@ class _Events:
     def __init__(self, events: Iterable[Fields]) -> None:
         self.names: dict[tuple[str, int, int], str] = {}
         self.spans: dict[int, dict[int, list[Span]]] = {}
+        self._threads = 0
         categories: set[str] = set()
         for event in events:
             phase = event.text("ph")
@@ -136,8 +153,19 @@ class _Events:
                 self.names[event.text("name"), pid, thread] = event.nested("args").text("name")
             elif phase == "X":
                 span = _span(event, categories)
-                threads = self.spans.setdefault(event.count("pid"), {})
-                threads.setdefault(event.count("tid"), []).append(span)
+                thread_spans = self._of_thread(event.count("pid"), event.count("tid"))
+                thread_spans.append(span)
+
+    def _of_thread(self, pid: int, tid: int) -> list[Span]:
+        threads = self.spans.setdefault(pid, {})
+        if tid not in threads:
+            self._threads += 1
+            if self._threads > THREADS_MAX:
+                raise ContentError(
+                    f"has spans of more than {THREADS_MAX} threads, which is the limit; split it"
+                )
+            threads[tid] = []
+        return threads[tid]
 
     def processes(self) -> list[int]:
         """Return the processes with spans that last, in order."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -144,10 +145,12 @@ def labelled_blocks(inputs: Inputs) -> list[tuple[str, BlockReplay]]:
             f"{label}, {block.model}, {block.run.cores} workers"
             for label, block in zip(labels, blocks, strict=True)
         ]
-    numbered = [
-        label if labels.count(label) == 1 else f"{label} #{labels[: place + 1].count(label)}"
-        for place, label in enumerate(labels)
-    ]
+    count = Counter(labels)
+    seen: Counter[str] = Counter()
+    numbered = []
+    for label in labels:
+        seen[label] += 1
+        numbered.append(label if count[label] == 1 else f"{label} #{seen[label]}")
     return list(zip(numbered, blocks, strict=True))
 
 

@@ -9,7 +9,19 @@ from typing import Any, Final
 from blockstm.report.charts import spans_chart
 from blockstm.report.inputs import Inputs
 from blockstm.report.numbers import count, milliseconds, share, short_seconds
-from blockstm.report.parts import Chart, Charts, Column, Part, Section, Symbol, Table, cell, table, text_cell
+from blockstm.report.parts import (
+    Cell,
+    Chart,
+    Charts,
+    Column,
+    Part,
+    Section,
+    Symbol,
+    Table,
+    cell,
+    table,
+    text_cell,
+)
 from blockstm.report.traces import Lane, TimelineRun
 
 __all__ = ["timeline"]
@@ -146,16 +158,16 @@ def _shares(run: TimelineRun, categories: Sequence[str]) -> Table:
         *(Column(f"{name} (ms)") for name in categories),
     ]
     columns.append(Column("empty"))
-    rows = []
-    for lane in run.lanes:
-        seconds = lane.seconds_by_category
-        idle = max(0.0, 1 - sum(seconds.values()) / run.seconds)
-        rows.append(
-            [
-                text_cell(lane.name),
-                cell(len(lane.spans), count),
-                *(cell(seconds.get(name, 0.0), milliseconds) for name in categories),
-                cell(idle, share),
-            ]
-        )
+    rows = (_lane_cells(lane, run, categories) for lane in run.lanes)
     return table(f"Where the time went, of {milliseconds(run.seconds)} ms", columns, rows)
+
+
+def _lane_cells(lane: Lane, run: TimelineRun, categories: Sequence[str]) -> list[Cell]:
+    seconds = lane.seconds_by_category
+    idle = max(0.0, 1 - sum(seconds.values()) / run.seconds)
+    return [
+        text_cell(lane.name),
+        cell(len(lane.spans), count),
+        *(cell(seconds.get(name, 0.0), milliseconds) for name in categories),
+        cell(idle, share),
+    ]
