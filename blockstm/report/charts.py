@@ -12,8 +12,8 @@ from typing import Any, Final
 from blockstm.report.parts import Symbol
 
 __all__ = [
-    "CONFIG", "SCALING_LEGEND", "SERIES_MAX", "bar_chart", "colour", "dot_chart", "highest", "is_wide",
-    "line_chart", "scaling_chart", "series_legend", "spans_chart",
+    "CONFIG", "SCALING_LEGEND", "SERIES_MAX", "bar_chart", "colour", "dot_chart", "is_wide", "line_chart",
+    "scaling_chart", "series_legend", "spans_chart",
 ]  # fmt: skip
 
 Specification = dict[str, Any]
@@ -32,9 +32,10 @@ LANES_HIGH: Final = 16
 LANE_GAP: Final = 0.1
 LOG_FROM: Final = 20
 """Where the largest value is so many times the smallest, the axis is logarithmic."""
-IDEAL_POINTS: Final = 40
 DECADES_FINE: Final = 3
 MARGIN: Final = 1.06
+POWERS: Final = 100
+"""Of two, from 1, in both directions; no speed-up is beyond (`blockstm.report.fields.NUMBER_MAX`)."""
 
 CONFIG: Final[Specification] = {
     "background": None,
@@ -61,7 +62,9 @@ def series_legend(labels: Sequence[str]) -> list[Symbol]:
     ]
 
 
-def line_chart(values: Values, labels: Sequence[str], measure: str, title: str) -> Specification:
+def line_chart(
+    values: Values, labels: Sequence[str], measure: str, title: str, *, is_speedup: bool = False
+) -> Specification:
     """Return a chart of lines against the number of cores.
 
     Arguments:
@@ -69,14 +72,22 @@ def line_chart(values: Values, labels: Sequence[str], measure: str, title: str) 
         labels: of the series, SERIES_MAX at most.
         measure: the field that is drawn.
         title: of the axis, with the unit.
+        is_speedup: whether it is a speed-up: then both axes are logarithmic, and what is 0 is not drawn.
     """
+    if is_speedup:
+        values = [value for value in values if value[measure] > 0]
     numbers = [value[measure] for value in values]
+    y = (
+        _speedup_axis(numbers, [value["cores"] for value in values], title)
+        if is_speedup
+        else _measure_axis(numbers, title)
+    )
     return _sized(LINE_HEIGHT) | {
         "data": {"values": values},
         "mark": {"type": "line", "point": {"size": 45, "filled": True}, "strokeWidth": 2},
         "encoding": {
             "x": _cores_axis(values),
-            "y": {"field": measure, "type": "quantitative", **_measure_axis(numbers, title)},
+            "y": {"field": measure, "type": "quantitative", **y},
             "color": _categories("series", labels, [f"series-{place}" for place in range(1, SERIES_MAX + 1)]),
             "shape": _by_label("series", labels, [shape for shape, _ in SHAPES]),
             "tooltip": [
@@ -88,27 +99,28 @@ def line_chart(values: Values, labels: Sequence[str], measure: str, title: str) 
     }
 
 
-def scaling_chart(values: Values, top: float) -> Specification:
+def scaling_chart(values: Values, shown: Sequence[float]) -> Specification:
     """Return a chart of one series' speed-up against the number of cores, and its bounds.
 
+    Both axes are logarithmic, so that the ideal, as many times as there are cores, is a straight line, and no bound
+    seems to lie above it between two numbers of cores.
+
     Arguments:
-        values: objects with ``cores``, ``speedup``, and ``greedy`` and ``chain`` where they are known.
-        top: the end of the axis; what is above it is not drawn.
+        values: objects with ``cores``, ``speedup``, and ``greedy`` and ``chain`` where they are known; ``least``
+            and ``greatest`` where the speed-up is that of several runs.
+        shown: all speed-ups and bounds that the axis has room for, those of other charts of its kind too; what is
+            above them is not drawn.
     """
     cores = [value["cores"] for value in values]
-    low, high = min(cores), max(cores)
-    ratio = (high / low) ** (1 / IDEAL_POINTS)
-    ideal = [{"cores": low * ratio**step, "ideal": low * ratio**step} for step in range(IDEAL_POINTS + 1)]
-    axes = {
-        "x": _cores_axis(values),
-        "y": {"type": "quantitative", "scale": {"domain": [0, top]}, "axis": _axis("speed-up (x)")},
-    }
+    ideal = [{"cores": each, "ideal": each} for each in (min(cores), max(cores))]
+    y = {"type": "quantitative", **_speedup_axis([*shown, *cores], cores, "speed-up (x)")}
+    axes = {"x": _cores_axis(values), "y": y}
 
     def layer(field: str, mark: Mapping[str, Any], data: Values = values) -> Specification:
-        known = [value for value in data if value.get(field) is not None]
+        known = [value for value in data if (value.get(field) or 0) > 0]
         return {
             "data": {"values": known},
-            "mark": {"type": "line", "clip": field != "speedup", **mark},
+            "mark": {"type": "line", "clip": True, **mark},
             "encoding": {"x": axes["x"], "y": {**axes["y"], "field": field}},
         }
 
@@ -123,11 +135,14 @@ def scaling_chart(values: Values, top: float) -> Specification:
             ("greedy", "greedy bound (x)"), ("chain", "chain bound (x)"),
         )
     ]  # fmt: skip
+    spread = layer("least", {"type": "rule", "color": colour("series-1"), "strokeWidth": 6, "opacity": 0.35})
+    spread["encoding"]["y2"] = {"field": "greatest"}
     return _sized(LINE_HEIGHT) | {
         "layer": [
             layer("ideal", {"color": colour("soft"), "strokeWidth": 1}, ideal),
             layer("chain", {"color": colour("series-4"), "strokeWidth": 2, "strokeDash": [2, 3]}),
             layer("greedy", {"color": colour("series-2"), "strokeWidth": 2, "strokeDash": [7, 4]}),
+            *([spread] if spread["data"]["values"] else []),
             measured,
         ]
     }
@@ -135,6 +150,7 @@ def scaling_chart(values: Values, top: float) -> Specification:
 
 SCALING_LEGEND: Final = (
     Symbol("speed-up (x)", "●", "series-1"),
+    Symbol("from the least to the greatest of several runs", "❙", "series-1"),
     Symbol("greedy bound: list scheduling with perfect knowledge", "dashed", "series-2"),
     Symbol("chain bound: the heaviest chain of dependent transactions", "dotted", "series-4"),
     Symbol("as many times as there are cores", "solid", "soft"),
@@ -272,11 +288,6 @@ def spans_chart(
     }
 
 
-def highest(numbers: Iterable[float | None]) -> float:
-    """Return where an axis from 0 ends that shows the known ones of these numbers."""
-    return max((number for number in numbers if number is not None), default=1.0) * MARGIN or 1.0
-
-
 def _sized(height: int) -> Specification:
     return {"width": "container", "height": height, "autosize": {"type": "fit-x", "contains": "padding"}}
 
@@ -307,6 +318,27 @@ def _cores_axis(values: Values) -> Specification:
     }
 
 
+def _speedup_axis(numbers: Iterable[float], cores: Sequence[int], title: str) -> Specification:
+    """Return a logarithmic scale that shows all numbers above 0, with lines at the numbers of cores.
+
+    Below and above these it has lines at powers of two.
+    """
+    positive = [number for number in numbers if number > 0] or [1.0]
+    low, high = min(positive) / MARGIN, max(positive) * MARGIN
+    powers = [2.0**power for power in range(-POWERS, POWERS + 1)]
+    ticks = {power for power in powers if not min(cores) <= power <= max(cores)} | set(cores)
+    shown = sorted(tick for tick in ticks if low <= tick <= high)
+    return {
+        "scale": {"type": "log", "base": 2, "domain": [low, high], "nice": False},
+        "axis": _axis(title) | _values(shown),
+    }
+
+
+def _values(ticks: Sequence[float]) -> Specification:
+    """Return where an axis has ticks. Vega leaves some out where there are more than it is told to count."""
+    return {"values": ticks, "tickCount": len(ticks)}
+
+
 def is_wide(low: float, high: float) -> bool:
     """Tell whether numbers are so far apart that equal ratios show them better than equal steps."""
     return low > 0 and high > LOG_FROM * low
@@ -322,9 +354,10 @@ def _measure_axis(numbers: Sequence[float], title: str) -> Specification:
     ticks = [step * 10.0**decade for decade in range(first, last + 1) for step in steps]
     below = max((tick for tick in ticks if tick <= min(numbers)), default=ticks[0])
     above = min((tick for tick in ticks if tick >= max(numbers)), default=ticks[-1])
+    shown = [tick for tick in ticks if below <= tick <= above]
     return {
         "scale": {"type": "log", "domain": [below, above], "nice": False},
-        "axis": axis | {"values": [tick for tick in ticks if below <= tick <= above]},
+        "axis": axis | _values(shown),
     }
 
 

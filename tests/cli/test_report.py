@@ -79,7 +79,7 @@ def test_the_page_in_a_browser(browser: Any, report: Path) -> None:
     shown = row.locator("data").all_inner_texts()
     assert shown == ["200", "2", "6.51", "12.35", "1.90", "190", "7", "3"]
     shown = page.locator("section:has(> #scaling) tbody tr").first.locator("data").all_inner_texts()
-    assert shown == ["1", "13.72", "12.35", "0.90", "90 %", "95 %", "1.00", "6.50"]
+    assert shown == ["1", "13.72", "12.35", "0.90", "90 %", "95 %", "1.00", "6.50", "1"]
     assert page.title() == reports.HOSTILE
     background = "getComputedStyle(document.body).backgroundColor"
     line = "getComputedStyle(document.querySelector('.mark-line path')).stroke"

@@ -15,6 +15,7 @@ pytest.importorskip("jinja2", reason="reports need the extra: pip install -e '.[
 pytest.importorskip("pyarrow", reason="reports need the extra: pip install -e '.[report]'")
 pytest.importorskip("vl_convert", reason="reports need the extra: pip install -e '.[report]'")
 
+from blockstm.analysis.spread import Spread
 from blockstm.errors import ReportError
 from blockstm.report import read_inputs, report_page
 from blockstm.report.numbers import NONE
@@ -133,7 +134,7 @@ def test_sections_without_data_are_absent(tmp_path: Path) -> None:
     ]
 
 
-def test_the_figures_of_a_sweep_are_those_of_the_run_with_the_median_time(tmp_path: Path) -> None:
+def test_the_figures_of_a_sweep_are_the_medians_of_its_runs(tmp_path: Path) -> None:
     sweep = reports.write_sweep(tmp_path / "sweep", reports.sweep_rows())
     series = all_series(read_inputs([sweep]))
     assert [each.name for each in series] == [
@@ -141,6 +142,74 @@ def test_the_figures_of_a_sweep_are_those_of_the_run_with_the_median_time(tmp_pa
     ]
     assert [run.seconds for run in series[0].runs] == [0.02 / cores + 0.001 for cores in (1, 2, 4)]
     assert {run.bound_greedy for run in series[0].runs} == {None}
+    assert [run.speedups for run in series[0].runs] == [
+        Spread(0.02 / (0.02 / cores + 0.001), 0.02 / (0.02 / cores + 0.002), cores, 3) for cores in (1, 2, 4)
+    ]
+
+
+def seeded(cores: int, seed: int, **figures: float) -> dict[str, Any]:
+    return reports.sweep_rows()[0] | {
+        "cores": cores, "seed": seed, "parameter.seed": seed, "repeat": 0, **figures
+    }  # fmt: skip
+
+
+def test_each_figure_of_several_seeds_is_the_median_of_its_own(tmp_path: Path) -> None:
+    """No run's figures stand for those of the others: of two seeds, none is the one in the middle."""
+    rows = [
+        seeded(1, 1, seconds=2.0, speedup=1.0, executions=10, bound_critical_path=60.0, bound_greedy=1.0),
+        seeded(1, 2, seconds=4.0, speedup=0.5, executions=11, bound_critical_path=64.0, bound_greedy=0.9),
+        seeded(8, 1, seconds=0.9, speedup=6.0, executions=12, bound_critical_path=60.0, bound_greedy=7.0),
+        seeded(8, 2, seconds=0.5, speedup=7.0, executions=13, bound_critical_path=64.0, bound_greedy=8.0),
+        # Interrupted here: the chain bound is that of both blocks all the same.
+        seeded(16, 1, seconds=0.4, speedup=9.0, executions=14, bound_critical_path=60.0, bound_greedy=9.0),
+    ]
+    sweep = reports.write_sweep(tmp_path / "sweep", rows)
+    (series,) = all_series(read_inputs([sweep]))
+    one, eight, sixteen = series.runs
+    assert (one.seconds, one.speedup, one.executions, one.bound_greedy) == (3.0, 0.75, 10.5, 0.95)
+    assert (eight.seconds, eight.speedup, eight.executions, eight.bound_greedy) == (0.7, 6.5, 12.5, 7.5)
+    assert (sixteen.speedup, sixteen.executions, sixteen.speedups) == (9.0, 14, None)
+    assert {run.bound_critical_path for run in series.runs} == {60.0}
+    shown = rows_of_scaling(sweep)
+    assert shown[1][-3:] == ["2", "6.0", "7.0"] and shown[1][4] == "6.5"
+    assert shown[2][-3:] == ["1", NONE, NONE]
+
+
+def rows_of_scaling(*paths: Path) -> list[list[str]]:
+    return rows(tables(sections(*paths)["scaling"])[0])
+
+
+def test_speedups_are_drawn_so_that_the_ideal_is_a_straight_line_and_the_highest(tmp_path: Path) -> None:
+    found = sections(*reports.write_all(tmp_path))["scaling"]
+    drawn, panels = (
+        part for part in found.parts if isinstance(part, Charts) and "sweep" not in part.charts[0].title
+    )
+    logarithmic = {"type": "log", "base": 2, "nice": False}
+    for chart in [*drawn.charts, *panels.charts]:
+        specification = chart.specification
+        for layer in specification.get("layer", [specification]):
+            for axis in ("x", "y"):
+                assert logarithmic.items() <= layer["encoding"][axis]["scale"].items()
+            assert layer["encoding"]["y"]["axis"]["values"][-4:] == [1, 2, 4, 8]
+            assert layer["encoding"]["y"]["axis"]["tickCount"] >= 4
+    for chart in panels.charts:
+        ideal, chain, greedy, speedup = chart.specification["layer"]
+        assert ideal["data"]["values"] == [{"cores": 1, "ideal": 1}, {"cores": 8, "ideal": 8}]
+        # On logarithmic axes, lines between points that are not above the ideal are not above it.
+        for layer, field in ((greedy, "greedy"), (speedup, "speedup")):
+            assert all(value[field] <= value["cores"] for value in layer["data"]["values"])
+        low, high = chain["encoding"]["y"]["scale"]["domain"]
+        assert low < 0.5 and high > 8
+
+
+def test_a_speedup_of_0_has_no_place_on_a_logarithmic_axis(tmp_path: Path) -> None:
+    simulation = reports.simulation()
+    for result in simulation["results"]:
+        result["speedup"] = 0
+    path = reports.write(tmp_path, "x.json", simulation)
+    panels = next(part for part in sections(path)["scaling"].parts if isinstance(part, Charts))
+    assert panels.charts[0].specification["layer"][-1]["data"]["values"] == []
+    assert report_page(read_inputs([path]), "x.html")
 
 
 def test_replays_with_several_numbers_of_workers_are_a_series(tmp_path: Path) -> None:

@@ -83,9 +83,8 @@ def _charts(inspections: Sequence[Inspection], names: dict[str, str]) -> Iterato
         ]
         if values:
             title = f"{names[each.file]}: bound on the speed-up (x), by {weight}"
-            charts.append(
-                Chart(f"bounds-{place}", title, line_chart(values, labels, "value", "speed-up (x)"))
-            )
+            drawn_bounds = line_chart(values, labels, "value", "speed-up (x)", is_speedup=True)
+            charts.append(Chart(f"bounds-{place}", title, drawn_bounds))
     if charts:
         left_out = len(inspections) - len(drawn)
         yield Charts(

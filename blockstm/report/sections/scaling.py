@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from blockstm.report.charts import SCALING_LEGEND, SERIES_MAX, highest, scaling_chart
+from blockstm.report.charts import SCALING_LEGEND, SERIES_MAX, scaling_chart
 from blockstm.report.numbers import count, milliseconds, share, two_digits
 from blockstm.report.parts import (
     Cell,
@@ -30,12 +30,13 @@ PANELS_MAX: Final = 12
 CHAIN_SHOWN: Final = 1.3
 """The chain bound is on the chart where it is at most so many times everything else on it."""
 
-SPEEDUP: Final = Measure("speed-up", "speed-up (x)", lambda run: run.speedup, two_digits)
+SPEEDUP: Final = Measure("speed-up", "speed-up (x)", lambda run: run.speedup, two_digits, is_speedup=True)
 COLUMNS: Final = (
     Column("series", is_number=False), Column("cores"), Column("time (ms)"), Column("sequential (ms)"),
     Column("speed-up (x)"), Column("efficiency"), Column("utilised"), Column("greedy bound (x)"),
     Column("chain bound (x)"),
 )  # fmt: skip
+SPREAD_COLUMNS: Final = (Column("runs"), Column("least speed-up (x)"), Column("greatest (x)"))
 
 
 def scaling(series: Sequence[Series]) -> Section | None:
@@ -54,7 +55,8 @@ def scaling(series: Sequence[Series]) -> Section | None:
         "Speed-up against cores",
         "Speed-up is sequential time over time. No schedule is above the chain bound: some transactions wait for "
         "others. The greedy bound is what list scheduling in the preset order reaches on as many cores, if all "
-        "dependencies are known beforehand and handing out costs nothing.",
+        "dependencies are known beforehand and handing out costs nothing. Where there were several runs on as many "
+        "cores, such as those of several seeds, each figure is the median of theirs. Both axes are logarithmic.",
         parts,
     )
 
@@ -67,25 +69,17 @@ def _panels(series: Sequence[Series], identifier: str) -> Charts:
         else [series[place * (len(series) - 1) // (PANELS_MAX - 1)] for place in range(PANELS_MAX)]
     )
     runs = [run for each in chosen for run in each.runs]
-    top = highest([number for run in runs for number in (run.speedup, run.bound_greedy)])
-    chains = [run.bound_critical_path for run in runs]
-    top = max(top, highest(chain for chain in chains if chain is not None and chain <= top * CHAIN_SHOWN))
+    known = [run.speedup for run in runs] + [run.bound_greedy for run in runs]
+    known += [end for run in runs if run.speedups for end in (run.speedups.least, run.speedups.greatest)]
+    shown = [number for number in known if number is not None] + [float(run.cores) for run in runs]
+    chains = {run.bound_critical_path for run in runs} - {None}
+    top = max(shown) * CHAIN_SHOWN
+    shown += [chain for chain in chains if chain is not None and chain <= top]
     charts = [
         Chart(
             f"{identifier}-{place}",
             each.name,
-            scaling_chart(
-                [
-                    {
-                        "cores": run.cores,
-                        "speedup": run.speedup,
-                        "greedy": run.bound_greedy,
-                        "chain": run.bound_critical_path,
-                    }
-                    for run in each.runs
-                ],
-                top,
-            ),
+            scaling_chart([_drawn(run) for run in each.runs], shown),
         )
         for place, each in enumerate(chosen, 1)
     ]
@@ -97,10 +91,22 @@ def _panels(series: Sequence[Series], identifier: str) -> Charts:
     return Charts(charts, _legend(chosen), " ".join(notes))
 
 
+def _drawn(run: Run) -> dict[str, float | None]:
+    spread = {} if run.speedups is None else {"least": run.speedups.least, "greatest": run.speedups.greatest}
+    return {
+        "cores": run.cores,
+        "speedup": run.speedup,
+        "greedy": run.bound_greedy,
+        "chain": run.bound_critical_path,
+        **spread,
+    }
+
+
 def _legend(series: Sequence[Series]) -> list[Symbol]:
     runs = [run for each in series for run in each.runs]
     known = (
         True,
+        any(run.speedups is not None for run in runs),
         any(run.bound_greedy is not None for run in runs),
         any(run.bound_critical_path is not None for run in runs),
         True,
@@ -109,9 +115,19 @@ def _legend(series: Sequence[Series]) -> list[Symbol]:
 
 
 def _table(series: Sequence[Series]) -> Table:
-    return table(
-        "Times, speed-up and bounds", COLUMNS, (_row(each, run) for each in series for run in each.runs)
+    """Return the table of all runs; with columns for the spread, where any stands for several."""
+    are_several = any(run.speedups is not None for each in series for run in each.runs)
+    rows = (
+        [*_row(each, run), *(_spread(run) if are_several else ())] for each in series for run in each.runs
     )
+    return table("Times, speed-up and bounds", COLUMNS + SPREAD_COLUMNS * are_several, rows)
+
+
+def _spread(run: Run) -> list[Cell]:
+    if run.speedups is None:
+        return [cell(1, count), cell(None, two_digits), cell(None, two_digits)]
+    least, greatest = run.speedups.least, run.speedups.greatest
+    return [cell(run.speedups.runs, count), cell(least, two_digits), cell(greatest, two_digits)]
 
 
 def _row(series: Series, run: Run) -> list[Cell]:

@@ -42,6 +42,7 @@ class Measure:
         of: takes it from a run.
         written: how a table writes it.
         scale: the number drawn for 1, such as 1000 for seconds drawn in milliseconds.
+        is_speedup: whether it is a speed-up, for which the axes are logarithmic.
     """
 
     identifier: str
@@ -49,6 +50,7 @@ class Measure:
     of: Callable[[Run], float | None]
     written: Callable[[float | None], str]
     scale: float = 1
+    is_speedup: bool = False
 
 
 def several_cores(series: Sequence[Series]) -> list[Series]:
@@ -90,7 +92,7 @@ def lines(place: int, group: str, series: Sequence[Series], measures: Sequence[M
                 number = measure.of(run)
                 if number is not None:
                     values.append({"series": each.name, "cores": run.cores, "value": number * measure.scale})
-        specification = line_chart(values, labels, "value", measure.title)
+        specification = line_chart(values, labels, "value", measure.title, is_speedup=measure.is_speedup)
         identifier = f"{measure.identifier}-{place}"
         charts.append(Chart(identifier, f"{group}: {measure.title}", specification))
     return Charts(charts, series_legend(labels))

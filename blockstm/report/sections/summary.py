@@ -106,12 +106,14 @@ def _of_series(inputs: Inputs, series: Sequence[Series]) -> Iterator[Figure]:
         where = (
             f"{each.name}, {run.cores:,} cores, {'modelled' if each.clock == 'virtual' else each.clock} time"
         )
+        if run.speedups is not None:
+            where += f", median of {run.speedups.runs:,} runs"
         yield Figure("highest speed-up (x)", cell(run.speedup, two_digits), where)
         if run.bound_greedy and run.speedup is not None:
             yield Figure(
                 "of the greedy bound",
                 cell(run.speedup / run.bound_greedy, share),
-                f"{two_digits(run.bound_greedy)} x, same run",
+                f"{two_digits(run.bound_greedy)} x, same {'run' if run.speedups is None else 'runs'}",
             )
     for sweep in inputs.sweeps:
         yield Figure("runs in the sweep", cell(len(sweep.runs), count), sweep.source)
