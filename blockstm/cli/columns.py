@@ -2,6 +2,7 @@
 
 Tables are laid out for 80 columns. What does not fit (a narrow terminal, a long name) is shortened in the middle,
 and columns that still find no room follow in a table of their own below; `--json` has everything at full length.
+Texts may be a user's: what does not print is escaped, so that nothing in a file gives the terminal orders.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from rich.cells import cell_len
+
+from blockstm.errors import printable
 
 __all__ = ["Column", "print_columns", "print_values", "print_wrapped", "shortened", "width_columns"]
 
@@ -77,7 +80,7 @@ def print_columns(
         keys: how many columns, from the left, say what a row is of; they are repeated where the table is continued.
         titles: of each row what stands on lines of its own above it, for names that are too long for a column.
     """
-    cells = [list(row) for row in rows]
+    cells = [list(map(printable, row)) for row in rows]
     widths = _fitting(columns, _widths(columns, cells), width_columns())
     for place, chosen in enumerate(_groups(widths, keys, width_columns())):
         if place:
@@ -100,7 +103,7 @@ def print_values(values: Mapping[str, str | Sequence[str]]) -> None:
     room = width_columns() - names - len(GAP)
     for name, value in values.items():
         texts = [value] if isinstance(value, str) else value
-        lines = [line for text in texts for line in _wrapped(text, room)]
+        lines = [line for text in texts for line in _wrapped(printable(text), room)]
         for place, line in enumerate(lines or [""]):
             print(f"{_padded('' if place else name, names, False)}{GAP}{line}".rstrip())
 
@@ -114,7 +117,7 @@ def print_wrapped(text: str, *, indent: str = "") -> None:
     """
     room = width_columns() - len(indent)
     for given in text.split("\n"):
-        for line in _wrapped(given, room):
+        for line in _wrapped(printable(given), room):
             print(f"{indent}{line}".rstrip())
 
 

@@ -19,6 +19,8 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
+from blockstm.errors import printable
+
 __all__ = ["Progress"]
 
 # Work that is done sooner than this shows nothing.
@@ -74,13 +76,13 @@ class Progress:
     @contextmanager
     def step(self, label: str) -> Iterator[None]:
         """Show `label` while the body runs, and count it as a step when it is done."""
-        self._bar.update(self._task, description=label)
+        self.label(label)
         yield
         self._bar.advance(self._task)
 
     def label(self, label: str) -> None:
-        """Show a label from now on."""
-        self._bar.update(self._task, description=label)
+        """Show a label from now on; what does not print, as in a file's name, is escaped."""
+        self._bar.update(self._task, description=printable(label))
 
     def count(self, done: int) -> None:
         """Show that so many steps are done."""

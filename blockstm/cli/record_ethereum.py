@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from blockstm.cli.columns import print_wrapped
-from blockstm.errors import UsageError, install_extra, shown_path
+from blockstm.errors import UsageError, install_extra, printable, shown_path
 
 __all__ = ["ethereum"]
 
@@ -89,4 +89,4 @@ def ethereum(
         ) from error
     print_wrapped(f"{shown_path(output)}: {len(made):,} transactions, {output.stat().st_size:,} bytes")
     for note in notes:
-        print(f"note: {note}")
+        print(f"note: {printable(note)}")

@@ -29,7 +29,7 @@ from blockstm.cli.receipts import receipt_lines
 from blockstm.cli.tables import print_blocks, print_summary
 from blockstm.cli.timelines import timeline_file
 from blockstm.engine import Engine
-from blockstm.errors import UsageError, shown_path
+from blockstm.errors import UsageError, printable, shown_path
 from blockstm.files import replace_file
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, WORKERS_MAX
 
@@ -170,5 +170,8 @@ def show(measured: list[BlockFigures], loaded: list[LoadedBlock], as_json: bool)
         print_blocks(measured)
     for figures, each in zip(measured, loaded, strict=True):
         for difference in figures.differences or ():
-            print(f"disagrees with sequential: {shown_path(figures.file)}: {difference}", file=sys.stderr)
+            print(
+                f"disagrees with sequential: {shown_path(figures.file)}: {printable(difference)}",
+                file=sys.stderr,
+            )
         each.print_disagreements()

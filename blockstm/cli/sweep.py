@@ -14,7 +14,7 @@ import typer
 from blockstm.cli.columns import print_wrapped
 from blockstm.cli.options import memory_bytes
 from blockstm.cli.progress import Progress
-from blockstm.cli.sweep_tables import print_speedups, speedups
+from blockstm.cli.sweep_tables import points_of, print_speedups
 from blockstm.errors import UsageError, install_extra, shown_path
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, WORKERS_MAX
 from blockstm.sweep import Outcome, Run, Sweep, carry_out, read_sweep, runs_of
@@ -93,7 +93,12 @@ def sweep(
         outcome = follow(defined, runs, folder, executor)
         found = folder.rows
     if as_json:
-        print(json.dumps(as_object(defined, folder, outcome) | {"points": speedups(defined, found)}))
+        print(
+            json.dumps(
+                as_object(defined, folder, outcome)
+                | {"points": [point.as_json() for point in points_of(defined, found)]}
+            )
+        )
         return
     print_speedups(defined, found)
     before = outcome.runs - outcome.executed
@@ -123,7 +128,7 @@ def follow(
     whole = sum(run.cost for run in runs)
 
     def label(finished: int) -> str:
-        return f"{defined.name}: {finished:,} of {len(runs):,} runs"
+        return f"{shown_path(defined.name)}: {finished:,} of {len(runs):,} runs"
 
     with Progress(whole, is_estimate=True) as progress:
 

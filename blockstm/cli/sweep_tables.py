@@ -2,59 +2,117 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from statistics import median
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-from blockstm.cli.columns import Column, print_columns
-from blockstm.cli.figures_text import times
+from blockstm.analysis.spread import Spread, spread_of
+from blockstm.cli.columns import Column, print_columns, print_wrapped
+from blockstm.cli.figures_text import NONE, per_cent, times
 from blockstm.sweep import Sweep
 from blockstm.sweep.rows import PARAMETER, Row
 
-__all__ = ["print_speedups", "speedups"]
+__all__ = ["Point", "points_of", "print_speedups"]
 
 LINES_MAX = 60
 
 
-def speedups(sweep: Sweep, rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """Return for each point what it is, and its median speed-up over seeds and repeats, where there is one."""
+@dataclass(frozen=True)
+class Point:
+    """A point of the grid, with what came of its runs, which differ in seed and repeat.
+
+    Arguments:
+        number: of the point.
+        cores: on how many cores.
+        parameters: the fields that vary, by dotted name.
+        runs: how many runs are finished.
+        speedup: of these; None where there is none, as of blocks without transactions.
+    """
+
+    number: int
+    cores: int
+    parameters: Mapping[str, object]
+    runs: int
+    speedup: Spread | None
+
+    def as_json(self) -> dict[str, object]:
+        """Return what --json says of it."""
+        entry: dict[str, object] = {
+            "point": self.number,
+            "cores": self.cores,
+            "parameters": self.parameters,
+            "runs": self.runs,
+        }
+        if self.speedup is not None:
+            entry["speedup"] = self.speedup.median
+            entry["speedup_min"] = self.speedup.least
+            entry["speedup_max"] = self.speedup.greatest
+        return entry
+
+
+def points_of(sweep: Sweep, rows: Iterable[Row]) -> list[Point]:
+    """Return the points of a sweep that have finished runs.
+
+    Arguments:
+        sweep: the sweep.
+        rows: those of the finished runs.
+    """
     by_point: dict[object, list[Row]] = {}
     for row in rows:
         by_point.setdefault(row["point"], []).append(row)
-    found: list[dict[str, Any]] = []
-    for point, of_point in by_point.items():
-        values = [row["speedup"] for row in of_point if isinstance(row["speedup"], float)]
-        found.append(
-            {
-                "point": point,
-                "cores": of_point[0]["cores"],
-                "parameters": {field: of_point[0].get(f"{PARAMETER}{field}") for field in sweep.varied},
-                "runs": len(of_point),
-                **({"speedup": median(values)} if values else {}),
-            }
-        )
-    return found
+    return [_point(sweep, of_point) for of_point in by_point.values()]
+
+
+def _point(sweep: Sweep, rows: Sequence[Row]) -> Point:
+    first = rows[0]
+    values = [row["speedup"] for row in rows]
+    return Point(
+        number=int(str(first["point"])),
+        cores=int(str(first["cores"])),
+        parameters={field: first.get(f"{PARAMETER}{field}") for field in sweep.varied},
+        runs=len(rows),
+        speedup=spread_of(value for value in values if isinstance(value, int | float)),
+    )
 
 
 def print_speedups(sweep: Sweep, rows: Sequence[Row]) -> None:
     """Print a line for each combination of the parameters that vary, with a column for each number of cores."""
-    lines: dict[tuple[object, ...], dict[int, float | None]] = {}
-    for entry in speedups(sweep, rows):
-        lines.setdefault(tuple(entry["parameters"].values()), {})[entry["cores"]] = entry.get("speedup")
-    parameters = [Column(field.rpartition(".")[2].replace("_", "\n")) for field in sweep.varied]
-    cores = [Column(f"{cores}\ncore{'s' * (cores > 1)}") for cores in sweep.cores]
+    lines: dict[tuple[object, ...], dict[int, Spread | None]] = {}
+    for point in points_of(sweep, rows):
+        lines.setdefault(tuple(point.parameters.values()), {})[point.cores] = point.speedup
+    runs = len(sweep.seeds) * sweep.repeats
+    columns = [Column(field.rpartition(".")[2].replace("_", "\n")) for field in sweep.varied]
+    columns += [Column(f"{cores}\ncore{'s' * (cores > 1)}") for cores in sweep.cores]
+    columns += [Column("spread")] * (runs > 1)
     printed = [
-        [*map(parameter_text, values), *(times(by_cores.get(cores)) for cores in sweep.cores)]
+        [*map(parameter_text, values), *_cells(by_cores, sweep.cores), *[_widest(by_cores)] * (runs > 1)]
         for values, by_cores in list(lines.items())[:LINES_MAX]
     ]
-    print_columns([*parameters, *cores], printed, keys=len(parameters))
+    print_columns(columns, printed, keys=len(sweep.varied))
     left_out = len(lines) - LINES_MAX
     if left_out > 0:
         print(f"... and {left_out:,} lines more, which the file has")
-    each = len(sweep.seeds) * sweep.repeats
-    of_several = f", medians of {each} runs" if each > 1 else ""
     clock = "modelled time" if sweep.clock == "virtual" else "real time"
-    print(f"\nspeed-up over sequential execution, {clock}{of_several}")
+    print(f"\nspeed-up over sequential execution, {clock}{f', medians of {runs} runs' if runs > 1 else ''}")
+    if runs > 1:
+        print_wrapped(
+            "spread: from the least to the greatest speed-up of these runs, in per cent of their median; "
+            "the widest of the line"
+        )
+
+
+def _cells(by_cores: Mapping[int, Spread | None], cores: Sequence[int]) -> list[str]:
+    found = (by_cores.get(each) for each in cores)
+    return [times(None if speedup is None else speedup.median) for speedup in found]
+
+
+def _widest(by_cores: Mapping[int, Spread | None]) -> str:
+    """Write how far the runs are apart where they are furthest apart, on some number of cores."""
+    shares = [
+        (speedup.greatest - speedup.least) / speedup.median
+        for speedup in by_cores.values()
+        if speedup is not None and speedup.median
+    ]
+    return per_cent(max(shares)) if shares else NONE
 
 
 def parameter_text(value: object) -> str:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from blockstm.errors import UsageError, shown_path
+from blockstm.errors import UsageError, printable, shown_path
 from blockstm.result import Result
 from blockstm.traceevents import writing_trace
 
@@ -40,8 +40,8 @@ def timeline_file(path: Path | None, **details: Any) -> Iterator[Callable[..., N
             writer.add(name, timeline, of_run)
             if timeline.dropped:
                 print(
-                    f"{shown_path(path)}: {timeline.dropped:,} spans of {name} are missing: a timeline takes "
-                    "at most an eighth of the memory limit; raise --memory-limit",
+                    f"{shown_path(path)}: {timeline.dropped:,} spans of {printable(name)} are missing: "
+                    "a timeline takes at most an eighth of the memory limit; raise --memory-limit",
                     file=sys.stderr,
                 )
 

@@ -10,9 +10,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import median
 
 import pytest
 
+from blockstm.analysis.spread import Spread
+from blockstm.report.inputs import read_inputs
+from blockstm.report.series import all_series
 from blockstm.sweep import read_sweep, runs_of
 from blockstm.sweep.execution import execute
 from tests.sweeps import SMALL, table_of, without_chance, written
@@ -50,6 +54,31 @@ def test_json(command: Command, tmp_path: Path) -> None:
     assert point["parameters"] == {"transfers.accounts": 2, "transactions": 40}
     speedups = sorted(row["speedup"] for row in table_of(tmp_path / "out") if row["point"] == point["point"])
     assert point["speedup"] == pytest.approx(sum(speedups) / 2)
+    assert [point["speedup_min"], point["speedup_max"]] == speedups
+
+
+def test_the_table_and_the_report_say_the_same(command: Command, tmp_path: Path) -> None:
+    """Of several seeds, both show the median speed-up, and how far the runs are apart."""
+    pytest.importorskip("jinja2", reason="reports need an extra")
+    text = SMALL.replace("seeds = [1, 2]", "seeds = [1, 2, 3, 4]").replace("transactions = [20, 40]", "")
+    printed = command("sweep", written(tmp_path, text), "-o", "out", "--workers", 1)
+    assert (printed.returncode, printed.stderr) == (0, "")
+    assert all(line == line.rstrip() and len(line) <= 80 for line in printed.stdout.splitlines())
+    by_point: dict[tuple[int, int], list[float]] = {}
+    for row in table_of(tmp_path / "out"):
+        by_point.setdefault((row["parameter.transfers.accounts"], row["cores"]), []).append(row["speedup"])
+    lines = [line.split() for line in printed.stdout.splitlines()]
+    for series in all_series(read_inputs([tmp_path / "out"])):
+        accounts = int(series.name.split()[-1])
+        (line,) = (line for line in lines if line[:1] == [str(accounts)])
+        spreads = []
+        for run, column in zip(series.runs, (1, 3), strict=True):
+            speedups = by_point[accounts, run.cores]
+            assert run.speedups == Spread(median(speedups), min(speedups), max(speedups), 4)
+            assert run.speedup == median(speedups)
+            assert line[column] == f"{run.speedup:.2f}"
+            spreads.append((max(speedups) - min(speedups)) / median(speedups))
+        assert line[-2:] == [f"{max(spreads) * 100:.1f}", "%"]
 
 
 def test_the_real_clock_in_this_process(command: Command, tmp_path: Path) -> None:
