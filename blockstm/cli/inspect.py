@@ -31,6 +31,7 @@ from blockstm.cli.options import (
     check_output_path,
     import_programs,
     named_in_errors,
+    told_options,
 )
 from blockstm.cli.progress import Progress
 from blockstm.engine import Engine
@@ -62,6 +63,7 @@ FeeKeyOption = Annotated[
         show_default=False,
     ),
 ]
+TOP_DEFAULT = 10
 TopOption = Annotated[int, typer.Option(min=0, max=1000, metavar="N", help="How many hot keys to name.")]
 ExecuteOption = Annotated[
     bool,
@@ -88,7 +90,7 @@ def inspect(
     rules: RulesOption = Rules.CREDITS_COMMUTATIVE,
     weight: WeightOption = None,
     fee_key: FeeKeyOption = None,
-    top: TopOption = 10,
+    top: TopOption = TOP_DEFAULT,
     execute: ExecuteOption = False,
     dot: DotOption = None,
     dot_nodes: DotNodesOption = 200,
@@ -123,7 +125,14 @@ def inspect(
     if dot is not None and loaded.has_header_equal is not False:
         write_graph(inspection, block.name, dot, dot_nodes)
     if as_json:
-        print(json.dumps(as_object(loaded, inspection, outcomes)))
+        options = told_options(
+            fee_key=(fee_key, None),
+            top=(top, TOP_DEFAULT),
+            execute=(execute, False),
+            memory_limit=(memory_limit, MEMORY_LIMIT_BYTES_DEFAULT),
+            programs=(programs, None),
+        )
+        print(json.dumps(as_object(loaded, inspection, outcomes) | options))
     elif dot != STANDARD_OUTPUT:
         print_inspection(block, inspection, outcomes)
     if loaded.has_header_equal is False:

@@ -28,6 +28,7 @@ __all__ = [
     "named_in_errors",
     "not_negative",
     "positive",
+    "told_options",
 ]
 
 UNITS = {"": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
@@ -77,6 +78,16 @@ def named_in_errors(file: Path) -> Iterator[None]:
         yield
     except BlockstmError as error:
         raise type(error)(f"{shown_path(file)}: {error}") from error
+
+
+def told_options(**options: tuple[object, object]) -> dict[str, dict[str, object]]:
+    """Return what a command's JSON output says of options, so that a report can tell how to repeat it.
+
+    Arguments:
+        options: the value of each, and its default, which is not told.
+    """
+    told = {name: value for name, (value, default) in options.items() if value != default}
+    return {"options": told} if told else {}
 
 
 def check_output_path(option: str, path: Path, inputs: Iterable[Path]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -23,6 +24,7 @@ from blockstm.cli.options import (
     named_in_errors,
     not_negative,
     positive,
+    told_options,
 )
 from blockstm.cli.progress import Progress
 from blockstm.cli.receipts import receipt_lines
@@ -51,6 +53,7 @@ VerifyOption = Annotated[
 RepeatOption = Annotated[
     int, typer.Option(min=1, metavar="K", help="Run each block K times; the times are medians.")
 ]
+ROUNDS_PER_GAS_DEFAULT = 1.0
 RoundsOption = Annotated[
     float,
     typer.Option(
@@ -87,7 +90,7 @@ def replay(
     model: ModelOption = "block-stm",
     verify: VerifyOption = False,
     repeat: RepeatOption = 1,
-    rounds_per_gas: RoundsOption = 1.0,
+    rounds_per_gas: RoundsOption = ROUNDS_PER_GAS_DEFAULT,
     time_limit: TimeLimitOption = None,
     memory_limit: MemoryLimitOption = MEMORY_LIMIT_BYTES_DEFAULT,
     programs: ProgramsOption = None,
@@ -119,6 +122,12 @@ def replay(
         time_limit_seconds=time_limit,
         rounds_per_gas=rounds_per_gas,
     )
+    options = told_options(
+        rounds_per_gas=(rounds_per_gas, ROUNDS_PER_GAS_DEFAULT),
+        time_limit=(time_limit, None),
+        memory_limit=(memory_limit, MEMORY_LIMIT_BYTES_DEFAULT),
+        programs=(programs, None),
+    )
     measured: list[BlockFigures] = []
     lines: list[bytes] = []
     found: bytes = b""
@@ -149,21 +158,34 @@ def replay(
                     transactions=len(each.block),
                 )
         if any(figures.disagrees for figures in measured):
-            show(measured, loaded, as_json)
+            show(measured, loaded, options, as_json)
             raise typer.Exit(DISAGREES)
     if receipts is not None:
         replace_file(receipts, b"".join(lines), UsageError)
     if accounts is not None:
         replace_file(accounts, found, UsageError)
-    show(measured, loaded, as_json)
+    show(measured, loaded, options, as_json)
 
 
-def show(measured: list[BlockFigures], loaded: list[LoadedBlock], as_json: bool) -> None:
-    """Print the figures in the form asked for, and on standard error where runs disagree with what must be."""
+def show(
+    measured: list[BlockFigures],
+    loaded: list[LoadedBlock],
+    options: Mapping[str, object],
+    as_json: bool,
+) -> None:
+    """Print the figures in the form asked for, and on standard error where runs disagree with what must be.
+
+    Arguments:
+        measured: what came of each block.
+        loaded: the blocks.
+        options: what the JSON says of the command's options.
+        as_json: whether JSON is asked for.
+    """
     if as_json:
         entries = [figures.as_json() for figures in measured]
         totals = Totals.of(measured).as_json()
-        print(json.dumps({"schema": 1, "command": "replay", "blocks": entries, "totals": totals}))
+        head = {"schema": 1, "command": "replay", **options}
+        print(json.dumps(head | {"blocks": entries, "totals": totals}))
     elif len(measured) == 1:
         print_summary(measured[0])
     else:

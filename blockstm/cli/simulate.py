@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +22,7 @@ from blockstm.cli.options import (
     import_programs,
     named_in_errors,
     not_negative,
+    told_options,
 )
 from blockstm.cli.outcomes_text import outcome_values
 from blockstm.cli.progress import Progress
@@ -70,6 +71,7 @@ ModelOption = Annotated[
         show_default="the one that comes with blockstm",
     ),
 ]
+ROUNDS_PER_GAS_DEFAULT = 1.0
 RoundsOption = Annotated[
     float,
     typer.Option(
@@ -90,7 +92,7 @@ def simulate(
     block: BlockArgument,
     cores: CoresOption = "1,2,4,8,16,32,64",
     model: ModelOption = None,
-    rounds_per_gas: RoundsOption = 1.0,
+    rounds_per_gas: RoundsOption = ROUNDS_PER_GAS_DEFAULT,
     as_replay: AsReplayOption = False,
     memory_limit: MemoryLimitOption = MEMORY_LIMIT_BYTES_DEFAULT,
     programs: ProgramsOption = None,
@@ -107,6 +109,13 @@ def simulate(
     if timeline is not None:
         check_output_path("--timeline", timeline, [block, *([] if model is None else [model])])
     costs = default_model() if model is None else read_model(model)
+    options = told_options(
+        cost_model=(model and str(model), None),
+        rounds_per_gas=(rounds_per_gas, ROUNDS_PER_GAS_DEFAULT),
+        as_replay=(as_replay, False),
+        memory_limit=(memory_limit, MEMORY_LIMIT_BYTES_DEFAULT),
+        programs=(programs, None),
+    )
     loaded = load_block(block)
     about = {"command": "simulate", "model": "block-stm", "file": str(block)}
     with timeline_file(timeline, **about) as add_timeline:
@@ -122,9 +131,9 @@ def simulate(
             add = None if timeline is None else add_timeline
             figures, outcomes = run(loaded, simulation, counts, add)
         if loaded.has_header_equal is False:
-            show(loaded, figures, outcomes, as_json)
+            show(loaded, figures, outcomes, options if as_json else None)
             raise typer.Exit(DISAGREES)
-    show(loaded, figures, outcomes, as_json)
+    show(loaded, figures, outcomes, options if as_json else None)
 
 
 def run(
@@ -158,21 +167,36 @@ def run(
     return measured, outcomes
 
 
-def show(loaded: LoadedBlock, figures: Sequence[Figures], outcomes: Outcomes, as_json: bool) -> None:
-    """Print the figures in the form asked for, and on standard error where a run disagrees with the header."""
-    if as_json:
-        print(json.dumps(as_object(loaded, figures, outcomes)))
+def show(
+    loaded: LoadedBlock,
+    figures: Sequence[Figures],
+    outcomes: Outcomes,
+    options: Mapping[str, object] | None,
+) -> None:
+    """Print the figures, and on standard error where a run disagrees with the header.
+
+    Arguments:
+        loaded: the block.
+        figures: of each number of cores.
+        outcomes: what came of the transactions.
+        options: what the JSON says of the command's options; None: text is asked for.
+    """
+    if options is not None:
+        print(json.dumps(as_object(loaded, figures, outcomes, options)))
     else:
         print_figures(loaded, figures, outcomes)
     loaded.print_disagreements()
 
 
-def as_object(loaded: LoadedBlock, figures: Sequence[Figures], outcomes: Outcomes) -> dict[str, object]:
+def as_object(
+    loaded: LoadedBlock, figures: Sequence[Figures], outcomes: Outcomes, options: Mapping[str, object]
+) -> dict[str, object]:
     """Return what --json prints (schema 1)."""
     return {
         "schema": 1,
         "command": "simulate",
         "file": str(loaded.file),
+        **options,
         "transactions": len(loaded.block),
         **outcomes.as_json(),
         **({} if loaded.header_checks is None else {"header_checks": loaded.header_checks}),

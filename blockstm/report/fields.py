@@ -112,6 +112,14 @@ class Fields:
             return None
         return bool(self._checked(name, "true or false", lambda value: isinstance(value, bool)))
 
+    def texts(self, name: str) -> list[str]:
+        """Return a field that is a list of texts."""
+
+        def is_texts(value: object) -> bool:
+            return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+        return list(map(printable, self._checked(name, "a list of texts", is_texts)))
+
     def nested(self, name: str) -> Fields:
         """Return a field that is an object."""
         return Fields(

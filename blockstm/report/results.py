@@ -9,6 +9,7 @@ from typing import Final, Self
 
 from blockstm.analysis.spread import Spread, spread_of
 from blockstm.report.fields import Fields, check_cores
+from blockstm.report.options import options_of
 
 __all__ = [
     "BlockReplay",
@@ -259,13 +260,14 @@ class Replay:
 
     source: str
     blocks: tuple[BlockReplay, ...]
+    options: tuple[str, ...]
 
     @classmethod
     def of(cls, source: str, content: Fields) -> Self:
         """Read it."""
         blocks = tuple(map(BlockReplay.of, content.objects("blocks")))
         check_cores({block.run.cores for block in blocks})
-        return cls(source, blocks)
+        return cls(source, blocks, options_of(content))
 
 
 @dataclass(frozen=True)
@@ -275,6 +277,7 @@ class Simulation:
     source: str
     file: str
     runs: tuple[Run, ...]
+    options: tuple[str, ...]
 
     @classmethod
     def of(cls, source: str, content: Fields) -> Self:
@@ -285,7 +288,7 @@ class Simulation:
             for entry in content.objects("results")
         )
         check_cores({run.cores for run in runs})
-        return cls(source, content.text("file"), runs)
+        return cls(source, content.text("file"), runs, options_of(content))
 
 
 @dataclass(frozen=True)
@@ -377,6 +380,7 @@ class Inspection:
     weight: str | None
     bounds: tuple[Bound, ...]
     hot_keys: tuple[HotKey, ...]
+    options: tuple[str, ...]
 
     @classmethod
     def of(cls, source: str, content: Fields) -> Self:
@@ -394,4 +398,5 @@ class Inspection:
             content.optional_text("weight"),
             bounds,
             tuple(map(HotKey.of, content.optional_objects("hot_keys"))),
+            options_of(content),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ pytest.importorskip("pyarrow", reason="reports need the extra: pip install -e '.
 pytest.importorskip("vl_convert", reason="reports need the extra: pip install -e '.[report]'")
 
 from blockstm.cli import main
+from blockstm.simulate import default_model, model_text
 from tests import reports
 from tests.browser import INSTALL, chromium_path, open_report, running_chromium
 
@@ -137,6 +139,43 @@ def test_bad_input_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "is to be read" in refused(["report", str(good), "-o", str(good)], capsys)
     assert "folder does not exist" in refused(["report", str(good), "-o", str(tmp_path / "x" / "y")], capsys)
     assert not page.exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("simulate --cores 1,2",
+         ["--model costs.toml", "--rounds-per-gas 2.5", "--as-replay", "--memory-limit 500000000"]),
+        ("inspect --rules credits-commutative --weight gas",
+         ["--execute", "--fee-key 0x00", "--fee-key 0x01", "--top 3", "--memory-limit 500000000"]),
+        ("replay --workers 1 --model block-stm",
+         ["--rounds-per-gas 0", "--time-limit 60", "--memory-limit 500000000", "--programs tests.models.programs"]),
+    ],
+)  # fmt: skip
+def test_commands_are_repeated_with_their_options(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    options: list[str],
+) -> None:
+    block = Path("scenarios/ethereum-116525.block").resolve()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "costs.toml").write_text(model_text(default_model()))
+    verb, *words = command.split()
+    given = " ".join([verb, str(block), *words, *options, "--json"])
+    for repeated in (False, True):
+        assert main(given.split()) == 0
+        (tmp_path / "x.json").write_text(capsys.readouterr().out)
+        assert main(["report", "x.json", "-o", "x.html"]) == 0
+        told = next(
+            line
+            for line in html.unescape((tmp_path / "x.html").read_text()).splitlines()
+            if f"blockstm {verb} " in line and "x.json" in line
+        )
+        told = told[told.index("blockstm ") :].removeprefix("blockstm ").partition(" > ")[0]
+        assert repeated or sorted(told.split()) == sorted(given.split())
+        given = told
 
 
 def test_what_the_commands_print_makes_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -168,3 +169,13 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         read_sweep(written(tmp_path, "#" * 70_000))
     with pytest.raises(ScenarioError, match=r"gone\.toml: no such file"):
         read_sweep(written(tmp_path, 'scenario = "gone.toml"\ncores = [1]'))
+
+
+def test_the_definitions_in_the_documentation(tmp_path: Path) -> None:
+    """Each can be typed as it stands, next to the folder scenarios."""
+    root = Path(__file__).parents[2]
+    (tmp_path / "scenarios").symlink_to(root / "scenarios")
+    first, second = re.findall(r"```toml\n(.*?)```", (root / "docs" / "sweeps.md").read_text(), re.DOTALL)
+    found = read_sweep(written(tmp_path, first, "mine"))
+    assert len(runs_of(found)) == 144
+    assert read_sweep(written(tmp_path, f"cores = [1]\n{second}")).scenario.general.transactions == 2_000

@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 from blockstm.report.inputs import Inputs
 from blockstm.report.parts import Commands, Part, Section
-from blockstm.report.results import BlockReplay, Replay
+from blockstm.report.results import BlockReplay, Inspection, Replay, Simulation
 from blockstm.report.traces import Timeline
 
 __all__ = ["commands"]
@@ -18,9 +18,8 @@ def commands(inputs: Inputs, output: str) -> Section:
     """Return the section: what to type to get the same again."""
     lines = [
         *(line for replay in inputs.replays for line in _replay(replay)),
-        *(_simulate(simulation.file, [run.cores for run in simulation.runs], simulation.source)
-          for simulation in inputs.simulations),
-        *(_inspect(each.file, each.rules, each.weight, each.source) for each in inputs.inspections),
+        *(_simulate(simulation) for simulation in inputs.simulations),
+        *(_inspect(inspection) for inspection in inputs.inspections),
         *(_line("sweep", str(PurePath(sweep.source) / "sweep.toml"), "-o", sweep.source)
           for sweep in inputs.sweeps),
         *(line for timeline in inputs.timelines for line in _timeline(timeline)),
@@ -35,8 +34,8 @@ def commands(inputs: Inputs, output: str) -> Section:
     return Section(
         "commands",
         "Repeat it",
-        "The commands that the data tells of. Options that it does not tell, such as --rounds-per-gas or a cost "
-        "model, have to be added where they were used; measured times differ from run to run.",
+        "The commands that the data tells of. A timeline does not tell all options, such as --rounds-per-gas or a "
+        "cost model: add those that were used. Measured times differ from run to run.",
         parts,
     )
 
@@ -60,18 +59,21 @@ def _replay(replay: Replay) -> Iterator[str]:
         words = ["replay", *(block.file for block in blocks), "--workers", str(workers), "--model", model]
         words += ["--repeat", str(runs)] if runs not in (None, 1) else []
         words += ["--verify"] if verified else []
+        words += replay.options
         yield _to(_line(*words, "--json"), replay.source)
 
 
-def _simulate(file: str, cores: list[int], source: str) -> str:
-    return _to(_line("simulate", file, "--cores", ",".join(map(str, cores)), "--json"), source)
+def _simulate(simulation: Simulation) -> str:
+    cores = ",".join(str(run.cores) for run in simulation.runs)
+    words = ["simulate", simulation.file, "--cores", cores, *simulation.options]
+    return _to(_line(*words, "--json"), simulation.source)
 
 
-def _inspect(file: str, rules: str | None, weight: str | None, source: str) -> str:
-    words = ["inspect", file]
-    words += ["--rules", rules] if rules else []
-    words += ["--weight", weight] if weight else []
-    return _to(_line(*words, "--json"), source)
+def _inspect(inspection: Inspection) -> str:
+    words = ["inspect", inspection.file]
+    words += ["--rules", inspection.rules] if inspection.rules else []
+    words += ["--weight", inspection.weight] if inspection.weight else []
+    return _to(_line(*words, *inspection.options, "--json"), inspection.source)
 
 
 def _timeline(timeline: Timeline) -> Iterator[str]:
