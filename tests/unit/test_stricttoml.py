@@ -30,7 +30,7 @@ TOO_LARGE_FOR_A_FLOAT = "1" + "0" * 400
         (f"d = {{'e\\u001b f' = {LONG}}}", "d.'e\\\\u001b f' has too many digits; give a smaller number"),
         (f'd = {{"\\u001b" = {LONG}}}', "d.'\\x1b' has too many digits; give a smaller number"),
         (f"a = {LONG}\nb = ", "a whole number has too many digits; give a smaller number"),
-        ("a = " + "[" * 5000, "is not TOML: it is nested too deep to be read; use fewer brackets"),
+        ("a = " + "[" * 60_000, "is not TOML: it is nested too deep to be read; use fewer brackets"),
         ("a = \x1b", "is not TOML: Invalid value (at line 1, column 5); correct it there"),
     ],
 )

@@ -129,7 +129,7 @@ class Failing:
         (
             ModuleNotFoundError("no", name="blockstm"),
             SweepError,
-            "a worker of the cluster lacks blockstm; pip install",
+            "a worker of the cluster lacks blockstm; there, install it in the checkout",
         ),
         (
             ConnectionError("gone"),
