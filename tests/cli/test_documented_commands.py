@@ -1,0 +1,105 @@
+"""Every command in README and docs can be typed as it stands, in the order of its page."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zstandard
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+NODE_DATA = ROOT.parent / "shared" / "ethereum" / "19932148"
+# Synopses have words in capitals for what a reader puts there.
+PLACEHOLDER = re.compile(r" [A-Z]{2,}\b")
+
+
+def commands_of(page: Path) -> list[str]:
+    """The lines of a page's blocks of code that call blockstm, or ask a node for what it then reads."""
+    code, fence = [], ""
+    for line in page.read_text().splitlines():
+        if line.startswith("```"):
+            fence = "" if fence else line[3:] or "text"
+        elif fence == "sh" or (not fence and line.startswith("    ")):
+            code.append(line.strip().removeprefix("$ "))
+    lines = re.sub(r"\\\n", " ", "\n".join(code)).splitlines()
+    return [line for line in lines if re.match(r"blockstm \w|curl ", line) and not PLACEHOLDER.search(line)]
+
+
+class Node(BaseHTTPRequestHandler):
+    """Answers as a node does, from what one has answered."""
+
+    def do_POST(self) -> None:
+        request: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        name = {"eth_getBlockByNumber": "block", "debug_traceBlockByNumber": "prestate"}[request["method"]]
+        assert request["params"][0] == hex(int(NODE_DATA.name))
+        with zstandard.open(NODE_DATA / f"{name}.json.zst", "rb") as file:
+            answer = file.read()
+        self.send_response(200)
+        self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing is printed."""
+
+
+@pytest.fixture
+def node_address() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Node)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def environment(tmp_path: Path, node_address: str) -> dict[str, str]:
+    """An environment in which `blockstm` is this checkout's, in a folder with a folder scenarios/."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    script = folder / "blockstm"
+    script.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m blockstm "$@"\n')
+    script.chmod(0o755)
+    (tmp_path / "scenarios").symlink_to(ROOT / "scenarios")
+    return {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "NODE": node_address, "COLUMNS": "80"}
+
+
+def test_pages_have_commands() -> None:
+    assert sum(len(commands_of(page)) for page in PAGES) > 30
+
+
+@pytest.mark.own_engine
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("page", [page for page in PAGES if commands_of(page)], ids=lambda page: page.name)
+def test_commands_of_a_page_work_as_they_stand(
+    page: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    commands = commands_of(page)
+    if any(command.startswith("curl") for command in commands) and not NODE_DATA.is_dir():
+        pytest.skip("../shared/ethereum, from which the test's node answers, is absent")
+    for command in commands:
+        done = subprocess.run(
+            ["sh", "-c", command],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        assert "Traceback" not in done.stderr, f"{command}\n{done.stderr}"
