@@ -19,7 +19,7 @@ from blockstm.programs import trace, transfer
 from blockstm.result import Result
 from tests.reference import assert_equal, outcomes_of, run_in_order
 
-PATIENCE_SECONDS = 3.0
+PATIENCE_SECONDS = 20.0
 
 
 def execute_soon(block: Block, **options: float) -> Result:
