@@ -68,13 +68,16 @@ class Account:
         return not (self.balance or self.nonce or self.code)
 
 
-def read_prestate(path: str | os.PathLike[str], block: NodeBlock) -> dict[bytes, Account]:
+def read_prestate(
+    path: str | os.PathLike[str], block: NodeBlock, *, whole_state: bool = False
+) -> dict[bytes, Account]:
     """Return the accounts that a block touches, by address, as they stood before it.
 
     Arguments:
         path: the merged form or that of `debug_traceBlockByNumber` (see above), plain or zstd-compressed,
             with or without the JSON-RPC envelope.
         block: the block that it is for.
+        whole_state: it is to hold all accounts of the chain, as only the merged form can.
 
     Raises:
         EthereumInputError: the file cannot be read, an account or a field is malformed or missing, or it is
@@ -83,6 +86,11 @@ def read_prestate(path: str | os.PathLike[str], block: NodeBlock) -> dict[bytes,
     answer = read_json(path)
     with named(path):
         if isinstance(answer, list):
+            if whole_state:
+                raise ContentError(
+                    "it lists what each transaction touches, which is not the state of the whole chain; "
+                    "give one object of all accounts, or leave out --whole-state"
+                )
             return _merged(_of_each_transaction(answer, block), block)
         if isinstance(answer, dict) and "transactionsRoot" in answer:
             raise ContentError(f"this is the block, not the state before it; {_MEND}")

@@ -115,7 +115,7 @@ def read_ethereum(
     with named(block_path):
         fork = _fork(block) if fork is None else fork
         _check_header(block, fork)
-    accounts = read_prestate(prestate_path, block)
+    accounts = read_prestate(prestate_path, block, whole_state=whole_state)
     stated = {} if accounts_path is None else read_accounts(accounts_path)
     known = {**accounts, **stated}
     with named(block_path):
@@ -123,6 +123,7 @@ def read_ethereum(
     with named(prestate_path):
         _check_senders(block, known, fork)
     hashes = {} if block_hashes_path is None else read_block_hashes(block_hashes_path, block)
+    uncle_headers = None if uncles_path is None else read_uncle_headers(uncles_path, block)
     try:
         return make_block(
             block,
@@ -130,7 +131,7 @@ def read_ethereum(
             hashes,
             fork,
             stated=stated,
-            uncle_headers=None if uncles_path is None else read_uncle_headers(uncles_path, block),
+            uncle_headers=uncle_headers,
             whole_state=whole_state,
             dao_fork=dao_fork,
         )

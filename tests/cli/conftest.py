@@ -15,13 +15,39 @@ import pytest
 import zstandard
 
 import blockstm
-from blockstm import Block
+from blockstm import Block, Engine
 from blockstm.cli import main
 from blockstm.programs import transfer
 
 ROOT = Path(blockstm.__file__).parent.parent
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+class SharedEngine:
+    """What the command takes for an engine of its own: one whose workers have py-evm already, and keep it.
+
+    Arguments:
+        engine: the one that is shared.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.execute = engine.execute
+        self.warm_up = engine.warm_up
+
+    def __enter__(self) -> SharedEngine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def one_engine(monkeypatch: pytest.MonkeyPatch, shared_engine: Engine) -> None:
+    """Have `replay` use the engine of all tests in place of one of its own."""
+    lent = SharedEngine(shared_engine)
+    # The package's own name for the module is that of the command.
+    monkeypatch.setattr(sys.modules["blockstm.cli.replay"], "Engine", lambda *_, **__: lent)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 from eth_hash.auto import keccak
 from ethereum.exceptions import GasUsedExceedsLimitError
 
-from blockstm import Block, Engine
+from blockstm import Block
 from blockstm.ethereum.header import read_header
 from blockstm.ethereum.nodejson import Fields
 from blockstm.ethereum.program import evm
@@ -30,31 +29,11 @@ Refused = Callable[..., str]
 Record = Callable[..., Path]
 
 
-class SharedEngine:
-    """What the command takes for an engine of its own: one whose workers have py-evm already, and keep it.
-
-    Arguments:
-        engine: the one that is shared.
-    """
-
-    def __init__(self, engine: Engine) -> None:
-        self.execute = engine.execute
-        self.warm_up = engine.warm_up
-
-    def __enter__(self) -> SharedEngine:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture(autouse=True)
-def same_engine(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+def same_engine(request: pytest.FixtureRequest) -> None:
     """Have all commands of these tests use one engine, but for those of tests that are marked."""
     if request.node.get_closest_marker("own_engine") is None:
-        shared = SharedEngine(request.getfixturevalue("shared_engine"))
-        # The package's own name for the module is that of the command.
-        monkeypatch.setattr(sys.modules["blockstm.cli.replay"], "Engine", lambda *_, **__: shared)
+        request.getfixturevalue("one_engine")
 
 
 needs_blocks = pytest.mark.skipif(

@@ -103,7 +103,7 @@ def powers(draw: st.DrawFn) -> bytes:
     return data[: draw(st.integers(0, len(data)))] if draw(st.booleans()) else data
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.sampled_from(forks_of(5)), powers(), st.sampled_from((200, 3000, 10**6)))
 def test_modular_powers_are_those_of_the_specifications(fork: str, data: bytes, gas: int) -> None:
     assert_same(fork, 5, data, gas)
@@ -133,7 +133,7 @@ def test_empty_operands_are_zero(
     assert outcome == specified(fork, 5, data, 10_000)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.sampled_from((2, 3, 4)), st.sampled_from(FORKS), st.binary(max_size=200), st.integers(0, 1000))
 def test_hashes_are_those_of_the_specifications(number: int, fork: str, data: bytes, gas: int) -> None:
     assert_same(fork, number, data, gas)
@@ -149,7 +149,7 @@ def test_ripemd160_does_not_take_openssl(monkeypatch: pytest.MonkeyPatch) -> Non
     assert ours("frontier", 3, b"what OpenSSL 3.0.2 cannot do", 10_000) == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.sampled_from(FORKS),
     st.binary(min_size=32, max_size=32),
@@ -274,6 +274,6 @@ def curve_inputs(number: int, chance: random.Random) -> bytes:
 @pytest.mark.parametrize("number", [6, 7, 8, 11, 12, 13, 14, 15, 16, 17])
 def test_points_are_those_of_the_specifications(number: int) -> None:
     chance = random.Random(number)
-    for _ in range(3 if number in (8, 14, 15, 17) else 12):
+    for _ in range(2 if number in (8, 14, 15, 17) else 8):
         gas = chance.choice((10**6, 10**6, 10**6, 400))
         assert_same(chance.choice(forks_of(number)), number, curve_inputs(number, chance), gas)

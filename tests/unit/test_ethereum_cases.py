@@ -42,7 +42,14 @@ class Case:
         self.block = self.block.get("result", self.block)
         self.prestate: Any = json.loads((folder / "prestate.json").read_text())
 
-    def run(self, accounts: object = None, fork: str | None = None) -> tuple[ExecutedBlock, set[str]]:
+    def run(
+        self,
+        accounts: object = None,
+        fork: str | None = None,
+        *,
+        whole_state: bool = False,
+        dao_fork: bool | None = None,
+    ) -> tuple[ExecutedBlock, set[str]]:
         """Execute it; return it with the names of the checks that differ."""
         self._extra.write_text(json.dumps(accounts))
         hashes = self._folder / "h.json"
@@ -52,6 +59,8 @@ class Case:
             block_hashes_path=hashes if hashes.exists() else None,
             accounts_path=None if accounts is None else self._extra,
             fork=fork,
+            whole_state=whole_state,
+            dao_fork=dao_fork,
         )
         ethereum = EthereumBlock.of(block)
         result = self._engine.execute(block)
@@ -164,7 +173,39 @@ def test_a_delegate_that_the_tracer_leaves_out_is_named(
     assert read[b"c" + bytes.fromhex(delegate[2:])] is not None
 
 
+def test_zero_to_the_power_of_zero_is_one(reported: Callable[[str], Case]) -> None:
+    case = reported("modexp_0_0_2_cancun")
+    executed, differing = case.run()
+    assert differing == set()
+    contract = bytes.fromhex(case.block["transactions"][0]["to"][2:])
+    assert executed.accounts_after[contract].storage == {
+        0: 1 << 248
+    }  # one byte of output, at the word's begin
+
+
 # Official tests
+
+
+@pytest.mark.parametrize(
+    ("name", "fork"),
+    [
+        ("modexp-empty-base", "istanbul"),
+        ("creation-over-storage-eip7610", "istanbul"),
+        ("dao-fork-block", "homestead"),
+        ("precompile-not-yet-existing", "tangerine_whistle"),
+        ("empty-account-before-eip158", "tangerine_whistle"),
+        ("empty-account-forgotten", "byzantium"),
+        ("empty-account-after-eip158", "berlin"),
+    ],
+)
+def test_the_state_root_is_right_where_the_state_is_whole(
+    official: Callable[[str], Case], name: str, fork: str
+) -> None:
+    case = official(name)
+    executed, differing = case.run(fork=fork, whole_state=True, dao_fork=name == "dao-fork-block")
+    assert differing == set()
+    assert EthereumChainBlock(executed.block).header_checks(executed.result)["state_root"] is True
+    assert state_root(executed) == case.block["stateRoot"]
 
 
 @pytest.mark.parametrize(
