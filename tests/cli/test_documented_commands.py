@@ -21,8 +21,8 @@ import zstandard
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 NODE_DATA = ROOT.parent / "shared" / "ethereum" / "4864590"
-# Synopses have words in capitals for what a reader puts there, and say beside the command what it does. The sweep of
-# mine.toml takes half a minute; tests/unit/test_sweep_definition.py reads that sample.
+# Synopses have words in capitals for what a reader puts there, and say beside the command what it does. The sweep
+# of mine.toml takes half a minute; tests/unit/test_sweep_definition.py reads that sample.
 SYNOPSIS = re.compile(r" [A-Z]{2,}\b|\w {3,}\w| mine\.toml ")
 SWEEP = "blockstm sweep scenarios/sweeps/contention.toml -o contention"
 """Several pages show it; a sweep whose folder is there goes on where it stopped."""
