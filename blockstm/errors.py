@@ -11,6 +11,7 @@ import reprlib
 
 _SHOWN_CHARACTERS_MAX = 96
 TRACEBACK_CHARACTERS_MAX = 4_000
+_PROGRAM_FILE = os.path.join(os.path.dirname(__file__), "program.py")
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = _SHOWN_CHARACTERS_MAX
 
@@ -159,20 +160,28 @@ def one_line(text: str, characters_max: int = _SHOWN_CHARACTERS_MAX) -> str:
 
 
 def traceback_text(error: BaseException) -> str:
-    """Return where a program failed, as Python prints it, without the frames of the core, which has called it.
+    """Return where a program failed, as Python prints it, without what stands between programs in this package.
 
     Of a longer one the end is returned, which names the line that raised.
     """
     import traceback  # only where a program has failed
 
     told = traceback.TracebackException.from_exception(error)
-    told.stack = traceback.StackSummary.from_list(
-        [frame for frame in told.stack if not frame.filename.endswith((".pyx", ".pxi"))]
-    )
+    chained = [told]
+    while chained:
+        one = chained.pop()
+        own = [frame for frame in one.stack if not _is_between_programs(frame.filename, frame.name)]
+        one.stack = traceback.StackSummary.from_list(own)
+        chained += filter(None, (one.__cause__, one.__context__, *(one.exceptions or ())))
     text = "".join(told.format()).rstrip("\n")
     if len(text) > TRACEBACK_CHARACTERS_MAX:
         text = "..." + text[3 - TRACEBACK_CHARACTERS_MAX :]
     return text
+
+
+def _is_between_programs(file: str, function: str) -> bool:
+    """Tell whether a frame is the core's, which calls programs and is called by them, or a program's own call."""
+    return function.startswith("blockstm._core.") or file == _PROGRAM_FILE
 
 
 def printable(text: str) -> str:

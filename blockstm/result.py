@@ -102,6 +102,10 @@ class Receipts(Sequence[Receipt]):
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __reduce__(self) -> tuple[type, tuple[list[Receipt]]]:
+        """Pickle and copy as a list: all of them, decoded."""
+        return list, (list(self),)
+
     def __repr__(self) -> str:
         """Say how many there are."""
         return f"<{len(self)} receipts>"
@@ -193,6 +197,8 @@ class Stats:
 
 class Result:
     """The outcome of executing a block. Making one costs the same for any block: nothing is decoded yet.
+
+    It cannot be pickled or copied (UsageError), as it is a view of the engine's memory; what it tells can be.
 
     Arguments:
         snapshot: the core's view of the finished run.

@@ -82,7 +82,7 @@ from blockstm import limits
 from blockstm.arguments import decode_arguments
 from blockstm.errors import (
     BoundsError, EngineError, LimitError, MemoryLimitError, OutOfGas, ProgramError, ProgramException, Revert,
-    SpeculationAborted, over_memory_limit, shown, printable, traceback_text,
+    SpeculationAborted, UsageError, over_memory_limit, printable, shown, traceback_text,
 )
 from blockstm.limits import U256_MAX
 from blockstm.parameters import as_integer

@@ -9,6 +9,13 @@ cdef class Snapshot:
     cdef bytes copied
     cdef Local local
 
+    def __reduce__(self):
+        """Refuse to be pickled or copied."""
+        raise UsageError(
+            "a result is a view of the memory of the engine, and cannot be pickled or copied: "
+            "take what you need of it, as list(result.receipts), dict(result.state) or result.state_root"
+        )
+
     cdef int _look_at(self, const uint8_t* base) except -1:
         self.local.base = <uint8_t*>base
         self.local.header = <Header*>base
@@ -38,11 +45,11 @@ cdef class Snapshot:
         return self._txn(txn_idx).gas_used
 
     def error(self, txn_idx):
-        """Why it was reverted or failed; None where it was not."""
+        """Why it was reverted or failed, as one line; None where it was not."""
         cdef Txn* txn = self._txn(txn_idx)
         if txn.reason == 0:
             return None
-        return self._record(txn.reason).decode("utf-8", "replace")
+        return printable(self._record(txn.reason).decode("utf-8", "replace"))
 
     def traceback(self, txn_idx):
         """Where a Python program failed; None where none did."""

@@ -22,10 +22,10 @@ cdef void decide_text(Local* local, uint32_t outcome, object text) noexcept:
 
 
 cdef object describe(object error):
-    """An exception as one line for a receipt, whatever its class does."""
-    name = printable(type(error).__name__)
+    """An exception as text for a receipt, whatever its class does."""
+    name = type(error).__name__
     try:
-        text = printable(str(error))
+        text = str(error)
     except BaseException:
         return name
     return f"{name}: {text}" if text else name

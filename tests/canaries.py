@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime as moment
+from os import environ as variables
 from time import time as seconds_now
 from typing import Any
 
@@ -118,6 +119,49 @@ def from_outside_time_of_a_file(ctx: Any, key: bytes) -> None:
 @program
 def from_outside_usage(ctx: Any, key: bytes) -> None:
     ctx.write(key, str(os.times()).encode())  # cause
+
+
+@program
+def environment(ctx: Any, key: bytes) -> None:
+    ctx.write(key, os.environ.get("PRICE", "none").encode())  # cause
+
+
+@program
+def environment_imported_by_name(ctx: Any, key: bytes) -> None:
+    ctx.write(key, variables["PYTHONHASHSEED"].encode())  # cause
+
+
+@program
+def environment_as_a_whole(ctx: Any, key: bytes) -> None:
+    ctx.write(key, repr(sorted(dict(os.environ).items())).encode()[:60_000])  # cause
+
+
+@program
+def clock_text(ctx: Any, key: bytes) -> None:
+    ctx.write(key, time.strftime("%H:%M").encode())  # cause
+
+
+@program
+def clock_other_text(ctx: Any, key: bytes) -> None:
+    ctx.write(key, time.asctime().encode())  # cause
+
+
+@program
+def environment_as_argument(ctx: Any, key: bytes) -> None:
+    """Reads a variable that nothing comes of, and writes a time that it is given."""
+    os.environ.get("DEBUG")
+    ctx.write(key, time.strftime("%H:%M", time.gmtime(3600)).encode())
+
+
+@program
+def identity_in_an_error(ctx: Any, key: bytes) -> None:
+    raise ValueError(object())
+
+
+@program
+def context_in_an_error(ctx: Any, key: bytes) -> None:
+    ctx.emit(repr(ctx).encode())
+    raise ValueError(ctx)
 
 
 # --- identity and order -----------------------------------------------------------------------------
@@ -480,6 +524,12 @@ CANARIES = [
     Canary(from_outside_changing, "outside world"),
     Canary(from_outside_time_of_a_file, "outside world"),
     Canary(from_outside_usage, "outside world"),
+    Canary(environment, "outside world"),
+    Canary(environment_imported_by_name, "outside world"),
+    Canary(environment_as_a_whole, "outside world"),
+    Canary(clock_text, "clock"),
+    Canary(clock_other_text, "clock"),
+    Canary(identity_in_an_error, "object identity"),
     Canary(identity_number, "object identity"),
     Canary(identity_in_text, "object identity"),
     Canary(identity_order, "object identity"),
@@ -508,6 +558,8 @@ CANARIES = [
 TWINS = [
     Canary(clock_as_argument, ""),
     Canary(random_with_seed, ""),
+    Canary(environment_as_argument, ""),
+    Canary(context_in_an_error, ""),
     Canary(identity_sorted, ""),
     Canary(hash_order_sorted, ""),
     Canary(state_kept_in_the_state, ""),

@@ -27,7 +27,12 @@ OUTSIDE: Final = frozenset(
     )
 )
 """Modules whose functions talk to the operating system."""
-INSIDE: Final = frozenset(("allocate_lock", "fspath", "get_ident"))
+LOCKS: Final = frozenset(
+    f"{lock}.{name}"
+    for lock in ("lock", "RLock")
+    for name in ("acquire", "release", "locked", "__enter__", "__exit__", "_is_owned")
+)
+INSIDE: Final = LOCKS | {"allocate_lock", "fspath", "get_ident"}
 """Those of their functions that bring nothing in; importing a module calls some of them."""
 
 
@@ -59,5 +64,9 @@ class OutsideCalls:
         module = getattr(called, "__module__", None) or type(owner).__module__
         site = caller()
         name = getattr(called, "__qualname__", str(called))
-        if (module in OUTSIDE or "random" in module) and name not in INSIDE and not site.file.startswith("<"):
+        if (
+            (module in OUTSIDE or "random" in module)
+            and name not in INSIDE
+            and not site.file.startswith("<frozen")
+        ):
             self.first = f"{name}() of {module}", site

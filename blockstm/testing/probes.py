@@ -3,7 +3,7 @@
 The first that parts from the tape names what its program depends on. From the cheapest to the dearest:
 
 1. again in the same process, in order and in reverse order: hidden state;
-2. with another clock, other random numbers, another process number, where the program has asked for them;
+2. with another clock, other random numbers, another process number or environment, where it has asked for them;
 3. with objects at other addresses: object identity;
 4. given up at each verb in turn: swallowed aborts, and what an execution that was given up leaves behind.
 
@@ -47,6 +47,7 @@ KIND_NAMES: Final[dict[str, Kind]] = {
     "clock": "clock",
     "randomness": "randomness",
     "process": "process number",
+    "environment": "outside world",
 }
 
 

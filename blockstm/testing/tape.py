@@ -119,6 +119,10 @@ class TapedContext:
         """Pass for a Context where programs ask."""
         return Context
 
+    def __repr__(self) -> str:
+        """Name the transaction, as a Context does."""
+        return f"<context of transaction {self._tape.txn_idx}>"
+
     @property
     def txn_idx(self) -> int:
         """The transaction's place in the preset order."""

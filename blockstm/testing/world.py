@@ -30,7 +30,8 @@ START_NS: Final = 1_767_271_496_789_012_345
 """What all clocks say at the start of an execution, always the same: a moment in January 2026."""
 TICK_NS: Final = 1_000_000
 CLOCKS: Final = ("time", "monotonic", "perf_counter", "process_time", "thread_time")
-CALENDARS: Final = ("localtime", "gmtime", "ctime")
+CALENDARS: Final = (("localtime", 1), ("gmtime", 1), ("ctime", 1), ("asctime", 1), ("strftime", 2))
+"""Functions of `time` that tell of the present where they are given fewer arguments than that."""
 YEAR_NS: Final = 31_557_600_000_000_000
 
 
@@ -42,11 +43,13 @@ class Settings:
         clock_ns: how far all clocks are ahead.
         seed: where random numbers start.
         process: how far process numbers are off.
+        environment: what every environment variable ends with, those that are not there included.
     """
 
     clock_ns: int = 0
     seed: int = 0
     process: int = 0
+    environment: str = ""
 
 
 PINNED: Final = Settings()
@@ -57,6 +60,7 @@ VARIANTS: Final[Mapping[str, tuple[Settings, ...]]] = {
     ),
     "randomness": tuple(Settings(seed=seed) for seed in range(1, 9)),
     "process": (Settings(process=1), Settings(process=12_345)),
+    "environment": (Settings(environment="1"),),
 }
 """For each kind of thing, the worlds that differ from the pinned one in that only."""
 
@@ -86,6 +90,8 @@ class World:
         for space in [*(vars(home) for home in homes), *self.namespaces]:
             for name, value in list(space.items()):
                 found = substitutes.get(id(value))
+                if type(value) is type(os.environ):  # or a copy, where it was sent with a program
+                    found = value, self._environment(value)
                 if found is not None and found[0] is value:
                     self._places.append((space, name, value, found[1]))
 
@@ -127,8 +133,8 @@ class World:
             yield self._noted("clock", f"time.{name}_ns", getattr(time, f"{name}_ns"), self._now_ns)
         yield self._noted("clock", "time.clock_gettime", time.clock_gettime, lambda _: self._now_ns() / 1e9)
         yield self._noted("clock", "time.clock_gettime_ns", time.clock_gettime_ns, lambda _: self._now_ns())
-        for name in CALENDARS:
-            yield self._calendar(name)
+        for name, count in CALENDARS:
+            yield self._calendar(name, count)
         yield datetime.datetime, self._datetime_class()
         yield datetime.date, self._date_class()
         for name, method in vars(random).items():
@@ -172,16 +178,39 @@ class World:
         self._ticks += 1
         return START_NS + self._settings.clock_ns + self._ticks * TICK_NS
 
-    def _calendar(self, name: str) -> tuple[object, object]:
+    def _calendar(self, name: str, count: int) -> tuple[object, object]:
         """Return `time.localtime` and the like, which tell the present time where they are given none."""
         original = getattr(time, name)
-        now = self._noted("clock", f"time.{name}", original, lambda: original(self._now_ns() / 1e9))[1]
+        takes_seconds = name not in ("asctime", "strftime")
+        localtime = time.localtime
 
         @wraps(original)
-        def substitute(seconds: float | None = None) -> Any:
-            return now() if seconds is None else original(seconds)  # type: ignore[operator]
+        def substitute(*arguments: Any) -> Any:
+            given = [argument for argument in arguments if argument is not None]
+            if len(given) >= count or not self._is_running():
+                return original(*arguments)
+            self._note("clock", f"time.{name}()")
+            seconds = self._now_ns() / 1e9
+            return original(*given, seconds if takes_seconds else localtime(seconds))
 
         return original, substitute
+
+    def _environment(self, real: os._Environ[str]) -> object:
+        """Return an `os.environ` of the same variables, which are others in another world."""
+        world = self
+
+        class Pinned(type(real)):  # type: ignore[misc]
+            def __getitem__(self, name: str) -> str:
+                if not world._is_running():
+                    return real[name]
+                world._note("environment", f"os.environ[{name!r}]")
+                if not world._settings.environment:
+                    return real[name]
+                return real.get(name, "") + world._settings.environment
+
+        pinned = Pinned.__new__(Pinned)
+        pinned.__dict__.update(real.__dict__)
+        return pinned
 
     def _datetime_class(self) -> type:
         world, real = self, datetime.datetime

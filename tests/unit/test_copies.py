@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
 import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from blockstm import Block, Engine, NativeProgram, Parameter, ProgramError, program
+from blockstm import (
+    Block,
+    Engine,
+    NativeProgram,
+    Parameter,
+    ProgramError,
+    UnknownProgramError,
+    UsageError,
+    program,
+)
 from blockstm.programs import transfer
 
 HERE = __name__
+ROOT = Path(__file__).parents[2]
 
 
 @program
@@ -74,10 +87,49 @@ def test_a_block_is_copied_whole(
     assert shared_engine.execute(made).state == shared_engine.execute(block).state
 
 
+def test_a_script_sends_blocks_of_its_own_programs_to_another_process_and_back(tmp_path: Path) -> None:
+    """There the main module has another name, and its programs the same."""
+    path = tmp_path / "shop.py"
+    path.write_text(
+        "import multiprocessing, blockstm\n"
+        "@blockstm.program\n"
+        "def buy(ctx): ctx.write(b'k', b'v')\n"
+        "def same(block): return block\n"
+        "if __name__ == '__main__':\n"
+        "    block = blockstm.Block([buy.txn()])\n"
+        "    with multiprocessing.get_context('spawn').Pool(1) as pool:\n"
+        "        again, = pool.map(same, [block])\n"
+        "    print(again == block, again.transactions[0].program is buy)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, path], capture_output=True, text=True, check=False, env=environment
+    )
+    assert (done.stdout, done.stderr) == ("True True\n", "")
+
+
+def test_a_program_that_is_gone_from_its_module_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    pickled = pickle.dumps(give)
+    monkeypatch.setattr(sys.modules[HERE], "give", None)
+    with pytest.raises(UnknownProgramError, match=r"defines no program 'give', which a pickle names; use"):
+        pickle.loads(pickled)
+
+
 def test_receipts_are_pickled(shared_engine: Engine) -> None:
-    receipts = list(shared_engine.execute(Block([transfer.txn(b"a", b"b", 2)] * 2)).receipts)
-    assert pickle.loads(pickle.dumps(receipts)) == receipts
-    assert copy.deepcopy(receipts) == receipts
+    receipts = shared_engine.execute(Block([transfer.txn(b"a", b"b", 2)] * 2)).receipts
+    for given in (receipts, list(receipts), receipts[1]):
+        assert pickle.loads(pickle.dumps(given)) == given
+        assert copy.deepcopy(given) == given
+
+
+def test_a_result_says_what_to_take_of_it_instead_of_a_copy(shared_engine: Engine) -> None:
+    result = shared_engine.execute(Block([transfer.txn(b"a", b"b", 0)]), timeline=True)
+    for part in (result, result.stats, result.timeline):
+        for again in (pickle.dumps, copy.deepcopy):
+            with pytest.raises(
+                UsageError, match=r"view of the memory of the engine.*list\(result\.receipts\)"
+            ):
+                again(part)
 
 
 def test_a_native_program_with_lists_for_defaults_is_hashable(shared_engine: Engine) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 
 import pytest
@@ -51,6 +52,22 @@ def fails_deep(ctx: Any, depth: int) -> None:
 @program
 def shows_its_context(ctx: Any) -> None:
     raise ValueError(ctx)
+
+
+@program
+def fails_for_a_reason(ctx: Any) -> None:
+    def nested(inner: Any) -> None:
+        inner.write(b"key", "text")  # the reason
+
+    try:
+        ctx.call(program(nested))
+    except TypeError as error:
+        raise ValueError("what came of it") from error  # the end
+
+
+@program
+def reverts(ctx: Any) -> None:
+    ctx.revert("a\nb\0\x1b[31mc")
 
 
 def line_of(comment: str) -> int:
@@ -117,3 +134,17 @@ def test_an_engine_logs_tracebacks_at_debug(shared_engine: Engine) -> None:
         logger.removeHandler(handler)
     assert [record.levelname for record in records] == ["DEBUG", "DEBUG"]
     assert f'File "{__file__}", line {line_of("# here")}, in fails' in records[0].getMessage()
+
+
+def test_the_reason_of_a_failure_names_no_file_of_this_package(shared_engine: Engine) -> None:
+    receipt = shared_engine.execute(Block([fails_for_a_reason.txn()])).receipts[0]
+    assert receipt.traceback is not None
+    named = re.findall(r'File "(.*)", line (\d+)', receipt.traceback)
+    assert {file for file, _ in named} == {__file__}
+    assert [int(line) for _, line in named][-2:] == [line_of("# the reason"), line_of("# the end")]
+
+
+def test_what_a_program_reverts_for_is_one_line(shared_engine: Engine) -> None:
+    receipt = shared_engine.execute(Block([reverts.txn()])).receipts[0]
+    assert (receipt.status, receipt.error) == ("reverted", "a\\nb\\x00\\x1b[31mc")
+    assert receipt.traceback is None
