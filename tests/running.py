@@ -32,3 +32,21 @@ def run(engine: Engine, block: Block, workers: int = WORKERS_MAX, delay_seed: in
     """Execute a block speculatively with so many workers at once, however few cores there are."""
     with settings(engine, workers, delay_seed):
         return engine.execute(block)
+
+
+class SharedEngine:
+    """What the command takes for an engine of its own: one whose workers have py-evm already, and keep it.
+
+    Arguments:
+        engine: the one that is shared.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.execute = engine.execute
+        self.warm_up = engine.warm_up
+
+    def __enter__(self) -> SharedEngine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass

@@ -18,28 +18,11 @@ import blockstm
 from blockstm import Block, Engine
 from blockstm.cli import main
 from blockstm.programs import transfer
+from tests.running import SharedEngine
 
 ROOT = Path(blockstm.__file__).parent.parent
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
-
-
-class SharedEngine:
-    """What the command takes for an engine of its own: one whose workers have py-evm already, and keep it.
-
-    Arguments:
-        engine: the one that is shared.
-    """
-
-    def __init__(self, engine: Engine) -> None:
-        self.execute = engine.execute
-        self.warm_up = engine.warm_up
-
-    def __enter__(self) -> SharedEngine:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
 
 @pytest.fixture

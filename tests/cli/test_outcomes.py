@@ -51,7 +51,7 @@ def test_reasons_are_one_printable_line(shared_engine: Engine) -> None:
     hostile = "\x1b[31mred\x07\nsecond line" + "x" * 1000
     outcomes = Outcomes.of(shared_engine.execute(Block([end.txn("reverted", hostile)])))
     (reason,) = outcomes.reasons
-    assert reason.reason.startswith("?[31mred??second line")
+    assert reason.reason.startswith("\\x1b[31mred\\x07\\nsecond line")
     assert reason.reason.isprintable()
     assert len(reason.reason) == REASON_CHARACTERS_MAX
 

@@ -234,13 +234,13 @@ def test_a_damaged_table_is_refused_in_one_line(tmp_path: Path, refused: Refused
 @pytest.mark.timeout(60)
 def test_many_series_and_long_spans_take_time_in_proportion(tmp_path: Path) -> None:
     """Not as if each series were compared with each other, or a span took a step for each column it covers."""
-    rows = 20_000
+    rows = 10_000
     sweep = write_columns(tmp_path / "sweep", {"parameter.x": list(range(rows))}, rows)
-    blocks = [reports.replay(f"{number}/a.block")["blocks"][0] for number in range(2_000)] * 5
+    blocks = [reports.replay(f"{number}/a.block")["blocks"][0] for number in range(1_000)] * 5
     replays = reports.write(tmp_path, "replay.json", {**reports.replay(), "blocks": blocks})
     events = [
         {"ph": "X", "name": "a", "pid": 1, "tid": 1, "ts": 0, "dur": 9, "cat": str(number % 9)}
-        for number in range(20_000)
+        for number in range(10_000)
     ]
     timeline = reports.write(tmp_path, "t.json", {"traceEvents": events})
     sections = sections_of(read_inputs([sweep, replays, timeline]), "x.html")
