@@ -67,6 +67,8 @@ cdef inline bint add_written(Local* local, WriteSet* write_set) noexcept nogil:
     for index in range(local.write_count):
         write = pending(local, index)
         touched = touch(local, write.location)
+        if touched == NULL:
+            return False
         if touched.place == 0:
             touched.place = claim_place(local, write.location, local.txn_idx)
             if touched.place == 0:
