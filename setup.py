@@ -48,8 +48,8 @@ def warnings_are_errors() -> bool:
 
 COMPILE_ARGS = ["-std=c++20", "-O3", "-Wall", "-Wextra"]
 # For `make sanitize`: what GCC's -fsanitize is to look for. All that it finds ends the process. Its checks make GCC
-# warn of what is no fault, so warnings are none of this build's business. Python may have been compiled with -fwrapv,
-# which would define what a signed overflow does, and so keep it from being found.
+# warn of what is no fault, so warnings are none of this build's business. Python may have been compiled with
+# -fwrapv, which would define what a signed overflow does, and so keep it from being found.
 SANITIZERS = os.environ.get("BLOCKSTM_SANITIZE", "")
 
 
