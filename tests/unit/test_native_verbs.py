@@ -11,6 +11,7 @@ import pytest
 
 import blockstm
 from blockstm import _coretest as core
+from blockstm.errors import printable
 from blockstm.limits import EVENT_BYTES_MAX, KEY_BYTES_MAX, REASON_BYTES_MAX, VALUE_BYTES_MAX
 from blockstm.result import Receipt
 from blockstm.verify import differences
@@ -72,10 +73,15 @@ def receipts(engine: blockstm.Engine, program: blockstm.NativeProgram, *argument
     return list(result.receipts)
 
 
+def shown(reason: bytes) -> str:
+    """A reason as receipts have it, in one line."""
+    return printable(reason.decode(errors="replace"))
+
+
 @pytest.mark.parametrize(("verb", "status"), [(REVERT, "reverted"), (FAIL, "failed")])
 def test_value_just_read_may_be_the_reason(engine: blockstm.Engine, verb: int, status: str) -> None:
     (receipt,) = receipts(engine, write_and_use, b"a", b"b", 3_000, verb)
-    assert (receipt.status, receipt.error) == (status, core.pattern(3_000).decode(errors="replace"))
+    assert (receipt.status, receipt.error) == (status, shown(core.pattern(3_000)))
 
 
 @pytest.mark.parametrize("size", [2, 100, 3_000])
@@ -83,7 +89,7 @@ def test_reason_of_a_nested_program_may_be_the_reason(engine: blockstm.Engine, s
     """It lies in the very bytes that the new reason is put into."""
     (receipt,) = receipts(engine, use_pattern, b"k", size, REVERT_WITH_REASON)
     assert receipt.status == "reverted"
-    assert receipt.error == core.pattern(size)[1:].decode(errors="replace")
+    assert receipt.error == shown(core.pattern(size)[1:])
 
 
 @pytest.mark.parametrize("size", [1, KEY_BYTES_MAX])
@@ -116,7 +122,7 @@ def test_long_reasons_are_cut(engine: blockstm.Engine, verb: int, status: str) -
     for size in (REASON_BYTES_MAX, REASON_BYTES_MAX + 1, 100_000):
         (receipt,) = receipts(engine, use_pattern, b"k", size, verb)
         assert receipt.status == status
-        assert receipt.error == core.pattern(REASON_BYTES_MAX).decode(errors="replace")
+        assert receipt.error == shown(core.pattern(REASON_BYTES_MAX))
 
 
 def test_what_native_programs_write_can_be_a_block(engine: blockstm.Engine) -> None:

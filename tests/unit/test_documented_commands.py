@@ -20,7 +20,7 @@ import zstandard
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-NODE_DATA = ROOT.parent / "shared" / "ethereum" / "4864590"
+NODE_DATA = ROOT.parent / "shared" / "ethereum" / "116525"
 # Synopses have words in capitals for what a reader puts there, and say beside the command what it does. The sweep
 # of mine.toml takes half a minute; tests/unit/test_sweep_definition.py reads that sample.
 SYNOPSIS = re.compile(r" [A-Z]{2,}\b|\w {3,}\w| mine\.toml ")
