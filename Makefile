@@ -6,6 +6,7 @@
 #   make test     run the tests
 #   make test-all run the tests on each supported Python that is installed here
 #   make test-newest  run the tests with the newest versions that pyproject.toml allows, in a copy of the checkout
+#   make test-docs run every command that README and docs show
 #   make lock     renew requirements.lock: the newest versions that pyproject.toml allows
 #   make bench    run the benchmarks
 #   make ethereum compare all Ethereum blocks of SHARED, and many made-up ones, with the execution specifications
@@ -41,13 +42,16 @@ BLOCKS := $(wildcard scenarios/*.block)
 
 .DEFAULT_GOAL := replay
 .DELETE_ON_ERROR:
-.PHONY: workloads replay test test-all test-newest lock bench ethereum explore fidelity report lint sanitize build clean
+.PHONY: workloads replay test test-docs test-all test-newest lock bench ethereum explore fidelity report lint sanitize build clean
 
 replay: $(BUILT)
 	$(BIN)/python -m blockstm replay $(BLOCKS) --verify --repeat 5
 
 test: $(BUILT) $(TOOLS)
 	$(BIN)/python -m pytest -n 3 --dist loadfile
+
+test-docs: $(BUILT) $(TOOLS)
+	$(BIN)/python -m pytest tests/documents
 
 test-all:
 	@for version in $(VERSIONS); do \

@@ -1,13 +1,14 @@
 """What a transaction did in a world that was not so must leave nothing behind; and hostile programs.
 
-Every test here has failed once, on this core. Most have an engine of their own, which is closed if the block
-does not end: a worker that runs in circles would otherwise hold up all tests.
+Every test here has failed once, on this core. They share an engine of their own, which is closed if a block does
+not end: a worker that runs in circles would otherwise hold up all tests. The next one then starts another.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -22,20 +23,38 @@ from tests.reference import assert_equal, outcomes_of, run_in_order
 PATIENCE_SECONDS = 20.0
 
 
-def execute_soon(block: Block, **options: float) -> Result:
+_kept: list[Engine] = []
+"""The engine, while no block runs."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def closed_at_the_end() -> Iterator[None]:
+    yield
+    while _kept:
+        _kept.pop().close()
+
+
+def started() -> Engine:
+    engine = Engine(2, active_workers=2)
+    engine.execute(Block([]))
+    engine.execute(Block([look.txn(b"")]))  # the workers are up now
+    return engine
+
+
+def execute_soon(block: Block) -> Result:
     """Execute a block with two workers, and fail if it takes longer than any of these blocks may take."""
-    with Engine(2, active_workers=2, **options) as engine:
-        engine.execute(Block([]))
-        engine.execute(Block([look.txn(b"")]))  # the workers are up now
-        timer = threading.Timer(PATIENCE_SECONDS, engine.close)
-        timer.start()
-        try:
-            return engine.execute(block)
-        except EngineError as error:
-            raise AssertionError(f"not done within {PATIENCE_SECONDS} s: {error}") from error
-        finally:
-            timer.cancel()
-            timer.join()
+    engine = _kept.pop() if _kept else started()
+    timer = threading.Timer(PATIENCE_SECONDS, engine.close)
+    timer.start()
+    try:
+        result = engine.execute(block)
+        _kept.append(engine)
+        return result
+    except EngineError as error:
+        raise AssertionError(f"not done within {PATIENCE_SECONDS} s: {error}") from error
+    finally:
+        timer.cancel()
+        timer.join()
 
 
 @program
