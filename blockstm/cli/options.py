@@ -123,11 +123,13 @@ def import_programs(modules: Iterable[str]) -> None:
     Raises:
         UsageError: one cannot be imported.
     """
+    names = list(modules)
     here = os.getcwd()
-    if here not in sys.path and "" not in sys.path:
-        # As ``python -m blockstm`` would have it; the command in a venv's bin/ starts without.
+    if names and here not in sys.path and "" not in sys.path:
+        # As ``python -m blockstm`` would have it; the command in a venv's bin/ starts without. Only where it is asked
+        # for: Python imports some modules late, or tries names that it has on other systems only.
         sys.path.insert(0, here)
-    for name in modules:
+    for name in names:
         try:
             importlib.import_module(name)
             look_for_main_in(name)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from blockstm import Block
+from blockstm.cli.options import import_programs
 from blockstm.processes.interpreter import search_path
 from blockstm.programs import transfer
 
@@ -83,7 +84,21 @@ def test_no_command_executes_modules_of_the_current_folder(hostile: Path, tmp_pa
         "explore x.block --schedules 2",
         "explore x.block --schedules 2 --kill 1",
         "inspect x.block",
+        "record trace --from x.block -o x.jsonl",
     )
+
+
+def test_no_command_looks_for_modules_in_the_current_folder_unless_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # inspect and record trace did, so that Python 3.13's platform found the _wmi of the current folder.
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
+    import_programs([])
+    assert str(tmp_path) not in sys.path
+    (tmp_path / "programs_of_this_test.py").write_text("")
+    import_programs(["programs_of_this_test"])
+    assert sys.path[0] == str(tmp_path)
 
 
 def test_no_sweep_executes_modules_of_the_current_folder(hostile: Path, tmp_path: Path) -> None:
