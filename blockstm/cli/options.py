@@ -126,8 +126,8 @@ def import_programs(modules: Iterable[str]) -> None:
     names = list(modules)
     here = os.getcwd()
     if names and here not in sys.path and "" not in sys.path:
-        # As ``python -m blockstm`` would have it; the command in a venv's bin/ starts without. Only where it is asked
-        # for: Python imports some modules late, or tries names that it has on other systems only.
+        # As ``python -m blockstm`` would have it; the command in a venv's bin/ starts without. Only where it is
+        # asked for: Python imports some modules late, or tries names that it has on other systems only.
         sys.path.insert(0, here)
     for name in names:
         try:
