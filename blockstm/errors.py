@@ -1,6 +1,6 @@
 """Every exception that blockstm raises, and how values and paths are shown in their messages.
 
-A message is one line that says what is wrong, where, and the mend. Whatever a caller or a file can cause is
+A message is one line that says what is wrong, where, and the fix. Whatever a caller or a file can cause is
 a `BlockstmError`; what a program meets while it runs is a `ProgramException`.
 """
 
@@ -48,7 +48,7 @@ class SweepError(BlockstmError):
 
 
 class ReportError(BlockstmError):
-    """What a report shall be made of cannot be read; the message names the file, the field and the mend."""
+    """What a report shall be made of cannot be read; the message names the file, the field and the fix."""
 
 
 class LimitError(BlockstmError):

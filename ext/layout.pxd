@@ -174,7 +174,8 @@ cdef struct Txn:                # a pair of lines
     uint64_t arguments          # offset
     uint64_t gas_limit
     uint64_t gas_used
-    uint64_t events             # offset of event_count times: uint32 length, bytes
+    uint64_t events             # offset of event_count times: uint32 length, bytes; of a Python program that
+                                # failed, the Record of its traceback, if any
     uint64_t reason             # Record offset: why it was reverted or failed; 0 = it was not
     uint64_t condemned          # Record offset: why it is not run any more; 0 = it may run
     uint32_t program

@@ -1,7 +1,7 @@
 """The command line: ``blockstm COMMAND ...``. The only part of the package that prints.
 
 Exit status: 0 done, 1 the run disagrees with sequential execution, 2 bad usage or bad input (one line on
-standard error says what, where and the mend), 130 interrupted, 141 the reader of standard output went away.
+standard error says what, where and the fix), 130 interrupted, 141 the reader of standard output went away.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ INTERRUPTED = 130
 BROKEN_PIPE = 141
 
 # What to do about the commonest refusals of the operating system.
-MENDS: dict[type[OSError], str] = {
+FIXES: dict[type[OSError], str] = {
     FileNotFoundError: "no such file or folder; check the path",
     IsADirectoryError: "is a folder; name a file",
     NotADirectoryError: "a part of the path is not a folder; check the path",
@@ -109,13 +109,13 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def one_line(error: Exception) -> str:
-    """Describe an error of the user's in one line: what, where and the mend."""
+    """Describe an error of the user's in one line: what, where and the fix."""
     if isinstance(error, typer.TyperException):
         context = getattr(error, "ctx", None)
         command = context.command_path if context is not None else "blockstm"
         message = f"{error.format_message().rstrip('.')}; see '{command} --help'"
     elif isinstance(error, OSError):
-        reason = MENDS.get(type(error), error.strerror or str(error))
+        reason = FIXES.get(type(error), error.strerror or str(error))
         message = reason if error.filename is None else f"{shown_path(os.fsdecode(error.filename))}: {reason}"
     else:
         message = str(error)

@@ -69,11 +69,11 @@ class Schedule:
         """Return the schedule that a string stands for.
 
         Raises:
-            ScheduleError: it stands for none; the message says where it goes wrong, and the mend.
+            ScheduleError: it stands for none; the message says where it goes wrong, and the fix.
         """
         matched = FORM.fullmatch(text)
         if matched is None:
-            raise ScheduleError(f"schedule {shown(text)}: {first_fault(text)}; {MEND}")
+            raise ScheduleError(f"schedule {shown(text)}: {first_fault(text)}; {FIX}")
         version, workers = int(matched[1]), int(matched[2])
         if version != VERSION:
             raise ScheduleError(
@@ -82,17 +82,15 @@ class Schedule:
             )
         if not 1 <= workers <= WORKERS_MAX:
             raise ScheduleError(
-                f"schedule {shown(text)}: {workers} workers are not 1 to {WORKERS_MAX}; {MEND}"
+                f"schedule {shown(text)}: {workers} workers are not 1 to {WORKERS_MAX}; {FIX}"
             )
         schedule = cls.of_runs(workers, parsed_runs(text, matched[3], workers))
         if str(schedule) != text:
-            raise ScheduleError(
-                f"schedule {shown(text)}: its runs are not written as short as can be; {MEND}"
-            )
+            raise ScheduleError(f"schedule {shown(text)}: its runs are not written as short as can be; {FIX}")
         return schedule
 
 
-MEND: Final = "copy the whole string as it was printed"
+FIX: Final = "copy the whole string as it was printed"
 
 
 def written(decisions: Sequence[Decision]) -> Iterator[str]:
@@ -123,9 +121,9 @@ def parsed_runs(text: str, runs: str, workers: int) -> list[tuple[Decision, int]
         steps += count
         where = f"schedule {shown(text)}: run {len(parsed) + 1}, {place[0]!r}"
         if worker >= workers:
-            raise ScheduleError(f"{where}, is of worker {worker}, and there are {workers} workers; {MEND}")
+            raise ScheduleError(f"{where}, is of worker {worker}, and there are {workers} workers; {FIX}")
         if steps > STEPS_MAX:
-            raise ScheduleError(f"{where}, goes past {STEPS_MAX} steps; {MEND}")
+            raise ScheduleError(f"{where}, goes past {STEPS_MAX} steps; {FIX}")
         parsed.append((death_of(worker) if place[1].isupper() else worker, count))
     return parsed
 

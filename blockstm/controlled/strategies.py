@@ -244,14 +244,12 @@ class ReplayStrategy:
             ScheduleError: it does not fit: its worker cannot go on, or it is over before the block is.
         """
         if self._step == len(self._decisions):
-            raise ScheduleError(
-                f"the schedule is over after {self._step} steps, and the block is not: {MEND}"
-            )
+            raise ScheduleError(f"the schedule is over after {self._step} steps, and the block is not: {FIX}")
         decision = self._decisions[self._step]
         worker = decision if decision >= 0 else death_of(decision)
         if not any(virtual.index == worker and (decision >= 0 or not virtual.recovering) for virtual in able):
             deed = "go on" if decision >= 0 else "die"
-            raise ScheduleError(f"worker {worker} of the schedule cannot {deed} at step {self._step}: {MEND}")
+            raise ScheduleError(f"worker {worker} of the schedule cannot {deed} at step {self._step}: {FIX}")
         self._step += 1
         return decision
 
@@ -262,9 +260,7 @@ class ReplayStrategy:
             ScheduleError: the block was over before the schedule.
         """
         if self._step < len(self._decisions):
-            raise ScheduleError(
-                f"the block is over after {self._step} steps, and the schedule is not: {MEND}"
-            )
+            raise ScheduleError(f"the block is over after {self._step} steps, and the schedule is not: {FIX}")
 
 
-MEND = "replay it with the same block, number of workers and version of blockstm"
+FIX = "replay it with the same block, number of workers and version of blockstm"

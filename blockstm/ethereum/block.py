@@ -25,7 +25,7 @@ __all__ = ["EthereumBlock", "is_ethereum", "meta_of"]
 
 _META_KEY: Final = "ethereum"
 _PROGRAM: Final = "blockstm.ethereum.program.evm"
-_MEND: Final = "record the block again"
+_FIX: Final = "record the block again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +61,11 @@ class EthereumBlock:
 
         Raises:
             EthereumInputError: something is missing or malformed, or the header is not that of the environment;
-                names the field, the transaction or the key, and the mend.
+                names the field, the transaction or the key, and the fix.
         """
         try:
-            about = Fields(block.meta[_META_KEY], f"meta {_META_KEY}", _MEND)
-            stated = Fields(about["header"], f"{about.place}: the header", _MEND)
+            about = Fields(block.meta[_META_KEY], f"meta {_META_KEY}", _FIX)
+            stated = Fields(about["header"], f"{about.place}: the header", _FIX)
             header = read_header(stated)
             uncle_count = len(read_uncles(about))
             made = EthereumBlock(
@@ -142,7 +142,7 @@ def _environment(block: Block, about: Fields, header: Mapping[str, bytes]) -> En
     encoded = block.state.get(ENVIRONMENT_KEY)
     if encoded is None:
         raise EthereumInputError(
-            f"the block's state has no environment (key {shown(ENVIRONMENT_KEY)}); {_MEND}"
+            f"the block's state has no environment (key {shown(ENVIRONMENT_KEY)}); {_FIX}"
         )
     environment = Environment.decoded(encoded)
     if about["fork"] != environment.fork:
@@ -160,12 +160,12 @@ def _check_transactions(block: Block) -> None:
     for txn_idx, transaction in enumerate(block.transactions):
         if transaction.program.name != _PROGRAM:
             raise EthereumInputError(
-                f"transaction {txn_idx} runs program {shown(transaction.program.name)}, not {_PROGRAM}; {_MEND}"
+                f"transaction {txn_idx} runs program {shown(transaction.program.name)}, not {_PROGRAM}; {_FIX}"
             )
         match transaction.arguments:
             case (bytes(), bytes(sender)) if len(sender) == ADDRESS_BYTES:
                 continue
         raise EthereumInputError(
             f"transaction {txn_idx} has the arguments {shown(transaction.arguments)}, "
-            f"not its bytes and the {ADDRESS_BYTES} bytes of its sender; {_MEND}"
+            f"not its bytes and the {ADDRESS_BYTES} bytes of its sender; {_FIX}"
         )

@@ -61,15 +61,15 @@ class Environment:
         try:
             fields = msgpack.unpackb(data)
         except ValueError as error:
-            raise EthereumInputError(f"the block's environment is not msgpack; {_MEND}") from error
+            raise EthereumInputError(f"the block's environment is not msgpack; {_FIX}") from error
         if not isinstance(fields, dict) or fields.keys() != _IS_SOUND.keys():
             raise EthereumInputError(
-                f"the block's environment is {shown(fields)}, not a map of {', '.join(_IS_SOUND)}; {_MEND}"
+                f"the block's environment is {shown(fields)}, not a map of {', '.join(_IS_SOUND)}; {_FIX}"
             )
         for name, is_sound in _IS_SOUND.items():
             if not is_sound(fields[name]):
                 raise EthereumInputError(
-                    f"the block's environment: {name} is {shown(fields[name])}, which it cannot be; {_MEND}"
+                    f"the block's environment: {name} is {shown(fields[name])}, which it cannot be; {_FIX}"
                 )
         fields["difficulty"] = decode_number(fields["difficulty"])
         return Environment(**fields)
@@ -104,7 +104,7 @@ class Environment:
         )
 
 
-_MEND: Final = "record the block again"
+_FIX: Final = "record the block again"
 
 
 def _is_number(value: object) -> bool:

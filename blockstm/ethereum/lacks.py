@@ -140,7 +140,7 @@ def _lacks(executed: ExecutedBlock) -> Iterator[tuple[int, int, bytes]]:
                 if is_target or failed:
                     yield 3, txn_idx, address
                 elif existence_key(address) in reads and balance_key(address) not in changed:
-                    # Who is called, rather than looked at, has its existence read, too.
+                    # Of an account that is called, rather than looked at, the existence is read, too.
                     yield 5, txn_idx, address
             elif is_target or balance_key(address) not in changed:
                 yield 1 if is_target or failed else 2, txn_idx, address

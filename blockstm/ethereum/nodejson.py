@@ -1,6 +1,6 @@
 """Strict reading of the JSON that Ethereum nodes answer with, and of the numbers and bytes in it.
 
-Whatever is wrong is a `ContentError` that says where in the file, what, and the mend; `named` puts the
+Whatever is wrong is a `ContentError` that says where in the file, what, and the fix; `named` puts the
 file's name before it.
 """
 
@@ -117,23 +117,23 @@ class Fields:
     Arguments:
         value: what should be the object.
         place: where it stands, such as "transaction 3".
-        mend: what to do when it is not as it must be.
+        fix: what to do when it is not as it must be.
 
     Raises:
         ContentError: it is not an object. The methods raise it when a field is missing or not what it must be.
     """
 
-    def __init__(self, value: object, place: str, mend: str) -> None:
+    def __init__(self, value: object, place: str, fix: str) -> None:
         """Check that it is an object."""
         self.place = place
-        self.mend = mend
+        self.fix = fix
         if not isinstance(value, dict):
             self.refuse(f"it is {shown(value)}, not a JSON object")
         self.values: Mapping[str, Any] = value
 
     def refuse(self, problem: str) -> NoReturn:
-        """Raise a `ContentError` that says where, what and the mend."""
-        raise ContentError(f"{self.place}: {problem}; {self.mend}")
+        """Raise a `ContentError` that says where, what and the fix."""
+        raise ContentError(f"{self.place}: {problem}; {self.fix}")
 
     def has(self, name: str) -> bool:
         """Tell whether a field is there and not null."""
@@ -172,4 +172,4 @@ class Fields:
     def items(self, name: str, singular: str) -> Iterator[Fields]:
         """Yield the objects of a field that is a list of objects."""
         for index, value in enumerate(self.array(name)):
-            yield Fields(value, f"{self.place}: {singular} {index}", self.mend)
+            yield Fields(value, f"{self.place}: {singular} {index}", self.fix)

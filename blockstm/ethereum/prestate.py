@@ -38,8 +38,8 @@ from blockstm.ethereum.transactions import contract_address
 from blockstm.files import ContentError
 from blockstm.limits import U64_MAX
 
-_MEND: Final = "save again what geth's prestateTracer tells of this block"
-_ACCOUNTS_MEND: Final = 'write {"0xaddress": {"balance": "0x0", ...} or null, ...}'
+_FIX: Final = "save again what geth's prestateTracer tells of this block"
+_ACCOUNTS_FIX: Final = 'write {"0xaddress": {"balance": "0x0", ...} or null, ...}'
 _FIELDS: Final = frozenset(("balance", "nonce", "code", "codeHash", "storage"))
 _ERROR_CHARACTERS_MAX: Final = 300
 _CREATIONS_MAX: Final = 16
@@ -93,8 +93,8 @@ def read_prestate(
                 )
             return _merged(_of_each_transaction(answer, block), block)
         if isinstance(answer, dict) and "transactionsRoot" in answer:
-            raise ContentError(f"this is the block, not the state before it; {_MEND}")
-        return _accounts(Fields(answer, "the pre-state", _MEND))
+            raise ContentError(f"this is the block, not the state before it; {_FIX}")
+        return _accounts(Fields(answer, "the pre-state", _FIX))
 
 
 def read_accounts(path: str | os.PathLike[str]) -> dict[bytes, Account | None]:
@@ -108,7 +108,7 @@ def read_accounts(path: str | os.PathLike[str]) -> dict[bytes, Account | None]:
     """
     answer = read_json(path)
     with named(path):
-        fields = Fields(answer, "the accounts", _ACCOUNTS_MEND)
+        fields = Fields(answer, "the accounts", _ACCOUNTS_FIX)
         absent = [address for address, value in fields.values.items() if value is None]
         fields.values = {address: value for address, value in fields.values.items() if value is not None}
         accounts: dict[bytes, Account | None] = {**_accounts(fields)}
@@ -123,10 +123,10 @@ def read_accounts(path: str | os.PathLike[str]) -> dict[bytes, Account | None]:
 def _of_each_transaction(listed: list[Any], block: NodeBlock) -> Iterator[dict[bytes, Account]]:
     if len(listed) != len(block.transactions):
         raise ContentError(
-            f"it lists {len(listed)} transactions, and block {block.number} has {len(block.transactions)}; {_MEND}"
+            f"it lists {len(listed)} transactions, and block {block.number} has {len(block.transactions)}; {_FIX}"
         )
     for value, txn in zip(listed, block.transactions, strict=True):
-        fields = Fields(value, txn.place, _MEND)
+        fields = Fields(value, txn.place, _FIX)
         if fields.has("error"):  # before the hash, which is then not always the transaction's
             told = fields["error"]
             told = one_line(told, _ERROR_CHARACTERS_MAX) if isinstance(told, str) else shown(told)
@@ -134,7 +134,7 @@ def _of_each_transaction(listed: list[Any], block: NodeBlock) -> Iterator[dict[b
         if fields.has("txHash") and fields.data("txHash", HASH_BYTES) != txn.hash:
             fields.refuse(f"field txHash is {shown(fields['txHash'])}: it is another transaction")
         if fields.values.keys() & {"txHash", "result"}:
-            fields = Fields(fields["result"], txn.place, _MEND)
+            fields = Fields(fields["result"], txn.place, _FIX)
         yield _accounts(fields)
 
 
@@ -148,7 +148,7 @@ def _accounts(fields: Fields) -> dict[bytes, Account]:
             fields.refuse(f"account {text} comes twice")
         of_block = fields.place in ("the pre-state", "the accounts")
         place = f"account {text}" if of_block else f"{fields.place}: account {text}"
-        accounts[address] = _account(Fields(value, place, fields.mend))
+        accounts[address] = _account(Fields(value, place, fields.fix))
     return accounts
 
 
@@ -180,7 +180,7 @@ def _nonce(fields: Fields) -> int:
 def _storage(fields: Fields) -> dict[int, int]:
     if not fields.has("storage"):
         return {}
-    listed = Fields(fields["storage"], f"{fields.place}: storage", fields.mend)
+    listed = Fields(fields["storage"], f"{fields.place}: storage", fields.fix)
     storage: dict[int, int] = {}
     for text, value in listed.values.items():
         for part, number in (("slot", text), ("value", value)):
@@ -207,7 +207,7 @@ def _merged(results: Iterable[Mapping[bytes, Account]], block: NodeBlock) -> dic
             if address not in accounts and creations.made(address, account):
                 made.add(address)
             elif address in unlisted and account.nonce and not account.code:
-                # Who has sent transactions before the block was there: the tracer did not list it.
+                # An account that sent transactions before the block was there: the tracer did not list it.
                 made.discard(address)
             if address == txn.target and txn.to is None and account.nonce == 1 and not account.code:
                 account = replace(account, nonce=0)  # some tracers look when the creation has begun

@@ -19,8 +19,8 @@ from blockstm.ethereum.transactions import SignedTransaction, read_transaction
 from blockstm.files import ContentError
 from blockstm.limits import U64_MAX
 
-_BLOCK_MEND: Final = "save again what eth_getBlockByNumber(number, true) answers"
-_HASHES_MEND: Final = 'write {"block number": "0x and its hash", ...}'
+_BLOCK_FIX: Final = "save again what eth_getBlockByNumber(number, true) answers"
+_HASHES_FIX: Final = 'write {"block number": "0x and its hash", ...}'
 _HEX: Final = re.compile(r"0x[0-9a-fA-F]*")
 _DECIMAL: Final = re.compile(r"[0-9]{1,20}")
 
@@ -69,13 +69,13 @@ def read_block(path: str | os.PathLike[str]) -> NodeBlock:
 
     Raises:
         EthereumInputError: the file cannot be read, a field is missing or malformed, or fields contradict
-            each other; names the file, the place in it and the mend.
+            each other; names the file, the place in it and the fix.
     """
     answer = read_json(path)
     with named(path):
         if answer is None:
-            raise ContentError(f"the node answered null: it does not know the block; {_BLOCK_MEND}")
-        block = Fields(answer, "the block", _BLOCK_MEND)
+            raise ContentError(f"the node answered null: it does not know the block; {_BLOCK_FIX}")
+        block = Fields(answer, "the block", _BLOCK_FIX)
         if block.values.get("hash", "") is None:
             block.refuse("field hash is null: the block is still pending")
         block.data("hash", HASH_BYTES)
@@ -98,13 +98,13 @@ def _transactions(block: Fields) -> tuple[SignedTransaction, ...]:
     listed = block.array("transactions")
     if listed and isinstance(listed[0], str):
         block.refuse("field transactions holds hashes only")
-    transactions = tuple(read_transaction(value, index, _BLOCK_MEND) for index, value in enumerate(listed))
+    transactions = tuple(read_transaction(value, index, _BLOCK_FIX) for index, value in enumerate(listed))
     stating = [txn for txn in transactions if txn.chain_id is not None]
     for txn in stating:
         if txn.chain_id != stating[0].chain_id:
             raise ContentError(
                 f"{txn.place}: it is signed for chain {txn.chain_id}, and {stating[0].place} for chain "
-                f"{stating[0].chain_id}; {_BLOCK_MEND}"
+                f"{stating[0].chain_id}; {_BLOCK_FIX}"
             )
     if stating and stating[0].chain_id is not None and stating[0].chain_id > U64_MAX:
         raise ContentError(
@@ -129,7 +129,7 @@ def read_block_hashes(path: str | os.PathLike[str], block: NodeBlock) -> dict[in
     answer = read_json(path)
     with named(path):
         hashes: dict[int, bytes] = {}
-        fields = Fields(answer, "the block hashes", _HASHES_MEND)
+        fields = Fields(answer, "the block hashes", _HASHES_FIX)
         for text in fields.values:
             number = _block_number(fields, text)
             if number in hashes:

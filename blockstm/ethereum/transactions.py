@@ -57,19 +57,19 @@ def contract_address(creator: bytes, nonce: int) -> bytes:
     return keccak(encode_rlp([creator, encode_number(nonce)]))[-ADDRESS_BYTES:]
 
 
-def read_transaction(value: object, index: int, mend: str) -> SignedTransaction:
+def read_transaction(value: object, index: int, fix: str) -> SignedTransaction:
     """Return the transaction that a node describes; hash and sender are checked.
 
     Arguments:
         value: an element of the block's list of transactions.
         index: its index there.
-        mend: what a message says to do.
+        fix: what a message says to do.
 
     Raises:
         ContentError: a field is missing or malformed, the type is not known, or the fields do not give the
             hash or the sender; names the transaction by index and, once that is read, by hash.
     """
-    fields = Fields(value, f"transaction {index}", mend)
+    fields = Fields(value, f"transaction {index}", fix)
     stated_hash = fields.data("hash", HASH_BYTES)
     fields.place = f"transaction {index} (0x{stated_hash.hex()})"
     kind = _kind(fields)

@@ -1,4 +1,4 @@
-"""Faults: what can be wrong with a program, in words, and the mend of each kind."""
+"""Faults: what can be wrong with a program, in words, and the fix of each kind."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from blockstm.testing.sites import Site
 
-__all__ = ["MENDS", "Fault", "Kind"]
+__all__ = ["FIXES", "Fault", "Kind"]
 
 Kind = Literal[
     "clock",
@@ -23,7 +23,7 @@ Kind = Literal[
     "schedule",
 ]
 
-MENDS: Final[dict[Kind, str]] = {
+FIXES: Final[dict[Kind, str]] = {
     "clock": "give the time as an argument, or read it from the state",
     "randomness": "give a seed as an argument, and make a random.Random of it",
     "process number": "give what tells processes apart as an argument",
@@ -72,7 +72,7 @@ class Fault:
             report.append(f"cause     {placed(self.cause, self.causing)}")
         if self.effect is not None:
             report.append(f"shows in  {placed(self.effect, self.showing)}")
-        report.append(f"mend      {MENDS[self.kind]}")
+        report.append(f"fix       {FIXES[self.kind]}")
         return "\n".join([*report, *self.lines])
 
 

@@ -1,4 +1,4 @@
-"""What blockstm refuses: one line that says what, where and the mend; status 2; and no file is left."""
+"""What blockstm refuses: one line that says what, where and the fix; status 2; and no file is left."""
 
 from __future__ import annotations
 

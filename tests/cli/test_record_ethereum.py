@@ -205,7 +205,7 @@ def test_an_option_that_is_missing(refused: Refused, option: str) -> None:
 
 
 @pytest.mark.parametrize("missing", ["eth", "coincurve", "rlp"])
-def test_without_py_evm_the_mend_is_told(
+def test_without_py_evm_the_fix_is_told(
     process_refused: Refused, tmp_path: Path, environment: dict[str, str], missing: str
 ) -> None:
     (tmp_path / missing).mkdir()

@@ -525,7 +525,7 @@ def test_a_fork_that_is_not_there_yet(refused: Refused, tmp_path: Path, inputs: 
 
 
 @pytest.mark.parametrize("missing", ["eth", "rlp"])
-def test_without_py_evm_the_mend_is_told(
+def test_without_py_evm_the_fix_is_told(
     process_refused: Refused,
     record: Record,
     inputs: Inputs,

@@ -52,7 +52,7 @@ def test_a_canary_is_found_and_named(checker: Checker, canary: Canary) -> None:
     report = report_of(checker, canary.block)
     assert report.startswith(f"{canary.kind}: transaction "), report
     assert f"({canary.program.name}) " in report.splitlines()[0]
-    assert re.search(r"^mend      \w+", report, re.MULTILINE), report
+    assert re.search(r"^fix       \w+", report, re.MULTILINE), report
     expected = marked_line(canary)
     if expected is not None:
         named = re.search(r"^cause     (\S+):(\d+): ", report, re.MULTILINE)

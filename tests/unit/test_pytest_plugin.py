@@ -115,7 +115,7 @@ def test_reports_and_options(run: Callable[..., pytest.RunResult]) -> None:
             "",
             "cause     shop.py:10: module global numbers of shop was count(0) before transaction 0 *",
             "shows in  shop.py:10: ctx.write(0x61, 0x31) instead of ctx.write(0x61, 0x30)",
-            "mend      keep it in the state: ctx.read and ctx.write",
+            "fix       keep it in the state: ctx.read and ctx.write",
             "*_ test_mistyped _*",
             "the marker blockstm has option 'schedule'; it takes workers, schedules, seed, strategies",
             "*_ test_too_many _*",
