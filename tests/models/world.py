@@ -98,7 +98,9 @@ class World:
 
     def amount(self, key: bytes) -> int:
         """What a program reads: an amount, or the program fails."""
-        if len(self.odd.get(key, b"")) > 8:
+        # `transfer` adds to numbers of any size, so what has been added to may be longer, too.
+        held = self.odd[key] if key in self.odd else encode_amount(self.amounts.get(key, 0))
+        if len(held) > 8:
             raise Failed("an amount is longer than 8 bytes")
         amount = self.number(key)
         assert amount is not None

@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 
 from blockstm.block import Block
 from blockstm.engine import Engine
+from blockstm.programs import transfer
 from blockstm.result import Result
 from blockstm.transaction import Transaction
 from blockstm.verify import differences
 from blockstm.workloads import Scenario, scenario_from_text
 from blockstm.workloads.chance import Chance
 from blockstm.workloads.orderbook import BOOK_TAGS
+from blockstm.workloads.programs import payment
 from blockstm.workloads.records import encode_amount
 from tests.models.programs import PROGRAMS
 from tests.models.world import RECORDS, Outcome, World, run_in_order
@@ -222,6 +224,18 @@ def test_every_run_comes_to_what_the_model_comes_to(engine: Engine, workload: st
         assert differences(run(engine, block, WORKERS, 1 + seed), in_order) == []
 
     check()
+
+
+@pytest.mark.parametrize("value", [b"\1" * 32, b"\xff" * 8, bytes(9), b"\1" + bytes(8)])
+def test_what_is_no_amount_may_be_none_after_a_transfer(engine: Engine, value: bytes) -> None:
+    """`transfer` adds to numbers of any size; what a payment says of one goes by its length then."""
+    pay = payment.txn(b"pay.odd", b"pay.other", [], [], [], 0, 0)
+    block = Block(
+        [pay, transfer.txn(b"pay.rich", b"pay.odd", 1), pay], {b"pay.rich": b"\5", b"pay.odd": value}
+    )
+    world = World.of(dict(block.state))
+    expected = run_in_order(world, block.transactions, PROGRAMS)
+    assert outcomes(engine.execute(block, "sequential")) == outcomes(engine.execute(block)) == expected
 
 
 def test_books_that_contradict_themselves_harm_nobody(engine: Engine) -> None:
