@@ -37,7 +37,7 @@ BUILT := $(VENV)/built
 # What pyproject.toml asks for, in the versions and with the hashes of requirements.lock.
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python --require-hashes --constraints requirements.lock \
 	--requirements pyproject.toml --all-extras --group build
-CORE := $(wildcard ext/*.pyx ext/*.pxd ext/*.pxi ext/*.h ext/workloads/*.pxd)
+CORE := $(foreach kind,pyx pxd pxi h,$(shell find blockstm/native -name "*.$(kind)"))
 BLOCKS := $(wildcard scenarios/*.block)
 
 .DEFAULT_GOAL := replay
@@ -112,7 +112,7 @@ build: $(BUILT)
 
 clean:
 	rm -rf build dist *.egg-info $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks
-	rm -f blockstm/*.so
+	rm -f blockstm/native/*.so
 	find blockstm tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The core, compiled in place.

@@ -1,4 +1,4 @@
-"""Build the compiled code: every ``ext/NAME.pyx`` becomes the extension module ``blockstm._NAME``.
+"""Build the compiled code: every ``blockstm/native/NAME.pyx`` becomes the extension module ``blockstm.native.NAME``.
 
 Everything else about the package stands in pyproject.toml.
 """
@@ -12,7 +12,6 @@ from pathlib import Path
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
-from setuptools.command.build_py import build_py
 from setuptools.modified import newer_group
 
 if sys.platform != "linux":
@@ -21,11 +20,9 @@ if sys.platform != "linux":
         "use a Linux machine, a virtual one or a container"
     )
 
-EXT = Path("ext")
+NATIVE = Path("blockstm", "native")
 # Built in the checkout only, where its tests are.
-FOR_TESTS = {"blockstm._coretest"}
-# What users need to write native programs of their own; installed as blockstm/include.
-HEADERS = sorted([*EXT.glob("*.pxd"), *EXT.glob("*.pxi"), *EXT.glob("*.h")])
+FOR_TESTS = {"blockstm.native._coretest"}
 # The newest GCC whose warnings are known to be none. A newer one may warn about something new in the
 # code that Cython generates; that must not keep anybody from installing the package.
 NEWEST_KNOWN_GCC = 12
@@ -69,21 +66,19 @@ def compile_args() -> list[str]:
 
 
 def extensions() -> list[Extension]:
-    """One extension for each ext/NAME.pyx.
-
-    All depend on everything in ext/, so that an edit rebuilds them, and each on what is in ext/NAME/.
-    """
+    """One extension for each blockstm/native/NAME.pyx; all depend on everything there, so that an edit rebuilds them."""
+    parts = sorted(each for kind in ("pxd", "pxi", "h") for each in NATIVE.rglob(f"*.{kind}"))
     return [
         Extension(
-            name=f"blockstm._{source.stem}",
+            name=f"blockstm.native.{source.stem}",
             sources=[str(source)],
-            depends=["setup.py", *map(str, HEADERS), *map(str, sorted((EXT / source.stem).glob("*.pxd")))],
-            include_dirs=[str(EXT)],
+            depends=["setup.py", *map(str, parts)],
+            include_dirs=["."],
             language="c++",
             extra_compile_args=compile_args(),
             extra_link_args=[f"-fsanitize={SANITIZERS}"] if SANITIZERS else [],
         )
-        for source in sorted(EXT.glob("*.pyx"))
+        for source in sorted(NATIVE.glob("*.pyx"))
     ]
 
 
@@ -111,29 +106,9 @@ class BuildOutdatedExtensions(build_ext):
         super().run()
 
 
-class BuildPythonAndHeaders(build_py):
-    """The usual build_py, which also puts the headers into the package, unless it is an editable install."""
-
-    def run(self) -> None:
-        super().run()
-        if not self.editable_mode:
-            for source, target in self._headers():
-                self.mkpath(str(target.parent))
-                self.copy_file(str(source), str(target))
-
-    def get_outputs(self, include_bytecode: bool = True) -> list[str]:
-        headers = [] if self.editable_mode else [str(target) for _, target in self._headers()]
-        return [*super().get_outputs(include_bytecode), *headers]
-
-    def _headers(self) -> list[tuple[Path, Path]]:
-        return [(header, Path(self.build_lib, "blockstm", "include", header.name)) for header in HEADERS]
-
-
 setup(
     ext_modules=cythonize(
         extensions(),
-        # Lets ext/*.pyx say "from layout cimport ...", and ext/workloads.pyx "from transfers cimport ...".
-        include_path=[str(EXT), str(EXT / "workloads")],
         build_dir="build/cython",
         nthreads=os.cpu_count() or 1,
         compiler_directives={
@@ -144,5 +119,5 @@ setup(
             "initializedcheck": False,
         },
     ),
-    cmdclass={"build_ext": BuildOutdatedExtensions, "build_py": BuildPythonAndHeaders},
+    cmdclass={"build_ext": BuildOutdatedExtensions},
 )

@@ -22,12 +22,10 @@ if sys.platform != "linux":
         "use a Linux machine, a virtual one or a container"
     )
 
-# The decorator has the name of its module, which an import of that would put in its place later.
-from blockstm.program import program
+from blockstm.programs.program import program
 
 if TYPE_CHECKING:
-    from blockstm._core import Context
-    from blockstm.block import Block
+    from blockstm.blocks.block import Block
     from blockstm.engine import Engine
     from blockstm.errors import (
         AccessTraceError,
@@ -48,11 +46,12 @@ if TYPE_CHECKING:
         UsageError,
     )
     from blockstm.native import include_directory
-    from blockstm.parameters import Parameter
-    from blockstm.program import NativeProgram, Program, PythonProgram
-    from blockstm.result import Receipt, Result, Stats
-    from blockstm.timeline import Span, Timeline
-    from blockstm.transaction import Recorded, Transaction
+    from blockstm.native._core import Context
+    from blockstm.programs.parameters import Parameter
+    from blockstm.programs.program import NativeProgram, Program, PythonProgram
+    from blockstm.programs.transaction import Recorded, Transaction
+    from blockstm.results.result import Receipt, Result, Stats
+    from blockstm.results.timeline import Span, Timeline
 
     __version__: str
 
@@ -94,20 +93,20 @@ __all__ = [
 ]
 
 _MODULES: Final = {
-    "Block": "block",
-    "Context": "_core",
+    "Block": "blocks.block",
+    "Context": "native._core",
     "Engine": "engine",
-    "NativeProgram": "program",
-    "Parameter": "parameters",
-    "Program": "program",
-    "PythonProgram": "program",
-    "Receipt": "result",
-    "Recorded": "transaction",
-    "Result": "result",
-    "Span": "timeline",
-    "Stats": "result",
-    "Timeline": "timeline",
-    "Transaction": "transaction",
+    "NativeProgram": "programs.program",
+    "Parameter": "programs.parameters",
+    "Program": "programs.program",
+    "PythonProgram": "programs.program",
+    "Receipt": "results.result",
+    "Recorded": "programs.transaction",
+    "Result": "results.result",
+    "Span": "results.timeline",
+    "Stats": "results.result",
+    "Timeline": "results.timeline",
+    "Transaction": "programs.transaction",
     "include_directory": "native",
 }
 """The module of each name; those that are not here are exceptions."""

@@ -11,7 +11,7 @@ import reprlib
 
 _SHOWN_CHARACTERS_MAX = 96
 TRACEBACK_CHARACTERS_MAX = 4_000
-_PROGRAM_FILE = os.path.join(os.path.dirname(__file__), "program.py")
+_PROGRAM_FILE = os.path.join(os.path.dirname(__file__), "programs", "program.py")
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = _SHOWN_CHARACTERS_MAX
 
@@ -181,7 +181,7 @@ def traceback_text(error: BaseException) -> str:
 
 def _is_between_programs(file: str, function: str) -> bool:
     """Tell whether a frame is the core's, which calls programs and is called by them, or a program's own call."""
-    return function.startswith("blockstm._core.") or file == _PROGRAM_FILE
+    return function.startswith("blockstm.native._core.") or file == _PROGRAM_FILE
 
 
 def printable(text: str) -> str:

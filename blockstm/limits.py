@@ -5,7 +5,7 @@ from typing import Final
 U64_MAX: Final = (1 << 64) - 1
 U256_MAX: Final = (1 << 256) - 1
 
-# What the core keeps, too (ext/layout.pxd): it compares both when it is imported.
+# What the core keeps, too (blockstm/native/memory/layout.pxd): it compares both when it is imported.
 KEY_BYTES_MAX: Final = 64
 VALUE_BYTES_MAX: Final = 65_536
 TRANSACTIONS_MAX: Final = 1_000_000

@@ -20,9 +20,9 @@ from os import environ as variables
 from time import time as seconds_now
 from typing import Any
 
-from blockstm.block import Block
-from blockstm.program import PythonProgram, program
-from blockstm.transaction import Transaction
+from blockstm.blocks.block import Block
+from blockstm.programs.program import PythonProgram, program
+from blockstm.programs.transaction import Transaction
 
 
 def number(value: bytes | None) -> int:

@@ -13,9 +13,9 @@ from blockstm.ethereum.checks import HEADER_CHECKS, ExecutedBlock
 from blockstm.ethereum.outcome import Outcome
 from blockstm.ethereum.prestate import Account as FinalAccount
 from blockstm.ethereum.record import read_ethereum
-from blockstm.result import Result
-from blockstm.tracewriter import net_accesses
-from blockstm.verify import differences
+from blockstm.results.access_trace_writer import net_accesses
+from blockstm.results.result import Result
+from blockstm.results.verify import differences
 from tests.ethereum_oracle import FORKS, Account, OracleResult
 from tests.ethereum_state import assert_same_state
 from tests.ethereum_synthetic.builder import SyntheticBlock

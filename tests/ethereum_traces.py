@@ -14,8 +14,8 @@ import zstandard
 
 from blockstm import Block
 from blockstm.ethereum.keys import decode_number, encode_number
-from blockstm.result import Result
-from blockstm.tracewriter import net_accesses
+from blockstm.results.access_trace_writer import net_accesses
+from blockstm.results.result import Result
 
 
 @dataclass

@@ -21,13 +21,13 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from itertools import product
 
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.cli.progress import Progress
-from blockstm.controlled.batches import explore
-from blockstm.controlled.explorer import Plan
+from blockstm.explore.batches import explore
+from blockstm.explore.explorer import Plan
 from blockstm.processes.pickling import dumps, loads
-from blockstm.program import Transaction
-from blockstm.programs import trace
+from blockstm.programs.built_in import trace
+from blockstm.programs.program import Transaction
 from tests import mutants
 
 KEYS = [b"x", b"y"]

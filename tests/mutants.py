@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from blockstm.block import Block
-from blockstm.controlled.explorer import Plan
+from blockstm.blocks.block import Block
 from blockstm.errors import BoundsError
-from blockstm.program import program
-from blockstm.programs import trace, transfer
+from blockstm.explore.explorer import Plan
+from blockstm.programs.built_in import trace, transfer
+from blockstm.programs.program import program
 
 
 @program

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from blockstm.errors import BoundsError, OutOfGas, ProgramException
-from blockstm.program import program
-from blockstm.programs import trace, transfer
+from blockstm.programs.built_in import trace, transfer
+from blockstm.programs.program import program
 
 KEYS = [b"a", b"b", b"c", b"d", b"e", b"key of sixty-four bytes".ljust(64, b".")]
 """The keys that most operations are about; few, so that they conflict."""

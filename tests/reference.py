@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.errors import BoundsError, LimitError, OutOfGas, ProgramException, Revert
-from blockstm.program import NativeProgram, Program, PythonProgram, Transaction
-from blockstm.result import Result
+from blockstm.programs.program import NativeProgram, Program, PythonProgram, Transaction
+from blockstm.results.result import Result
 
 U64 = (1 << 64) - 1
 U256 = (1 << 256) - 1

@@ -138,7 +138,7 @@ def run_tests(kind: Kind, arguments: list[str]) -> bool:
 def check_build(kind: Kind, environment: dict[str, str]) -> None:
     """Fail unless the tests would see the sanitized core, and a finding would be reported."""
     origin = subprocess.run(
-        [sys.executable, "-P", "-c", "import blockstm._core; print(blockstm._core.__file__)"],
+        [sys.executable, "-P", "-c", "import blockstm.native._core; print(blockstm.native._core.__file__)"],
         cwd=kind.folder,
         env=environment,
         capture_output=True,

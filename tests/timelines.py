@@ -7,8 +7,8 @@ from collections import Counter, defaultdict
 from itertools import pairwise
 from typing import Any
 
-from blockstm.result import Result
-from blockstm.timeline import Span, Timeline
+from blockstm.results.result import Result
+from blockstm.results.timeline import Span, Timeline
 
 COLLECTOR = ("commit", "refusal")
 CAUSED = ("doomed", "suspended", "abort", "overtaken")

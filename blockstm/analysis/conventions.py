@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from blockstm.analysis.accesses import AccessSet
-from blockstm.block import Block
-from blockstm.programs import transfer
+from blockstm.blocks.block import Block
+from blockstm.programs.built_in import transfer
 
 __all__ = ["Conventions", "Fees", "Unknown"]
 

@@ -15,7 +15,7 @@ from blockstm.analysis.hot_keys import HotKey, hot_keys
 from blockstm.analysis.profile import Profile, Weight
 from blockstm.analysis.rules import AccessRules, Rules
 from blockstm.analysis.schedules import critical_path
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.errors import UsageError
 
 __all__ = ["Inspection", "RulesOutcome", "inspect_block"]

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from blockstm.analysis.accesses import AccessSet
-from blockstm.block import Block
-from blockstm.programs import trace
-from blockstm.result import Result
-from blockstm.tracewriter import NetAccesses, net_accesses
-from blockstm.transaction import Transaction
+from blockstm.blocks.block import Block
+from blockstm.programs.built_in import trace
+from blockstm.programs.transaction import Transaction
+from blockstm.results.access_trace_writer import NetAccesses, net_accesses
+from blockstm.results.result import Result
 
 __all__ = [
     "WEIGHTS",

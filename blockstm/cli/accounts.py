@@ -11,7 +11,7 @@ from blockstm.cli.blocks import LoadedBlock
 from blockstm.cli.options import check_output_path, named_in_errors
 from blockstm.errors import UsageError, shown_path
 from blockstm.ethereum.block import EthereumBlock, is_ethereum
-from blockstm.result import Result
+from blockstm.results.result import Result
 
 __all__ = ["accounts_after_json", "check_accounts_option"]
 

@@ -6,12 +6,12 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from blockstm.block import Block
-from blockstm.chains import ChainBlock, chain_block_of
+from blockstm.blocks.block import Block
+from blockstm.chains.registry import ChainBlock, chain_block_of
 from blockstm.cli.options import named_in_errors
 from blockstm.errors import shown_path
-from blockstm.outcomes import Outcomes
-from blockstm.result import Result
+from blockstm.results.outcomes import Outcomes
+from blockstm.results.result import Result
 
 __all__ = ["DISAGREES", "LoadedBlock", "load_block"]
 

@@ -13,7 +13,7 @@ import typer
 from blockstm.cli.columns import Column, print_columns
 from blockstm.cli.options import check_output_path
 from blockstm.errors import UsageError
-from blockstm.files import replace_file
+from blockstm.files.content import replace_file
 from blockstm.simulate import model_text
 from blockstm.simulate.calibration import Calibration, calibrate
 

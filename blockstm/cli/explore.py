@@ -12,12 +12,12 @@ from blockstm.cli.blocks import LoadedBlock, load_block
 from blockstm.cli.columns import print_values, print_wrapped
 from blockstm.cli.options import JsonOption, ProgramsOption, import_programs, named_in_errors
 from blockstm.cli.progress import Progress
-from blockstm.controlled.batches import explore as explore_block
-from blockstm.controlled.batches import repeat
-from blockstm.controlled.explorer import KILLS_MAX, Plan, Report
-from blockstm.controlled.schedules import WORKERS_MAX, Schedule
 from blockstm.engine import Engine
 from blockstm.errors import UsageError, shown_path
+from blockstm.explore.batches import explore as explore_block
+from blockstm.explore.batches import repeat
+from blockstm.explore.explorer import KILLS_MAX, Plan, Report
+from blockstm.explore.schedules import WORKERS_MAX, Schedule
 
 __all__ = ["explore"]
 

@@ -12,9 +12,9 @@ from blake3 import blake3
 from blockstm.cli.columns import print_values
 from blockstm.cli.options import check_output_path
 from blockstm.errors import BlockFileError, ScenarioError, UsageError, shown, shown_path
-from blockstm.files import content_pieces, open_input
+from blockstm.files.content import content_pieces, open_input
+from blockstm.files.strict_toml import decode_toml
 from blockstm.limits import BLOCK_FILE_BYTES_MAX
-from blockstm.stricttoml import decode_toml
 from blockstm.workloads import read_scenario
 
 __all__ = ["generate", "parameter"]

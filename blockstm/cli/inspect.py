@@ -21,7 +21,7 @@ from blockstm.analysis.profile import (
     recorded_profile,
 )
 from blockstm.analysis.rules import Rules
-from blockstm.chains import conventions_of
+from blockstm.chains.registry import conventions_of
 from blockstm.cli.blocks import DISAGREES, LoadedBlock, load_block
 from blockstm.cli.inspection_text import print_inspection
 from blockstm.cli.options import (
@@ -36,9 +36,9 @@ from blockstm.cli.options import (
 from blockstm.cli.progress import Progress
 from blockstm.engine import Engine
 from blockstm.errors import UsageError, shown
-from blockstm.files import replace_file
+from blockstm.files.content import replace_file
 from blockstm.limits import KEY_BYTES_MAX, MEMORY_LIMIT_BYTES_DEFAULT
-from blockstm.outcomes import Outcomes
+from blockstm.results.outcomes import Outcomes
 
 __all__ = ["inspect"]
 

@@ -14,7 +14,7 @@ from blockstm.cli.columns import Column, print_columns, print_values, print_wrap
 from blockstm.cli.figures_text import NONE, duration, per_cent, times
 from blockstm.cli.outcomes_text import outcome_values
 from blockstm.errors import shown_path
-from blockstm.outcomes import Outcomes
+from blockstm.results.outcomes import Outcomes
 
 __all__ = ["print_inspection"]
 

@@ -11,9 +11,9 @@ from typing import Any
 from blockstm.cli.blocks import LoadedBlock
 from blockstm.cli.progress import Progress
 from blockstm.engine import Engine
-from blockstm.outcomes import Outcomes
-from blockstm.result import Result
-from blockstm.verify import DIFFERENCES_MAX, differences
+from blockstm.results.outcomes import Outcomes
+from blockstm.results.result import Result
+from blockstm.results.verify import DIFFERENCES_MAX, differences
 
 __all__ = ["BlockFigures", "Totals", "measure", "steps_of"]
 

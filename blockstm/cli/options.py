@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from blockstm.errors import BlockstmError, UsageError, shown_path
-from blockstm.program import look_for_main_in
+from blockstm.programs.program import look_for_main_in
 
 __all__ = [
     "JsonOption",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from blockstm.outcomes import Outcomes
+from blockstm.results.outcomes import Outcomes
 
 __all__ = ["outcome_values", "reason_lines"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from blockstm.ethereum.outcome import Log, Outcome
-from blockstm.result import Receipt, Result
+from blockstm.results.result import Receipt, Result
 
 __all__ = ["receipt_lines"]
 

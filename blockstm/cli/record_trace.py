@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from blockstm.accesstrace import read_access_trace
+from blockstm.blocks.access_trace import read_access_trace
 from blockstm.cli.blocks import DISAGREES, load_block
 from blockstm.cli.columns import print_wrapped
 from blockstm.cli.options import (
@@ -22,7 +22,7 @@ from blockstm.cli.progress import Progress
 from blockstm.engine import Engine
 from blockstm.errors import UsageError, shown_path
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, WORKERS_MAX
-from blockstm.tracewriter import write_access_trace
+from blockstm.results.access_trace_writer import write_access_trace
 
 __all__ = ["trace"]
 

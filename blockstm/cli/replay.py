@@ -32,7 +32,7 @@ from blockstm.cli.tables import print_blocks, print_summary
 from blockstm.cli.timelines import timeline_file
 from blockstm.engine import Engine
 from blockstm.errors import UsageError, printable, shown_path
-from blockstm.files import replace_file
+from blockstm.files.content import replace_file
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, WORKERS_MAX
 
 __all__ = ["replay"]

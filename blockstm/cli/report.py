@@ -9,7 +9,7 @@ import typer
 
 from blockstm.cli.options import check_output_path
 from blockstm.errors import ReportError
-from blockstm.files import replace_file
+from blockstm.files.content import replace_file
 from blockstm.report import read_inputs, report_page
 
 __all__ = ["report"]

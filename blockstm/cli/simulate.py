@@ -29,7 +29,7 @@ from blockstm.cli.progress import Progress
 from blockstm.cli.timelines import timeline_file
 from blockstm.errors import UsageError, shown, shown_path
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, WORKERS_MAX
-from blockstm.outcomes import Outcomes
+from blockstm.results.outcomes import Outcomes
 from blockstm.simulate import Figures, Simulation, default_model, read_model
 
 __all__ = ["simulate"]

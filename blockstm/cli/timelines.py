@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from blockstm.errors import UsageError, printable, shown_path
-from blockstm.result import Result
-from blockstm.traceevents import writing_trace
+from blockstm.results.perfetto import writing_trace
+from blockstm.results.result import Result
 
 __all__ = ["timeline_file"]
 

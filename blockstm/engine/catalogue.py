@@ -15,10 +15,10 @@ from blockstm.errors import ProgramError
 from blockstm.limits import PROGRAMS_MAX
 from blockstm.processes.logs import logger_levels
 from blockstm.processes.pickling import dumps, loads
-from blockstm.program import BUILT_IN, Program, PythonProgram
+from blockstm.programs.program import BUILT_IN, Program, PythonProgram
 
 if TYPE_CHECKING:
-    from blockstm.block import Block
+    from blockstm.blocks.block import Block
 
 __all__ = ["Catalogue", "load_programs", "programs_of"]
 

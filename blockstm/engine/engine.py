@@ -14,14 +14,14 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Final, Self
 
-from blockstm._core import MODEL_BLOCK_STM, MODEL_SEQUENTIAL, Arena
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.engine.catalogue import programs_of
 from blockstm.engine.pool import Pool
 from blockstm.engine.supervisor import Supervisor
 from blockstm.errors import EngineError, MemoryLimitError, UsageError, over_memory_limit, shown
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, MEMORY_LIMIT_BYTES_MIN, WORKERS_MAX
-from blockstm.result import Receipt, Result, receipt_at
+from blockstm.native._core import MODEL_BLOCK_STM, MODEL_SEQUENTIAL, Arena
+from blockstm.results.result import Receipt, Result, receipt_at
 
 __all__ = ["Engine"]
 

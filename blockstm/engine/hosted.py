@@ -13,12 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from blockstm._core import MODEL_SEQUENTIAL, Arena, Worker
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.engine.catalogue import Catalogue, load_programs, programs_of
 from blockstm.errors import BlockstmError, EngineError, ProgramError, one_line
+from blockstm.native._core import MODEL_SEQUENTIAL, Arena, Worker
 from blockstm.processes.host import Host, HostEndedError, give_back, take
-from blockstm.program import NativeProgram, Program, PythonProgram
+from blockstm.programs.program import NativeProgram, Program, PythonProgram
 
 __all__ = ["Attached", "HostedArena", "transaction_that_ends"]
 

@@ -14,10 +14,10 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from blockstm._core import Arena
 from blockstm.engine.catalogue import Catalogue
 from blockstm.engine.process import WorkerProcess
 from blockstm.errors import EngineError
+from blockstm.native._core import Arena
 from blockstm.processes.descriptors import above_standard, pipe_above_standard
 from blockstm.processes.interpreter import describe_end, interrupts_held
 from blockstm.processes.logs import handle_record

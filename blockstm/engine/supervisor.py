@@ -8,10 +8,10 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NoReturn
 
-from blockstm._core import Arena
 from blockstm.engine.pool import Pool
 from blockstm.errors import EngineError, ProgramError
-from blockstm.program import Program
+from blockstm.native._core import Arena
+from blockstm.programs.program import Program
 
 __all__ = ["Supervisor"]
 

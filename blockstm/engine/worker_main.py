@@ -13,9 +13,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypedDict
 
-from blockstm._core import Arena, Worker
 from blockstm.engine.catalogue import load_programs
 from blockstm.engine.channel import WorkerChannel
+from blockstm.native._core import Arena, Worker
 from blockstm.processes import child
 from blockstm.processes.logs import LevelFollower, WorkerLogHandler
 

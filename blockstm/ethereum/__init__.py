@@ -11,9 +11,9 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from blockstm.block import Block
+    from blockstm.blocks.block import Block
     from blockstm.ethereum.prestate import Account
-    from blockstm.result import Result
+    from blockstm.results.result import Result
 
 __all__ = ["accounts_after"]
 

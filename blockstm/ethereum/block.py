@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.errors import EthereumInputError, shown
 from blockstm.ethereum.environment import Environment
 from blockstm.ethereum.header import Withdrawal, contradiction, read_header, read_uncles, read_withdrawals
 from blockstm.ethereum.keys import ENVIRONMENT_KEY, check_entry
 from blockstm.ethereum.nodejson import ADDRESS_BYTES, HASH_BYTES, Fields
-from blockstm.files import ContentError
+from blockstm.files.content import ContentError
 
 if TYPE_CHECKING:
     from blockstm.ethereum.rpc import NodeBlock

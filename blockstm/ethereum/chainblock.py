@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.errors import EthereumInputError
 from blockstm.ethereum.block import EthereumBlock
 from blockstm.ethereum.outcome import Outcome
-from blockstm.result import Receipt, Result, Status
+from blockstm.results.result import Receipt, Result, Status
 
 __all__ = ["EthereumChainBlock"]
 
@@ -22,7 +22,7 @@ _REVERT: Final = "Revert"
 
 
 class EthereumChainBlock:
-    """A `blockstm.chains.ChainBlock` of Ethereum.
+    """A `blockstm.chains.registry.ChainBlock` of Ethereum.
 
     Arguments:
         block: one for which `is_ethereum` holds.
@@ -38,7 +38,7 @@ class EthereumChainBlock:
     def header_checks(
         self, result: Result, earlier: Mapping[str, bool | None] | None = None
     ) -> dict[str, bool | None]:
-        """Compare a run with the block's header; see `blockstm.chains.ChainBlock`.
+        """Compare a run with the block's header; see `blockstm.chains.registry.ChainBlock`.
 
         Raises:
             EthereumInputError: a transaction cannot be executed, or the block was not recorded whole.

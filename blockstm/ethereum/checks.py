@@ -33,7 +33,7 @@ from blockstm.ethereum.outcome import Outcome
 from blockstm.ethereum.prestate import Account
 from blockstm.ethereum.receipts import ChainReceipts, chain_receipts
 from blockstm.ethereum.tries import encode_rlp, ordered_trie_root, state_root
-from blockstm.result import Result
+from blockstm.results.result import Result
 
 __all__ = ["HEADER_CHECKS", "ExecutedBlock"]
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from blockstm.analysis.accesses import AccessSet
 from blockstm.analysis.conventions import Conventions, Fees, Unknown
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.ethereum.environment import Environment
 from blockstm.ethereum.keys import ENVIRONMENT_KEY, balance_key
 

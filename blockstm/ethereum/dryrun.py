@@ -8,7 +8,7 @@ from typing import Any
 from eth_hash.auto import keccak
 from eth_typing import Address
 
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.ethereum.keys import block_hash_key
 from blockstm.ethereum.machine import decode_transaction, machine_for
 from blockstm.ethereum.mappingcontext import MappingContext

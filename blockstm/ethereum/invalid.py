@@ -6,14 +6,14 @@ import re
 from ast import literal_eval
 from typing import Any, Final
 
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.errors import EthereumInputError, one_line
 from blockstm.ethereum.dryrun import dry_run
 from blockstm.ethereum.environment import Environment
 from blockstm.ethereum.forks import vm_class
 from blockstm.ethereum.keys import ENVIRONMENT_KEY, balance_key, decode_number, existence_key, nonce_key
 from blockstm.ethereum.machine import decode_transaction
-from blockstm.result import Result
+from blockstm.results.result import Result
 
 __all__ = ["missing_hashes_message", "why_not_executed"]
 

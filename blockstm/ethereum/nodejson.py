@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from typing import Any, Final, NoReturn
 
 from blockstm.errors import EthereumInputError, shown, shown_path
-from blockstm.files import ContentError, TooLargeError, content_pieces, open_input, reason_of
+from blockstm.files.content import ContentError, TooLargeError, content_pieces, open_input, reason_of
+from blockstm.files.strict_json import decode_json
 from blockstm.limits import ETHEREUM_JSON_BYTES_MAX
-from blockstm.strictjson import decode_json
 
 _QUANTITY: Final = re.compile(r"0x[0-9a-fA-F]+")
 _QUANTITY_DIGITS_MAX: Final = 64

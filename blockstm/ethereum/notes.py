@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.ethereum.block import EthereumBlock
 from blockstm.ethereum.dryrun import dry_run
 from blockstm.ethereum.forks import SPURIOUS_DRAGON, is_at_least

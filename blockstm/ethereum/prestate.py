@@ -35,7 +35,7 @@ from blockstm.errors import one_line, shown
 from blockstm.ethereum.nodejson import ADDRESS_BYTES, HASH_BYTES, Fields, data, named, quantity, read_json
 from blockstm.ethereum.rpc import NodeBlock
 from blockstm.ethereum.transactions import contract_address
-from blockstm.files import ContentError
+from blockstm.files.content import ContentError
 from blockstm.limits import U64_MAX
 
 _FIX: Final = "save again what geth's prestateTracer tells of this block"

@@ -8,12 +8,12 @@ from eth.constants import CREATE_CONTRACT_ADDRESS
 
 from blockstm.ethereum.machine import decode_transaction, machine_for
 from blockstm.ethereum.outcome import Outcome
-from blockstm.program import program
+from blockstm.programs.program import program
 
 if TYPE_CHECKING:
     from eth.abc import ComputationAPI
 
-    from blockstm._core import Context
+    from blockstm.native._core import Context
 
 __all__ = ["evm"]
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from eth_hash.auto import keccak
 
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.errors import EthereumInputError, LimitError, ProgramError, UsageError, shown, shown_path
 from blockstm.ethereum.block import meta_of
 from blockstm.ethereum.environment import Environment
@@ -35,7 +35,7 @@ from blockstm.ethereum.rpc import NodeBlock, read_block, read_block_hashes
 from blockstm.ethereum.system import before_transactions, is_dao_fork, move_dao_ether
 from blockstm.ethereum.uncles import read_uncle_headers
 from blockstm.ethereum.validity import broken_rule
-from blockstm.files import ContentError
+from blockstm.files.content import ContentError
 
 _FIRST_PRECOMPILES: Final = tuple(number.to_bytes(ADDRESS_BYTES, "big") for number in range(1, 5))
 

@@ -16,7 +16,7 @@ from blockstm.errors import shown
 from blockstm.ethereum.header import Withdrawal, read_header, read_uncles, read_withdrawals
 from blockstm.ethereum.nodejson import HASH_BYTES, Fields, named, quantity, read_json
 from blockstm.ethereum.transactions import SignedTransaction, read_transaction
-from blockstm.files import ContentError
+from blockstm.files.content import ContentError
 from blockstm.limits import U64_MAX
 
 _BLOCK_FIX: Final = "save again what eth_getBlockByNumber(number, true) answers"

@@ -11,7 +11,7 @@ from blockstm.ethereum.header import read_header
 from blockstm.ethereum.nodejson import HASH_BYTES, Fields, data, named, read_json
 from blockstm.ethereum.rpc import NodeBlock
 from blockstm.ethereum.tries import encode_rlp
-from blockstm.files import ContentError
+from blockstm.files.content import ContentError
 
 __all__ = ["read_uncle_headers"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.errors import ProgramError
 from blockstm.processes.pickling import dumps, loads
-from blockstm.program import PythonProgram
+from blockstm.programs.program import PythonProgram
 
 __all__ = ["can_load", "modules_of", "pickled"]
 

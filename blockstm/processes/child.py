@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from blockstm import _core
+from blockstm.native import _core
 from blockstm.processes.descriptors import above_standard, fill_standard
 
 __all__ = ["begin", "core_identity", "own_fork", "refuse_forks"]

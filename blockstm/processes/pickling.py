@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 import cloudpickle
 
-from blockstm.program import PythonProgram
+from blockstm.programs.program import PythonProgram
 
 __all__ = ["dumps", "loads"]
 

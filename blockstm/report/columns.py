@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from blockstm.errors import one_line, shown
-from blockstm.files import ContentError
+from blockstm.files.content import ContentError
 
 if TYPE_CHECKING:
     import pyarrow.parquet

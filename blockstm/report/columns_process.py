@@ -15,7 +15,7 @@ from typing import BinaryIO, Final
 import msgpack
 
 from blockstm.errors import EngineError
-from blockstm.files import ContentError
+from blockstm.files.content import ContentError
 from blockstm.processes import child
 from blockstm.processes.connected import ConnectedProcess, Settings
 from blockstm.processes.messages import receive, send

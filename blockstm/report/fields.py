@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final, NoReturn
 
 from blockstm.errors import shown
-from blockstm.files import ContentError
+from blockstm.files.content import ContentError
 
 __all__ = ["NUMBER_MAX", "Fields", "check_cores", "is_count", "is_number", "printable"]
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from blockstm.errors import ReportError, shown, shown_path
-from blockstm.files import ContentError, TooLargeError, content_pieces, open_input, reason_of
+from blockstm.files.content import ContentError, TooLargeError, content_pieces, open_input, reason_of
+from blockstm.files.strict_json import decode_json
 from blockstm.report.fields import Fields
 from blockstm.report.results import Inspection, Replay, Simulation
 from blockstm.report.sweeps import Sweep, read_sweep
 from blockstm.report.traces import Timeline
-from blockstm.strictjson import decode_json
 
 __all__ = ["Inputs", "read_inputs"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from blockstm.errors import ReportError, install_extra, shown, shown_path
-from blockstm.files import ContentError, content_pieces, open_input
+from blockstm.files.content import ContentError, content_pieces, open_input
 from blockstm.report.columns import Values, Wanted
 from blockstm.report.columns_process import read_columns
 from blockstm.report.fields import NUMBER_MAX, Fields, check_cores, printable

@@ -8,7 +8,7 @@ from itertools import accumulate
 from typing import Final, Self
 
 from blockstm.errors import shown
-from blockstm.files import ContentError
+from blockstm.files.content import ContentError
 from blockstm.report.fields import Fields, is_number, printable
 
 __all__ = ["Lane", "Span", "Timeline", "TimelineRun"]

@@ -17,10 +17,10 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Final
 
-from blockstm._core import WakeProbe, pause_ns
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.engine import Engine
-from blockstm.programs import trace, transfer
+from blockstm.native._core import WakeProbe, pause_ns
+from blockstm.programs.built_in import trace, transfer
 from blockstm.simulate.costmodel import CostModel, default_model
 from blockstm.simulate.simulation import Simulation
 

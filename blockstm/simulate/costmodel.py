@@ -12,8 +12,8 @@ from importlib import resources
 from typing import Final
 
 from blockstm.errors import CostModelError, shown, shown_path
-from blockstm.files import read_text
-from blockstm.stricttoml import decode_toml
+from blockstm.files.content import read_text
+from blockstm.files.strict_toml import decode_toml
 
 __all__ = ["PRICES", "CostModel", "default_model", "model_from_text", "model_text", "read_model"]
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import greenlet
 
-from blockstm._core import VirtualClock
 from blockstm.engine.hosted import Attached
+from blockstm.native._core import VirtualClock
 
 __all__ = ["open_clock", "run_clock"]
 

@@ -1,6 +1,6 @@
 """Running a block on any number of modelled cores, and what comes of it.
 
-What runs is the core itself, on virtual workers (ext/virtualclock.pxi); only the time is modelled. A run is a
+What runs is the core itself, on virtual workers (native/faces/virtual_clock.pxi); only the time is modelled. A run is a
 function of the block, the number of cores and the cost model: two runs give the same figures to the last digit.
 
 The virtual workers share a process of their own, a host: a program that crashes takes that with it and not this
@@ -16,16 +16,16 @@ from functools import cached_property
 from types import TracebackType
 from typing import Any, Final, Self
 
-from blockstm._core import MODEL_BLOCK_STM, MODEL_SEQUENTIAL
 from blockstm.analysis import Dependencies, critical_path, dependencies, greedy_schedule
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.engine.hosted import HostedArena
 from blockstm.errors import EngineError, MemoryLimitError, UsageError, over_memory_limit
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, WORKERS_MAX
-from blockstm.result import Result
+from blockstm.native._core import MODEL_BLOCK_STM, MODEL_SEQUENTIAL
+from blockstm.results.access_trace_writer import net_accesses
+from blockstm.results.result import Result
 from blockstm.simulate import hosted
 from blockstm.simulate.costmodel import PRICES, CostModel
-from blockstm.tracewriter import net_accesses
 
 __all__ = ["Figures", "Reference", "Simulation"]
 

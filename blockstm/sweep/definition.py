@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from blockstm.errors import ScenarioError, SweepError, field_name, shown, shown_path
-from blockstm.files import read_text
+from blockstm.files.content import read_text
+from blockstm.files.strict_toml import decode_toml
 from blockstm.limits import WORKERS_MAX
 from blockstm.simulate import CostModel, default_model, model_from_text, model_text, read_model
-from blockstm.stricttoml import decode_toml
 from blockstm.workloads import Scenario, read_scenario, scenario_from_text
 from blockstm.workloads.catalogue import WORKLOADS
 

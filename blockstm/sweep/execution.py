@@ -10,7 +10,7 @@ from itertools import groupby
 from threading import Lock
 from typing import Final
 
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.engine import Engine
 from blockstm.errors import BlockstmError, SweepError
 from blockstm.simulate import Figures, Reference, Simulation, model_from_text

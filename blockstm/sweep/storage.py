@@ -20,8 +20,8 @@ from blake3 import blake3
 
 from blockstm import __version__
 from blockstm.errors import SweepError, one_line, shown, shown_path
-from blockstm.files import read_bytes, reason_of, replace_file
-from blockstm.strictjson import decode_json
+from blockstm.files.content import read_bytes, reason_of, replace_file
+from blockstm.files.strict_json import decode_json
 from blockstm.sweep.parquet import parquet_bytes
 from blockstm.sweep.points import Run
 from blockstm.sweep.rows import Row, problem_of

@@ -10,8 +10,8 @@ from blockstm.errors import UsageError, install_extra
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
-    from blockstm.block import Block
-    from blockstm.program import Program
+    from blockstm.blocks.block import Block
+    from blockstm.programs.program import Program
     from blockstm.testing.checker import Checked, Checker, check
 
 __all__ = ["Checked", "Checker", "blocks", "check"]

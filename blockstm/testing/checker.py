@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Literal, Self
 
-from blockstm.block import Block
-from blockstm.controlled.explorer import Plan
-from blockstm.controlled.schedules import WORKERS_MAX
-from blockstm.controlled.trial import MEMORY_LIMIT_BYTES, Finding
+from blockstm.blocks.block import Block
 from blockstm.engine.hosted import transaction_that_ends
 from blockstm.errors import DeterminismError, ProgramError, UsageError, shown
+from blockstm.explore.explorer import Plan
+from blockstm.explore.schedules import WORKERS_MAX
+from blockstm.explore.trial import MEMORY_LIMIT_BYTES, Finding
 from blockstm.processes.blocks import can_load, modules_of, pickled
-from blockstm.program import PythonProgram
+from blockstm.programs.program import PythonProgram
 from blockstm.testing.diagnosis import HASH_SEEDS, Diagnosis
 from blockstm.testing.faults import Fault
 from blockstm.testing.fresh import FreshProcess, FreshProcesses, ProgramEndedError

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from blockstm.block import Block
-from blockstm.controlled.explorer import Plan, Search
-from blockstm.controlled.interleaving import interleaving
-from blockstm.controlled.schedules import Schedule
-from blockstm.controlled.shrink import shrink
-from blockstm.controlled.strategies import GuidedStrategy, Strategy
-from blockstm.controlled.trial import Finding, Step, Trials
+from blockstm.blocks.block import Block
+from blockstm.explore.explorer import Plan, Search
+from blockstm.explore.interleaving import interleaving
+from blockstm.explore.schedules import Schedule
+from blockstm.explore.shrink import shrink
+from blockstm.explore.strategies import GuidedStrategy, Strategy
+from blockstm.explore.trial import Finding, Step, Trials
 from blockstm.processes.pickling import loads
-from blockstm.program import PythonProgram
+from blockstm.programs.program import PythonProgram
 from blockstm.testing.fresh import forked, outcome
 from blockstm.testing.outside import OutsideCalls
 from blockstm.testing.reach import Reach, reach

@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.processes.pickling import loads
 from blockstm.testing.diagnosis import Calls, fault_of
 from blockstm.testing.faults import Fault, Kind

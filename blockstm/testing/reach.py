@@ -19,7 +19,7 @@ from types import CellType, CodeType, FunctionType, GeneratorType, MethodType, M
 from typing import Any, Final
 
 from blockstm.errors import shown
-from blockstm.program import PythonProgram
+from blockstm.programs.program import PythonProgram
 from blockstm.testing.sites import Site, is_library
 
 __all__ = ["Reach", "Variable", "reach"]

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from blockstm._core import MODEL_SEQUENTIAL, Arena, Context, Worker
-from blockstm.arguments import decode_arguments
-from blockstm.block import Block
-from blockstm.controlled.trial import MEMORY_LIMIT_BYTES
+from blockstm.blocks.block import Block
 from blockstm.engine.catalogue import FIRST_PROGRAM_ID
 from blockstm.errors import MemoryLimitError, over_memory_limit
-from blockstm.program import BUILT_IN, PythonProgram
+from blockstm.explore.trial import MEMORY_LIMIT_BYTES
+from blockstm.native._core import MODEL_SEQUENTIAL, Arena, Context, Worker
+from blockstm.programs.arguments import decode_arguments
+from blockstm.programs.program import BUILT_IN, PythonProgram
 from blockstm.testing.tape import Recorder, Replay, Tape, Watch, outcome_of, replay
 
 __all__ = ["Recording", "record"]

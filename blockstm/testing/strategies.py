@@ -14,11 +14,11 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.errors import UsageError, shown
-from blockstm.parameters import REQUIRED
-from blockstm.program import NativeProgram, Parameter, Program, PythonProgram
-from blockstm.transaction import Transaction
+from blockstm.programs.parameters import REQUIRED
+from blockstm.programs.program import NativeProgram, Parameter, Program, PythonProgram
+from blockstm.programs.transaction import Transaction
 
 __all__ = ["KEYS", "blocks", "transactions"]
 

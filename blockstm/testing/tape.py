@@ -18,10 +18,10 @@ from typing import Any, Final, NoReturn
 
 import greenlet
 
-from blockstm._core import Context
 from blockstm.errors import EngineError, Revert, SpeculationAborted, one_line, shown
 from blockstm.limits import U256_MAX
-from blockstm.program import NativeProgram
+from blockstm.native._core import Context
+from blockstm.programs.program import NativeProgram
 from blockstm.testing.sites import Site, caller, callers
 
 __all__ = ["Divergence", "Entry", "Misuse", "Recorder", "Replay", "Tape", "Watch", "replay"]

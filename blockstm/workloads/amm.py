@@ -1,7 +1,7 @@
 """An automated market maker: constant-product pools with fees, swaps over several of them, liquidity.
 
 Keys: "ammp" and a pool's number; "ammb" and the numbers of an account and a token, a balance; "ammh" and the
-numbers of an account and a pool, a holding. What they hold stands in ext/workloads/amm.pxd.
+numbers of an account and a pool, a holding. What they hold stands in native/workloads/amm.pxd.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import isqrt
 from typing import Final, NamedTuple
 
-from blockstm.transaction import Transaction
+from blockstm.programs.transaction import Transaction
 from blockstm.workloads.chance import Chance, Distribution, Picker
 from blockstm.workloads.programs import add_liquidity, remove_liquidity, swap
 from blockstm.workloads.records import State, encode_record, key_of, record_of, tagged

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from blockstm.transaction import Transaction
+from blockstm.programs.transaction import Transaction
 from blockstm.workloads.chance import Chance, Picker
 from blockstm.workloads.programs import mint, mint_commutative
 from blockstm.workloads.records import (

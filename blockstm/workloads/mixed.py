@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from blockstm.programs import transfer
-from blockstm.transaction import Transaction
+from blockstm.programs.built_in import transfer
+from blockstm.programs.transaction import Transaction
 from blockstm.workloads.amm import AMM
 from blockstm.workloads.chance import Chance
 from blockstm.workloads.counter import COUNTER

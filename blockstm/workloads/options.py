@@ -1,4 +1,4 @@
-"""Options: strategies of several legs, all or none. What the keys hold stands in ext/workloads/options.pxd."""
+"""Options: strategies of several legs, all or none. What the keys hold stands in native/workloads/options.pxd."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from blockstm.transaction import Transaction
+from blockstm.programs.transaction import Transaction
 from blockstm.workloads.chance import Chance
 from blockstm.workloads.programs import option_claim, option_expire, option_quote, option_strategy
 from blockstm.workloads.records import (

@@ -1,6 +1,6 @@
 """Limit-order books: price-time priority, several markets.
 
-How a book lies in the state: ext/workloads/orderbook.pxd.
+How a book lies in the state: native/workloads/orderbook.pxd.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from blockstm.transaction import Transaction
+from blockstm.programs.transaction import Transaction
 from blockstm.workloads.chance import Chance, Picker
 from blockstm.workloads.programs import cancel_order, place_order
 from blockstm.workloads.records import (

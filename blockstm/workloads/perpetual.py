@@ -1,6 +1,6 @@
 """Perpetual futures with margin, funding, an oracle and liquidations.
 
-What the keys hold stands in ext/workloads/perpetual.pxd.
+What the keys hold stands in native/workloads/perpetual.pxd.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from blockstm.transaction import Transaction
+from blockstm.programs.transaction import Transaction
 from blockstm.workloads.chance import Chance, Picker
 from blockstm.workloads.programs import (
     perpetual_deposit,

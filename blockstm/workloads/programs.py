@@ -1,8 +1,8 @@
-"""The programs of the workloads. What each does stands in the file of its workload in ext/workloads/."""
+"""The programs of the workloads. What each does stands in the file of its workload in native/workloads/."""
 
 from typing import Final
 
-from blockstm.program import NativeProgram, Parameter
+from blockstm.programs.program import NativeProgram, Parameter
 
 __all__ = [
     "add_liquidity",
@@ -31,7 +31,7 @@ def _program(name: str, *parameters: tuple[str, str]) -> NativeProgram:
     return NativeProgram(
         f"blockstm.workloads.{name}",
         tuple(Parameter(parameter, kind) for parameter, kind in parameters),  # type: ignore[arg-type]
-        f"blockstm._workloads:{name}",
+        f"blockstm.native._workloads:{name}",
     )
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.errors import ScenarioError, shown, shown_path
-from blockstm.files import read_text
-from blockstm.stricttoml import decode_toml
+from blockstm.files.content import read_text
+from blockstm.files.strict_toml import decode_toml
 from blockstm.workloads.catalogue import WORKLOADS, parts_of
 from blockstm.workloads.chance import Chance
 from blockstm.workloads.records import State

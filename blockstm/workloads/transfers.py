@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import cycle
 from typing import Final, Literal
 
-from blockstm.programs import transfer
-from blockstm.transaction import Transaction
+from blockstm.programs.built_in import transfer
+from blockstm.programs.transaction import Transaction
 from blockstm.workloads.chance import Chance, Distribution, Picker
 from blockstm.workloads.programs import payment
 from blockstm.workloads.records import State, amount_of, encode_amount, key_of, tagged

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from blockstm.transaction import Transaction
+from blockstm.programs.transaction import Transaction
 from blockstm.workloads.chance import Chance
 
 __all__ = ["WORK", "Made", "Workload", "totals_differ"]

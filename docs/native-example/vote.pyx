@@ -5,12 +5,12 @@
 from cpython.pycapsule cimport PyCapsule_New
 from libc.stdint cimport uint8_t, uint32_t
 
-from arguments cimport Arguments, next_key
-from context cimport OK, OUT_OF_BOUNDS, Value, ctx_add, ctx_charge, ctx_emit, ctx_fail, ctx_read, ctx_revert, ctx_write
-from executor cimport CAPSULE_NAME
-from layout cimport Bounds, Number
-from local cimport Local
-from number cimport number_maximum, number_set
+from blockstm.native.programs.arguments cimport Arguments, next_key
+from blockstm.native.verbs.context cimport OK, OUT_OF_BOUNDS, Value, ctx_add, ctx_charge, ctx_emit, ctx_fail, ctx_read, ctx_revert, ctx_write
+from blockstm.native.models.block_stm.executor cimport CAPSULE_NAME
+from blockstm.native.memory.layout cimport Bounds, Number
+from blockstm.native.memory.local cimport Local
+from blockstm.native.memory.number cimport number_maximum, number_set
 
 
 cdef void vote(Local* local, const uint8_t* data, uint32_t length) noexcept nogil:

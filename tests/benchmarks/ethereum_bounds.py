@@ -13,12 +13,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
 
-from blockstm.accesstrace import read_access_trace
 from blockstm.analysis.bounds import CORES, Bound
 from blockstm.analysis.inspection import Inspection, inspect_block
 from blockstm.analysis.profile import Weight, recorded_profile
 from blockstm.analysis.rules import Rules
-from blockstm.chains import conventions_of
+from blockstm.blocks.access_trace import read_access_trace
+from blockstm.chains.registry import conventions_of
 
 TOTAL_CORES = 2
 """How many cores all blocks together are told of, beside any number."""

@@ -24,9 +24,9 @@ from blockstm.analysis import dependencies, greedy_schedule
 from blockstm.ethereum.block import EthereumBlock
 from blockstm.ethereum.checks import ExecutedBlock
 from blockstm.ethereum.record import read_ethereum
-from blockstm.result import Result
-from blockstm.tracewriter import net_accesses
-from blockstm.verify import differences
+from blockstm.results.access_trace_writer import net_accesses
+from blockstm.results.result import Result
+from blockstm.results.verify import differences
 
 WORKERS = (1, 2, 4)
 LONG_SECONDS = 0.2

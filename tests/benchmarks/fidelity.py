@@ -18,8 +18,8 @@ from pathlib import Path
 from statistics import median
 
 import blockstm
-from blockstm.accesstrace import read_access_trace
-from blockstm.programs import trace
+from blockstm.blocks.access_trace import read_access_trace
+from blockstm.programs.built_in import trace
 from blockstm.simulate import CostModel, Simulation, default_model, read_model
 from tests.benchmarks.workloads import transfers
 

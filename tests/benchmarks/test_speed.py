@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 import blockstm
-from blockstm._core import Arena
-from blockstm.accesstrace import read_access_trace
-from blockstm.programs import trace
+from blockstm.blocks.access_trace import read_access_trace
+from blockstm.native._core import Arena
+from blockstm.programs.built_in import trace
 from tests.benchmarks.workloads import (
     ROOT,
     TXNS,

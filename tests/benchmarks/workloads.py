@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 
 import blockstm
-from blockstm.programs import transfer
+from blockstm.programs.built_in import transfer
 
 ROOT = Path(__file__).parents[2]
 TXNS = 10_000

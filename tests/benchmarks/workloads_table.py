@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 
 import blockstm
+from blockstm.results.verify import differences
 from blockstm.simulate import Simulation, default_model
-from blockstm.verify import differences
 from blockstm.workloads import read_scenario
 from tests.benchmarks.workloads import ROOT, interleaved, wall_seconds
 

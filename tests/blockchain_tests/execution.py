@@ -20,7 +20,7 @@ from blockstm.ethereum.finalaccounts import accounts_json
 from blockstm.ethereum.prestate import Account
 from blockstm.ethereum.record import read_ethereum
 from blockstm.ethereum.tries import state_root
-from blockstm.verify import differences
+from blockstm.results.verify import differences
 from tests.blockchain_tests.networks import fork_at, is_dao_fork
 from tests.blockchain_tests.nodeanswers import Json, NotABlockError, block_of
 

@@ -17,7 +17,7 @@ import zstandard
 import blockstm
 from blockstm import Block, Engine
 from blockstm.cli import main
-from blockstm.programs import transfer
+from blockstm.programs.built_in import transfer
 from tests.running import SharedEngine
 
 ROOT = Path(blockstm.__file__).parent.parent

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from blockstm import Block, Recorded, Transaction
-from blockstm.programs import trace
+from blockstm.programs.built_in import trace
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 Refused = Callable[..., str]

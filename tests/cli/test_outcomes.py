@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from blockstm import Block
-from blockstm.chains import chain_block_of
+from blockstm.chains.registry import chain_block_of
 from blockstm.engine import Engine
-from blockstm.outcomes import REASON_CHARACTERS_MAX, Outcomes, Reason
-from blockstm.program import program
+from blockstm.programs.program import program
+from blockstm.results.outcomes import REASON_CHARACTERS_MAX, Outcomes, Reason
 from tests.cli.test_replay_ethereum import BEHIND, Inputs
 from tests.ethereum_synthetic.assembly import asm
 from tests.ethereum_synthetic.builder import BlockBuilder, Contract

@@ -13,8 +13,8 @@ import pytest
 import zstandard
 
 from blockstm import Block
-from blockstm.accesstrace import read_access_trace
-from blockstm.programs import trace
+from blockstm.blocks.access_trace import read_access_trace
+from blockstm.programs.built_in import trace
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 Refused = Callable[..., str]

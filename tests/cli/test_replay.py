@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from blockstm import Block
-from blockstm.stateroot import state_root
+from blockstm.results.state_root import state_root
 from tests.timelines import check_trace
 
 Command = Callable[..., subprocess.CompletedProcess[str]]

@@ -17,7 +17,7 @@ from blockstm.ethereum.header import read_header
 from blockstm.ethereum.nodejson import Fields
 from blockstm.ethereum.program import evm
 from blockstm.ethereum.tries import encode_rlp
-from blockstm.programs import transfer
+from blockstm.programs.built_in import transfer
 from tests.ethereum_node import ETHEREUM, account, address, block, transaction
 from tests.ethereum_oracle import execute, read_json
 from tests.ethereum_synthetic.assembly import asm, call, push

@@ -22,7 +22,7 @@ import pyarrow
 import pyarrow.parquet
 
 from blockstm.errors import ReportError
-from blockstm.files import ContentError
+from blockstm.files.content import ContentError
 from blockstm.report import columns as columns_module
 from blockstm.report import inputs as inputs_module
 from blockstm.report import read_inputs

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from blockstm import Block
-from blockstm.programs import transfer
+from blockstm.programs.built_in import transfer
 from blockstm.simulate import default_model, model_text
 from tests.timelines import check_trace
 

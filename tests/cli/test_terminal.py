@@ -10,8 +10,8 @@ import pytest
 
 from blockstm import Block
 from blockstm.errors import printable
-from blockstm.program import program
-from blockstm.programs import transfer
+from blockstm.programs.built_in import transfer
+from blockstm.programs.program import program
 from tests.sweeps import SMALL
 
 Command = Callable[..., subprocess.CompletedProcess[str]]

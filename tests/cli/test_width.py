@@ -10,10 +10,10 @@ import pytest
 
 from blockstm import Block, Recorded
 from blockstm.cli.calibrate import print_fits
-from blockstm.programs import trace, transfer
+from blockstm.programs.built_in import trace, transfer
+from blockstm.programs.transaction import Transaction
 from blockstm.simulate import default_model
 from blockstm.simulate.calibration import Calibration, Fit, _transfers_name
-from blockstm.transaction import Transaction
 from tests import mutants
 
 Command = Callable[..., subprocess.CompletedProcess[str]]

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 from blockstm import Block, EngineError, ProgramError, program
-from blockstm.controlled import batches
-from blockstm.controlled.explorer import Plan
-from blockstm.controlled.schedules import Schedule
+from blockstm.explore import batches
+from blockstm.explore.explorer import Plan
+from blockstm.explore.schedules import Schedule
 from blockstm.processes import host
-from blockstm.programs import transfer
+from blockstm.programs.built_in import transfer
 from blockstm.simulate import Simulation, default_model
 from blockstm.testing import check
 from tests.conftest import children_of
@@ -214,8 +214,8 @@ def test_a_fork_of_the_caller_has_no_part_in_the_simulation() -> None:
 def test_a_program_of_a_main_module_that_nobody_can_import(run_script: Callable[..., Any]) -> None:
     code = f"""{PROGRAMS}
 from blockstm.simulate import Simulation, default_model
-from blockstm.controlled.batches import explore
-from blockstm.controlled.explorer import Plan
+from blockstm.explore.batches import explore
+from blockstm.explore.explorer import Plan
 
 if __name__ == "__main__":
     block = blockstm.Block([fine.txn(b"a"), fine.txn(b"b")])

@@ -10,10 +10,10 @@ import time
 
 import pytest
 
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.engine import Engine
-from blockstm.program import program
-from blockstm.verify import differences
+from blockstm.programs.program import program
+from blockstm.results.verify import differences
 
 pytestmark = pytest.mark.usefixtures("leaves_nothing")
 

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.engine import Engine
 from blockstm.errors import UsageError
-from blockstm.program import program
-from blockstm.programs import transfer
-from blockstm.result import Result
-from blockstm.traceevents import writing_trace
-from blockstm.verify import differences
+from blockstm.programs.built_in import transfer
+from blockstm.programs.program import program
+from blockstm.results.perfetto import writing_trace
+from blockstm.results.result import Result
+from blockstm.results.verify import differences
 from tests.crash.killing import kill, killer, traces, transfers
 from tests.timelines import check_lanes, check_trace, timeline_of
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from blockstm.transaction import Transaction
+from blockstm.programs.transaction import Transaction
 from blockstm.workloads.orderbook import BOOK_TAGS, MARKET, Book, encode_book, read_book
 from blockstm.workloads.records import encode_amount, encode_record, record_of, tagged
 

@@ -9,11 +9,11 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blockstm.block import Block
-from blockstm.blockfile import check_rows
+from blockstm.blocks.block import Block
+from blockstm.blocks.block_file import check_rows
 from blockstm.errors import BlockFileError, BlockstmError
-from blockstm.program import Recorded, Transaction, program
-from blockstm.programs import trace, transfer
+from blockstm.programs.built_in import trace, transfer
+from blockstm.programs.program import Recorded, Transaction, program
 
 
 @program

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blockstm.block import Block
-from blockstm.controlled.schedules import Schedule
-from blockstm.controlled.strategies import STEADINESS, GuidedStrategy, RandomStrategy
-from blockstm.controlled.trial import MEMORY_LIMIT_BYTES, Step, Trials
+from blockstm.blocks.block import Block
 from blockstm.errors import MemoryLimitError
-from blockstm.program import program
-from blockstm.programs import transfer
+from blockstm.explore.schedules import Schedule
+from blockstm.explore.strategies import STEADINESS, GuidedStrategy, RandomStrategy
+from blockstm.explore.trial import MEMORY_LIMIT_BYTES, Step, Trials
+from blockstm.programs.built_in import transfer
+from blockstm.programs.program import program
 from tests.property.test_equivalence import SETTINGS, blocks, examples
 from tests.reference import assert_equal, run_in_order
 

@@ -1,6 +1,6 @@
 """The core's parts, one by one, against the same in plain Python: numbers, keys, versions, the ready set, memory.
 
-`_coretest` (ext/coretest.pyx) hands them out on an arena of their own, without processes.
+`_coretest` (native/_coretest.pyx) hands them out on an arena of their own, without processes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blockstm import _coretest as core
+from blockstm.native import _coretest as core
 
 U256 = (1 << 256) - 1
 SETTINGS = settings(deadline=None, print_blob=True, max_examples=100)

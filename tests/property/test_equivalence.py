@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.engine import Engine
-from blockstm.program import Transaction
-from blockstm.programs import trace, transfer
+from blockstm.programs.built_in import trace, transfer
+from blockstm.programs.program import Transaction
 from tests.programs import KEYS, U256, script
 from tests.reference import assert_equal, run_in_order
 from tests.running import WORKERS_MAX, run

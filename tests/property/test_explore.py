@@ -7,12 +7,12 @@ from itertools import product
 
 import pytest
 
-from blockstm._core import INVARIANTS, MUTANTS
-from blockstm.block import Block
-from blockstm.controlled.batches import explore, repeat
-from blockstm.controlled.explorer import Plan, Report, search
-from blockstm.controlled.schedules import Schedule
+from blockstm.blocks.block import Block
 from blockstm.errors import ScheduleError
+from blockstm.explore.batches import explore, repeat
+from blockstm.explore.explorer import Plan, Report, search
+from blockstm.explore.schedules import Schedule
+from blockstm.native._core import INVARIANTS, MUTANTS
 from tests import mutants
 from tests.mutants import HUNTS
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.engine import Engine
 from blockstm.errors import BoundsError
-from blockstm.program import program
-from blockstm.result import Result
+from blockstm.programs.program import program
+from blockstm.results.result import Result
 from tests.running import run
 
 U256 = (1 << 256) - 1

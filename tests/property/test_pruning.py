@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from blockstm._core import MUTANTS, VirtualWorker
-from blockstm.block import Block
-from blockstm.controlled.exhaustive import ANYBODY, ExhaustiveStrategy, VisitedStates
-from blockstm.controlled.explorer import Plan, Search, search
-from blockstm.controlled.schedules import Decision
-from blockstm.controlled.trial import Trials
+from blockstm.blocks.block import Block
+from blockstm.explore.exhaustive import ANYBODY, ExhaustiveStrategy, VisitedStates
+from blockstm.explore.explorer import Plan, Search, search
+from blockstm.explore.schedules import Decision
+from blockstm.explore.trial import Trials
+from blockstm.native._core import MUTANTS, VirtualWorker
 from tests import mutants
 from tests.exploration import ADD, NOTHING, READ, UPDATE, WRITE, Shape, block_of
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.errors import UsageError
-from blockstm.program import PythonProgram, program
-from blockstm.programs import trace, transfer
+from blockstm.programs.built_in import trace, transfer
+from blockstm.programs.program import PythonProgram, program
 from blockstm.testing import blocks
 from tests.reference import run_in_order
 

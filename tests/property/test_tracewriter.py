@@ -11,11 +11,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from blockstm.accesstrace import read_access_trace
-from blockstm.block import Block
+from blockstm.blocks.access_trace import read_access_trace
+from blockstm.blocks.block import Block
 from blockstm.engine import Engine
-from blockstm.result import Result
-from blockstm.tracewriter import write_access_trace
+from blockstm.results.access_trace_writer import write_access_trace
+from blockstm.results.result import Result
 from tests.property.test_equivalence import SCALE, SETTINGS, blocks, examples, seeds
 from tests.reference import Outcome, run_in_order
 from tests.running import WORKERS_MAX

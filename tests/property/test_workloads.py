@@ -13,12 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.engine import Engine
-from blockstm.programs import transfer
-from blockstm.result import Result
-from blockstm.transaction import Transaction
-from blockstm.verify import differences
+from blockstm.programs.built_in import transfer
+from blockstm.programs.transaction import Transaction
+from blockstm.results.result import Result
+from blockstm.results.verify import differences
 from blockstm.workloads import Scenario, scenario_from_text
 from blockstm.workloads.chance import Chance
 from blockstm.workloads.orderbook import BOOK_TAGS

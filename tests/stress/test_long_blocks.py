@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.engine import Engine
-from blockstm.programs import trace
-from blockstm.verify import differences
+from blockstm.programs.built_in import trace
+from blockstm.results.verify import differences
 
 SCALE = float(os.environ.get("BLOCKSTM_STRESS", "1"))
 SECONDS_OF_AN_ENGINE = 0.7

@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.engine import Engine
 from blockstm.errors import BoundsError
-from blockstm.program import Transaction, program
-from blockstm.programs import trace, transfer
-from blockstm.verify import differences
+from blockstm.programs.built_in import trace, transfer
+from blockstm.programs.program import Transaction, program
+from blockstm.results.verify import differences
 from tests.programs import KEYS, script
 from tests.reference import assert_equal, run_in_order
 from tests.running import WORKERS_MAX, run

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from blockstm._core import MODEL_SEQUENTIAL, Arena
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.engine import Engine
 from blockstm.errors import MemoryLimitError, Revert
-from blockstm.program import program
-from blockstm.programs import transfer
-from blockstm.result import Result
+from blockstm.native._core import MODEL_SEQUENTIAL, Arena
+from blockstm.programs.built_in import transfer
+from blockstm.programs.program import program
+from blockstm.results.result import Result
 
 U256 = (1 << 256) - 1
 SPENT_SECONDS = 0.02

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import zstandard
 
-from blockstm.accesstrace import read_access_trace, record_trace
-from blockstm.block import Block
+from blockstm.blocks.access_trace import read_access_trace, record_trace
+from blockstm.blocks.block import Block
 from blockstm.errors import AccessTraceError, BlockFileError, UsageError
 from blockstm.limits import ACCESS_TRACE_LINE_BYTES_MAX
-from blockstm.program import Recorded
-from blockstm.programs import trace
+from blockstm.programs.built_in import trace
+from blockstm.programs.program import Recorded
 
 REAL_TRACES = sorted(Path(__file__).resolve().parents[3].glob("shared/ethereum/*/trace.jsonl.zst"))
 

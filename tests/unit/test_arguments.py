@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockstm.arguments import check_encoded_arguments, decode_arguments, encode_arguments
 from blockstm.errors import ProgramError
 from blockstm.limits import ARGUMENTS_BYTES_MAX, ARGUMENTS_DEPTH_MAX
+from blockstm.programs.arguments import check_encoded_arguments, decode_arguments, encode_arguments
 
 INTEGER_MAX = (1 << 256) - 1
 SCALARS = (

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from blockstm.block import Block
+from blockstm.blocks.block import Block
+from blockstm.blocks.packed import unpack_state, unpack_transactions
 from blockstm.errors import BlockstmError, LimitError, UsageError
 from blockstm.limits import KEY_BYTES_MAX, VALUE_BYTES_MAX
-from blockstm.packed import unpack_state, unpack_transactions
-from blockstm.program import Program, Recorded, Transaction, program
-from blockstm.programs import trace, transfer
+from blockstm.programs.built_in import trace, transfer
+from blockstm.programs.program import Program, Recorded, Transaction, program
 
 
 @program

@@ -13,14 +13,14 @@ import msgpack
 import pytest
 import zstandard
 
-from blockstm.accesstrace import read_access_trace
-from blockstm.block import Block
-from blockstm.blockfile import check_rows
+from blockstm.blocks.access_trace import read_access_trace
+from blockstm.blocks.block import Block
+from blockstm.blocks.block_file import check_rows
+from blockstm.blocks.packed import PackedBlock
 from blockstm.errors import BlockFileError, LimitError, UnknownProgramError, UsageError
 from blockstm.limits import BLOCK_FILE_BYTES_MAX, VALUE_BYTES_MAX
-from blockstm.packed import PackedBlock
-from blockstm.program import NativeProgram, Recorded, Transaction, program
-from blockstm.programs import trace, transfer
+from blockstm.programs.built_in import trace, transfer
+from blockstm.programs.program import NativeProgram, Recorded, Transaction, program
 from blockstm.simulate import read_model
 from blockstm.workloads.scenario import read_scenario
 
@@ -467,7 +467,7 @@ def test_a_key_twice_in_a_map_is_refused(tmp_path: Path) -> None:
 
 _LOADER = """
 import sys
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.errors import BlockFileError
 try:
     Block.load(sys.argv[1])
@@ -620,10 +620,10 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 def test_what_could_not_be_loaded_is_not_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = [i.to_bytes(8, "big") for i in range(1 << 10)]
     huge = Block([trace.txn(keys * 1024, keys * 1024, {}, 1) for _ in range(1)])
-    monkeypatch.setattr("blockstm.blockfile.BLOCK_ROW_BYTES_MAX", 1 << 20)
+    monkeypatch.setattr("blockstm.blocks.block_file.BLOCK_ROW_BYTES_MAX", 1 << 20)
     with pytest.raises(LimitError, match=r"transaction 0 takes .* bytes"):
         huge.save(tmp_path / "x.block")
-    monkeypatch.setattr("blockstm.blockfile.BLOCK_FILE_BYTES_MAX", 100)
+    monkeypatch.setattr("blockstm.blocks.block_file.BLOCK_FILE_BYTES_MAX", 100)
     with pytest.raises(LimitError, match=r"the block takes .* bytes; the limit is 100"):
         _block().save(tmp_path / "x.block")
     assert _only(tmp_path) == []

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from blockstm._core import pause_ns
+from blockstm.native._core import pause_ns
 from blockstm.simulate.calibration import least_squares, wake_ns
 
 

@@ -23,7 +23,7 @@ from blockstm import (
     UsageError,
     program,
 )
-from blockstm.programs import transfer
+from blockstm.programs.built_in import transfer
 
 HERE = __name__
 ROOT = Path(__file__).parents[2]

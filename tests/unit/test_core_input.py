@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 import blockstm
-from blockstm import _core, limits
-from blockstm.packed import PackedBlock
-from blockstm.programs import trace, transfer
-from blockstm.verify import differences
+from blockstm import limits
+from blockstm.native import _core
+from blockstm.blocks.packed import PackedBlock
+from blockstm.programs.built_in import trace, transfer
+from blockstm.results.verify import differences
 
 
 class Amount(IntEnum):

@@ -12,7 +12,7 @@ from blockstm import Block, Engine, program
 from blockstm.ethereum.block import EthereumBlock
 from blockstm.ethereum.checks import ExecutedBlock
 from blockstm.ethereum.record import read_ethereum
-from blockstm.verify import differences
+from blockstm.results.verify import differences
 
 REPORTED = Path(__file__).parents[3] / "shared" / "reported"
 DEPTH = 1_024  # what an Ethereum transaction may nest

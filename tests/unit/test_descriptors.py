@@ -12,7 +12,7 @@ import pytest
 
 from blockstm import Block
 from blockstm.processes.descriptors import above_standard, fill_standard
-from blockstm.programs import transfer
+from blockstm.programs.built_in import transfer
 
 ROOT = Path(__file__).parents[2]
 CLOSED = ["2>&-", "<&- >&- 2>&-"]
@@ -34,8 +34,8 @@ open("came-to-its-end", "w").close()
 PRINTING = """
 import os, sys
 import blockstm
-from blockstm.controlled.batches import explore
-from blockstm.controlled.explorer import Plan
+from blockstm.explore.batches import explore
+from blockstm.explore.explorer import Plan
 from blockstm.processes import host
 from blockstm.simulate import Simulation, default_model
 from blockstm.testing import check
@@ -105,7 +105,7 @@ def test_a_daemon_that_has_closed_its_descriptors(
     done = run_script(
         """
 import os, blockstm
-from blockstm.programs import transfer
+from blockstm.programs.built_in import transfer
 for descriptor in range(3):
     os.close(descriptor)
 with blockstm.Engine(workers=1) as engine:

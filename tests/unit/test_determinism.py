@@ -15,11 +15,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 import tests.canaries
-from blockstm.block import Block
-from blockstm.controlled.schedules import Schedule
+from blockstm.blocks.block import Block
 from blockstm.errors import DeterminismError, ProgramError, UsageError
-from blockstm.program import program
-from blockstm.programs import transfer
+from blockstm.explore.schedules import Schedule
+from blockstm.programs.built_in import transfer
+from blockstm.programs.program import program
 from blockstm.testing import Checker, check
 from tests.canaries import CANARIES, TWINS, UNDER_SCHEDULES, Canary, hidden_global, state_kept_in_the_state
 from tests.programs import script

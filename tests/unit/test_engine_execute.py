@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.engine import Engine
 from blockstm.errors import EngineError, MemoryLimitError, ProgramError
-from blockstm.program import NativeProgram, Parameter, PythonProgram, program
-from blockstm.programs import transfer
-from blockstm.verify import differences
+from blockstm.programs.built_in import transfer
+from blockstm.programs.program import NativeProgram, Parameter, PythonProgram, program
+from blockstm.results.verify import differences
 
 pytestmark = pytest.mark.usefixtures("leaves_nothing")
 
@@ -302,7 +302,7 @@ def test_program_of_a_module_that_only_this_process_has(monkeypatch: pytest.Monk
     module = types.ModuleType("made_at_run_time")
     monkeypatch.setitem(sys.modules, module.__name__, module)
     source = """
-from blockstm.program import program
+from blockstm.programs.program import program
 
 def double(value):
     return bytes([value * 2])

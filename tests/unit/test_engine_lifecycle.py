@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.engine import Engine, pool, process
 from blockstm.errors import EngineError
-from blockstm.program import program
+from blockstm.programs.program import program
 
 pytestmark = pytest.mark.usefixtures("leaves_nothing")
 
@@ -26,9 +26,9 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 # The beginning of scripts that define a program themselves.
 DEFINES = """
 import os, signal, sys, time
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.engine import Engine, pool, process
-from blockstm.program import program
+from blockstm.programs.program import program
 
 def plus(value, step):
     return bytes([value[0] + step])
@@ -359,7 +359,7 @@ def test_a_limit_on_open_files_is_told(run_script: Callable[..., subprocess.Comp
         """
 import os, resource
 import blockstm
-from blockstm.programs import transfer
+from blockstm.programs.built_in import transfer
 from blockstm.simulate import Simulation, default_model
 
 block, model = blockstm.Block([transfer.txn(b"a", b"b", 1)]), default_model()

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.engine import Engine
-from blockstm.program import program
+from blockstm.programs.program import program
 
 pytestmark = pytest.mark.usefixtures("leaves_nothing")
 

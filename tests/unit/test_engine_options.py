@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.engine import Engine
 from blockstm.errors import EngineError, MemoryLimitError, UsageError
 from blockstm.limits import WORKERS_MAX
-from blockstm.programs import transfer
+from blockstm.programs.built_in import transfer
 
 pytestmark = pytest.mark.usefixtures("leaves_nothing")
 

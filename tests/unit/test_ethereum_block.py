@@ -30,7 +30,7 @@ from blockstm.ethereum.keys import (
 )
 from blockstm.ethereum.program import evm
 from blockstm.ethereum.record import read_ethereum
-from blockstm.programs import transfer
+from blockstm.programs.built_in import transfer
 from tests.ethereum_node import CONTRACT, account, address, block, transaction
 
 WHERE = bytes(range(20))

@@ -11,7 +11,7 @@ import pytest
 import zstandard
 from eth_hash.auto import keccak
 
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.errors import EthereumInputError, UsageError
 from blockstm.ethereum.environment import Environment
 from blockstm.ethereum.forks import FORKS

@@ -12,10 +12,10 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockstm.accesstrace import read_access_trace
+from blockstm.blocks.access_trace import read_access_trace
 from blockstm.errors import EthereumInputError
 from blockstm.ethereum.nodejson import read_json
-from blockstm.files import ContentError, DamagedError, TooLargeError, content_pieces, decompressed
+from blockstm.files.content import ContentError, DamagedError, TooLargeError, content_pieces, decompressed
 
 LIMIT = 1 << 20
 MARK = b"\xef\xbb\xbf"

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from blockstm import Block, Engine, EthereumInputError, Recorded, Transaction, UsageError
-from blockstm.accesstrace import read_access_trace
 from blockstm.analysis import AccessSet
 from blockstm.analysis.bounds import CORES
 from blockstm.analysis.conventions import Conventions, Fees, Unknown
 from blockstm.analysis.inspection import Inspection, inspect_block
 from blockstm.analysis.profile import executed_profile, recorded_profile
 from blockstm.analysis.rules import Rules
-from blockstm.chains import conventions_of, register_conventions
+from blockstm.blocks.access_trace import read_access_trace
+from blockstm.chains.registry import conventions_of, register_conventions
 from blockstm.ethereum.environment import Environment
 from blockstm.ethereum.keys import (
     ENVIRONMENT_KEY,
@@ -26,7 +26,7 @@ from blockstm.ethereum.keys import (
     nonce_key,
     storage_key,
 )
-from blockstm.programs import trace, transfer
+from blockstm.programs.built_in import trace, transfer
 
 ROOT = Path(__file__).parent.parent.parent
 SHARED = ROOT.parent / "shared" / "ethereum"
@@ -164,7 +164,7 @@ def test_other_chains_can_name_their_keys(monkeypatch: pytest.MonkeyPatch) -> No
         def key_name(self, key: bytes) -> str:
             return f"shelf {key[0]}"
 
-    monkeypatch.setattr("blockstm.chains._CONVENTIONS", {})
+    monkeypatch.setattr("blockstm.chains.registry._CONVENTIONS", {})
     register_conventions("shop", Shop())
     assert conventions_of("shop").key_name(b"\x07") == "shelf 7"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from blockstm.controlled.explorer import Plan, search
-from blockstm.controlled.interleaving import DEEDS_MAX, LINES_MAX, ending, lines, loop_at_end
+from blockstm.explore.explorer import Plan, search
+from blockstm.explore.interleaving import DEEDS_MAX, LINES_MAX, ending, lines, loop_at_end
 from tests import mutants
 
 

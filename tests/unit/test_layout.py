@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-EXT = Path(__file__).parents[2] / "ext"
-PROBE = "from layout_checks cimport check_layout\ncheck_layout()\n"
+NATIVE = Path(__file__).parents[2] / "blockstm" / "native"
+PROBE = "from blockstm.native.programs.layout_checks cimport check_layout\ncheck_layout()\n"
 TRANSLATE = [sys.executable, "-m", "cython", "--cplus", "-3", "probe.pyx"]
 COMPILE = ["g++", "-std=c++20", "-fsyntax-only", f"-I{sysconfig.get_path('include')}", "-I.", "probe.cpp"]
 
@@ -23,8 +23,7 @@ COMPILE = ["g++", "-std=c++20", "-fsyntax-only", f"-I{sysconfig.get_path('includ
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the checks are, translated."""
     folder = tmp_path_factory.mktemp("layout")
-    for source in (*EXT.glob("*.pxd"), *EXT.glob("*.h")):
-        shutil.copy(source, folder)
+    shutil.copytree(NATIVE, folder / "blockstm" / "native", ignore=shutil.ignore_patterns("*.so", "*.py*"))
     (folder / "probe.pyx").write_text(PROBE)
     subprocess.run(TRANSLATE, cwd=folder, check=True, capture_output=True)
     return folder

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 import blockstm
-from blockstm._core import Arena
+from blockstm.blocks.packed import PackedBlock
 from blockstm.errors import EngineError, MemoryLimitError
-from blockstm.packed import PackedBlock
-from blockstm.programs import transfer
+from blockstm.native._core import Arena
+from blockstm.programs.built_in import transfer
 
 RETAINED_BYTES = 64 << 20
-"""What an arena keeps of its memory from block to block (ext/arena.pxi)."""
+"""What an arena keeps of its memory from block to block (native/faces/arena.pxi)."""
 VALUE = bytes(65_536)
 SMALL = blockstm.Block([transfer.txn(b"a", b"b", 1)], {b"a": b"\x05"})
 IDS = {"transfer": 0, "trace": 1}

@@ -1,6 +1,6 @@
 """What native programs may hand to the verbs: data that they have just read, and any length.
 
-The programs are those of ext/coretest.pyx; the docs' example (test_native_program.py) is compiled as a user would.
+The programs are those of native/_coretest.pyx; the example of the docs is compiled as a user would (test_native_program).
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Iterator
 import pytest
 
 import blockstm
-from blockstm import _coretest as core
 from blockstm.errors import printable
 from blockstm.limits import EVENT_BYTES_MAX, KEY_BYTES_MAX, REASON_BYTES_MAX, VALUE_BYTES_MAX
-from blockstm.result import Receipt
-from blockstm.verify import differences
+from blockstm.native import _coretest as core
+from blockstm.results.result import Receipt
+from blockstm.results.verify import differences
 from tests.running import run
 
 WRITE, WRITE_REST, EMIT, REVERT, FAIL, LOCATE, REVERT_WITH_REASON = range(7)
@@ -25,12 +25,12 @@ write_and_use = blockstm.NativeProgram(
         blockstm.Parameter(name, kind)
         for name, kind in (("first", KEY), ("second", KEY), ("size", U64), ("verb", U64))
     ),
-    "blockstm._coretest:write_and_use_entry",
+    "blockstm.native._coretest:write_and_use_entry",
 )
 use_pattern = blockstm.NativeProgram(
     "tests.use_pattern",
     tuple(blockstm.Parameter(name, kind) for name, kind in (("key", KEY), ("size", U64), ("verb", U64))),
-    "blockstm._coretest:use_pattern_entry",
+    "blockstm.native._coretest:use_pattern_entry",
 )
 # The first buffer has 4 KiB: from small to those for which it has to move, once and more often.
 SIZES = [1, 15, 16, 17, 100, 2_048, 2_049, 4_095, 4_096, 40_000, VALUE_BYTES_MAX]

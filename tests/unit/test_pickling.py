@@ -11,10 +11,10 @@ from typing import Any
 import cloudpickle
 import pytest
 
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.errors import DeterminismError
 from blockstm.processes.pickling import dumps, loads
-from blockstm.program import program
+from blockstm.programs.program import program
 from blockstm.testing import check
 from tests.canaries import hidden_global
 

@@ -10,7 +10,8 @@ import pytest
 
 from blockstm.errors import LimitError, ProgramError, UnknownProgramError
 from blockstm.limits import ACCESSES_MAX, U64_MAX, U256_MAX
-from blockstm.program import (
+from blockstm.programs.built_in import trace, transfer
+from blockstm.programs.program import (
     NativeProgram,
     Parameter,
     PythonProgram,
@@ -19,7 +20,6 @@ from blockstm.program import (
     lookup,
     program,
 )
-from blockstm.programs import trace, transfer
 
 
 @program

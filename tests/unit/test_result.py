@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockstm.result import Receipt, Result, nearest_rank
-from blockstm.stateroot import state_root
+from blockstm.results.result import Receipt, Result, nearest_rank
+from blockstm.results.state_root import state_root
 
 
 class CountingSnapshot:

@@ -11,13 +11,13 @@ import pytest
 import zstandard
 from blake3 import blake3
 
-from blockstm.block import Block
-from blockstm.blockfile import encode
-from blockstm.blockheader import BlockHeader
-from blockstm.chains import conventions_of
+from blockstm.blocks.block import Block
+from blockstm.blocks.block_file import encode
+from blockstm.blocks.block_header import BlockHeader
+from blockstm.chains.registry import conventions_of
 from blockstm.engine import Engine
 from blockstm.errors import ScenarioError
-from blockstm.program import lookup
+from blockstm.programs.program import lookup
 from blockstm.workloads import Scenario, read_scenario, scenario_from_text
 from blockstm.workloads.catalogue import WORKLOADS
 from blockstm.workloads.chance import Chance, Picker

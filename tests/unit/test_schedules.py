@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockstm.controlled.schedules import Schedule, death_of
 from blockstm.errors import ScheduleError
+from blockstm.explore.schedules import Schedule, death_of
 
 
 def test_runs_are_written_short() -> None:

@@ -13,7 +13,7 @@ import pytest
 from blockstm import Block
 from blockstm.cli.options import import_programs
 from blockstm.processes.interpreter import search_path
-from blockstm.programs import transfer
+from blockstm.programs.built_in import transfer
 
 ROOT = Path(__file__).parents[2]
 OUR_LIBRARIES = ("blockstm", "cloudpickle", "greenlet", "msgpack", "multiprocessing_logging", "zstandard")
@@ -27,14 +27,14 @@ sys.exit(max([main(command.split()) for command in sys.argv[1:]]))
 """
 CHECKING = """
 import blockstm
-from blockstm.programs import transfer
+from blockstm.programs.built_in import transfer
 from blockstm.testing import check
 check(blockstm.Block([transfer.txn(b"a", b"b", 1)], {b"a": b"\\5"}), schedules=2)
 """
 IMPORTING = """
 import shop, blockstm
-from blockstm.controlled.batches import explore
-from blockstm.controlled.explorer import Plan
+from blockstm.explore.batches import explore
+from blockstm.explore.explorer import Plan
 from blockstm.simulate import Simulation, default_model
 from blockstm.testing import check
 

@@ -15,10 +15,10 @@ import pytest
 from blockstm import Block, program
 from blockstm.errors import MemoryLimitError, UsageError
 from blockstm.processes.host import close_idle
-from blockstm.programs import trace, transfer
+from blockstm.programs.built_in import trace, transfer
+from blockstm.programs.transaction import Recorded, Transaction
+from blockstm.results.verify import differences
 from blockstm.simulate import CostModel, Simulation, default_model
-from blockstm.transaction import Recorded, Transaction
-from blockstm.verify import differences
 
 
 def transfers(accounts: int, work: int, txns: int) -> Block:

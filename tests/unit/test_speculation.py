@@ -12,12 +12,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.engine import Engine
 from blockstm.errors import BoundsError, EngineError, ProgramException, Revert
-from blockstm.program import program
-from blockstm.programs import trace, transfer
-from blockstm.result import Result
+from blockstm.programs.built_in import trace, transfer
+from blockstm.programs.program import program
+from blockstm.results.result import Result
 from tests.reference import assert_equal, outcomes_of, run_in_order
 
 PATIENCE_SECONDS = 20.0

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blockstm.errors import BlockstmError
-from blockstm.stateroot import state_root
+from blockstm.results.state_root import state_root
 
 STATES = st.dictionaries(st.binary(max_size=64), st.binary(max_size=40), max_size=40)
 

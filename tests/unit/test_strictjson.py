@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockstm.strictjson import DEPTH_MAX, decode_json
+from blockstm.files.strict_json import DEPTH_MAX, decode_json
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(0, 2**64 - 1) | st.text(),
@@ -31,7 +31,7 @@ def test_nesting_has_a_limit_whatever_the_recursion_limit_is(
 ) -> None:
     code = f"""
 import sys
-from blockstm.strictjson import decode_json
+from blockstm.files.strict_json import decode_json
 sys.setrecursionlimit(10**6)
 try:
     decode_json({opening!r} * 10**5)

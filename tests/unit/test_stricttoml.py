@@ -11,8 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from blockstm.errors import CostModelError, ScenarioError, SweepError
+from blockstm.files.strict_toml import decode_toml
 from blockstm.simulate import default_model, model_from_text, model_text
-from blockstm.stricttoml import decode_toml
 from blockstm.sweep import read_sweep, runs_of
 from blockstm.workloads import scenario_from_text
 from tests.sweeps import SMALL, written

@@ -12,10 +12,10 @@ import pytest
 
 from blockstm import Block, Engine, program
 from blockstm.errors import UsageError
-from blockstm.programs import trace, transfer
+from blockstm.programs.built_in import trace, transfer
+from blockstm.results.perfetto import writing_trace
+from blockstm.results.verify import differences
 from blockstm.simulate import Simulation, default_model
-from blockstm.traceevents import writing_trace
-from blockstm.verify import differences
 from tests.timelines import check_causes, check_lanes, check_timeline, check_trace, timeline_of
 
 

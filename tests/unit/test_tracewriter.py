@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 import zstandard
 
-from blockstm import tracewriter
-from blockstm.accesstrace import read_access_trace
-from blockstm.block import Block
+from blockstm.blocks.access_trace import read_access_trace
+from blockstm.blocks.block import Block
 from blockstm.engine import Engine
 from blockstm.errors import AccessTraceError, BlockstmError, LimitError, Revert, UsageError
-from blockstm.program import program
-from blockstm.programs import trace, transfer
-from blockstm.tracewriter import write_access_trace
+from blockstm.programs.built_in import trace, transfer
+from blockstm.programs.program import program
+from blockstm.results import access_trace_writer as tracewriter
+from blockstm.results.access_trace_writer import write_access_trace
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIOS = sorted((ROOT / "scenarios").glob("ethereum-*.block"))

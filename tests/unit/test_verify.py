@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from blockstm.result import Result
-from blockstm.verify import differences
+from blockstm.results.result import Result
+from blockstm.results.verify import differences
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import struct
 
-from blockstm.block import Block
+from blockstm.blocks.block import Block
 from blockstm.engine import Engine
-from blockstm.result import Result
-from blockstm.transaction import Transaction
+from blockstm.programs.transaction import Transaction
+from blockstm.results.result import Result
 from blockstm.workloads.options import CASH, FEE, SERIES, Series
 from blockstm.workloads.orderbook import ASKS, BASE, BIDS, MARKET, QUOTE, read_book
 from blockstm.workloads.perpetual import FUNDING, INSURANCE, MARK, POSITION

@@ -1,0 +1,221 @@
+"""A block: an ordered list of transactions and the state they start from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from blockstm.blocks import block_file as blockfile
+from blockstm.blocks.block_header import BlockHeader
+from blockstm.blocks.packed import PackedBlock, pack, unpack_state, unpack_transactions
+from blockstm.errors import LimitError, UsageError, shown
+from blockstm.limits import KEYS_MAX, TRANSACTIONS_MAX, VALUE_BYTES_MAX
+from blockstm.programs.parameters import check_key
+from blockstm.programs.program import Program, Transaction
+
+__all__ = ["Block", "PackedBlock"]
+
+_NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
+_EMPTY_STATE: Final[Mapping[bytes, bytes]] = MappingProxyType({})
+
+
+class Block:
+    """An ordered list of transactions and the state they start from. It does not change once made.
+
+    Arguments:
+        transactions: in the preset order, at most TRANSACTIONS_MAX.
+        state: values by key before the first transaction; keys up to 64 bytes, values up to 64 KiB.
+        chain: the name of the chain it comes from.
+        number: its number there.
+        meta: anything else worth keeping: None, bool, int (64-bit), float, str, bytes, lists, and
+            dicts with str keys.
+
+    Raises:
+        LimitError: a key, a value or a count is over its limit.
+        UsageError: something is of the wrong type, or two different programs have one name.
+    """
+
+    def __init__(
+        self,
+        transactions: Iterable[Transaction],
+        state: Mapping[bytes, bytes] = _EMPTY_STATE,
+        *,
+        chain: str | None = None,
+        number: int | None = None,
+        meta: Mapping[str, object] = _NOTHING,
+    ) -> None:
+        """Check everything, and copy the collections."""
+        if not isinstance(transactions, Iterable):
+            raise UsageError(f"transactions is {shown(transactions)}; give a list of transactions")
+        self._transactions: tuple[Transaction, ...] | None = tuple(transactions)
+        self._state: Mapping[bytes, bytes] | None = MappingProxyType(_checked_state(state))
+        self._rows: PackedBlock | None = None
+        self._packed: PackedBlock | None = None
+        self._length = len(self._transactions)
+        self._header = BlockHeader(chain, number, meta)
+        _check_transactions(self._transactions)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Block:
+        """Return the block that a .block file holds.
+
+        Raises:
+            BlockFileError: the file is missing, damaged, foreign, of another version, or breaks a limit.
+            UnknownProgramError: it names a program that no imported module defines.
+            UsageError: `path` is no path.
+        """
+        return cls._of(*blockfile.read(path))
+
+    @classmethod
+    def _of(cls, header: BlockHeader, packed: PackedBlock) -> Block:
+        block = cls.__new__(cls)
+        block._transactions = None
+        block._state = None
+        block._rows = packed
+        block._packed = packed
+        block._length = len(packed.rows)
+        block._header = header
+        return block
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the block to a .block file, whole or not at all.
+
+        Raises:
+            BlockFileError: the file cannot be written.
+            LimitError: the block is larger than a file may be.
+            UsageError: `path` is no path.
+        """
+        blockfile.write(path, self._header, self.packed)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle and copy what it was made of, in the form in which it is held."""
+        header = self.chain, self.number, dict(self.meta)
+        if self._rows is not None:
+            return _unpickled, (*header, self._rows)
+        return _unpickled, (*header, None, self._transactions, dict(self.state))
+
+    @property
+    def transactions(self) -> tuple[Transaction, ...]:
+        """The transactions in the preset order; those of a file are made when first looked at."""
+        if self._transactions is None:
+            self._transactions = unpack_transactions(self.packed)
+        return self._transactions
+
+    @property
+    def state(self) -> Mapping[bytes, bytes]:
+        """The values by key before the first transaction; read-only."""
+        if self._state is None:
+            self._state = MappingProxyType(unpack_state(self.packed))
+        return self._state
+
+    @property
+    def chain(self) -> str | None:
+        """The name of the chain that the block comes from."""
+        return self._header.chain
+
+    @property
+    def number(self) -> int | None:
+        """The block's number on its chain."""
+        return self._header.number
+
+    @property
+    def meta(self) -> Mapping[str, object]:
+        """Whatever else is kept with the block."""
+        return self._header.meta
+
+    @property
+    def packed(self) -> PackedBlock:
+        """The block in the form in which a file holds it; made when first asked for.
+
+        Raises:
+            LimitError: it names more keys or programs than a block may.
+        """
+        if self._packed is None:
+            self._packed = pack(self.transactions, self.state)
+        return self._packed
+
+    def rows(self) -> PackedBlock | None:
+        """Return the packed form of a block that was loaded from a file, and None for any other."""
+        return self._rows
+
+    def __len__(self) -> int:
+        """Return the number of transactions."""
+        return self._length
+
+    def __eq__(self, other: object) -> bool:
+        """Two blocks are equal when everything in them is."""
+        if not isinstance(other, Block):
+            return NotImplemented
+        return (
+            self._header == other._header
+            and len(self) == len(other)
+            and self.state == other.state
+            and self.transactions == other.transactions
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        """Tell what block it is, in a line."""
+        origin = "".join(
+            f", {name} {shown(v)}" for name in ("chain", "number") if (v := getattr(self, name)) is not None
+        )
+        return f"<Block of {len(self)} transactions{origin}>"
+
+
+def _unpickled(
+    chain: str | None,
+    number: int | None,
+    meta: dict[str, object],
+    packed: PackedBlock | None,
+    transactions: tuple[Transaction, ...] = (),
+    state: Mapping[bytes, bytes] = _EMPTY_STATE,
+) -> Block:
+    """Return the block that was pickled; see `Block.__reduce__`."""
+    if packed is not None:
+        return Block._of(BlockHeader(chain, number, meta), packed)
+    return Block(transactions, state, chain=chain, number=number, meta=meta)
+
+
+def _checked_state(state: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    if not isinstance(state, Mapping):
+        raise UsageError(f"state is a {type(state).__name__}; give a dict of keys and values, both bytes")
+    if len(state) > KEYS_MAX:
+        raise LimitError(
+            f"the state has {len(state)} keys; the limit is {KEYS_MAX}: leave out what is not used"
+        )
+    copy = dict(state)
+    for key, value in copy.items():
+        if type(key) is not bytes:
+            raise UsageError(f"state key is {shown(key)}, a {type(key).__name__}; a key is bytes")
+        check_key(key, "state key")
+        if type(value) is not bytes:
+            raise UsageError(f"the value of state key {shown(key)} is a {type(value).__name__}; give bytes")
+        if len(value) > VALUE_BYTES_MAX:
+            raise LimitError(
+                f"the value of state key {shown(key)} is {len(value)} bytes long; "
+                f"the limit is {VALUE_BYTES_MAX}: split it over several keys"
+            )
+    return copy
+
+
+def _check_transactions(transactions: tuple[Transaction, ...]) -> None:
+    if len(transactions) > TRANSACTIONS_MAX:
+        raise LimitError(
+            f"the block has {len(transactions)} transactions; the limit is {TRANSACTIONS_MAX}: split it"
+        )
+    programs: dict[str, Program] = {}
+    for txn_idx, transaction in enumerate(transactions):
+        if type(transaction) is not Transaction:
+            raise UsageError(
+                f"transaction {txn_idx} is {shown(transaction)}, a {type(transaction).__name__}; "
+                "make it with program.txn(...)"
+            )
+        program = transaction.program
+        known = programs.setdefault(program.name, program)
+        if known is not program and known != program:
+            raise UsageError(
+                f"transaction {txn_idx}: two different programs are named {shown(program.name)}; rename one"
+            )

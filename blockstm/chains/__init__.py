@@ -1,0 +1,1 @@
+"""What is known of the chains that blocks are of."""

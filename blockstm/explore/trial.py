@@ -1,0 +1,334 @@
+"""One trial: the block under one schedule, with everything checked.
+
+Virtual workers are greenlets of one process, and what they run is the core that worker processes run, function
+for function. At each step point a virtual worker hands over, and a strategy says who goes on. So a trial is a
+function of the block, the number of workers and the strategy.
+
+Workers may die. A dead worker's greenlet is never resumed: it would go on with the core's code. Even to let go of
+it would resume it (greenlet raises GreenletExit in what it collects, which the core's step hook cannot let
+through), so it is kept, and its memory with it, until the process ends. A search with many deaths
+therefore works in a process that is thrown away (see `batches`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+import greenlet
+
+from blockstm.blocks.block import Block
+from blockstm.engine.catalogue import FIRST_PROGRAM_ID
+from blockstm.errors import MemoryLimitError, over_memory_limit
+from blockstm.explore.schedules import Decision, Schedule, death_of
+from blockstm.explore.strategies import Strategy
+from blockstm.native._core import (
+    INVARIANTS,
+    MODEL_BLOCK_STM,
+    MODEL_SEQUENTIAL,
+    MUTANTS,
+    STEP_IDLE,
+    STEP_SLEEP,
+    Arena,
+    Probe,
+    VirtualWorker,
+    Worker,
+)
+from blockstm.programs.program import BUILT_IN
+from blockstm.results.result import Result
+from blockstm.results.verify import differences
+
+__all__ = ["MEMORY_LIMIT_BYTES", "Finding", "Step", "Trials"]
+
+MEMORY_LIMIT_BYTES: Final = 64 << 20
+HASH_SEED: Final = 1
+"""Where keys lie in the core's table must not differ from trial to trial."""
+STEPS_MAX: Final = 20_000
+STEPS_A_TXN_MAX: Final = 2_000
+
+Step = tuple[int, int, int]
+"""Worker (as a decision), kind of the step, what it touches."""
+
+QUIET: Final = (STEP_IDLE, STEP_SLEEP)
+"""Steps before which a worker holds no task."""
+
+_dead: Final[list[greenlet.greenlet]] = []
+"""Greenlets that must never run again, nor be collected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong with a schedule."""
+
+    schedule: Schedule
+    check: str
+    """Which check failed: invariant, deadlock, livelock, sequential, memory."""
+    message: str
+
+
+class Trials:
+    """Runs a block under one schedule after the other, and checks each.
+
+    Arguments:
+        block: the block.
+        workers: how many virtual workers, 1 to 16.
+        mutant: which mutant of the protocol to run, a key of `blockstm.native._core.MUTANTS`; None for none.
+        invariants: whether to check the protocol's invariants at every step.
+        steps_max: the most steps of a schedule, more are a livelock; None for far more than any block needs.
+        memory_limit_bytes: the most memory that a run may take.
+        states: whether to tell states apart, for a strategy that asks for `state()`. Nobody may die then.
+
+    Raises:
+        MemoryLimitError: the block does not fit, or not even its sequential execution does.
+    """
+
+    runs_in_forks: ClassVar[bool] = False
+    """Whether forks of this process run trials."""
+
+    def __init__(
+        self,
+        block: Block,
+        workers: int,
+        *,
+        mutant: str | None = None,
+        invariants: bool = True,
+        steps_max: int | None = None,
+        memory_limit_bytes: int = MEMORY_LIMIT_BYTES,
+        states: bool = False,
+    ) -> None:
+        """Make the workers, and run the block sequentially for comparison."""
+        self.block = block
+        self.workers = workers
+        self._mutant = 0 if mutant is None else MUTANTS[mutant]
+        self._invariants = invariants
+        self._states = states
+        self._memory_limit_bytes = memory_limit_bytes
+        self._steps_max = steps_max or STEPS_MAX + STEPS_A_TXN_MAX * len(block.transactions)
+        self._arena = Arena(memory_limit_bytes, workers, HASH_SEED)
+        if not self.runs_in_forks:
+            self._arena.keep_from_forks()  # those that a program makes, which would go on with the trial
+        self.probe = Probe(self._arena)
+        self._programs = {transaction.program.name: transaction.program for transaction in block.transactions}
+        own = [name for name in sorted(self._programs) if name not in BUILT_IN]
+        self._program_ids = {**BUILT_IN, **{name: FIRST_PROGRAM_ID + place for place, name in enumerate(own)}}
+        self._controller = greenlet.getcurrent()
+        self._virtual = [self._make_worker(slot) for slot in range(workers)]
+        self._reference = self._run_in_order()
+        self._seen_right = observed(self._reference)
+
+    def _make_worker(self, slot: int) -> VirtualWorker:
+        worker = Worker(self._arena, slot, -1)
+        for name, program in self._programs.items():
+            if name not in BUILT_IN:
+                worker.set_program(self._program_ids[name], program)
+        virtual = VirtualWorker(worker, self._yield_control)
+        virtual.mutant = self._mutant
+        return virtual
+
+    def _yield_control(self) -> None:
+        self._controller.switch()
+
+    def _run_in_order(self) -> Result:
+        """Run the block sequentially."""
+        self._controller = greenlet.getcurrent()
+        self._arena.load(self.block, self._program_ids, 0.0)
+        self._arena.start(MODEL_SEQUENTIAL, 1, False, 1)
+        self._virtual[0].begin()
+        running = greenlet.greenlet(self._virtual[0].run, self._controller)
+        while not running.dead:
+            running.switch()
+        if self._arena.failure():
+            raise MemoryLimitError(self.over_memory_limit("executing the block sequentially"))
+        return Result(self._arena.snapshot(), model="sequential", workers=1, active_workers=1)
+
+    def run(self, strategy: Strategy, trace: list[Step] | None = None) -> tuple[Schedule, Finding | None]:
+        """Run the block under the next schedule of a strategy; return the schedule and what is wrong with it.
+
+        Where the strategy gives the schedule up, nothing is wrong so far.
+
+        Arguments:
+            strategy: the strategy.
+            trace: where to note each step, if wanted.
+
+        Raises:
+            ScheduleError: the strategy replays a schedule that does not fit.
+        """
+        self._controller = greenlet.getcurrent()
+        if self._states:
+            self.probe.clear()
+        self._arena.load(self.block, self._program_ids, 0.0)
+        self._arena.start(MODEL_BLOCK_STM, self.workers, False, 1)
+        if self._states:
+            self.probe.separate()
+        self.probe.begin()
+        strategy.begin()
+        run = self._run = Run(self, strategy, trace)
+        try:
+            failed = run.to_the_end()
+        finally:
+            run.abandon()
+        schedule = Schedule(self.workers, tuple(run.decisions))
+        if failed is None and not run.is_given_up:
+            strategy.end(len(run.decisions))
+            failed = self._compare()
+        return schedule, None if failed is None else Finding(schedule, *failed)
+
+    def state(self) -> int:
+        """Return a number for the state in which the strategy decides: equal numbers mean that the same can follow.
+
+        Known only after `go_on_from` in the same trial, or at its first step.
+        """
+        return self.probe.state(self._run.workers)
+
+    def histories(self) -> list[int]:
+        """Return what the workers have seen, for `go_on_from` in a trial that comes to the same state."""
+        return [virtual.history for virtual in self._virtual]
+
+    def go_on_from(self, histories: list[int] | None) -> None:
+        """Tell states apart from the step on about which the strategy decides; None: not now, which is faster."""
+        for slot, virtual in enumerate(self._virtual):
+            virtual.remembers = histories is not None
+            if histories is not None:
+                virtual.history = histories[slot]
+        self._run.tells_states = histories is not None
+        if histories is not None:
+            self.probe.remember()
+
+    def result(self) -> Result:
+        """Return what came of the block in the last trial, which must have come to its end."""
+        return Result(
+            self._arena.snapshot(), model="block-stm", workers=self.workers, active_workers=self.workers
+        )
+
+    def _compare(self) -> tuple[str, str] | None:
+        """Compare what came of the block with sequential execution."""
+        result = self.result()
+        if observed(result) == self._seen_right:
+            return None
+        messages = differences(result, self._reference, 1) or ["what was written differs"]
+        return "sequential", messages[0]
+
+    def over_memory_limit(self, what: str) -> str:
+        """Say that something takes too much memory."""
+        return over_memory_limit(what, self._memory_limit_bytes, "try a smaller block")
+
+    def close(self) -> None:
+        """Free the memory."""
+        self._arena.close()
+
+
+def observed(result: Result) -> list[object]:
+    """Return all of a result that must not depend on the schedule."""
+    snapshot = result.snapshot
+    seen: list[object] = [snapshot.state()]
+    for txn_idx in range(len(snapshot)):
+        seen.append((snapshot.status(txn_idx), snapshot.gas_used(txn_idx), snapshot.error(txn_idx)))
+        seen.append((snapshot.events(txn_idx), snapshot.reads(txn_idx)))
+        seen.append((snapshot.writes(txn_idx), snapshot.adds(txn_idx)))
+    return seen
+
+
+class Run:
+    """The workers of one trial while it goes on."""
+
+    def __init__(self, trials: Trials, strategy: Strategy, trace: list[Step] | None) -> None:
+        """Let every worker stand before its first step."""
+        self._trials = trials
+        self._strategy = strategy
+        self._trace = trace
+        self.decisions: list[Decision] = []
+        self.is_given_up = False
+        """Whether the strategy gave the schedule up."""
+        self.tells_states = trials._states
+        self._running: dict[VirtualWorker, greenlet.greenlet] = {}
+        for virtual in trials._virtual:
+            virtual.begin()
+            virtual.remembers = trials._states
+            self._running[virtual] = greenlet.greenlet(virtual.run, trials._controller)
+
+    @property
+    def workers(self) -> Iterable[VirtualWorker]:
+        """Those that have not left the block."""
+        return self._running
+
+    def to_the_end(self) -> tuple[str, str] | None:
+        """Run until the block is done; return the check that failed, and why."""
+        decide, running, probe = self._strategy.decide, self._running, self._trials.probe
+        invariants, trace = self._trials._invariants, self._trace
+        while running:
+            able = self._able()
+            if not able:
+                return self._stuck()
+            if len(self.decisions) == self._trials._steps_max:
+                return "livelock", f"the block is not done after {len(self.decisions)} steps"
+            if self.tells_states:
+                probe.remember()
+            decision = decide(able)
+            if decision is None:
+                self.is_given_up = True
+                return None
+            self.decisions.append(decision)
+            if decision < 0:
+                self._kill(death_of(decision))
+                continue
+            chosen = next(virtual for virtual in able if virtual.index == decision)
+            if trace is not None:
+                trace.append((decision, chosen.kind, chosen.what))
+            if self.tells_states:
+                probe.show(chosen)
+            running[chosen].switch()
+            if running[chosen].dead:
+                del running[chosen]
+            if invariants and (broken := probe.look() or self._look_when_quiet(chosen)) != 0:
+                return "invariant", f"transaction {probe.culprit}: {INVARIANTS[broken]}"
+        return self._out_of_memory()
+
+    def _look_when_quiet(self, last: VirtualWorker) -> int:
+        """Look for a forgotten waiter where the last of all workers has just nothing more to do."""
+        if last.kind not in QUIET or not all(virtual.kind in QUIET for virtual in self._running):
+            return 0
+        return self._trials.probe.look_at_waiters()
+
+    def _out_of_memory(self) -> tuple[str, str] | None:
+        trials = self._trials
+        return ("memory", trials.over_memory_limit("the run")) if trials._arena.failure() else None
+
+    def _able(self) -> list[VirtualWorker]:
+        """Return who can go on. Recoveries follow each other, as there is one supervisor."""
+        able = [virtual for virtual in self._running if virtual.kind != STEP_SLEEP or virtual.may_wake]
+        later = [virtual for virtual in self._running if virtual.recovering][1:]
+        return [virtual for virtual in able if virtual not in later] if later else able
+
+    def _stuck(self) -> tuple[str, str]:
+        """Say why nobody can go on."""
+        trials = self._trials
+        # Who runs out of memory leaves those who sleep to the supervisor (see fail_block).
+        if (failed := self._out_of_memory()) is not None:
+            return failed
+        where = f"{trials._arena.committed()} of {len(trials.block.transactions)} transactions are committed"
+        if trials._arena.is_done():
+            where = "the block is done, and nobody woke them"
+        return "deadlock", f"all {len(self._running)} workers sleep; {where}"
+
+    def _kill(self, slot: int) -> None:
+        """Let the worker of a slot never run again, and a fresh one recover from its death."""
+        trials = self._trials
+        old = trials._virtual[slot]
+        if self._trace is not None:
+            self._trace.append((death_of(slot), old.kind, old.what))
+        _dead.append(self._running.pop(old))
+        virtual = trials._virtual[slot] = trials._make_worker(slot)
+        virtual.begin()
+        virtual.recovering = True
+        self._running[virtual] = greenlet.greenlet(virtual.recover_and_run, trials._controller)
+
+    def abandon(self) -> None:
+        """Let the workers of a trial that is given up leave the block."""
+        if not self._running:
+            return
+        self._trials._arena.stop()
+        for virtual, running in self._running.items():
+            virtual.leaves = True
+            running.switch()
+        self._running.clear()

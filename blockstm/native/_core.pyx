@@ -1,0 +1,121 @@
+"""The compiled core as Python sees it: arena, worker, context, snapshot.
+
+The core itself stands in the .pxd files beside this one; they are compiled here, as one unit, so that
+the compiler sees through every call between them.
+"""
+
+import importlib
+import os
+import weakref
+
+cimport cython
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid
+from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy, memset
+
+from blockstm.native.memory.atomics cimport fetch_add_sc, futex_wait, futex_wake, load_acquire, load_sc, monotonic_ns, spin_pause, store_sc, unlikely_true
+from blockstm.native.verbs.context cimport (
+    OK, OUT_OF_BOUNDS, Savepoint, Value, ctx_add, ctx_charge, ctx_delete, ctx_emit, ctx_read, ctx_write, decide, poll,
+    savepoint_keep, savepoint_open, savepoint_roll_back,
+)
+from blockstm.native.instruments.delays cimport DelayState, delay_at_step, delays_open
+from blockstm.native.models.block_stm.executor cimport CAPSULE_NAME, PROGRAM_IDS_MAX, Program
+from blockstm.native.models.block_stm.invariants cimport (
+    COMMIT_OF_STALE, COMMIT_OUT_OF_ORDER, COMMIT_WITHOUT_WAVE, COUNTER_SHRANK, DONE_TOO_EARLY, ESTIMATE_IN_READ_SET,
+    ILLEGAL_STATUS, INCARNATION_SHRANK, PLACE_CHANGED_HANDS, PREFIX_CHANGED, PREFIX_SHRANK, TWO_EXECUTORS,
+    WAITER_FORGOTTEN, Watch, WatchedTxn, look, look_at_waiters,
+)
+from blockstm.native.versions.key_table cimport find_or_insert, table_capacity
+from blockstm.native.memory.layout cimport (
+    CHUNK_BYTES, EVENT_BYTES_MAX, FAILURE_NONE, HASH_TABLES_MAX, KEY_BYTES_MAX, OUTCOME_FAILED, OUTCOME_REVERTED,
+    OUTCOME_SUCCESS, READ_SUM, READ_VERSION, REASON_BYTES_MAX, TIMELINE_SHARE, TRANSACTIONS_MAX, VALUE_BYTES_MAX,
+    WORD_ADD, WORD_DELETE, WORD_VALUE, WORKERS_MAX, Bounds, Header, Location,
+    Number, Read, ReadSet, Record, Span, SpanChunk, Txn, WorkerSlot, Write, WriteSet,
+)
+from blockstm.native.memory.layout cimport MODEL_BLOCK_STM as BLOCK_STM
+from blockstm.native.memory.layout cimport MODEL_SEQUENTIAL as SEQUENTIAL
+from blockstm.native.programs.layout_checks cimport check_layout
+from blockstm.native.memory.local cimport (
+    ABORT_NONE, Bytes, Local, address, allocate, local_close, local_open, location_at, slot_at, take_bytes, txn_at,
+)
+from blockstm.native.memory.local cimport (
+    STEP_COMMIT, STEP_COUNTER, STEP_INTENT, STEP_PUBLISH, STEP_READ, STEP_STATUS, STEP_TAKE, STEP_VALIDATE,
+    STEP_WAIT, STEP_WORK,
+)
+from blockstm.native.memory.local cimport STEP_CLEAN as CLEAN
+from blockstm.native.memory.local cimport STEP_IDLE as IDLE
+from blockstm.native.memory.local cimport STEP_SLEEP as SLEEP
+from blockstm.native.versions.multi_version cimport (
+    BASE_TXN, make_record, newest_below, pack_word, record_bytes, record_of, tree_levels_for, word_kind,
+)
+from blockstm.native.instruments.mutants cimport (
+    MUTANT_ABORT_WITHOUT_REWIND, MUTANT_ADD_AS_WRITE, MUTANT_BOUNDS_UNCHECKED, MUTANT_CLAIM_WITHOUT_SWAP,
+    MUTANT_COMMIT_OUT_OF_ORDER, MUTANT_COMMIT_WITHOUT_WAVE, MUTANT_DONE_BY_INDICES, MUTANT_ESTIMATES_FORGOTTEN,
+    MUTANT_ESTIMATE_READ, MUTANT_INCARNATION_RESTARTED, MUTANT_INDEX_BEFORE_STATUS, MUTANT_LEFTOVERS_KEPT,
+    MUTANT_NEW_PLACE_UNNOTICED, MUTANT_OWN_VALIDATION_LOST, MUTANT_PLACE_CLAIMED_TWICE, MUTANT_READY_BIT_LOST,
+    MUTANT_RECOVERY_WITHOUT_COLLECTOR, MUTANT_RECOVERY_WITHOUT_VALIDATIONS, MUTANT_RECOVERY_WITHOUT_WAITERS,
+    MUTANT_RECOVERY_WITHOUT_WRITES, MUTANT_REWIND_IN_SAME_WAVE, MUTANT_SLEEPER_COUNTED_LATE,
+    MUTANT_STATUS_BEFORE_WRITES, MUTANT_SUCCESSOR_FORGOTTEN, MUTANT_TWO_COLLECTORS, MUTANT_VALUES_COMPARED,
+    MUTANT_WAITERS_TAKEN_EARLY, MUTANT_WAITER_LOST, MUTANT_WAVE_AFTER_STATUS,
+)
+from blockstm.native.memory.number cimport number_decode, number_encode, number_set
+from blockstm.native.models.block_stm.publication cimport read_set_items, write_set_items
+from blockstm.native.verbs.reads cimport read_value
+from blockstm.native.models.block_stm.recovery cimport condemn, count_death, died_running, recover
+from blockstm.native.models.block_stm.scheduler cimport NO_TXN, wake_sleepers
+from blockstm.native.models.sequential.in_order cimport run_block_in_order
+from blockstm.native.instruments.timeline cimport cause_kind, cause_txn, span_items
+from blockstm.native.verbs.touched cimport append
+from blockstm.native.instruments.state_hash cimport hash_local, hash_shared, mix
+from blockstm.native.programs.trace cimport trace
+from blockstm.native.programs.transfer cimport transfer
+from blockstm.native.versions.validation cimport checks_hold, read_set_is_valid
+from blockstm.native.instruments.virtual_time cimport (
+    COST_PROGRAM, COSTS, Clock, Line, VirtualTime, begin_virtually, charge_step, heap_pop, heap_push, is_before, wake_first,
+)
+from blockstm.native.verbs.work cimport work_for_gas
+from blockstm.native.models.block_stm.worker_loop cimport work_on_block
+
+from blockstm import limits
+from blockstm.programs.arguments import decode_arguments
+from blockstm.errors import (
+    BoundsError, EngineError, LimitError, MemoryLimitError, OutOfGas, ProgramError, ProgramException, Revert,
+    SpeculationAborted, UsageError, over_memory_limit, printable, shown, traceback_text,
+)
+from blockstm.limits import U256_MAX
+from blockstm.programs.parameters import as_integer
+from blockstm.processes.descriptors import above_standard
+from blockstm.programs.program import NativeProgram
+
+MODEL_BLOCK_STM = BLOCK_STM
+MODEL_SEQUENTIAL = SEQUENTIAL
+CALL_DEPTH_MAX = 64
+STEP_IDLE = IDLE
+STEP_SLEEP = SLEEP
+check_layout()
+LIMITS = {
+    "EVENT_BYTES_MAX": EVENT_BYTES_MAX,
+    "KEY_BYTES_MAX": KEY_BYTES_MAX,
+    "REASON_BYTES_MAX": REASON_BYTES_MAX,
+    "TRANSACTIONS_MAX": TRANSACTIONS_MAX,
+    "VALUE_BYTES_MAX": VALUE_BYTES_MAX,
+    "WORKERS_MAX": WORKERS_MAX,
+}
+for name, limit in LIMITS.items():
+    if getattr(limits, name) != limit:
+        raise ImportError(
+            f"the core was compiled with {name} = {limit}, but blockstm/limits.py says {getattr(limits, name)}: "
+            "let blockstm/native/memory/layout.pxd say the same, and compile again"
+        )
+
+include "faces/encoding.pxi"
+include "faces/loader.pxi"
+include "faces/snapshot.pxi"
+include "faces/arena.pxi"
+include "faces/worker.pxi"
+include "faces/controlled.pxi"
+include "faces/exploration.pxi"
+include "faces/virtual_clock.pxi"
+include "faces/probes.pxi"

@@ -1,0 +1,376 @@
+"""A face of the core for its own tests (tests/property/test_core.py and others); built in the checkout, not installed.
+
+The core's parts one by one, on a small arena of their own and without processes; and native programs that use the
+verbs as no shipped program does.
+"""
+
+from cpython.pycapsule cimport PyCapsule_New
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memset
+
+from blockstm.native.verbs.adds cimport allowed_below as core_allowed_below
+from blockstm.native.programs.arguments cimport Arguments, next_key, next_u64
+from blockstm.native.verbs.context cimport (
+    OK, Savepoint, Value, ctx_emit, ctx_fail, ctx_location, ctx_read, ctx_revert, ctx_write, savepoint_open,
+    savepoint_roll_back,
+)
+from blockstm.native.models.block_stm.executor cimport CAPSULE_NAME, Program
+from blockstm.native.versions.key_table cimport find_or_insert, table_capacity
+from blockstm.native.memory.layout cimport (
+    Bounds, FAILURE_NONE, HASH_TABLES_MAX, Header, Leaf, Number, WORD_TOMBSTONE, WORD_VALUE,
+    WorkerSlot,
+)
+from blockstm.native.memory.local cimport (
+    Local, PendingWrite, Touched, address, allocate_aligned, local_close, local_open, location_at, slot_at,
+    take_bytes,
+)
+from blockstm.native.versions.multi_version cimport (
+    claim_in_tree, claim_place, newest_below, newest_in_tree, pack_word, tree_levels_for, word_kind,
+    word_txn,
+)
+from blockstm.native.memory.number cimport (
+    apply_delta, number_add, number_compare, number_decode, number_encode, number_subtract, signed_add,
+)
+from blockstm.native.models.block_stm.scheduler cimport NO_TXN, ready_add, ready_lowest, ready_remove
+from blockstm.native.verbs.work cimport whole_units as core_whole_units
+
+cdef extern from "<stdlib.h>" nogil:
+    void* aligned_alloc(size_t alignment, size_t size) noexcept
+
+# The structures of which a test may ask the size.
+SIZES = {
+    "Header": sizeof(Header), "Leaf": sizeof(Leaf), "Local": sizeof(Local), "PendingWrite": sizeof(PendingWrite),
+    "Touched": sizeof(Touched), "WorkerSlot": sizeof(WorkerSlot),
+}
+TOMBSTONE = WORD_TOMBSTONE
+VALUE = WORD_VALUE
+
+
+# --- numbers ------------------------------------------------------------------------------------
+
+cdef Number number_of(value):
+    cdef Number number
+    cdef bytes digits = value.to_bytes(32, "big")
+    number_decode(<const uint8_t*>digits, 32, &number)
+    return number
+
+
+cdef object int_of(Number number):
+    return sum(limb << (64 * place) for place, limb in enumerate(number.limb))
+
+
+def decode(bytes data):
+    """number_decode: the number, None for none."""
+    cdef Number number
+    return int_of(number) if number_decode(<const uint8_t*>data, <uint32_t>len(data), &number) else None
+
+
+def encode(value):
+    """number_encode."""
+    cdef Number number = number_of(value)
+    cdef uint8_t digits[32]
+    cdef uint32_t length = number_encode(&number, digits)
+    return bytes(digits[place] for place in range(length))
+
+
+def compare(first, second):
+    """number_compare."""
+    cdef Number a = number_of(first), b = number_of(second)
+    return number_compare(&a, &b)
+
+
+def add(first, second):
+    """number_add: the sum, and whether it overflowed."""
+    cdef Number a = number_of(first), b = number_of(second)
+    cdef bint overflow = number_add(&a, &b)
+    return int_of(a), overflow
+
+
+def subtract(first, second):
+    """number_subtract: the difference, and whether it underflowed."""
+    cdef Number a = number_of(first), b = number_of(second)
+    cdef bint underflow = number_subtract(&a, &b)
+    return int_of(a), underflow
+
+
+def add_signed(first, second):
+    """signed_add of two ints: the sum, None where its magnitude is too large."""
+    cdef Number a = number_of(abs(first)), b = number_of(abs(second))
+    cdef bint negative = False
+    if not signed_add(&a, first < 0, &b, second < 0, &negative):
+        return None
+    return -int_of(a) if negative else int_of(a)
+
+
+def apply(number, delta):
+    """apply_delta."""
+    cdef Number a = number_of(number), b = number_of(abs(delta))
+    apply_delta(&a, &b, delta < 0)
+    return int_of(a)
+
+
+def allowed_below(delta, minimum, maximum):
+    """allowed_below: the lowest and the highest value below, None for none."""
+    cdef Number total = number_of(abs(delta))
+    cdef Bounds bounds, allowed
+    bounds.minimum = number_of(minimum)
+    bounds.maximum = number_of(maximum)
+    if not core_allowed_below(&total, delta < 0, &bounds, &allowed):
+        return None
+    return int_of(allowed.minimum), int_of(allowed.maximum)
+
+
+def whole_units(double units):
+    """whole_units."""
+    return core_whole_units(units)
+
+
+# --- an arena of its own --------------------------------------------------------------------------
+
+cdef void interrupt(void* state, uint32_t kind, uint64_t what) noexcept with gil:
+    """The step hook of worker 0."""
+    (<Memory>state)._at_step()
+
+
+cdef class Memory:
+    """An arena of some workers' in private memory, with a block of empty transactions.
+
+    Arguments:
+        txn_count: transactions of the block.
+        workers: how many there are.
+        limit_bytes: the size of the arena.
+        table_capacity: slots of the first hash table, a power of two.
+
+    `interruptions`: what others do at step points of worker 0, by the number of the step since begin_steps().
+    """
+
+    cdef uint8_t* base
+    cdef Header* header
+    cdef Local* locals
+    cdef uint32_t workers
+    cdef public dict interruptions
+    cdef public uint64_t steps
+
+    def __cinit__(self, txn_count, workers=1, limit_bytes=1 << 20, table_capacity=1024):
+        cdef uint32_t worker
+        self.workers = workers
+        self.interruptions = {}
+        # A multiple of the alignment, as C asks for.
+        self.base = <uint8_t*>aligned_alloc(4096, (limit_bytes + 4095) // 4096 * 4096)
+        self.locals = <Local*>calloc(workers, sizeof(Local))
+        if self.base == NULL or self.locals == NULL:
+            raise MemoryError
+        memset(self.base, 0, limit_bytes)
+        self.header = <Header*>self.base
+        self.header.limit_bytes = limit_bytes
+        self.header.slots = sizeof(Header)
+        self.header.worker_slots = workers
+        self.header.bump = sizeof(Header) + (workers + 1) * sizeof(WorkerSlot)
+        for worker in range(self.workers):
+            local_open(&self.locals[worker], self.base, worker, -1)
+        self._lay_out(txn_count, table_capacity)
+
+    cdef int _lay_out(self, uint64_t txn_count, uint64_t capacity) except -1:
+        cdef uint64_t words = txn_count
+        cdef int level
+        self.header.txn_count = <uint32_t>txn_count
+        self.header.tree_levels = tree_levels_for(txn_count)
+        for level in range(3):
+            words = words // 64 + 1
+            self.header.ready[level] = take_bytes(self.locals, words * 8)
+        self.header.table_capacity = capacity
+        self.header.tables[0] = take_bytes(self.locals, capacity * 8)
+        if self.has_failed:
+            raise MemoryError
+        return 0
+
+    def __dealloc__(self):
+        cdef uint32_t worker
+        if self.locals != NULL:
+            for worker in range(self.workers):
+                local_close(&self.locals[worker])
+        free(self.locals)
+        free(self.base)
+
+    cdef Local* _local(self, uint32_t worker) except NULL:
+        if worker >= self.workers:
+            raise IndexError(worker)
+        return &self.locals[worker]
+
+    def begin_steps(self):
+        """Let what stands in `interruptions` happen at the steps from here on."""
+        self.steps = 0
+        self.locals[0].step_hook = interrupt
+        self.locals[0].step_state = <void*>self
+
+    cdef int _at_step(self) except -1:
+        self.steps += 1
+        for action in self.interruptions.pop(self.steps, ()):
+            action()
+        return 0
+
+    @property
+    def has_failed(self):
+        """Whether the arena was too small."""
+        return self.header.failure != FAILURE_NONE
+
+    @property
+    def used_bytes(self):
+        """Where the part of the arena begins that nobody has taken."""
+        return self.header.bump
+
+    def chunk(self, worker):
+        """What a worker hands out of: begin and end."""
+        cdef WorkerSlot* slot = slot_at(self._local(worker), worker)
+        return slot.chunk_tip, slot.chunk_end
+
+    def allocate(self, worker, size, alignment):
+        """allocate_aligned."""
+        return allocate_aligned(self._local(worker), size, alignment)
+
+    # keys
+
+    def find(self, worker, bytes key):
+        """find_or_insert: the location, 0 where the arena is too small."""
+        return find_or_insert(self._local(worker), <const uint8_t*>key, <uint32_t>len(key))
+
+    def key(self, uint32_t location):
+        """The key of a location."""
+        cdef uint32_t length = location_at(self.locals, location).key_bytes
+        return bytes(location_at(self.locals, location).key[place] for place in range(length))
+
+    @property
+    def tables(self):
+        """The capacities of the hash tables that there are."""
+        return [
+            table_capacity(self.locals, level)
+            for level in range(HASH_TABLES_MAX) if self.header.tables[level] != 0
+        ]
+
+    # versions
+
+    def write(self, worker, uint32_t location, uint32_t txn_idx, uint32_t kind, bint in_tree=False):
+        """Claim a transaction's place for a key, and write a version word of that kind."""
+        cdef Local* local = self._local(worker)
+        cdef uint64_t place
+        if in_tree:
+            place = claim_in_tree(local, location_at(local, location), txn_idx)
+        else:
+            place = claim_place(local, location, txn_idx)
+        if place == 0:
+            raise MemoryError
+        (<uint64_t*>address(local, place))[0] = pack_word(kind, txn_idx, 0)
+        return place
+
+    def newest(self, uint32_t location, uint32_t txn_idx, bint in_tree=False):
+        """The newest live version below a transaction: (transaction, kind), None for none."""
+        cdef uint64_t word = 0
+        if not in_tree:
+            word = newest_below(self.locals, location_at(self.locals, location), txn_idx)
+        elif location_at(self.locals, location).tree != 0:
+            word = newest_in_tree(self.locals, location_at(self.locals, location).tree, txn_idx)
+        return None if word == 0 else (word_txn(word), word_kind(word))
+
+    # the ready set
+
+    def ready_add(self, worker, txn_idx):
+        """ready_add."""
+        ready_add(self._local(worker), txn_idx)
+
+    def ready_remove(self, worker, txn_idx):
+        """ready_remove."""
+        ready_remove(self._local(worker), txn_idx)
+
+    def ready_lowest(self, worker):
+        """ready_lowest: the lowest member, None for none."""
+        cdef uint32_t lowest = ready_lowest(self._local(worker))
+        return None if lowest == NO_TXN else lowest
+
+
+# --- native programs ------------------------------------------------------------------------------
+
+cdef enum:
+    PATTERN_BYTES = 1 << 17
+
+# What programs do with what they have.
+cdef enum:
+    DO_WRITE = 0
+    DO_WRITE_REST = 1           # all but the first byte
+    DO_EMIT = 2
+    DO_REVERT = 3
+    DO_FAIL = 4
+    DO_LOCATE = 5               # take it for a key, and write it there
+    DO_REVERT_WITH_REASON = 6   # fail a nested program with it, and revert with all but the first byte of its reason
+
+cdef uint8_t PATTERN[PATTERN_BYTES]
+
+
+def pattern(length):
+    """The bytes that programs begin with."""
+    return bytes(index * 7 % 251 for index in range(length))
+
+
+for index in range(PATTERN_BYTES):
+    PATTERN[index] = index * 7 % 251
+
+
+cdef void use(Local* local, uint64_t verb, uint32_t key, const uint8_t* data, uint32_t length) noexcept nogil:
+    """Hand bytes to a verb."""
+    cdef Savepoint savepoint
+    cdef uint32_t located
+    if verb == DO_WRITE:
+        ctx_write(local, key, data, length)
+    elif verb == DO_WRITE_REST:
+        ctx_write(local, key, data + 1, length - 1)
+    elif verb == DO_EMIT:
+        if ctx_emit(local, data, length) == OK:
+            ctx_emit(local, data, length)
+    elif verb == DO_REVERT:
+        ctx_revert(local, <const char*>data, length)
+    elif verb == DO_FAIL:
+        ctx_fail(local, <const char*>data, length)
+    elif verb == DO_LOCATE:
+        located = ctx_location(local, data, length)
+        if located != 0:
+            ctx_write(local, located, data, length)
+    else:
+        savepoint_open(local, &savepoint)
+        ctx_fail(local, <const char*>data, length)
+        savepoint_roll_back(local, &savepoint)
+        ctx_revert(local, <const char*>local.reason.data + 1, <uint32_t>local.reason.length - 1)
+
+
+cdef void write_and_use(Local* local, const uint8_t* data, uint32_t length) noexcept nogil:
+    """Write `size` bytes to a key, read them, and hand what was read, which is the program's own write, to a verb."""
+    cdef Arguments arguments
+    cdef Value value
+    cdef uint32_t first, second
+    cdef uint64_t size, verb
+    arguments.next = data
+    first = next_key(&arguments)
+    second = next_key(&arguments)
+    size = next_u64(&arguments)
+    verb = next_u64(&arguments)
+    if ctx_write(local, first, PATTERN, <uint32_t>size) != OK or ctx_read(local, first, &value) != OK:
+        return
+    use(local, verb, second, value.data, value.length)
+
+
+cdef void use_pattern(Local* local, const uint8_t* data, uint32_t length) noexcept nogil:
+    """Hand `size` bytes, however many, to a verb."""
+    cdef Arguments arguments
+    cdef uint32_t key
+    cdef uint64_t size
+    arguments.next = data
+    key = next_key(&arguments)
+    size = next_u64(&arguments)
+    use(local, next_u64(&arguments), key, PATTERN, <uint32_t>size)
+
+
+cdef object capsule(Program program):
+    return PyCapsule_New(<void*>program, CAPSULE_NAME, NULL)
+
+
+write_and_use_entry = capsule(write_and_use)
+use_pattern_entry = capsule(use_pattern)

@@ -1,0 +1,260 @@
+"""What one worker keeps for itself: its view of the arena and the transaction that it runs.
+
+Everything here is private memory of one process (or of one virtual worker); nothing is shared,
+so nothing is atomic. Functions of the core take a `Local*` first.
+"""
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t, int32_t
+from libc.stdlib cimport calloc, free, realloc
+from libc.string cimport memset
+
+from blockstm.native.memory.atomics cimport compare_exchange_sc, fetch_add_sc, load_relaxed, monotonic_ns, store_relaxed, store_sc, unlikely_true
+from blockstm.native.memory.layout cimport (
+    CHUNK_BYTES, FAILURE_MEMORY_LIMIT, FAILURE_NONE, Header, Location, Read, Txn, WorkerSlot,
+)
+
+# Why the running incarnation is given up.
+cdef enum:
+    ABORT_NONE = 0
+    ABORT_SUSPENDED = 1         # it read an ESTIMATE
+    ABORT_DOOMED = 2            # something that it read is stale
+    ABORT_STOPPED = 3           # the block is being stopped, or the arena is full
+
+# Kinds of step points.
+cdef enum:
+    STEP_TAKE = 1               # about to take a task
+    STEP_READ = 2               # about to read multi-version memory
+    STEP_INTENT = 3             # about to announce a write
+    STEP_PUBLISH = 4            # about to publish one write
+    STEP_STATUS = 5             # about to change a transaction's status
+    STEP_COUNTER = 6            # about to change a scheduler counter
+    STEP_VALIDATE = 7           # about to validate one read
+    STEP_WAIT = 8               # about to register as a waiter, or to resume the waiters
+    STEP_COMMIT = 9             # about to commit a transaction
+    STEP_IDLE = 10              # found no task
+    STEP_WORK = 11              # a poll inside a long-running program
+    STEP_SLEEP = 12             # about to sleep until the wake epoch is no longer `what`
+    STEP_CLEAN = 13             # no step: the worker holds nothing over but its Local and `what` (statehash)
+
+ctypedef void (*StepHook)(void* state, uint32_t kind, uint64_t what) noexcept nogil
+
+cdef struct Touched:            # a key that the running transaction has read or written
+    uint32_t epoch
+    uint32_t location
+    int32_t read_index          # -1: not read from below
+    int32_t write_index         # -1: not written
+    uint64_t place              # offset of its version word once claimed, else 0
+
+cdef struct PendingWrite:       # a write of the running transaction, not yet published
+    uint32_t location
+    uint32_t kind
+    uint32_t length
+    uint32_t negative
+    uint64_t data               # offset in Local.scratch
+    uint64_t place
+
+cdef struct Undo:               # how to take back one change of a pending write
+    uint32_t touched
+    uint32_t write_index
+    uint32_t created
+    PendingWrite before
+
+cdef struct Bytes:              # a growing buffer
+    uint8_t* data
+    uint64_t length
+    uint64_t capacity
+
+cdef struct Local:
+    uint8_t* base
+    Header* header
+    WorkerSlot* slot
+    StepHook step_hook          # NULL under the real clock
+    void* step_state
+    uint32_t worker
+    int event_fd
+    void* programs              # Program[], by program id (executor)
+    uint8_t* leading_keys       # by program id: how many of its first arguments are single keys
+    void* python                # what runs Python programs, NULL where none can run
+    uint64_t virtual_ns         # the time under a controlled clock, 0 under the real one
+    void* virtual_time          # VirtualTime under the virtual clock, else NULL
+    # fresh transactions taken but not begun
+    uint32_t fresh_next
+    uint32_t fresh_end
+    uint32_t fresh_chunk
+    uint64_t fresh_started_ns
+    uint32_t has_waited         # a transaction was suspended since then
+    uint32_t may_commit         # it has validated something since it last tried to commit
+    uint32_t mutant             # how the protocol is broken on purpose, 0 under the real clock (mutants)
+    # the running transaction
+    Txn* txn
+    uint32_t txn_idx
+    uint32_t incarnation
+    uint32_t abort
+    uint32_t blocker
+    uint32_t cause              # why it is doomed (see timeline)
+    uint32_t outcome
+    uint32_t closed             # 1 once the outcome is decided: verbs fail
+    uint32_t checks
+    uint64_t published_seen
+    uint64_t gas_used
+    uint64_t gas_limit
+    Read* reads
+    uint32_t read_count
+    uint32_t read_capacity
+    # which keys it has touched
+    Touched* touched
+    uint32_t touched_mask
+    uint32_t touched_count
+    uint32_t touched_epoch
+    Bytes writes                # PendingWrite[]
+    uint32_t write_count
+    uint32_t depth              # open savepoints
+    Bytes scratch
+    Bytes events
+    uint32_t event_count
+    Bytes reason
+    Bytes undo                  # Undo[]
+
+
+cdef inline void step(Local* local, uint32_t kind, uint64_t what) noexcept nogil:
+    """Announce a step. Under the real clock: one predictable branch."""
+    if unlikely_true(local.step_hook != NULL):
+        local.step_hook(local.step_state, kind, what)
+
+
+cdef inline uint64_t now_ns(Local* local) noexcept nogil:
+    return monotonic_ns() if local.virtual_ns == 0 else local.virtual_ns
+
+
+cdef inline uint8_t* address(Local* local, uint64_t offset) noexcept nogil:
+    return local.base + offset
+
+
+cdef inline Txn* txn_at(Local* local, uint32_t txn_idx) noexcept nogil:
+    return <Txn*>(local.base + local.header.txns) + txn_idx
+
+
+cdef inline Location* location_at(Local* local, uint32_t location) noexcept nogil:
+    return <Location*>(local.base + <uint64_t>location * 64)
+
+
+cdef inline WorkerSlot* slot_at(Local* local, uint32_t worker) noexcept nogil:
+    return <WorkerSlot*>(local.base + local.header.slots) + worker
+
+
+cdef inline void fail_block(Local* local, uint32_t failure) noexcept nogil:
+    """Give the whole block up. The first failure stays; workers leave at their next task.
+
+    Those who sleep are not woken here. The supervisor looks for a failure at least every tick while the block is
+    not done, and then stops the block (Arena.stop), which wakes them; so does recovery of a worker that dies
+    meanwhile. Under the virtual clock, where there is no supervisor, sleepers wake by themselves when all sleep.
+    """
+    compare_exchange_sc[uint32_t](&local.header.failure, FAILURE_NONE, failure)
+    store_sc[uint32_t](&local.header.stop, 1)
+    local.abort = ABORT_STOPPED
+
+
+cdef inline uint64_t take_bytes(Local* local, uint64_t size) noexcept nogil:
+    """Take `size` bytes (a multiple of 8) from the arena itself; 0 where the limit is reached.
+
+    Invariant: ranges handed out never overlap (one fetch-and-add); a range taken by a worker that
+    dies is lost until the block ends, never handed out twice.
+    """
+    cdef uint64_t start = fetch_add_sc[uint64_t](&local.header.bump, size)
+    if unlikely_true(start + size > local.header.limit_bytes):
+        fail_block(local, FAILURE_MEMORY_LIMIT)
+        return 0
+    return start
+
+
+cdef inline uint64_t take_if_it_fits(Local* local, uint64_t size) noexcept nogil:
+    """As take_bytes, but where there is no room nothing is taken, and the block has not failed: just 0.
+
+    Invariant: the end of the arena only moves where the bytes fit, by a compare-and-swap.
+    """
+    cdef uint64_t start
+    while True:
+        start = load_relaxed[uint64_t](&local.header.bump)
+        if size > local.header.limit_bytes or start > local.header.limit_bytes - size:
+            return 0
+        if compare_exchange_sc[uint64_t](&local.header.bump, start, start + size):
+            return start
+
+
+cdef inline void use_as_chunk(Local* local, uint64_t begin, uint64_t end) noexcept nogil:
+    """Hand out of these bytes, which belong to this worker, from now on; what was left of the last chunk is lost.
+
+    Invariant: the slot never shows a tip with the end of another chunk, whenever its worker dies.
+    """
+    store_relaxed[uint64_t](&local.slot.chunk_end, 0)
+    store_relaxed[uint64_t](&local.slot.chunk_tip, begin)
+    store_relaxed[uint64_t](&local.slot.chunk_end, end)
+
+
+cdef inline uint64_t allocate_aligned(Local* local, uint64_t size, uint64_t alignment) noexcept nogil:
+    """`size` bytes of the arena (a multiple of 8), not cleared; 0 (and the block failed) at the limit.
+
+    `alignment` is a power of two from 8 on. Invariant: the tip in the worker's slot moves before the bytes are
+    used, so that a worker that takes over the slot never hands them out again.
+    """
+    cdef WorkerSlot* slot = local.slot
+    cdef uint64_t start = (slot.chunk_tip + alignment - 1) & ~(alignment - 1)
+    if unlikely_true(start + size > slot.chunk_end):
+        start = take_bytes(local, CHUNK_BYTES)
+        if start == 0:
+            return 0
+        use_as_chunk(local, start, start + CHUNK_BYTES)
+        start = (start + alignment - 1) & ~(alignment - 1)
+    store_relaxed[uint64_t](&slot.chunk_tip, start + size)
+    return start
+
+
+cdef inline uint64_t allocate(Local* local, uint64_t size) noexcept nogil:
+    """`size` bytes of the arena, aligned to 8, not cleared; 0 (and the block failed) at the limit."""
+    size = (size + 7) & ~<uint64_t>7
+    if unlikely_true(size > CHUNK_BYTES // 4 and local.slot.chunk_tip + size > local.slot.chunk_end):
+        return take_bytes(local, size)
+    return allocate_aligned(local, size, 8)
+
+
+cdef inline bint reserve(Local* local, Bytes* buffer, uint64_t capacity) noexcept nogil:
+    """Let a private buffer hold `capacity` bytes; False (and the block failed) without memory."""
+    cdef uint64_t wanted
+    cdef void* grown
+    if capacity <= buffer.capacity:
+        return True
+    wanted = buffer.capacity * 2 if buffer.capacity >= 256 else 512
+    if wanted < capacity:
+        wanted = capacity
+    grown = realloc(buffer.data, wanted)
+    if grown == NULL or wanted > local.header.limit_bytes:
+        if grown != NULL:
+            buffer.data = <uint8_t*>grown
+        fail_block(local, FAILURE_MEMORY_LIMIT)
+        return False
+    buffer.data = <uint8_t*>grown
+    buffer.capacity = wanted
+    return True
+
+
+cdef inline void local_open(Local* local, uint8_t* base, uint32_t worker, int event_fd) noexcept nogil:
+    """Make a zeroed Local the view of worker slot `worker`."""
+    local.base = base
+    local.header = <Header*>base
+    local.worker = worker
+    local.slot = slot_at(local, worker)
+    local.event_fd = event_fd
+    local.fresh_chunk = 1
+    local.touched_mask = 63
+    local.touched = <Touched*>calloc(64, sizeof(Touched))
+    local.touched_epoch = 0
+
+
+cdef inline void local_close(Local* local) noexcept nogil:
+    free(local.touched)
+    free(local.writes.data)
+    free(local.scratch.data)
+    free(local.events.data)
+    free(local.reason.data)
+    free(local.undo.data)
+    memset(local, 0, sizeof(Local))

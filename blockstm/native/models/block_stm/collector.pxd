@@ -1,0 +1,222 @@
+"""The collector: the rolling commit, in the preset order.
+
+Whichever worker finds the next transaction ready to commit becomes the collector for a moment.
+"""
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+
+from blockstm.native.memory.atomics cimport (
+    compare_exchange_sc, exchange_sc, fence_sc, load_acquire, load_relaxed, load_sc, store_release, store_sc,
+)
+from blockstm.native.memory.layout cimport (
+    COMMITTED, EXECUTED, Header, Number, ReadSet, SPAN_COMMIT, SPAN_REFUSAL, SUSPENDED,
+    TXN_AFTER_COMMIT, Txn, WORD_ADD, WORD_VALUE, WriteSet,
+)
+from blockstm.native.memory.local cimport Local, STEP_COMMIT, address, now_ns, step, txn_at
+from blockstm.native.versions.multi_version cimport (
+    FOUND_SUM, Found, base_number, find, make_record, pack_word,
+    record_bytes, record_of, word_kind,
+)
+from blockstm.native.instruments.mutants cimport (
+    MUTANT_ADD_AS_WRITE, MUTANT_BOUNDS_UNCHECKED, MUTANT_COMMIT_OUT_OF_ORDER, MUTANT_COMMIT_WITHOUT_WAVE,
+    MUTANT_DONE_BY_INDICES, MUTANT_INDEX_BEFORE_STATUS, MUTANT_SUCCESSOR_FORGOTTEN, MUTANT_TWO_COLLECTORS, mutant,
+)
+from blockstm.native.memory.number cimport apply_delta, number_encode, number_set
+from blockstm.native.models.block_stm.publication cimport read_set_items, try_abort, write_set_items
+from blockstm.native.models.block_stm.scheduler cimport (
+    index_part, make_ready, pack_status, raise_to, status_incarnation, status_state, wake_sleepers,
+)
+from blockstm.native.instruments.timeline cimport span_begin, span_end
+from blockstm.native.versions.validation cimport checks_hold
+
+cdef extern from "<unistd.h>" nogil:
+    ssize_t write_fd "write"(int fd, const void* data, size_t count) noexcept
+
+
+cdef inline void notify(Local* local) noexcept nogil:
+    """Wake whoever waits for the block's progress."""
+    cdef uint64_t one = 1
+    cdef ssize_t written = 0
+    if local.event_fd >= 0:
+        written = write_fd(local.event_fd, &one, sizeof(uint64_t))
+    if written < 0:
+        return
+
+
+cdef inline bint settle_adds(Local* local, uint32_t txn_idx) noexcept nogil:
+    """Turn the adds of a committed transaction into values; False where the arena is full.
+
+    So nobody sums further down than the last committed transaction. Invariant: the sum does not
+    change; doing it twice (after a collector died) changes nothing.
+    """
+    cdef WriteSet* write_set = <WriteSet*>address(local, txn_at(local, txn_idx).write_set)
+    cdef uint64_t* place
+    cdef uint64_t word, record
+    cdef Found found
+    cdef Number delta
+    cdef uint8_t digits[32]
+    cdef uint32_t index
+    if write_set.adds == 0:
+        return True
+    for index in range(write_set.count):
+        place = <uint64_t*>address(local, write_set_items(write_set)[index].place)
+        word = load_relaxed[uint64_t](place)
+        if word_kind(word) != WORD_ADD:
+            continue
+        find(local, write_set_items(write_set)[index].location, txn_idx, 0xFFFFFFFF, &found)
+        if mutant(local, MUTANT_ADD_AS_WRITE) or (
+            found.kind != FOUND_SUM and not base_number(local, found.word, &found.sum)
+        ):
+            number_set(&found.sum, 0)
+        memcpy(&delta, record_bytes(record_of(local, word)), sizeof(Number))
+        apply_delta(&found.sum, &delta, record_of(local, word).negative != 0)
+        record = make_record(local, digits, number_encode(&found.sum, digits), 0)
+        if record == 0:
+            return False
+        store_release[uint64_t](place, pack_word(WORD_VALUE, txn_idx, record))
+    return True
+
+
+cdef inline bint may_commit(Local* local, uint32_t txn_idx) noexcept nogil:
+    """Whether a validation of the current incarnation passed in the newest wave that concerns it.
+
+    Exact for the transaction at commit_index: all below is final, so nothing moves validation back to
+    it any more, and once true it stays so unless a stale validator aborts it.
+    """
+    cdef Txn* txn = txn_at(local, txn_idx)
+    cdef uint64_t status = load_acquire[uint64_t](&txn.status)
+    cdef uint64_t validated
+    if status_state(status) != EXECUTED:
+        return status_state(status) == COMMITTED
+    validated = load_sc[uint64_t](&txn.validated)
+    if mutant(local, MUTANT_COMMIT_WITHOUT_WAVE):
+        return validated != 0 and <uint32_t>(validated >> 32) == status_incarnation(status)
+    return (
+        <uint32_t>(validated >> 32) == status_incarnation(status)
+        and <uint32_t>validated > load_acquire[uint32_t](&txn.triggered_wave)
+        and <uint32_t>validated > load_relaxed[uint32_t](&local.header.commit_wave)
+    )
+
+
+cdef inline bint commit_next(Local* local, uint64_t* time_ns) noexcept nogil:
+    """Commit the next transaction where it may be; False where it may not.
+
+    Invariant: the committed prefix never changes. Order: the status (EXECUTED -> COMMITTED), its adds,
+    the index. A collector that dies in between is followed by one that finds the status COMMITTED at
+    the index and does the rest. The span of a commit comes before the index, so that none is missing; the
+    one who does the rest may note it again.
+    """
+    cdef Header* header = local.header
+    cdef uint32_t txn_idx = <uint32_t>header.commit_index
+    cdef Txn* txn = txn_at(local, txn_idx)
+    cdef ReadSet* read_set
+    cdef uint64_t status
+    cdef uint64_t begin_ns = span_begin(local)
+    if load_relaxed[uint32_t](&header.stop) != 0:
+        return False
+    if status_state(load_acquire[uint64_t](&txn.status)) != COMMITTED:
+        if not may_commit(local, txn_idx):
+            return False
+        status = load_acquire[uint64_t](&txn.status)
+        read_set = <ReadSet*>address(local, txn.read_set)
+        if read_set.checks != 0 and not mutant(local, MUTANT_BOUNDS_UNCHECKED) and not checks_hold(
+            local, txn_idx, read_set_items(read_set), read_set.count
+        ):
+            if try_abort(local, txn_idx, status_incarnation(status)):
+                span_end(local, SPAN_REFUSAL, begin_ns, txn_idx, status_incarnation(status), 0)
+            return False
+        if mutant(local, MUTANT_INDEX_BEFORE_STATUS):
+            store_release[uint64_t](&header.commit_index, txn_idx + 1)
+        step(local, STEP_COMMIT, txn_idx)
+        if status_state(status) != EXECUTED or not compare_exchange_sc[uint64_t](
+            &txn.status, status, pack_status(COMMITTED, 0, status_incarnation(status))
+        ):
+            return False
+    raise_to(&header.commit_wave, txn.triggered_wave)
+    if not settle_adds(local, txn_idx):
+        return False
+    if time_ns[0] == 0:
+        time_ns[0] = now_ns(local)
+    txn.commit_ns = time_ns[0]
+    span_end(local, SPAN_COMMIT, begin_ns, txn_idx, status_incarnation(load_relaxed[uint64_t](&txn.status)), 0)
+    store_sc[uint64_t](&header.commit_index, txn_idx + 1)
+    if txn_idx + 1 < header.txn_count and not mutant(local, MUTANT_SUCCESSOR_FORGOTTEN):
+        release_successor(local, txn_idx + 1)
+    return True
+
+
+cdef inline void release_successor(Local* local, uint32_t txn_idx) noexcept nogil:
+    """Let a transaction run that waits until all before it is final (see wait_for_commit).
+
+    Called after commit_index says so. Invariant: nobody who waits is forgotten. All of the following are sc, so
+    there is one order of them in the eyes of all:
+
+        collector:   stores commit_index;  loads the flag;  loads the status
+        supervisor:  sets the flag, then makes the transaction READY (see count_death)
+        worker:      claims it, stores SUSPENDED;  loads commit_index (see wait_for_commit)
+
+    If the collector's load of the flag comes before the flag, or its load of the status before SUSPENDED, then its
+    store of commit_index comes before the worker's load, and the worker resumes the transaction itself.
+    """
+    cdef Txn* txn = txn_at(local, txn_idx)
+    cdef uint64_t status
+    if not load_sc[uint32_t](&txn.flags) & TXN_AFTER_COMMIT:
+        return
+    status = load_sc[uint64_t](&txn.status)
+    if status_state(status) == SUSPENDED:
+        make_ready(local, txn_idx, status)
+
+
+cdef inline void announce_progress(Local* local) noexcept nogil:
+    """Tell the supervisor, and at the end everybody, how far the block is."""
+    cdef Header* header = local.header
+    fence_sc()          # what was committed shows before the wish for progress is looked at
+    if header.commit_index == header.txn_count or (
+        mutant(local, MUTANT_DONE_BY_INDICES) and index_part(header.validation_index) >= header.txn_count
+    ):
+        header.end_ns = now_ns(local)
+        store_sc[uint32_t](&header.done, 1)
+        wake_sleepers(local, 0xFFFFFFFF)
+        notify(local)
+    elif load_sc[uint32_t](&header.want_progress) != 0:
+        store_sc[uint32_t](&header.want_progress, 0)
+        notify(local)
+
+
+cdef inline void commit_second(Local* local, uint32_t txn_idx) noexcept nogil:
+    """What must not be (see mutants): commit a transaction before the one below it."""
+    cdef uint64_t status
+    if txn_idx >= local.header.txn_count or not may_commit(local, txn_idx):
+        return
+    status = load_acquire[uint64_t](&txn_at(local, txn_idx).status)
+    store_sc[uint64_t](&txn_at(local, txn_idx).status, pack_status(COMMITTED, 0, status_incarnation(status)))
+
+
+cdef inline void commit_ready(Local* local) noexcept nogil:
+    """Commit all that may be committed, unless another worker is at it.
+
+    Invariant: no committable transaction is left behind. A validator stores its result (sc) before it loads
+    commit_index and tries for the collector's place (sc, also where it fails); the collector stores commit_index
+    and gives the place up (sc) before it loads results again (sc). So where the validator finds the transaction
+    not at commit_index, or the place taken, the collector has not looked for the last time, and finds the result.
+    """
+    cdef Header* header = local.header
+    cdef uint64_t first, time_ns
+    while load_relaxed[uint32_t](&header.stop) == 0:
+        first = load_sc[uint64_t](&header.commit_index)
+        if mutant(local, MUTANT_COMMIT_OUT_OF_ORDER):
+            commit_second(local, <uint32_t>first + 1)
+        if first >= header.txn_count or not may_commit(local, <uint32_t>first):
+            return
+        if not compare_exchange_sc[uint32_t](&header.collector, 0, local.worker + 1) and not mutant(
+            local, MUTANT_TWO_COLLECTORS
+        ):
+            return
+        time_ns = 0
+        first = header.commit_index
+        while header.commit_index < header.txn_count and commit_next(local, &time_ns):
+            pass
+        if header.commit_index != first:
+            announce_progress(local)
+        exchange_sc[uint32_t](&header.collector, 0)

@@ -1,0 +1,209 @@
+"""Running one incarnation of a transaction, and validating one."""
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memset
+
+from blockstm.native.memory.atomics cimport compare_exchange_sc, fence_sc, load_acquire, load_relaxed, load_sc, store_relaxed, store_release, store_sc, unlikely_true
+from blockstm.native.verbs.context cimport decide
+from blockstm.native.memory.layout cimport (
+    EXECUTED, EXECUTING, OUTCOME_FAILED, OUTCOME_SUCCESS, ReadSet, Record, SPAN_ABORT, SPAN_DOOMED, SPAN_EXECUTION,
+    SPAN_OVERTAKEN, SPAN_SUSPENDED, SPAN_VALIDATION, SUSPENDED, TXN_AFTER_COMMIT, Txn, WorkerSlot,
+)
+from blockstm.native.memory.local cimport (
+    ABORT_NONE, ABORT_STOPPED, ABORT_SUSPENDED, Local, STEP_CLEAN, STEP_STATUS, STEP_WAIT, Touched, address, now_ns,
+    step, txn_at,
+)
+from blockstm.native.versions.multi_version cimport record_bytes
+from blockstm.native.instruments.mutants cimport MUTANT_OWN_VALIDATION_LOST, mutant
+from blockstm.native.models.block_stm.publication cimport finish_execution, keep_intents, read_set_items, try_abort
+from blockstm.native.models.block_stm.scheduler cimport (
+    index_part, make_ready, pack_status, status_incarnation, status_state, wait_for, wave_part,
+)
+from blockstm.native.instruments.timeline cimport CAUSE_ESTIMATE, pack_cause, span_begin, span_end
+from blockstm.native.versions.validation cimport read_set_is_valid
+from blockstm.native.instruments.virtual_time cimport charge_execution, charge_validation
+from blockstm.native.verbs.work cimport work_as_recorded
+
+# A native program: returns when done or when a verb says so; its outcome is in the Local.
+ctypedef void (*Program)(Local* local, const uint8_t* arguments, uint32_t length) noexcept nogil
+
+cdef enum:
+    PROGRAM_IDS_MAX = 65536     # an engine takes a new one for each program that it meets
+
+cdef extern from "blockstm/native/programs/layout_checks.h" nogil:
+    const char* CAPSULE_NAME "BLOCKSTM_CAPSULE_NAME"
+
+
+# --- executing ----------------------------------------------------------------------------------
+
+cdef inline void begin_incarnation(Local* local, uint32_t txn_idx, uint32_t incarnation) noexcept nogil:
+    """Clear what the last transaction left in private memory."""
+    local.txn = txn_at(local, txn_idx)
+    local.txn_idx = txn_idx
+    local.incarnation = incarnation
+    local.abort = ABORT_NONE
+    local.closed = 0
+    local.outcome = OUTCOME_SUCCESS
+    local.checks = 0
+    local.gas_used = 0
+    local.gas_limit = local.txn.gas_limit
+    local.published_seen = <uint64_t>-1
+    local.read_count = 0
+    local.touched_count = 0
+    local.touched_epoch += 1
+    if local.touched_epoch == 0:
+        memset(local.touched, 0, (local.touched_mask + 1) * sizeof(Touched))
+        local.touched_epoch = 1
+    local.write_count = 0
+    local.depth = 0
+    local.scratch.length = 0
+    local.events.length = 0
+    local.event_count = 0
+    local.reason.length = 0
+    local.undo.length = 0
+
+
+cdef inline void run_program(Local* local) noexcept nogil:
+    """Run the program of the transaction, or fail one that is not run any more."""
+    cdef Txn* txn = local.txn
+    cdef Record* why
+    if txn.condemned != 0:
+        why = <Record*>address(local, txn.condemned)
+        decide(local, OUTCOME_FAILED, record_bytes(why), why.length)
+        return
+    (<Program*>local.programs)[txn.program](local, address(local, txn.arguments), txn.arguments_bytes)
+    if unlikely_true(local.virtual_time != NULL):
+        work_as_recorded(local)
+
+
+cdef inline void run_timed(Local* local) noexcept nogil:
+    """Run the program, and note how long it took where the block is timed; else one predictable branch.
+
+    Invariant: what stands there at the end is the time of the final incarnation. A transaction has one
+    executor at a time, who stores the time before it gives the transaction away by its status (sc), so
+    the stores of its incarnations follow each other in their order.
+    """
+    cdef uint64_t times = local.header.execution_ns
+    cdef uint64_t started_ns = 0
+    if unlikely_true(times != 0):
+        started_ns = now_ns(local)
+    run_program(local)
+    if unlikely_true(times != 0):
+        (<uint64_t*>address(local, times))[local.txn_idx] = now_ns(local) - started_ns
+
+
+cdef inline void wait_for_commit(Local* local, uint32_t txn_idx, uint32_t incarnation) noexcept nogil:
+    """EXECUTING -> SUSPENDED until all before the transaction is final.
+
+    Invariant: not forgotten. The status is stored (sc) before commit_index is loaded (sc); the collector stores
+    the index (sc) before it loads flag and status (sc): release_successor says why that is enough.
+    """
+    cdef uint64_t suspended = pack_status(SUSPENDED, 0, incarnation)
+    step(local, STEP_WAIT, txn_idx)
+    txn_at(local, txn_idx).blocker = txn_idx - 1
+    store_sc[uint64_t](&txn_at(local, txn_idx).status, suspended)
+    if load_sc[uint64_t](&local.header.commit_index) >= txn_idx:
+        make_ready(local, txn_idx, suspended)
+
+
+cdef inline void note_running(Local* local, uint32_t txn_idx, uint32_t incarnation) noexcept nogil:
+    """Say in the slot what this worker runs, for the supervisor's eyes."""
+    cdef WorkerSlot* slot = local.slot
+    store_release[uint32_t](&slot.live_read_count, 0)
+    slot.reads_are_final = load_acquire[uint64_t](&local.header.commit_index) == txn_idx
+    store_release[uint64_t](&slot.running, (<uint64_t>(txn_idx + 1) << 32) | incarnation)
+
+
+cdef inline void execute(Local* local, uint32_t txn_idx, uint32_t incarnation) noexcept nogil:
+    """Run a transaction that this worker has claimed until it is executed or suspended.
+
+    An incarnation that turns out to be doomed starts anew at once, as the next incarnation: nothing
+    of it was published but intents, which stay.
+    """
+    cdef WorkerSlot* slot = local.slot
+    cdef uint64_t begin_ns
+    slot.intent_count = 0
+    while True:
+        begin_ns = span_begin(local)
+        note_running(local, txn_idx, incarnation)
+        if load_relaxed[uint32_t](&txn_at(local, txn_idx).flags) & TXN_AFTER_COMMIT and not slot.reads_are_final:
+            wait_for_commit(local, txn_idx, incarnation)
+            break
+        begin_incarnation(local, txn_idx, incarnation)
+        step(local, STEP_CLEAN, (<uint64_t>(txn_idx + 1) << 32) | incarnation)
+        charge_execution(local)
+        run_timed(local)
+        if local.abort == ABORT_NONE:
+            store_relaxed[uint64_t](&slot.executions, slot.executions + 1)
+            if finish_execution(local):
+                span_end(local, SPAN_EXECUTION, begin_ns, txn_idx, incarnation, 0)
+                validate_own(local)
+            break
+        if local.abort == ABORT_STOPPED:
+            break
+        if local.abort == ABORT_SUSPENDED:
+            store_relaxed[uint64_t](&slot.suspensions, slot.suspensions + 1)
+            local.has_waited = 1
+            if keep_intents(local, txn_idx):
+                wait_for(local, txn_idx, incarnation, local.blocker)
+            span_end(
+                local, SPAN_SUSPENDED, begin_ns, txn_idx, incarnation, pack_cause(CAUSE_ESTIMATE, local.blocker)
+            )
+            break
+        store_relaxed[uint64_t](&slot.aborts, slot.aborts + 1)
+        step(local, STEP_STATUS, txn_idx)
+        store_sc[uint64_t](&local.txn.status, pack_status(EXECUTING, local.worker, incarnation + 1))
+        span_end(local, SPAN_DOOMED, begin_ns, txn_idx, incarnation, local.cause)
+        incarnation += 1
+    store_release[uint64_t](&slot.running, 0)
+
+
+cdef inline void validate_own(Local* local) noexcept nogil:
+    """Validate what was just executed, where the validation index has passed it already.
+
+    Invariant: no validation is lost. The status says EXECUTED (sc) before the index is read: whoever
+    moves the index past it later sees it executed, and else the index seen here is past it.
+    """
+    cdef uint64_t packed = load_sc[uint64_t](&local.header.validation_index)
+    if index_part(packed) > local.txn_idx and not mutant(local, MUTANT_OWN_VALIDATION_LOST):
+        fence_sc()
+        validate(local, local.txn_idx, wave_part(packed))
+
+
+# --- validating ---------------------------------------------------------------------------------
+
+cdef inline void note_validated(Txn* txn, uint32_t incarnation, uint32_t wave) noexcept nogil:
+    """Record a passed validation, unless a newer one is recorded."""
+    cdef uint64_t passed = (<uint64_t>incarnation << 32) | (wave + 1)
+    cdef uint64_t seen = load_relaxed[uint64_t](&txn.validated)
+    while seen < passed and not compare_exchange_sc[uint64_t](&txn.validated, seen, passed):
+        seen = load_relaxed[uint64_t](&txn.validated)
+
+
+cdef inline void validate(Local* local, uint32_t txn_idx, uint32_t wave) noexcept nogil:
+    """Validate an executed transaction for a wave; abort it where its reads are stale.
+
+    Invariant: `wave` was read before any key is looked at here. The incarnation comes from the status
+    read first: what passes or aborts is that incarnation, whatever happens meanwhile.
+    """
+    cdef Txn* txn = txn_at(local, txn_idx)
+    cdef uint64_t status = load_sc[uint64_t](&txn.status)
+    cdef ReadSet* read_set
+    cdef uint64_t begin_ns
+    cdef uint32_t cause
+    cdef bint is_mine
+    if status_state(status) != EXECUTED:
+        return
+    begin_ns = span_begin(local)
+    read_set = <ReadSet*>address(local, load_acquire[uint64_t](&txn.read_set))
+    store_relaxed[uint64_t](&local.slot.validations, local.slot.validations + 1)
+    charge_validation(local, txn_idx)
+    if read_set_is_valid(local, txn_idx, read_set_items(read_set), read_set.count, &cause):
+        note_validated(txn, status_incarnation(status), wave)
+        local.may_commit = 1
+        span_end(local, SPAN_VALIDATION, begin_ns, txn_idx, status_incarnation(status), 0)
+    else:
+        is_mine = try_abort(local, txn_idx, status_incarnation(status))
+        span_end(
+            local, SPAN_ABORT if is_mine else SPAN_OVERTAKEN, begin_ns, txn_idx, status_incarnation(status), cause
+        )

@@ -1,0 +1,229 @@
+"""The protocol's invariants, checked from outside after every step of the controlled runtime.
+
+A *watch* remembers what the last look saw: the statuses, the scheduler's counters, what is final. A look reads the
+arena and changes nothing. It costs some 20 ns a transaction.
+"""
+
+from libc.stdint cimport uint32_t, uint64_t
+
+from blockstm.native.memory.layout cimport (
+    ABORTING, COMMITTED, EXECUTED, EXECUTING, READ_VERSION, READY, Read, ReadSet, SUSPENDED, TXN_AFTER_COMMIT, Txn, WriteSet,
+)
+from blockstm.native.memory.local cimport Local, address, txn_at
+from blockstm.native.versions.multi_version cimport word_is_estimate, word_txn
+from blockstm.native.models.block_stm.publication cimport read_set_items, write_set_items
+from blockstm.native.models.block_stm.scheduler cimport index_part, status_incarnation, status_owner, status_state, wave_part
+from blockstm.native.versions.validation cimport checks_hold, read_set_is_valid
+
+# What a look may find.
+cdef enum:
+    HOLDS = 0
+    PREFIX_SHRANK = 1           # commit_index went back, or passed what is not committed
+    PREFIX_CHANGED = 2          # something about a committed transaction changed
+    ILLEGAL_STATUS = 3          # a status changed as it never may
+    TWO_EXECUTORS = 4           # an incarnation that runs changed its owner
+    INCARNATION_SHRANK = 5
+    COMMIT_WITHOUT_WAVE = 6     # committed on a validation older than a rewind that concerns it
+    COMMIT_OF_STALE = 7         # committed although its reads did not hold
+    COMMIT_OUT_OF_ORDER = 8     # committed before one below it
+    ESTIMATE_IN_READ_SET = 9    # an ESTIMATE was read as a value
+    COUNTER_SHRANK = 10         # execution_index or the wave went back, or the index without a new wave
+    PLACE_CHANGED_HANDS = 11    # a version word belongs to another transaction than before
+    DONE_TOO_EARLY = 12         # said to be done before the committed prefix is the whole block
+    WAITER_FORGOTTEN = 13       # SUSPENDED for what has come, and nobody is about to resume it
+
+cdef struct WatchedTxn:
+    uint64_t status
+    uint64_t digest             # of what is final about it; 0 while it is not
+
+cdef struct Watch:
+    WatchedTxn* txns
+    uint64_t execution_index
+    uint64_t validation_index
+    uint64_t commit_index
+    uint32_t culprit            # the transaction that the last finding is about
+
+
+cdef inline bint is_legal(uint64_t before, uint64_t after) noexcept nogil:
+    """Whether one step may take a status from `before` to `after` (see scheduler, publication, recovery)."""
+    cdef uint32_t old = status_state(before)
+    cdef uint32_t new = status_state(after)
+    if status_incarnation(after) == status_incarnation(before) + 1:
+        if new == EXECUTING:
+            return old == EXECUTING and status_owner(before) == status_owner(after)
+        return new == READY and (old == SUSPENDED or old == ABORTING or old == EXECUTING)
+    if old == READY:
+        return new == EXECUTING
+    if old == EXECUTING:
+        return new == EXECUTED or new == SUSPENDED
+    return old == EXECUTED and (new == ABORTING or new == COMMITTED)
+
+
+cdef inline int judge_change(uint64_t before, uint64_t after) noexcept nogil:
+    """What is wrong with a change of status, HOLDS where nothing is."""
+    if status_incarnation(after) < status_incarnation(before):
+        return INCARNATION_SHRANK
+    if status_state(before) == COMMITTED:
+        return PREFIX_CHANGED
+    if (
+        status_state(before) == EXECUTING and status_state(after) == EXECUTING
+        and status_owner(before) != status_owner(after)
+    ):
+        return TWO_EXECUTORS
+    return HOLDS if is_legal(before, after) else ILLEGAL_STATUS
+
+
+cdef inline uint64_t mixed(uint64_t digest, uint64_t word) noexcept nogil:
+    digest = (digest ^ word) * <uint64_t>0x9E3779B97F4A7C15
+    return digest ^ (digest >> 29)
+
+
+cdef inline uint64_t digest_of_final(Local* local, uint32_t txn_idx) noexcept nogil:
+    """A digest of what must not change any more about a transaction below commit_index; never 0."""
+    cdef Txn* txn = txn_at(local, txn_idx)
+    cdef WriteSet* write_set
+    cdef uint64_t digest = mixed(mixed(mixed(txn.status, txn.read_set), txn.write_set), txn.gas_used)
+    cdef uint32_t index
+    digest = mixed(mixed(digest, txn.reason), (<uint64_t>txn.event_count << 32) | txn.outcome)
+    if txn.write_set != 0:
+        write_set = <WriteSet*>address(local, txn.write_set)
+        for index in range(write_set.count):
+            digest = mixed(digest, (<uint64_t*>address(local, write_set_items(write_set)[index].place))[0])
+    return digest | 1
+
+
+cdef inline bint has_estimate(Local* local, uint32_t txn_idx) noexcept nogil:
+    cdef ReadSet* read_set = <ReadSet*>address(local, txn_at(local, txn_idx).read_set)
+    cdef Read* reads = read_set_items(read_set)
+    cdef uint32_t index
+    for index in range(read_set.count):
+        if reads[index].kind == READ_VERSION and word_is_estimate(reads[index].word):
+            return True
+    return False
+
+
+cdef inline int judge_commit(Local* local, uint32_t txn_idx) noexcept nogil:
+    """What is wrong with the commit that this step made.
+
+    Not asked is the wave that recovery notes for all (commit_wave): it may rise while a collector is between its
+    check and its commit, and concerns what was not final when it rose.
+    """
+    cdef Txn* txn = txn_at(local, txn_idx)
+    cdef ReadSet* read_set = <ReadSet*>address(local, txn.read_set)
+    cdef uint32_t below, cause
+    if txn_idx != 0 and status_state(txn_at(local, txn_idx - 1).status) != COMMITTED:
+        return COMMIT_OUT_OF_ORDER
+    for below in range(txn_idx + 1):
+        if <uint32_t>txn.validated <= txn_at(local, below).triggered_wave:
+            return COMMIT_WITHOUT_WAVE
+    if <uint32_t>(txn.validated >> 32) != status_incarnation(txn.status):
+        return COMMIT_WITHOUT_WAVE
+    if not read_set_is_valid(local, txn_idx, read_set_items(read_set), read_set.count, &cause):
+        return COMMIT_OF_STALE
+    if not checks_hold(local, txn_idx, read_set_items(read_set), read_set.count):
+        return COMMIT_OF_STALE
+    return HOLDS
+
+
+cdef inline int judge_txn(Local* local, Watch* watch, uint32_t txn_idx) noexcept nogil:
+    """Look at one transaction."""
+    cdef WatchedTxn* watched = watch.txns + txn_idx
+    cdef uint64_t status = txn_at(local, txn_idx).status
+    cdef uint64_t before = watched.status
+    cdef uint64_t digest
+    cdef int finding
+    if status != before:
+        watched.status = status
+        finding = judge_change(before, status)
+        if finding != HOLDS:
+            return finding
+        if status_state(status) == EXECUTED and has_estimate(local, txn_idx):
+            return ESTIMATE_IN_READ_SET
+        if status_state(status) == COMMITTED:
+            finding = judge_commit(local, txn_idx)
+            if finding != HOLDS:
+                return finding
+    if txn_idx < local.header.commit_index:
+        if status_state(status) != COMMITTED:
+            return PREFIX_SHRANK
+        digest = digest_of_final(local, txn_idx)
+        if watched.digest != 0 and watched.digest != digest:
+            return PREFIX_CHANGED
+        watched.digest = digest
+    return HOLDS
+
+
+cdef inline int judge_places(Local* local, uint32_t txn_idx) noexcept nogil:
+    """Whether the version words that a transaction's list names are its own."""
+    cdef Txn* txn = txn_at(local, txn_idx)
+    cdef WriteSet* write_set
+    cdef uint64_t word
+    cdef uint32_t index
+    if txn.write_set == 0:
+        return HOLDS
+    write_set = <WriteSet*>address(local, txn.write_set)
+    for index in range(write_set.count + write_set.leftover):
+        word = (<uint64_t*>address(local, write_set_items(write_set)[index].place))[0]
+        if word != 0 and word_txn(word) != txn_idx:
+            return PLACE_CHANGED_HANDS
+    return HOLDS
+
+
+cdef inline int judge_counters(Local* local, Watch* watch) noexcept nogil:
+    """Look at the scheduler's counters."""
+    cdef uint64_t execution = local.header.execution_index
+    cdef uint64_t validation = local.header.validation_index
+    cdef uint64_t commit = local.header.commit_index
+    cdef uint64_t before = watch.validation_index
+    cdef bint shrank = execution < watch.execution_index or wave_part(validation) < wave_part(before) or (
+        wave_part(validation) == wave_part(before) and index_part(validation) < index_part(before)
+    )
+    cdef bint prefix_shrank = commit < watch.commit_index or commit > local.header.txn_count
+    watch.execution_index = execution
+    watch.validation_index = validation
+    watch.commit_index = commit
+    if prefix_shrank:
+        return PREFIX_SHRANK
+    if local.header.done != 0 and commit != local.header.txn_count:
+        return DONE_TOO_EARLY
+    return COUNTER_SHRANK if shrank else HOLDS
+
+
+cdef inline int look(Local* local, Watch* watch) noexcept nogil:
+    """What the step since the last look has broken, HOLDS where nothing; `culprit` says of which transaction."""
+    cdef uint32_t txn_idx
+    cdef int finding = judge_counters(local, watch)
+    watch.culprit = <uint32_t>local.header.commit_index
+    if finding != HOLDS:
+        return finding
+    for txn_idx in range(local.header.txn_count):
+        watch.culprit = txn_idx
+        finding = judge_txn(local, watch, txn_idx)
+        if finding == HOLDS:
+            finding = judge_places(local, txn_idx)
+        if finding != HOLDS:
+            return finding
+    return HOLDS
+
+
+cdef inline int look_at_waiters(Local* local, Watch* watch) noexcept nogil:
+    """Whether no waiter is forgotten, asked when every worker is idle or asleep, so that none holds a list of waiters.
+
+    Whoever then waits for an executed transaction, or after a death for a commit that has been, waits for good.
+    """
+    cdef uint32_t txn_idx, state
+    cdef Txn* txn
+    if local.header.stop != 0:
+        return HOLDS
+    for txn_idx in range(local.header.txn_count):
+        txn = txn_at(local, txn_idx)
+        if status_state(txn.status) != SUSPENDED:
+            continue
+        watch.culprit = txn_idx
+        state = status_state(txn_at(local, txn.blocker).status)
+        if txn.flags & TXN_AFTER_COMMIT:
+            if local.header.commit_index >= txn_idx:
+                return WAITER_FORGOTTEN
+        elif state == EXECUTED or state == COMMITTED:
+            return WAITER_FORGOTTEN
+    return HOLDS

@@ -1,0 +1,334 @@
+"""Finishing an incarnation, and aborting one: what becomes visible to others, in which order."""
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
+
+from blockstm.native.memory.atomics cimport compare_exchange_sc, fetch_or_sc, load_relaxed, store_relaxed, store_release, store_sc
+from blockstm.native.memory.layout cimport (
+    ABORTING, EXECUTED, LOCATION_READ_MODIFY_WRITE, Location, OUTCOME_SUCCESS, READY, Read, ReadSet, Txn,
+    WORD_ADD, WORD_DELETE, WORD_TOMBSTONE, WORD_VALUE, Write, WriteSet,
+)
+from blockstm.native.memory.local cimport (
+    Local, PendingWrite, STEP_PUBLISH, STEP_STATUS, Touched, address, allocate, location_at, step, txn_at,
+)
+from blockstm.native.versions.multi_version cimport as_estimate, claim_place, make_record, pack_word, word_kind
+from blockstm.native.instruments.mutants cimport (
+    MUTANT_ABORT_WITHOUT_REWIND, MUTANT_ESTIMATES_FORGOTTEN, MUTANT_INCARNATION_RESTARTED, MUTANT_LEFTOVERS_KEPT,
+    MUTANT_NEW_PLACE_UNNOTICED, MUTANT_STATUS_BEFORE_WRITES, MUTANT_WAITERS_TAKEN_EARLY, MUTANT_WAVE_AFTER_STATUS, mutant,
+)
+from blockstm.native.models.block_stm.scheduler cimport pack_status, ready_add, resume_waiters, rewind_validation
+from blockstm.native.verbs.touched cimport pending, touch
+
+
+cdef inline Write* write_set_items(WriteSet* write_set) noexcept nogil:
+    return <Write*>(<uint8_t*>write_set + sizeof(WriteSet))
+
+
+cdef inline Read* read_set_items(ReadSet* read_set) noexcept nogil:
+    return <Read*>(<uint8_t*>read_set + sizeof(ReadSet))
+
+
+cdef inline bint is_live(uint64_t word) noexcept nogil:
+    """Whether the word holds (or, as an ESTIMATE, held) something that others may have read."""
+    cdef uint32_t kind = word_kind(word)
+    return kind == WORD_VALUE or kind == WORD_DELETE or kind == WORD_ADD
+
+
+# --- finishing ----------------------------------------------------------------------------------
+
+cdef inline bint store_read_set(Local* local) noexcept nogil:
+    """Copy the finished read set to where validators find it; False where the arena is full."""
+    cdef uint64_t offset = allocate(local, sizeof(ReadSet) + local.read_count * sizeof(Read))
+    cdef ReadSet* read_set
+    if offset == 0:
+        return False
+    read_set = <ReadSet*>address(local, offset)
+    read_set.count = local.read_count
+    read_set.checks = local.checks
+    if local.read_count != 0:
+        memcpy(read_set_items(read_set), local.reads, local.read_count * sizeof(Read))
+    store_release[uint64_t](&local.txn.read_set, offset)
+    return True
+
+
+cdef inline void add_place(WriteSet* write_set, uint64_t place, uint32_t location, uint32_t kind) noexcept nogil:
+    cdef Write* write = write_set_items(write_set) + write_set.count + write_set.leftover
+    write.place = place
+    write.location = location
+    write.kind = kind
+
+
+cdef inline bint add_written(Local* local, WriteSet* write_set) noexcept nogil:
+    """List the places that this incarnation writes; False where the arena is full."""
+    cdef uint32_t index
+    cdef Touched* touched
+    cdef PendingWrite* write
+    cdef Location* location
+    for index in range(local.write_count):
+        write = pending(local, index)
+        touched = touch(local, write.location)
+        if touched == NULL:
+            return False
+        if touched.place == 0:
+            touched.place = claim_place(local, write.location, local.txn_idx)
+            if touched.place == 0:
+                return False
+        add_place(write_set, touched.place, write.location, write.kind)
+        write_set.count += 1
+        write_set.adds += write.kind == WORD_ADD
+        location = location_at(local, write.location)
+        if touched.read_index >= 0 and not location.flags & LOCATION_READ_MODIFY_WRITE:
+            fetch_or_sc[uint32_t](&location.flags, LOCATION_READ_MODIFY_WRITE)
+    return True
+
+
+cdef inline bint add_leftover(Local* local, WriteSet* write_set, uint32_t location) noexcept nogil:
+    """List a place of an earlier incarnation, or of an intent, unless this incarnation writes there too.
+
+    A restarted incarnation may not have touched the key of an intent that the one before announced.
+    """
+    cdef Touched* touched = touch(local, location)
+    if touched == NULL:
+        return False
+    if touched.write_index >= 0 and local.outcome == OUTCOME_SUCCESS:
+        return True
+    if touched.place == 0:
+        touched.place = claim_place(local, location, local.txn_idx)
+        if touched.place == 0:
+            return False
+    add_place(write_set, touched.place, location, WORD_TOMBSTONE)
+    write_set.leftover += 1
+    return True
+
+
+cdef inline WriteSet* store_write_set(Local* local) noexcept nogil:
+    """List the places that this incarnation writes, then those that it must clear; NULL = arena full.
+
+    Invariant: at every moment the transaction's list names every place that holds something of it
+    (intents of the running incarnation are named in the slot), so recovery finds all of them. So it
+    is stored, with release, before any of the places changes.
+    """
+    cdef WriteSet* previous = NULL
+    cdef WriteSet* write_set
+    cdef uint32_t known = 0, index
+    cdef uint64_t offset
+    if local.txn.write_set != 0:
+        previous = <WriteSet*>address(local, local.txn.write_set)
+        known = previous.count + previous.leftover
+    offset = allocate(
+        local, sizeof(WriteSet) + (local.write_count + known + local.slot.intent_count) * sizeof(Write)
+    )
+    if offset == 0:
+        return NULL
+    write_set = <WriteSet*>address(local, offset)
+    memset(write_set, 0, sizeof(WriteSet))
+    if local.outcome == OUTCOME_SUCCESS and not add_written(local, write_set):
+        return NULL
+    for index in range(known):
+        if not add_leftover(local, write_set, write_set_items(previous)[index].location):
+            return NULL
+    for index in range(local.slot.intent_count):
+        if not add_leftover(local, write_set, local.slot.intents[index]):
+            return NULL
+    store_release[uint64_t](&local.txn.write_set, offset)
+    return write_set
+
+
+cdef inline bint publish_writes(Local* local, WriteSet* write_set, bint* new_place) noexcept nogil:
+    """Make the writes visible, one by one; whether any is where the last incarnation had none.
+
+    Memory ordering: each word is stored with release after its record is complete. The list keeps the
+    record, for the snapshot: the word of an add changes when the add is settled (see settle_adds).
+    """
+    cdef Write* items = write_set_items(write_set)
+    cdef PendingWrite* write
+    cdef uint64_t* place
+    cdef uint64_t record
+    cdef uint32_t index
+    new_place[0] = False
+    for index in range(write_set.count):
+        write = pending(local, index)
+        record = make_record(local, local.scratch.data + write.data, write.length, write.negative)
+        if record == 0:
+            return False
+        items[index].record = record
+        place = <uint64_t*>address(local, items[index].place)
+        if not is_live(load_relaxed[uint64_t](place)):
+            new_place[0] = True
+        step(local, STEP_PUBLISH, items[index].location)
+        store_release[uint64_t](place, pack_word(write.kind, local.txn_idx, record))
+    for index in range(write_set.count, write_set.count + write_set.leftover):
+        if mutant(local, MUTANT_LEFTOVERS_KEPT):
+            break
+        step(local, STEP_PUBLISH, items[index].location)
+        store_release[uint64_t](
+            <uint64_t*>address(local, items[index].place), pack_word(WORD_TOMBSTONE, local.txn_idx, 0)
+        )
+    store_release[uint32_t](&write_set.leftover, 0)
+    local.slot.intent_count = 0
+    return True
+
+
+cdef inline bint store_receipt(Local* local) noexcept nogil:
+    """Store what the receipt will say; False where the arena is full."""
+    cdef Txn* txn = local.txn
+    txn.gas_used = local.gas_used
+    txn.outcome = local.outcome
+    txn.event_count = 0
+    txn.events = 0
+    txn.reason = 0
+    if local.outcome != OUTCOME_SUCCESS:
+        if local.event_count == 0 and local.events.length != 0:  # a traceback: see keep_traceback
+            txn.events = make_record(local, local.events.data, <uint32_t>local.events.length, 0)
+            if txn.events == 0:
+                return False
+        txn.reason = make_record(local, local.reason.data, <uint32_t>local.reason.length, 0)
+        return txn.reason != 0
+    if local.event_count != 0:
+        txn.events = allocate(local, local.events.length)
+        if txn.events == 0:
+            return False
+        memcpy(address(local, txn.events), local.events.data, local.events.length)
+        txn.event_count = local.event_count
+    return True
+
+
+cdef inline void note_publication(Local* local) noexcept nogil:
+    """Let running incarnations know that something has changed below some of them (see poll)."""
+    store_release[uint64_t](&local.slot.published, local.slot.published + 1)
+
+
+cdef inline bint finish_execution(Local* local) noexcept nogil:
+    """EXECUTING -> EXECUTED: publish the running incarnation; False where the arena is full.
+
+    Order: the write set's list, the writes, the rewind of validation where a place is new, the
+    status, the waiters. Invariants: whoever sees EXECUTED (acquire) sees all of it; the transaction
+    cannot commit before its wave is noted; no waiter is forgotten (see wait_for).
+    """
+    cdef WriteSet* write_set
+    cdef bint new_place
+    if not store_read_set(local) or not store_receipt(local):
+        return False
+    write_set = store_write_set(local)
+    if write_set != NULL and mutant(local, MUTANT_STATUS_BEFORE_WRITES):
+        store_sc[uint64_t](&local.txn.status, pack_status(EXECUTED, 0, local.incarnation))
+    if write_set == NULL or not publish_writes(local, write_set, &new_place):
+        return False
+    note_publication(local)
+    if mutant(local, MUTANT_NEW_PLACE_UNNOTICED):
+        new_place = False
+    if new_place and not mutant(local, MUTANT_WAVE_AFTER_STATUS):
+        rewind_validation(local, local.txn_idx + 1)
+    if mutant(local, MUTANT_WAITERS_TAKEN_EARLY):
+        resume_waiters(local, local.txn_idx)
+    step(local, STEP_STATUS, local.txn_idx)
+    store_sc[uint64_t](&local.txn.status, pack_status(EXECUTED, 0, local.incarnation))
+    if not mutant(local, MUTANT_WAITERS_TAKEN_EARLY):
+        resume_waiters(local, local.txn_idx)
+    if new_place and mutant(local, MUTANT_WAVE_AFTER_STATUS):
+        rewind_validation(local, local.txn_idx + 1)
+    return True
+
+
+cdef inline bint is_listed(WriteSet* write_set, uint32_t location) noexcept nogil:
+    cdef uint32_t index
+    for index in range(write_set.count + write_set.leftover):
+        if write_set_items(write_set)[index].location == location:
+            return True
+    return False
+
+
+cdef inline bint keep_intents(Local* local, uint32_t txn_idx) noexcept nogil:
+    """Move the intents of an incarnation that ends unfinished from the slot to the transaction.
+
+    The next incarnation finds them among the places to clear. Invariant: as store_write_set.
+    """
+    cdef Txn* txn = txn_at(local, txn_idx)
+    cdef WriteSet* previous = NULL
+    cdef WriteSet* write_set
+    cdef uint32_t known = 0, index
+    cdef uint64_t offset
+    if local.slot.intent_count == 0:
+        return True
+    if txn.write_set != 0:
+        previous = <WriteSet*>address(local, txn.write_set)
+        known = previous.count + previous.leftover
+    offset = allocate(local, sizeof(WriteSet) + (known + local.slot.intent_count) * sizeof(Write))
+    if offset == 0:
+        return False
+    write_set = <WriteSet*>address(local, offset)
+    memset(write_set, 0, sizeof(WriteSet))
+    if previous != NULL:
+        memcpy(write_set, previous, sizeof(WriteSet) + known * sizeof(Write))
+    for index in range(local.slot.intent_count):
+        if not is_listed(write_set, local.slot.intents[index]):
+            write_set_items(write_set)[known].place = claim_place(local, local.slot.intents[index], txn_idx)
+            write_set_items(write_set)[known].location = local.slot.intents[index]
+            write_set_items(write_set)[known].kind = WORD_TOMBSTONE
+            if write_set_items(write_set)[known].place == 0:
+                return False
+            write_set.leftover += 1
+            known += 1
+    store_release[uint64_t](&txn.write_set, offset)
+    return True
+
+
+# --- aborting -----------------------------------------------------------------------------------
+
+cdef inline void mark_estimates(Local* local, uint32_t txn_idx) noexcept nogil:
+    """Turn all that a transaction has published into ESTIMATEs.
+
+    Invariant: only the owner of the ABORTING (or EXECUTING) status does this, so the words do not
+    change under it.
+    """
+    cdef Txn* txn = txn_at(local, txn_idx)
+    cdef WriteSet* write_set
+    cdef uint64_t* place
+    cdef uint64_t word
+    cdef uint32_t index
+    if txn.write_set == 0:
+        return
+    write_set = <WriteSet*>address(local, txn.write_set)
+    for index in range(write_set.count + write_set.leftover):
+        place = <uint64_t*>address(local, write_set_items(write_set)[index].place)
+        word = load_relaxed[uint64_t](place)
+        if is_live(word):
+            step(local, STEP_PUBLISH, write_set_items(write_set)[index].location)
+            store_release[uint64_t](place, as_estimate(word))
+
+
+cdef inline void finish_abort(Local* local, uint32_t txn_idx, uint32_t incarnation) noexcept nogil:
+    """ABORTING (or a dead worker's EXECUTING) -> READY with the next incarnation.
+
+    Order: ESTIMATEs, the rewind, the status. Invariant: it cannot run again, let alone commit, before
+    all above it are bound to be validated in a new wave.
+    """
+    if not mutant(local, MUTANT_ESTIMATES_FORGOTTEN):
+        mark_estimates(local, txn_idx)
+    note_publication(local)
+    if not mutant(local, MUTANT_ABORT_WITHOUT_REWIND) and not mutant(local, MUTANT_WAVE_AFTER_STATUS):
+        rewind_validation(local, txn_idx + 1)
+    step(local, STEP_STATUS, txn_idx)
+    if mutant(local, MUTANT_INCARNATION_RESTARTED) and incarnation != 0:
+        incarnation = 0xFFFFFFFF
+    store_sc[uint64_t](&txn_at(local, txn_idx).status, pack_status(READY, 0, incarnation + 1))
+    ready_add(local, txn_idx)
+    if mutant(local, MUTANT_WAVE_AFTER_STATUS):
+        rewind_validation(local, txn_idx + 1)
+
+
+cdef inline bint try_abort(Local* local, uint32_t txn_idx, uint32_t incarnation) noexcept nogil:
+    """Abort an incarnation whose reads are stale; False where another was faster or it is final.
+
+    Invariant: EXECUTED goes to ABORTING or to COMMITTED, by one compare-and-swap.
+    """
+    step(local, STEP_STATUS, txn_idx)
+    if not compare_exchange_sc[uint64_t](
+        &txn_at(local, txn_idx).status,
+        pack_status(EXECUTED, 0, incarnation),
+        pack_status(ABORTING, local.worker, incarnation),
+    ):
+        return False
+    store_relaxed[uint64_t](&local.slot.aborts, local.slot.aborts + 1)
+    finish_abort(local, txn_idx, incarnation)
+    return True

@@ -1,0 +1,415 @@
+"""The collaborative scheduler: which transaction runs or is validated next (Block-STM, section 3).
+
+Fresh transactions are handed out in order by `execution_index`, which only grows. Transactions that
+must run again stand in the *ready set*, a bitmap searched for its lowest member. `validation_index`
+follows the executed prefix; its high half is the *wave*, counted up whenever it is moved back.
+
+Waves (as in Aptos' rolling commit): what may make the reads of all transactions from t on stale moves
+the index back to t in a new wave and notes the wave at t (`triggered_wave`). A transaction commits
+only once a validation of its current incarnation passed that began in the newest wave noted at or
+before it.
+
+There is no count of active tasks: a block is done when its committed prefix is the whole block, which
+no delay between taking a task and counting it can make true too early.
+"""
+
+from libc.stdint cimport uint32_t, uint64_t
+
+from blockstm.native.memory.atomics cimport (
+    compare_exchange_sc, exchange_sc, fence_sc, fetch_add_sc, fetch_and_sc, fetch_or_sc, futex_wake,
+    load_acquire, load_relaxed, load_sc, lowest_bit, store_sc, unlikely_true,
+)
+from blockstm.native.memory.layout cimport COMMITTED, EXECUTED, EXECUTING, READY, SUSPENDED, Txn, Waiter
+from blockstm.native.memory.local cimport (
+    STEP_COUNTER, STEP_STATUS, STEP_TAKE, STEP_WAIT, Local, address, allocate, step, txn_at,
+)
+from blockstm.native.instruments.mutants cimport (
+    MUTANT_CLAIM_WITHOUT_SWAP, MUTANT_READY_BIT_LOST, MUTANT_RECOVERY_WITHOUT_VALIDATIONS,
+    MUTANT_REWIND_IN_SAME_WAVE, MUTANT_WAITER_LOST, mutant,
+)
+from blockstm.native.instruments.virtual_time cimport wake_virtually
+
+cdef enum:
+    NO_TXN = 0xFFFFFFFF
+    SKIPPED_MAX = 64            # how far a validation may be taken past transactions that still run
+
+
+# --- the status word ----------------------------------------------------------------------------
+
+cdef inline uint64_t pack_status(uint32_t state, uint32_t owner, uint32_t incarnation) noexcept nogil:
+    return <uint64_t>state | (<uint64_t>owner << 8) | (<uint64_t>incarnation << 32)
+
+
+cdef inline uint32_t status_state(uint64_t status) noexcept nogil:
+    return <uint32_t>(status & 0xFF)
+
+
+cdef inline uint32_t status_owner(uint64_t status) noexcept nogil:
+    return <uint32_t>(status >> 8) & 0xFFFF
+
+
+cdef inline uint32_t status_incarnation(uint64_t status) noexcept nogil:
+    return <uint32_t>(status >> 32)
+
+
+# --- waking sleepers ----------------------------------------------------------------------------
+
+cdef inline void wake_sleepers(Local* local, uint32_t count) noexcept nogil:
+    """Wake up to `count` workers that found no task.
+
+    Invariant: none sleeps through a task. A sleeper counts itself (sc, and a fence: see rest) before it looks for
+    tasks a last time; whoever makes a task visible does so (sc) before it looks at the count (sc).
+    """
+    if load_sc[uint32_t](&local.header.sleepers) != 0:
+        step(local, STEP_COUNTER, 0)
+        fetch_add_sc[uint32_t](&local.header.wake_epoch, 1)
+        if unlikely_true(local.virtual_time != NULL):
+            wake_virtually(local, count)
+        else:
+            futex_wake(&local.header.wake_epoch, count)
+
+
+# --- the ready set ------------------------------------------------------------------------------
+
+cdef inline uint64_t* ready_word(Local* local, uint32_t level, uint32_t index) noexcept nogil:
+    return <uint64_t*>address(local, local.header.ready[level]) + index
+
+
+cdef inline void ready_set(Local* local, uint32_t level, uint32_t index) noexcept nogil:
+    """Set the bit of `index` at `level`, and those above it."""
+    while level < 3:
+        fetch_or_sc[uint64_t](ready_word(local, level, index >> 6), <uint64_t>1 << (index & 63))
+        index >>= 6
+        level += 1
+
+
+cdef inline bint ready_clear(Local* local, uint32_t level, uint32_t index) noexcept nogil:
+    """Clear the bit of `index` at `level`; whether that leaves its word empty."""
+    cdef uint64_t bit = <uint64_t>1 << (index & 63)
+    return fetch_and_sc[uint64_t](ready_word(local, level, index >> 6), ~bit) & ~bit == 0
+
+
+cdef inline void ready_add(Local* local, uint32_t txn_idx) noexcept nogil:
+    """Put a READY transaction into the set.
+
+    Invariant: a READY transaction below execution_index is in the set, or a live worker is about to
+    put it in, or holds it as a fresh one. Bits are set from the leaf up.
+    """
+    step(local, STEP_COUNTER, txn_idx)
+    ready_set(local, 0, txn_idx)
+
+
+cdef inline void ready_close(Local* local, uint32_t level, uint32_t index) noexcept nogil:
+    """Clear the bit over an empty word: `index` is that word's, `level` the bit's.
+
+    Invariant: a word with members has its bit set, or somebody is about to set it. The bit is
+    cleared before the word is looked at again (sc), a setter sets the word before the bit. The bit
+    may be left set over a word that has emptied meanwhile: that costs a look, no more.
+    """
+    cdef bint empty
+    while level < 3:
+        step(local, STEP_COUNTER, index)
+        empty = ready_clear(local, level, index)
+        step(local, STEP_COUNTER, index)
+        if mutant(local, MUTANT_READY_BIT_LOST):
+            return
+        if load_sc[uint64_t](ready_word(local, level - 1, index)) != 0:
+            ready_set(local, level, index)
+            return
+        if not empty:
+            return
+        index >>= 6
+        level += 1
+
+
+cdef inline void ready_remove(Local* local, uint32_t txn_idx) noexcept nogil:
+    """Take a transaction out of the set."""
+    if ready_clear(local, 0, txn_idx):
+        ready_close(local, 1, txn_idx >> 6)
+
+
+cdef inline uint32_t ready_lowest_under(Local* local, uint32_t index) noexcept nogil:
+    """The lowest member under one bit of the top level, NO_TXN where there is none."""
+    cdef uint64_t upper = load_acquire[uint64_t](ready_word(local, 1, index))
+    cdef uint64_t word
+    cdef uint32_t below
+    if upper == 0:
+        ready_close(local, 2, index)
+    while upper != 0:
+        below = (index << 6) | lowest_bit(upper)
+        word = load_acquire[uint64_t](ready_word(local, 0, below))
+        if word != 0:
+            return (below << 6) | lowest_bit(word)
+        ready_close(local, 1, below)
+        upper &= upper - 1
+    return NO_TXN
+
+
+cdef inline uint32_t ready_lowest(Local* local) noexcept nogil:
+    """The lowest member of the ready set, NO_TXN where it is empty. A hint: claim it by its status."""
+    cdef uint32_t words = (local.header.txn_count >> 18) + 1
+    cdef uint32_t index, found
+    cdef uint64_t top
+    for index in range(words):
+        top = load_acquire[uint64_t](ready_word(local, 2, index))
+        while top != 0:
+            found = ready_lowest_under(local, (index << 6) | lowest_bit(top))
+            if found != NO_TXN:
+                return found
+            top &= top - 1
+    return NO_TXN
+
+
+# --- the validation index and its waves ---------------------------------------------------------
+
+cdef inline uint32_t index_part(uint64_t packed) noexcept nogil:
+    return <uint32_t>packed
+
+
+cdef inline uint32_t wave_part(uint64_t packed) noexcept nogil:
+    return <uint32_t>(packed >> 32)
+
+
+cdef inline void raise_to(uint32_t* place, uint32_t value) noexcept nogil:
+    cdef uint32_t seen = load_relaxed[uint32_t](place)
+    while seen < value and not compare_exchange_sc[uint32_t](place, seen, value):
+        seen = load_relaxed[uint32_t](place)
+
+
+cdef inline void rewind_validation(Local* local, uint32_t target) noexcept nogil:
+    """All from `target` on must be validated again: move the index back to it in a new wave.
+
+    Where the index has not passed `target` nothing was validated in this wave, and whoever takes it
+    will see what the caller has published before: no new wave is needed.
+    Invariant: called before the status of the transaction below `target` leaves EXECUTING or
+    ABORTING, so that it cannot commit before its wave is noted.
+    Memory ordering: what the caller has published comes before the look at the index (fence). Else the
+    index could be seen where it was, pass `target`, and the key be validated, all before the write shows.
+    """
+    cdef uint64_t packed
+    cdef uint32_t waves = 0 if mutant(local, MUTANT_REWIND_IN_SAME_WAVE) else 1
+    if target >= local.header.txn_count:
+        return
+    fence_sc()
+    while True:
+        step(local, STEP_COUNTER, target)
+        packed = load_sc[uint64_t](&local.header.validation_index)
+        if index_part(packed) <= target:
+            return
+        if compare_exchange_sc[uint64_t](
+            &local.header.validation_index, packed,
+            (<uint64_t>(wave_part(packed) + waves) << 32) | target,
+        ):
+            step(local, STEP_COUNTER, target)
+            raise_to(&txn_at(local, target).triggered_wave, wave_part(packed) + waves)
+            return
+
+
+cdef inline void rewind_all(Local* local) noexcept nogil:
+    """All that is not final must be validated again, for recovery.
+
+    A dead worker may have taken validations that nobody else will do, and it may have moved the index
+    back without noting the wave: others rely on the note where they find the index moved back already.
+    Invariant: the wave is noted for all (in commit_wave) before the index moves, so whoever relies on
+    it finds it noted. It cannot be noted at a transaction: that one might commit just now.
+    """
+    cdef uint64_t packed
+    cdef uint32_t target
+    while True:
+        packed = load_sc[uint64_t](&local.header.validation_index)
+        if mutant(local, MUTANT_RECOVERY_WITHOUT_VALIDATIONS):
+            return
+        raise_to(&local.header.commit_wave, wave_part(packed) + 1)
+        step(local, STEP_COUNTER, 0)
+        target = <uint32_t>load_sc[uint64_t](&local.header.commit_index)
+        if target > index_part(packed):
+            target = index_part(packed)
+        if compare_exchange_sc[uint64_t](
+            &local.header.validation_index, packed, (<uint64_t>(wave_part(packed) + 1) << 32) | target
+        ):
+            return
+
+
+# --- waiting for a transaction ------------------------------------------------------------------
+
+cdef inline bint make_ready(Local* local, uint32_t txn_idx, uint64_t status) noexcept nogil:
+    """SUSPENDED -> READY with the next incarnation, by whoever is first; True for that one."""
+    step(local, STEP_STATUS, txn_idx)
+    if not compare_exchange_sc[uint64_t](
+        &txn_at(local, txn_idx).status, status, pack_status(READY, 0, status_incarnation(status) + 1)
+    ):
+        return False
+    ready_add(local, txn_idx)
+    return True
+
+
+cdef inline void wait_for(Local* local, uint32_t txn_idx, uint32_t incarnation, uint32_t blocker) noexcept nogil:
+    """EXECUTING -> SUSPENDED until `blocker` has executed.
+
+    Invariant: no waiter is forgotten. The waiter is pushed (sc) before the blocker's status is read;
+    the blocker's status says EXECUTED (sc) before its list is taken. So one of the two sees the
+    other; where both do, the compare-and-swap in make_ready lets one win. The list is never closed:
+    each time the blocker finishes it is taken anew.
+    """
+    cdef Txn* txn = txn_at(local, txn_idx)
+    cdef Txn* other = txn_at(local, blocker)
+    cdef uint64_t suspended = pack_status(SUSPENDED, 0, incarnation)
+    cdef uint64_t head, offset
+    cdef uint32_t state
+    cdef Waiter* waiter
+    offset = allocate(local, sizeof(Waiter))
+    if offset == 0:
+        return
+    waiter = <Waiter*>address(local, offset)
+    waiter.txn_idx = txn_idx
+    waiter.incarnation = incarnation
+    txn.blocker = blocker
+    step(local, STEP_WAIT, txn_idx)
+    store_sc[uint64_t](&txn.status, suspended)
+    while True:
+        step(local, STEP_WAIT, blocker)
+        head = load_acquire[uint64_t](&other.waiters)
+        waiter.next = head
+        if compare_exchange_sc[uint64_t](&other.waiters, head, offset):
+            break
+    state = status_state(load_sc[uint64_t](&other.status))
+    if (state == EXECUTED or state == COMMITTED) and not mutant(local, MUTANT_WAITER_LOST):
+        make_ready(local, txn_idx, suspended)
+
+
+cdef inline void resume_waiters(Local* local, uint32_t txn_idx) noexcept nogil:
+    """Make all that wait for txn_idx ready. Called after its status says EXECUTED (see wait_for)."""
+    cdef uint64_t offset
+    cdef Waiter* waiter
+    step(local, STEP_WAIT, txn_idx)
+    if load_sc[uint64_t](&txn_at(local, txn_idx).waiters) == 0:
+        return
+    offset = exchange_sc[uint64_t](&txn_at(local, txn_idx).waiters, 0)
+    while offset != 0:
+        waiter = <Waiter*>address(local, offset)
+        offset = waiter.next
+        make_ready(local, waiter.txn_idx, pack_status(SUSPENDED, 0, waiter.incarnation))
+
+
+# --- taking tasks -------------------------------------------------------------------------------
+
+cdef inline bint claim_execution(Local* local, uint32_t txn_idx, uint32_t* incarnation) noexcept nogil:
+    """READY -> EXECUTING, owned by this worker. Invariant: one executor per version (one CAS wins)."""
+    cdef Txn* txn = txn_at(local, txn_idx)
+    cdef uint64_t status
+    step(local, STEP_STATUS, txn_idx)
+    status = load_acquire[uint64_t](&txn.status)
+    if status_state(status) != READY:
+        return False
+    incarnation[0] = status_incarnation(status)
+    if mutant(local, MUTANT_CLAIM_WITHOUT_SWAP):
+        step(local, STEP_STATUS, txn_idx)
+        store_sc[uint64_t](&txn.status, pack_status(EXECUTING, local.worker, incarnation[0]))
+        return True
+    return compare_exchange_sc[uint64_t](
+        &txn.status, status, pack_status(EXECUTING, local.worker, incarnation[0])
+    )
+
+
+cdef inline uint32_t take_ready(Local* local, uint32_t txn_idx, uint32_t* incarnation) noexcept nogil:
+    """Take a member of the ready set for execution; NO_TXN where another was faster.
+
+    Invariant: the bit goes before the status changes. A worker that dies between the two leaves a
+    READY transaction outside the set, which recovery puts back.
+    """
+    step(local, STEP_TAKE, txn_idx)
+    ready_remove(local, txn_idx)
+    if claim_execution(local, txn_idx, incarnation):
+        return txn_idx
+    return NO_TXN
+
+
+cdef inline uint32_t take_fresh(Local* local, uint32_t* incarnation) noexcept nogil:
+    """Take the next transaction that was never executed; NO_TXN where all were handed out.
+
+    A worker takes `fresh_chunk` of them at a time and runs them in order.
+    """
+    cdef uint64_t start
+    cdef uint32_t txn_idx
+    while True:
+        if local.fresh_next >= local.fresh_end:
+            if load_relaxed[uint64_t](&local.header.execution_index) >= local.header.txn_count:
+                return NO_TXN
+            step(local, STEP_TAKE, NO_TXN)
+            start = fetch_add_sc[uint64_t](&local.header.execution_index, local.fresh_chunk)
+            if start >= local.header.txn_count:
+                return NO_TXN
+            local.fresh_next = <uint32_t>start
+            local.fresh_end = <uint32_t>(start + local.fresh_chunk)
+            if local.fresh_end > local.header.txn_count:
+                local.fresh_end = local.header.txn_count
+        txn_idx = local.fresh_next
+        local.fresh_next += 1
+        if claim_execution(local, txn_idx, incarnation):
+            return txn_idx
+
+
+cdef inline bint front_is_executed(Local* local, uint32_t index) noexcept nogil:
+    cdef uint32_t state = status_state(load_acquire[uint64_t](&txn_at(local, index).status))
+    return state == EXECUTED or state == COMMITTED
+
+
+cdef inline uint32_t next_executed(Local* local, uint32_t index, uint32_t end) noexcept nogil:
+    """The first executed transaction from `index` on, `end` where there is none below it."""
+    while index < end and not front_is_executed(local, index):
+        index += 1
+    return index
+
+
+cdef inline uint32_t validations_end(Local* local, uint32_t index, uint32_t limit, bint skip) noexcept nogil:
+    """Up to where transactions can be taken for validation from `index` on; `index` where none can.
+
+    Without `skip`, only those that have been executed: the index does not pass one that runs, so a
+    first execution never has to move it back. With `skip`, some that are not executed may be passed
+    over to get at one that is; they validate themselves when they finish (see validate_own).
+    """
+    cdef uint64_t handed_out = load_sc[uint64_t](&local.header.execution_index)
+    cdef uint32_t end, start
+    if handed_out > local.header.txn_count:
+        handed_out = local.header.txn_count
+    if index >= handed_out:
+        return index
+    end = <uint32_t>handed_out
+    start = index
+    if skip:
+        if end - index > SKIPPED_MAX:
+            end = index + SKIPPED_MAX
+        start = next_executed(local, index, end)
+        if start == end:
+            return index
+        end = <uint32_t>handed_out
+    if end - start > limit:
+        end = start + limit
+    while start < end and front_is_executed(local, start):
+        start += 1
+    return start
+
+
+cdef inline uint32_t take_validations(
+    Local* local, uint32_t limit, bint skip, uint32_t* first, uint32_t* wave
+) noexcept nogil:
+    """Take transactions from the validation index on (see validations_end); how many.
+
+    Invariant: the wave comes from the same word as the index, read before any validation begins.
+    """
+    cdef uint64_t packed
+    cdef uint32_t index, end
+    while True:
+        packed = load_sc[uint64_t](&local.header.validation_index)
+        index = index_part(packed)
+        end = validations_end(local, index, limit, skip)
+        if end == index:
+            return 0
+        step(local, STEP_TAKE, index)
+        if compare_exchange_sc[uint64_t](
+            &local.header.validation_index, packed, (<uint64_t>wave_part(packed) << 32) | end
+        ):
+            fence_sc()
+            first[0] = index
+            wave[0] = wave_part(packed)
+            return end - index

@@ -1,0 +1,162 @@
+"""The verbs of a program: read, write, delete, add, emit, charge, revert.
+
+A verb returns OK, or a code with which the program must return at once. Writes stay in private
+memory until the incarnation is finished; reads are recorded as versions. What a native program needs beside the
+verbs (codes, values, savepoints, long work) is to be had from here, too.
+"""
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+
+from blockstm.native.verbs.adds cimport add_blindly, add_to_known, read_own_add
+from blockstm.native.memory.atomics cimport unlikely_true
+from blockstm.native.versions.key_table cimport find_or_insert
+from blockstm.native.memory.layout cimport (
+    Bounds, EVENT_BYTES_MAX, KEY_BYTES_MAX, Number, OUTCOME_FAILED, OUTCOME_REVERTED, REASON_BYTES_MAX,
+    VALUE_BYTES_MAX, WORD_ADD, WORD_DELETE, WORD_VALUE,
+)
+from blockstm.native.memory.local cimport Local, Touched
+from blockstm.native.verbs.reads cimport Value, read_below, read_value
+from blockstm.native.verbs.savepoints cimport Savepoint, savepoint_keep, savepoint_open, savepoint_roll_back
+from blockstm.native.verbs.touched cimport GIVE_UP, OK, OUT_OF_BOUNDS, append, make_room, pending, put, touch
+from blockstm.native.verbs.work cimport do_work, poll
+
+
+cdef inline int ctx_read(Local* local, uint32_t location, Value* out) noexcept nogil:
+    """Read a key: the transaction's own write, else what earlier transactions left.
+
+    `out.data` is valid until the next verb returns: it may be that verb's argument. A key is read from below
+    once an incarnation, so a program never sees two values of one key.
+    """
+    cdef Touched* touched
+    if unlikely_true(local.abort | local.closed):
+        return GIVE_UP
+    touched = touch(local, location)
+    if touched == NULL:
+        return GIVE_UP
+    if touched.write_index >= 0 and pending(local, touched.write_index).kind != WORD_ADD:
+        out.present = pending(local, touched.write_index).kind == WORD_VALUE
+        out.length = pending(local, touched.write_index).length if out.present else 0
+        out.data = local.scratch.data + pending(local, touched.write_index).data
+        return OK
+    if touched.read_index < 0 and read_below(local, touched) != OK:
+        return GIVE_UP
+    if touched.write_index >= 0:
+        return read_own_add(local, touched, out)
+    read_value(local, local.reads + touched.read_index, out)
+    return OK
+
+
+cdef inline int ctx_write(Local* local, uint32_t location, const uint8_t* data, uint32_t length) noexcept nogil:
+    """Write a value of at most VALUE_BYTES_MAX bytes; with a longer one the program fails."""
+    cdef Touched* touched
+    if unlikely_true(local.abort | local.closed):
+        return GIVE_UP
+    if unlikely_true(length > VALUE_BYTES_MAX):
+        return ctx_fail(local, "LimitError: a value is longer than 65536 bytes", 46)
+    touched = touch(local, location)
+    if touched == NULL:
+        return GIVE_UP
+    return put(local, touched, WORD_VALUE, data, length, 0)
+
+
+cdef inline int ctx_delete(Local* local, uint32_t location) noexcept nogil:
+    """Delete a key: it reads as absent from here on."""
+    cdef Touched* touched
+    if unlikely_true(local.abort | local.closed):
+        return GIVE_UP
+    touched = touch(local, location)
+    if touched == NULL:
+        return GIVE_UP
+    return put(local, touched, WORD_DELETE, NULL, 0, 0)
+
+
+cdef inline int ctx_add(
+    Local* local, uint32_t location, const Number* delta, bint negative, const Bounds* bounds
+) noexcept nogil:
+    """Add a signed delta to a number; OUT_OF_BOUNDS (and no change) where the sum would leave `bounds`.
+
+    Commutes with other adds: neither reads the value. A value that is no number (over 32 bytes) is
+    out of bounds.
+    """
+    cdef Touched* touched
+    cdef Value value
+    if unlikely_true(local.abort | local.closed):
+        return GIVE_UP
+    touched = touch(local, location)
+    if touched == NULL:
+        return GIVE_UP
+    if touched.write_index >= 0 and pending(local, touched.write_index).kind == WORD_ADD:
+        return add_blindly(local, touched, delta, negative, bounds)
+    if touched.write_index >= 0 or touched.read_index >= 0:
+        if ctx_read(local, location, &value) != OK:
+            return GIVE_UP
+        return add_to_known(local, touched, &value, delta, negative, bounds)
+    return add_blindly(local, touched, delta, negative, bounds)
+
+
+cdef inline void decide(Local* local, uint32_t outcome, const uint8_t* reason, uint32_t length) noexcept nogil:
+    """Settle the outcome of the running (nested) program; verbs fail from here on.
+
+    Of the reason the first REASON_BYTES_MAX bytes are kept. It may lie in the last one (local.reason).
+    """
+    local.outcome = outcome
+    local.closed = 1
+    local.reason.length = 0
+    append(local, &local.reason, reason, length if length < REASON_BYTES_MAX else REASON_BYTES_MAX)
+
+
+cdef inline int ctx_emit(Local* local, const uint8_t* data, uint32_t length) noexcept nogil:
+    """Put an event of at most EVENT_BYTES_MAX bytes into the receipt; with a longer one the program fails."""
+    if unlikely_true(local.abort | local.closed):
+        return GIVE_UP
+    if unlikely_true(length > EVENT_BYTES_MAX):
+        return ctx_fail(local, "LimitError: an event is longer than 65536 bytes", 47)
+    # Room for both first: the event may lie in the buffer of events.
+    if not make_room(local, &local.events, sizeof(uint32_t) + length, &data):
+        return GIVE_UP
+    if not append(local, &local.events, &length, sizeof(uint32_t)) or not append(local, &local.events, data, length):
+        return GIVE_UP
+    local.event_count += 1
+    return OK
+
+
+cdef inline int ctx_charge(Local* local, uint64_t gas) noexcept nogil:
+    """Use up gas; past the limit the transaction fails with all its gas used."""
+    if unlikely_true(local.abort | local.closed):
+        return GIVE_UP
+    if gas > local.gas_limit - local.gas_used:
+        local.gas_used = local.gas_limit
+        decide(local, OUTCOME_FAILED, <const uint8_t*>"OutOfGas: the gas limit is used up", 34)
+        return GIVE_UP
+    local.gas_used += gas
+    return OK
+
+
+cdef inline int ctx_revert(Local* local, const char* reason, uint32_t length) noexcept nogil:
+    """End the (nested) program without its writes; the reason goes into the receipt, cut at REASON_BYTES_MAX bytes."""
+    if unlikely_true(local.abort | local.closed):
+        return GIVE_UP
+    decide(local, OUTCOME_REVERTED, <const uint8_t*>reason, length)
+    return GIVE_UP
+
+
+cdef inline int ctx_fail(Local* local, const char* reason, uint32_t length) noexcept nogil:
+    """Fail the (nested) program: as revert, but the receipt says failed."""
+    if unlikely_true(local.abort | local.closed):
+        return GIVE_UP
+    decide(local, OUTCOME_FAILED, <const uint8_t*>reason, length)
+    return GIVE_UP
+
+
+cdef inline uint32_t ctx_location(Local* local, const uint8_t* key, uint32_t length) noexcept nogil:
+    """The location of a key computed by the program, for the verbs; 0 = return at once.
+
+    Keys that stand in the arguments have been located by the loader.
+    """
+    cdef uint32_t location
+    if unlikely_true(local.abort | local.closed):
+        return 0
+    if length > KEY_BYTES_MAX:
+        ctx_fail(local, "LimitError: a key is longer than 64 bytes", 41)
+        return 0
+    return find_or_insert(local, key, length)

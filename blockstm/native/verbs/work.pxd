@@ -1,0 +1,124 @@
+"""Long work in a program: doing it, or letting it pass under the virtual clock; giving up what is doomed."""
+
+from libc.stdint cimport uint32_t, uint64_t
+
+from blockstm.native.memory.atomics cimport keep, load_acquire, load_relaxed, unlikely_true
+from blockstm.native.memory.layout cimport MODEL_SEQUENTIAL
+from blockstm.native.memory.local cimport ABORT_DOOMED, ABORT_NONE, ABORT_STOPPED, Local, STEP_WORK, slot_at, step
+from blockstm.native.instruments.timeline cimport CAUSE_NONE
+from blockstm.native.versions.validation cimport checks_hold, read_set_is_valid
+from blockstm.native.instruments.virtual_time cimport COST_GAS, COST_PROGRAM, COST_ROUND, VirtualTime, charge, time_of, works_by_rounds
+
+cdef enum:
+    POLL_ROUNDS = 1024          # rounds of work between two polls
+    MODELLED_POLLS_MAX = 1024   # polls of one transaction under the virtual clock
+    MODELLED_UNITS_MAX = 10000000000000     # ... and its rounds or ns: times must not overflow
+
+
+cdef inline uint64_t published_by_others(Local* local) noexcept nogil:
+    """A number that changes whenever another worker publishes or aborts."""
+    cdef uint64_t total = 0
+    cdef uint32_t worker
+    for worker in range(local.header.worker_slots):
+        if worker != local.worker:
+            total += load_relaxed[uint64_t](&slot_at(local, worker).published)
+    return total
+
+
+cdef inline bint poll(Local* local) noexcept nogil:
+    """Whether the incarnation may go on: not stopped, and nothing that it read is stale.
+
+    Costs one load a worker where nothing was published since the last poll. A hint only: a stale
+    read that it misses is found by validation.
+    """
+    cdef uint64_t seen
+    if local.abort != ABORT_NONE:
+        return False
+    step(local, STEP_WORK, local.txn_idx)
+    if load_relaxed[uint32_t](&local.header.stop) != 0:
+        local.abort = ABORT_STOPPED
+        return False
+    if local.header.model == MODEL_SEQUENTIAL:
+        return True
+    seen = published_by_others(local)
+    if seen != local.published_seen:
+        local.published_seen = seen
+        if not read_set_is_valid(local, local.txn_idx, local.reads, local.read_count, &local.cause):
+            local.abort = ABORT_DOOMED
+            return False
+    if local.checks != 0 and is_told_wrong(local):
+        local.cause = CAUSE_NONE
+        local.abort = ABORT_DOOMED
+        return False
+    return True
+
+
+cdef inline bint is_told_wrong(Local* local) noexcept nogil:
+    """Whether all below is final by now, and an add turns out to have been guessed wrongly.
+
+    A program that goes on for ever because of it would never get to the collector's check.
+    """
+    if local.slot.reads_are_final or load_acquire[uint64_t](&local.header.commit_index) != local.txn_idx:
+        return False
+    return not checks_hold(local, local.txn_idx, local.reads, local.read_count)
+
+
+cdef inline uint64_t whole_units(double units) noexcept nogil:
+    """A number of units, which may be any, as the nearest integer that there is."""
+    if not units > 0:
+        return 0
+    return <uint64_t>units if units < 18446744073709551616.0 else <uint64_t>-1
+
+
+cdef inline void work_in_model(Local* local, uint64_t units, uint32_t cost) noexcept nogil:
+    """Under the virtual clock: let the time of rounds, or of ns, pass, polling as do_work does.
+
+    Very long work is polled more seldom, so that it costs the simulation no more than MODELLED_POLLS_MAX polls.
+    """
+    cdef uint64_t batch, step_units
+    if units > MODELLED_UNITS_MAX:
+        units = MODELLED_UNITS_MAX
+    step_units = units // MODELLED_POLLS_MAX
+    if step_units < POLL_ROUNDS:
+        step_units = POLL_ROUNDS
+    while units > 0:
+        batch = units if units < step_units else step_units
+        charge(local, cost, <double>batch)
+        units -= batch
+        if units > 0 and not poll(local):
+            return
+
+
+cdef inline void work_as_recorded(Local* local) noexcept nogil:
+    """Under the virtual clock: let the time pass that the program of this transaction took when it was recorded."""
+    if not works_by_rounds(local) and local.abort == ABORT_NONE:
+        work_in_model(local, time_of(local).clock.program_ns[local.txn_idx], COST_PROGRAM)
+
+
+cdef inline void work_for_gas(Local* local) noexcept nogil:
+    """Under the virtual clock: let the time pass that the gas of a Python program stands for."""
+    cdef VirtualTime* time = time_of(local)
+    if works_by_rounds(local) and local.abort == ABORT_NONE:
+        work_in_model(local, whole_units(<double>local.gas_used * time.clock.costs[COST_GAS]), COST_PROGRAM)
+
+
+cdef inline uint64_t do_work(Local* local, uint64_t rounds) noexcept nogil:
+    """Rounds of a 64-bit mixing function (about 1 ns each), polling now and then.
+
+    Each round depends on the one before, so they cannot be run side by side or dropped.
+    """
+    cdef uint64_t mixed = rounds
+    cdef uint64_t batch, done
+    if unlikely_true(local.virtual_time != NULL):
+        if works_by_rounds(local):
+            work_in_model(local, rounds, COST_ROUND)
+        return mixed
+    while rounds > 0:
+        batch = rounds if rounds < POLL_ROUNDS else POLL_ROUNDS
+        for done in range(batch):
+            mixed = (mixed ^ done) * <uint64_t>0x9E3779B97F4A7C15
+        keep(mixed)
+        rounds -= batch
+        if rounds > 0 and not poll(local):
+            return mixed
+    return mixed

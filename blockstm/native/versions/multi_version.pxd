@@ -1,0 +1,314 @@
+"""Multi-version memory: for each key, the values written by the transactions of the block.
+
+A *version word* says who wrote (txn_idx), what kind, and where the immutable record lies. A word
+belongs to one transaction: only the worker that executes or aborts that transaction changes it, so
+plain atomic stores do. Every incarnation makes a record of its own: equal words mean the same version.
+
+The words of a key live in its location (INLINE_SLOTS of them, claimed first come first served),
+then in a tree of 64-way nodes over 8-slot leaves, indexed by txn_idx. The newest version below a
+transaction is found through the nodes' bitmaps in a few steps, however many have written the key.
+"""
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
+
+from blockstm.native.memory.atomics cimport compare_exchange_sc, copy_small, fetch_or_sc, highest_bit, load_acquire, store_release
+from blockstm.native.memory.layout cimport (
+    INLINE_SLOTS, LEAF_SLOTS, LINE_BYTES, Leaf, Location, Node, Number, Record, WORD_ADD, WORD_DELETE, WORD_INTENT,
+    WORD_TOMBSTONE,
+)
+from blockstm.native.memory.local cimport STEP_INTENT, STEP_READ, Local, address, allocate, allocate_aligned, location_at, step
+from blockstm.native.instruments.mutants cimport MUTANT_ESTIMATE_READ, MUTANT_PLACE_CLAIMED_TWICE, mutant
+from blockstm.native.memory.number cimport apply_delta, number_decode, number_set
+
+# A version word: record offset / 8 in bits 0..33, txn_idx in 34..57, kind in 58..60, ESTIMATE 61.
+cdef enum:
+    TXN_SHIFT = 34
+    KIND_SHIFT = 58
+    ESTIMATE_SHIFT = 61
+    BASE_TXN = 0xFFFFFF         # stands for the state before the block
+
+# What a key holds below a transaction.
+cdef enum:
+    FOUND_ABSENT = 0
+    FOUND_VALUE = 1             # word and record
+    FOUND_SUM = 2               # a number that adds came to
+    FOUND_ESTIMATE = 3          # wait for `blocker`
+    FOUND_INVALID = 4           # adds upon what is no number
+    FOUND_TOO_MANY = 5          # more adds than the caller wants to sum
+
+cdef struct Found:
+    uint32_t kind
+    uint32_t blocker
+    uint64_t word
+    Number sum
+
+
+cdef inline uint64_t pack_word(uint32_t kind, uint32_t txn_idx, uint64_t offset) noexcept nogil:
+    return (<uint64_t>kind << KIND_SHIFT) | (<uint64_t>txn_idx << TXN_SHIFT) | (offset >> 3)
+
+
+cdef inline uint32_t word_kind(uint64_t word) noexcept nogil:
+    return <uint32_t>(word >> KIND_SHIFT) & 7
+
+
+cdef inline uint32_t word_txn(uint64_t word) noexcept nogil:
+    return <uint32_t>(word >> TXN_SHIFT) & 0xFFFFFF
+
+
+cdef inline bint word_is_estimate(uint64_t word) noexcept nogil:
+    return (word >> ESTIMATE_SHIFT) & 1 or word_kind(word) == WORD_INTENT
+
+
+cdef inline uint64_t as_estimate(uint64_t word) noexcept nogil:
+    return word | (<uint64_t>1 << ESTIMATE_SHIFT)
+
+
+cdef inline Record* record_of(Local* local, uint64_t word) noexcept nogil:
+    return <Record*>address(local, (word & ((<uint64_t>1 << TXN_SHIFT) - 1)) << 3)
+
+
+cdef inline uint8_t* record_bytes(Record* record) noexcept nogil:
+    return <uint8_t*>record + sizeof(Record)
+
+
+cdef inline uint64_t make_record(
+    Local* local, const uint8_t* data, uint32_t length, uint32_t negative
+) noexcept nogil:
+    """Store an immutable record; its offset, or 0 where the arena is full."""
+    cdef uint64_t offset = allocate(local, sizeof(Record) + length)
+    cdef Record* record
+    if offset != 0:
+        record = <Record*>address(local, offset)
+        record.length = length
+        record.negative = negative
+        copy_small(record_bytes(record), data, length)
+    return offset
+
+
+# --- the tree ---------------------------------------------------------------------------------
+
+cdef inline uint32_t tree_levels_for(uint64_t txn_count) noexcept nogil:
+    """Levels of nodes above the leaves; the final state is what lies below txn_count itself."""
+    cdef uint64_t covered = 64 * LEAF_SLOTS
+    cdef uint32_t levels = 1
+    while covered <= txn_count:
+        covered *= 64
+        levels += 1
+    return levels
+
+
+cdef inline uint32_t child_at(uint32_t txn_idx, uint32_t level) noexcept nogil:
+    """Which child of a node at `level` (1 = just above the leaves) leads to txn_idx."""
+    return (txn_idx >> (3 + 6 * (level - 1))) & 63
+
+
+cdef inline uint64_t make_node(Local* local, bint is_leaf) noexcept nogil:
+    """An empty node, or a leaf on a cache line of its own; 0 where the arena is full."""
+    cdef uint64_t size = sizeof(Leaf) if is_leaf else sizeof(Node)
+    cdef uint64_t offset = allocate_aligned(local, size, LINE_BYTES if is_leaf else 8)
+    if offset != 0:
+        memset(address(local, offset), 0, size)
+    return offset
+
+
+cdef inline uint64_t ensure_child(Local* local, Node* node, uint32_t child, bint is_leaf) noexcept nogil:
+    """The offset of a node's child, made where absent; 0 where the arena is full.
+
+    Invariant: a child's bit is set only after its offset, and its offset only after its memory is
+    zero. A worker that dies between the two leaves a child without a bit: whoever comes next
+    through here sets the bit, and the dead worker's transaction does come again.
+    """
+    cdef uint32_t offset = load_acquire[uint32_t](&node.children[child])
+    cdef uint64_t made
+    if offset == 0:
+        made = make_node(local, is_leaf)
+        if made == 0:
+            return 0
+        if compare_exchange_sc[uint32_t](&node.children[child], 0, <uint32_t>(made >> 3)):
+            offset = <uint32_t>(made >> 3)
+        else:
+            offset = load_acquire[uint32_t](&node.children[child])
+    if not (load_acquire[uint64_t](&node.present) >> child) & 1:
+        fetch_or_sc[uint64_t](&node.present, <uint64_t>1 << child)
+    return <uint64_t>offset << 3
+
+
+cdef inline uint64_t claim_in_tree(Local* local, Location* location, uint32_t txn_idx) noexcept nogil:
+    cdef uint64_t offset = load_acquire[uint64_t](&location.tree)
+    cdef uint32_t level = local.header.tree_levels
+    if offset == 0:
+        offset = make_node(local, False)
+        if offset == 0:
+            return 0
+        if not compare_exchange_sc[uint64_t](&location.tree, 0, offset):
+            offset = load_acquire[uint64_t](&location.tree)
+    while level > 0:
+        offset = ensure_child(local, <Node*>address(local, offset), child_at(txn_idx, level), level == 1)
+        if offset == 0:
+            return 0
+        level -= 1
+    return offset + (txn_idx & (LEAF_SLOTS - 1)) * 8
+
+
+cdef inline uint64_t claim_place(Local* local, uint32_t location_ref, uint32_t txn_idx) noexcept nogil:
+    """The offset of txn_idx's version word for a key, claimed where it has none; 0 = arena full.
+
+    Invariant: a transaction has one word a key for the whole block. An inline slot is claimed by a
+    compare-and-swap from empty to a tombstone that carries the txn_idx; a slot in the tree is the
+    transaction's by its place. Only the transaction's executor calls this, so it cannot race with
+    itself.
+    """
+    cdef Location* location = location_at(local, location_ref)
+    cdef uint64_t word
+    cdef uint32_t slot = 0
+    while slot < INLINE_SLOTS:
+        word = load_acquire[uint64_t](&location.slots[slot])
+        if word == 0 and mutant(local, MUTANT_PLACE_CLAIMED_TWICE):
+            step(local, STEP_INTENT, location_ref)
+            store_release[uint64_t](&location.slots[slot], pack_word(WORD_TOMBSTONE, txn_idx, 0))
+            word = pack_word(WORD_TOMBSTONE, txn_idx, 0)
+        if word == 0:
+            if not compare_exchange_sc[uint64_t](
+                &location.slots[slot], 0, pack_word(WORD_TOMBSTONE, txn_idx, 0)
+            ):
+                continue
+            word = pack_word(WORD_TOMBSTONE, txn_idx, 0)
+        if word_txn(word) == txn_idx:
+            return <uint64_t>(<uint8_t*>&location.slots[slot] - local.base)
+        slot += 1
+    return claim_in_tree(local, location, txn_idx)
+
+
+cdef inline uint64_t newest_in_leaf(Leaf* leaf, uint32_t below) noexcept nogil:
+    """The newest live word of a leaf among its first `below` slots, 0 = none."""
+    cdef uint64_t word
+    while below > 0:
+        below -= 1
+        word = load_acquire[uint64_t](&leaf.slots[below])
+        if word != 0 and word_kind(word) != WORD_TOMBSTONE:
+            return word
+    return 0
+
+
+cdef inline uint64_t newest_in_tree(Local* local, uint64_t root, uint32_t txn_idx) noexcept nogil:
+    """The newest live word below txn_idx in a version tree, 0 = none.
+
+    Walks down towards txn_idx, then takes the highest child left of the path; backs up where a
+    subtree holds nothing live. `left[level]` keeps the children of the path's node not yet tried.
+    """
+    cdef Node* path[5]
+    cdef uint64_t left[5]
+    cdef uint32_t level = local.header.tree_levels
+    cdef uint32_t top = level
+    cdef uint32_t child, below
+    cdef uint64_t word
+    cdef bint tight[5]          # this node's range contains txn_idx itself
+    path[level] = <Node*>address(local, root)
+    tight[level] = True
+    child = child_at(txn_idx, level)
+    left[level] = load_acquire[uint64_t](&path[level].present) & ((<uint64_t>2 << child) - 1)
+    while True:
+        if left[level] == 0:
+            if level == top:
+                return 0
+            level += 1
+            continue
+        child = highest_bit(left[level])
+        left[level] &= ~(<uint64_t>1 << child)
+        if level == 1:
+            below = LEAF_SLOTS
+            if tight[1] and child == child_at(txn_idx, 1):
+                below = txn_idx & (LEAF_SLOTS - 1)
+            word = newest_in_leaf(
+                <Leaf*>address(local, <uint64_t>load_acquire[uint32_t](&path[1].children[child]) << 3), below
+            )
+            if word != 0:
+                return word
+            continue
+        path[level - 1] = <Node*>address(
+            local, <uint64_t>load_acquire[uint32_t](&path[level].children[child]) << 3
+        )
+        tight[level - 1] = tight[level] and child == child_at(txn_idx, level)
+        level -= 1
+        left[level] = load_acquire[uint64_t](&path[level].present)
+        if tight[level]:
+            left[level] &= (<uint64_t>2 << child_at(txn_idx, level)) - 1
+
+
+cdef inline uint64_t newest_below(Local* local, Location* location, uint32_t txn_idx) noexcept nogil:
+    """The newest live version word below txn_idx, 0 where only the state before the block is."""
+    cdef uint64_t best = 0
+    cdef uint64_t word
+    cdef uint64_t root
+    cdef int slot
+    cdef uint32_t best_txn = 0
+    for slot in range(INLINE_SLOTS):
+        word = load_acquire[uint64_t](&location.slots[slot])
+        if word == 0:
+            break
+        if word_txn(word) < txn_idx and word_kind(word) != WORD_TOMBSTONE and (
+            best == 0 or word_txn(word) > best_txn
+        ):
+            best = word
+            best_txn = word_txn(word)
+    root = load_acquire[uint64_t](&location.tree)
+    if root != 0:
+        word = newest_in_tree(local, root, txn_idx)
+        if word != 0 and (best == 0 or word_txn(word) > best_txn):
+            best = word
+    return best
+
+
+# --- what a transaction reads -------------------------------------------------------------------
+
+cdef inline bint base_number(Local* local, uint64_t word, Number* out) noexcept nogil:
+    """The number that a value or absent word stands for; False where it is no number."""
+    if word == 0 or word_kind(word) == WORD_DELETE:
+        number_set(out, 0)
+        return True
+    return number_decode(record_bytes(record_of(local, word)), record_of(local, word).length, out)
+
+
+cdef inline void find(
+    Local* local, uint32_t location_ref, uint32_t txn_idx, uint32_t adds_max, Found* found
+) noexcept nogil:
+    """What a key holds just below txn_idx: the newest write plus all adds above it.
+
+    `adds_max` bounds how many adds are summed (0xFFFFFFFF: all); past it FOUND_TOO_MANY.
+    Invariant: an ESTIMATE is never taken for a value. Each word is read once (acquire), so a value
+    is complete; several words are not read at one instant: validation makes up for that.
+    """
+    cdef Location* location = location_at(local, location_ref)
+    cdef Number delta, total
+    cdef uint32_t adds = 0
+    cdef uint32_t below = txn_idx
+    cdef uint64_t word
+    found.word = 0
+    found.blocker = 0
+    step(local, STEP_READ, location_ref)
+    word = newest_below(local, location, below)
+    number_set(&total, 0)
+    if word != 0 and word_kind(word) == WORD_ADD and not word_is_estimate(word):
+        while word != 0 and word_kind(word) == WORD_ADD and not word_is_estimate(word):
+            if adds == adds_max:
+                found.kind = FOUND_TOO_MANY
+                return
+            memcpy(&delta, record_bytes(record_of(local, word)), sizeof(Number))
+            apply_delta(&total, &delta, record_of(local, word).negative != 0)
+            below = word_txn(word)
+            adds += 1
+            word = newest_below(local, location, below)
+    if word == 0:
+        word = location.base
+    elif word_is_estimate(word) and (word_kind(word) == WORD_INTENT or not mutant(local, MUTANT_ESTIMATE_READ)):
+        found.kind = FOUND_ESTIMATE
+        found.blocker = word_txn(word)
+        return
+    if adds != 0:
+        number_set(&found.sum, 0)
+        found.kind = FOUND_SUM if base_number(local, word, &found.sum) else FOUND_INVALID
+        apply_delta(&found.sum, &total, False)
+        return
+    found.word = word
+    found.kind = FOUND_ABSENT if word == 0 or word_kind(word) == WORD_DELETE else FOUND_VALUE

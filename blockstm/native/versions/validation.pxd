@@ -1,0 +1,128 @@
+"""Validation: would the transaction read now what it has read?"""
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memcmp, memcpy
+
+from blockstm.native.memory.layout cimport Bounds, Number, READ_OUTSIDE, READ_SUM, READ_VERSION, READ_WITHIN, Read, Record, WORD_VALUE
+from blockstm.native.memory.local cimport Local, STEP_VALIDATE, address, location_at, step
+from blockstm.native.versions.multi_version cimport (
+    BASE_TXN, FOUND_ABSENT, FOUND_ESTIMATE, FOUND_INVALID, FOUND_SUM, FOUND_VALUE, Found, base_number, find,
+    newest_below, record_bytes, record_of, word_kind, word_txn,
+)
+from blockstm.native.instruments.mutants cimport MUTANT_VALUES_COMPARED, mutant
+from blockstm.native.memory.number cimport number_compare, number_encode
+from blockstm.native.instruments.timeline cimport CAUSE_ESTIMATE, CAUSE_GONE, CAUSE_NONE, CAUSE_VERSION, pack_cause
+
+
+cdef inline bint same_sum(Local* local, const Read* read, const Found* found) noexcept nogil:
+    """Whether the adds below still come to the number that was read.
+
+    Adds are compared by what they come to, since the collector turns each into a plain value as it
+    commits; an ESTIMATE among them has been ruled out by find().
+    """
+    cdef uint8_t digits[32]
+    cdef Record* seen = record_of(local, read.word)
+    cdef Record* now
+    if found.kind == FOUND_SUM:
+        return number_encode(&found.sum, digits) == seen.length and memcmp(
+            digits, record_bytes(seen), seen.length
+        ) == 0
+    if found.kind != FOUND_VALUE:
+        return False
+    now = record_of(local, found.word)
+    return now.length == seen.length and memcmp(record_bytes(now), record_bytes(seen), seen.length) == 0
+
+
+cdef inline bint same_value(Local* local, const Read* read, const Found* found) noexcept nogil:
+    """What a validation by value would ask (see mutants): whether another version holds the same bytes."""
+    cdef Record* seen = record_of(local, read.word)
+    cdef Record* now = record_of(local, found.word)
+    if found.kind != FOUND_VALUE or word_kind(read.word) != WORD_VALUE:
+        return False
+    return now.length == seen.length and memcmp(record_bytes(now), record_bytes(seen), seen.length) == 0
+
+
+cdef inline bint is_of_block(uint64_t word) noexcept nogil:
+    """Whether a transaction of the block wrote that version."""
+    return word != 0 and word_txn(word) != BASE_TXN
+
+
+cdef inline uint32_t cause_of(Local* local, uint32_t txn_idx, const Read* read, const Found* found) noexcept nogil:
+    """Why a read is stale, and whose doing that is: the highest transaction below whose version it concerns.
+
+    An ESTIMATE is its writer's. Else, of the version read and the one that is there now, it is the higher one's: a
+    higher one has come; or the one read is of a higher one, and has gone. Where adds have come onto a version that
+    was read, all of them are new, and the newest stands for them. Which of the adds of a sum has changed the read
+    set does not tell. For the timeline only: nothing depends on it.
+    """
+    cdef uint64_t now = found.word
+    if found.kind == FOUND_ESTIMATE:
+        return pack_cause(CAUSE_ESTIMATE, found.blocker)
+    if read.kind == READ_SUM:
+        return CAUSE_NONE
+    if found.kind != FOUND_VALUE and found.kind != FOUND_ABSENT:
+        now = newest_below(local, location_at(local, read.location), txn_idx)
+    if is_of_block(read.word) and (not is_of_block(now) or word_txn(now) < word_txn(read.word)):
+        return pack_cause(CAUSE_GONE, word_txn(read.word))
+    return pack_cause(CAUSE_VERSION, word_txn(now)) if is_of_block(now) else CAUSE_NONE
+
+
+cdef inline bint read_set_is_valid(
+    Local* local, uint32_t txn_idx, const Read* reads, uint32_t count, uint32_t* cause
+) noexcept nogil:
+    """Whether each key still holds the version read, and none is an ESTIMATE; else `cause` says why (see cause_of).
+
+    Versions are compared, never values: an equal value by another incarnation may be about to change.
+    Checks of adds (READ_WITHIN, READ_OUTSIDE) are the collector's, when all below is final.
+    """
+    cdef Found found
+    cdef uint32_t index
+    for index in range(count):
+        if reads[index].kind != READ_VERSION and reads[index].kind != READ_SUM:
+            continue
+        step(local, STEP_VALIDATE, reads[index].location)
+        find(local, reads[index].location, txn_idx, 0xFFFFFFFF, &found)
+        if found.kind == FOUND_ESTIMATE:
+            cause[0] = cause_of(local, txn_idx, reads + index, &found)
+            return False
+        if reads[index].kind == READ_SUM:
+            if not same_sum(local, reads + index, &found):
+                cause[0] = cause_of(local, txn_idx, reads + index, &found)
+                return False
+        elif (found.kind != FOUND_VALUE and found.kind != FOUND_ABSENT) or found.word != reads[index].word:
+            if mutant(local, MUTANT_VALUES_COMPARED) and same_value(local, reads + index, &found):
+                continue
+            cause[0] = cause_of(local, txn_idx, reads + index, &found)
+            return False
+    return True
+
+
+cdef inline bint check_holds(Local* local, uint32_t txn_idx, const Read* read) noexcept nogil:
+    """Whether what is below an add still lies where the program was told. All below is final."""
+    cdef Found found
+    cdef Number number
+    cdef Bounds bounds
+    cdef bint within
+    find(local, read.location, txn_idx, 0xFFFFFFFF, &found)
+    if found.kind == FOUND_SUM:
+        number = found.sum
+        within = True
+    else:
+        within = found.kind != FOUND_INVALID and base_number(local, found.word, &number)
+    memcpy(&bounds, address(local, read.word), sizeof(Bounds))
+    if within:
+        within = (
+            number_compare(&number, &bounds.minimum) >= 0 and number_compare(&number, &bounds.maximum) <= 0
+        )
+    return within == (read.kind == READ_WITHIN)
+
+
+cdef inline bint checks_hold(Local* local, uint32_t txn_idx, const Read* reads, uint32_t count) noexcept nogil:
+    """Whether all that the program was told about its adds is so. Asked when all below is final."""
+    cdef uint32_t index
+    for index in range(count):
+        if (reads[index].kind == READ_WITHIN or reads[index].kind == READ_OUTSIDE) and not check_holds(
+            local, txn_idx, reads + index
+        ):
+            return False
+    return True

@@ -1,0 +1,157 @@
+"""Writing access traces: what each transaction of a block that was run read, changed and added.
+
+docs/access-trace.md specifies the format, and what counts as a write and as an add of a block that was run.
+The content does not depend on how the block was run; only the measured times do.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import zstandard
+
+from blockstm.blocks.access_trace import FORMAT, VERSION
+from blockstm.blocks.block import Block
+from blockstm.errors import AccessTraceError, LimitError, UsageError, shown_path
+from blockstm.files.content import check_path, replace_file
+from blockstm.limits import ACCESS_TRACE_BYTES_MAX, ACCESS_TRACE_LINE_BYTES_MAX
+from blockstm.results.result import Result
+
+__all__ = ["NetAccesses", "net_accesses", "write_access_trace"]
+
+_ZSTD_ENDING: Final = ".zst"
+_FOREIGN_RESULT: Final = "the result is not that of this block; give the block that was executed"
+
+
+def write_access_trace(block: Block, result: Result, path: str | os.PathLike[str]) -> None:
+    """Write the access trace of a block that was run, whole or not at all.
+
+    Arguments:
+        block: the block.
+        result: what came of it, in either model; `seconds` are in the trace if it was executed with `timed`.
+        path: the file, zstd-compressed where its name ends in .zst; an existing one is replaced.
+
+    Raises:
+        AccessTraceError: the file cannot be written.
+        LimitError: the trace is larger than a trace may be.
+        UsageError: the result is not that of the block, or `path` is no path.
+    """
+    check_path(path)
+    lines: list[bytes] = []
+    taken = 0
+    for entry in _entries(block, result):
+        line = json.dumps(entry, separators=(",", ":")).encode() + b"\n"
+        if len(line) > ACCESS_TRACE_LINE_BYTES_MAX:
+            raise LimitError(
+                f"{shown_path(path)}: transaction {len(lines) - 1} takes {len(line)} bytes of the trace; "
+                f"the limit is {ACCESS_TRACE_LINE_BYTES_MAX}: split it"
+            )
+        taken += len(line)
+        if taken > ACCESS_TRACE_BYTES_MAX:
+            raise LimitError(
+                f"{shown_path(path)}: transactions 0 to {len(lines) - 1} take {taken} bytes; "
+                f"the limit is {ACCESS_TRACE_BYTES_MAX}: split the block"
+            )
+        lines.append(line)
+    content = b"".join(lines)
+    if os.fsdecode(path).endswith(_ZSTD_ENDING):
+        content = zstandard.ZstdCompressor(write_checksum=True).compress(content)
+    replace_file(path, content, AccessTraceError)
+
+
+@dataclass(frozen=True, slots=True)
+class NetAccesses:
+    """What a transaction read, and what it changed in the end.
+
+    Arguments:
+        reads: the keys that it read from below, in the order first read.
+        writes: the keys that hold something else after it than before.
+        adds: by key that it added to without reading it, the magnitude of what it added.
+    """
+
+    reads: list[bytes]
+    writes: list[bytes]
+    adds: dict[bytes, int]
+
+
+def net_accesses(block: Block, result: Result) -> Iterator[NetAccesses]:
+    """Yield the accesses of each transaction, in the preset order; they are the same however the block was run.
+
+    Arguments:
+        block: the block.
+        result: what came of it.
+
+    Raises:
+        UsageError: the result is not that of the block.
+    """
+    if len(result) != len(block):
+        raise UsageError(_FOREIGN_RESULT)
+    state = dict(block.state)
+    for txn_idx in range(len(block)):
+        reads = [key for key, _ in result.reads(txn_idx)]
+        writes, adds = _changes(state, result, txn_idx, set(reads))
+        yield NetAccesses(reads, writes, adds)
+    if state != result.state:
+        raise UsageError(_FOREIGN_RESULT)
+
+
+def _entries(block: Block, result: Result) -> Iterator[dict[str, Any]]:
+    """Yield what each line of the trace says, the header first."""
+    yield _header(block)
+    for txn_idx, accesses in enumerate(net_accesses(block, result)):
+        entry: dict[str, Any] = {
+            "gas_used": result.snapshot.gas_used(txn_idx),
+            "reads": [f"0x{key.hex()}" for key in accesses.reads],
+            "writes": [f"0x{key.hex()}" for key in accesses.writes],
+            "adds": {f"0x{key.hex()}": hex(amount) for key, amount in accesses.adds.items()},
+        }
+        seconds = result.execution_seconds(txn_idx)
+        yield entry if seconds is None else {**entry, "seconds": seconds}
+
+
+def _header(block: Block) -> dict[str, Any]:
+    origin = {"chain": block.chain, "number": block.number, "fork": _fork(block.meta)}
+    known = {name: value for name, value in origin.items() if value is not None}
+    return {"format": FORMAT, "version": VERSION, **known, "transactions": len(block)}
+
+
+def _fork(meta: Mapping[str, object]) -> str | None:
+    """Return the rules in force, where the block's meta says them in one of the known ways."""
+    ethereum = meta.get("ethereum")
+    found = [meta.get("fork"), ethereum.get("fork") if isinstance(ethereum, Mapping) else None]
+    return next((fork for fork in found if isinstance(fork, str)), None)
+
+
+def _changes(
+    state: dict[bytes, bytes], result: Result, txn_idx: int, reads: set[bytes]
+) -> tuple[list[bytes], dict[bytes, int]]:
+    """Carry the state over a transaction; return the keys that it changed, and amounts by key that it added.
+
+    Raises:
+        UsageError: it cannot have had this state below.
+    """
+    writes: list[bytes] = []
+    adds: dict[bytes, int] = {}
+    for key, value in result.writes(txn_idx):
+        if value != state.get(key):
+            writes.append(key)
+        if value is None:
+            state.pop(key, None)
+        else:
+            state[key] = value
+    for key, delta in result.adds(txn_idx):
+        before = state.get(key)
+        number = int.from_bytes(before or b"", "big") + delta
+        if number < 0:
+            raise UsageError(_FOREIGN_RESULT)
+        state[key] = number.to_bytes((number.bit_length() + 7) // 8, "big")
+        if key not in reads:
+            if delta != 0:
+                adds[key] = abs(delta)
+        elif state[key] != before:
+            writes.append(key)
+    return writes, adds

@@ -1,0 +1,105 @@
+"""How many transactions of a block succeeded, were reverted and failed, and the commonest reasons."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from blockstm.errors import one_line
+from blockstm.results.result import STATUSES, Result, Status
+
+if TYPE_CHECKING:
+    from blockstm.chains.registry import ChainBlock
+
+__all__ = ["Outcomes", "Reason"]
+
+REASONS_MAX: Final = 5
+REASON_CHARACTERS_MAX: Final = 200
+_SUCCESS: Final = STATUSES.index("success")
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why transactions were reverted or failed.
+
+    Arguments:
+        reason: as their receipts say it, in one line of bounded length; empty where they say nothing.
+        status: what it led to.
+        count: of how many transactions.
+    """
+
+    reason: str
+    status: Status
+    count: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Give this entry of the JSON output (schema 1)."""
+        return {"reason": self.reason, "status": self.status, "count": self.count}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """How the transactions of a block ended. Make it with `of`.
+
+    Arguments:
+        succeeded, reverted, failed: how many.
+        reasons: the commonest, most transactions first.
+        other_reasons: how many transactions have a reason that is not among these.
+    """
+
+    succeeded: int
+    reverted: int
+    failed: int
+    reasons: tuple[Reason, ...]
+    other_reasons: int
+
+    @staticmethod
+    def of(result: Result, chain_block: ChainBlock | None = None) -> Outcomes:
+        """Count what came of a block.
+
+        Arguments:
+            result: its run.
+            chain_block: what its chain knows of it, where a transaction may have failed on the chain though its
+                program came to its end.
+        """
+        endings = Counter(_endings(result, chain_block))
+        counts = Counter[Status]()
+        for (status, _), count in endings.items():
+            counts[status] += count
+        of_reasons = {ending: count for ending, count in endings.items() if ending[0] != "success"}
+        commonest = sorted(of_reasons.items(), key=lambda entry: (-entry[1], entry[0]))[:REASONS_MAX]
+        reasons = tuple(Reason(reason, status, count) for (status, reason), count in commonest)
+        return Outcomes(
+            succeeded=counts["success"],
+            reverted=counts["reverted"],
+            failed=counts["failed"],
+            reasons=reasons,
+            other_reasons=sum(of_reasons.values()) - sum(reason.count for reason in reasons),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the keys of the JSON output (schema 1)."""
+        return {
+            "succeeded": self.succeeded,
+            "reverted": self.reverted,
+            "failed": self.failed,
+            "reasons": [reason.as_json() for reason in self.reasons],
+        }
+
+
+def _endings(result: Result, chain_block: ChainBlock | None) -> Iterator[tuple[Status, str]]:
+    """Yield of each transaction how it ended, and why if it did not succeed."""
+    if chain_block is not None:
+        for receipt in result.receipts:
+            status, error = chain_block.outcome(receipt)
+            yield status, one_line(error or "", REASON_CHARACTERS_MAX)
+        return
+    snapshot = result.snapshot
+    for txn_idx in range(len(result)):
+        status_number = snapshot.status(txn_idx)
+        if status_number == _SUCCESS:
+            yield "success", ""  # no more of it is decoded: most of a long block are such
+        else:
+            yield STATUSES[status_number], one_line(snapshot.error(txn_idx) or "", REASON_CHARACTERS_MAX)

@@ -1,0 +1,299 @@
+"""What a run of a block gave: its receipts, its final state and its figures, decoded only when looked at."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal, SupportsIndex, overload
+
+from blockstm.results.state_root import state_root
+from blockstm.results.timeline import Timeline
+
+if TYPE_CHECKING:
+    from blockstm.native._core import Snapshot
+
+__all__ = ["Receipt", "Receipts", "Result", "Stats", "Status", "nearest_rank"]
+
+Status = Literal["success", "reverted", "failed"]
+
+# In the order of the core's status numbers.
+STATUSES: tuple[Status, ...] = ("success", "reverted", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The outcome of one transaction.
+
+    Two receipts are equal if the outcomes are; when they were committed is a measurement and does not count.
+    """
+
+    txn_idx: int
+    """The transaction's place in the preset order, from 0."""
+    status: Status
+    """``success``, ``reverted`` (the program said so) or ``failed`` (exception, out of gas, ...)."""
+    gas_used: int
+    error: str | None
+    """Why it was reverted or failed; None on success."""
+    events: list[bytes]
+    """What the program emitted, in order."""
+    commit_seconds: float = field(compare=False)
+    """Time from the start of the block to this transaction's commit."""
+    traceback: str | None = field(default=None, compare=False, repr=False)
+    """Where a Python program failed, of the execution that counts, at most 4,000 characters; else None."""
+
+
+def receipt_at(snapshot: Snapshot, txn_idx: int) -> Receipt:
+    """Return the receipt of one transaction, and decode no other.
+
+    Arguments:
+        snapshot: the core's view of the run.
+        txn_idx: from 0, below the number of transactions.
+    """
+    return Receipt(
+        txn_idx,
+        STATUSES[snapshot.status(txn_idx)],
+        snapshot.gas_used(txn_idx),
+        snapshot.error(txn_idx),
+        snapshot.events(txn_idx),
+        snapshot.commit_seconds(txn_idx),
+        snapshot.traceback(txn_idx),
+    )
+
+
+class Receipts(Sequence[Receipt]):
+    """All receipts of a block in the preset order; each is decoded when it is looked at.
+
+    Arguments:
+        snapshot: the core's view of the run.
+    """
+
+    __slots__ = ("_snapshot",)
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        """Stand for the receipts; decodes none."""
+        self._snapshot = snapshot
+
+    def __len__(self) -> int:
+        """Tell the number of transactions."""
+        return len(self._snapshot)
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> Receipt: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Receipt]: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> Receipt | list[Receipt]:
+        """Return one receipt, or for a slice a list of them.
+
+        Raises:
+            IndexError: there is no such transaction.
+        """
+        if isinstance(index, slice):
+            return [receipt_at(self._snapshot, txn_idx) for txn_idx in range(len(self))[index]]
+        return receipt_at(self._snapshot, range(len(self))[index])
+
+    def __eq__(self, other: object) -> bool:
+        """Compare with any sequence of receipts, such as those of another run or a list."""
+        if not isinstance(other, Sequence) or isinstance(other, str | bytes):
+            return NotImplemented
+        return len(self) == len(other) and all(map(operator.eq, self, other))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[type, tuple[list[Receipt]]]:
+        """Pickle and copy as a list: all of them, decoded."""
+        return list, (list(self),)
+
+    def __repr__(self) -> str:
+        """Say how many there are."""
+        return f"<{len(self)} receipts>"
+
+
+def nearest_rank(ordered: Sequence[float], percent: int) -> float:
+    """Return a percentile by the nearest-rank definition: always a value that was observed, never in between.
+
+    The p-th percentile of n values in ascending order is the value at rank ceil(p / 100 * n), counted from 1:
+    the smallest value such that at least p per cent of all values are no greater.
+
+    Arguments:
+        ordered: at least one value, ascending.
+        percent: 1 to 100; 100 asks for the greatest value.
+    """
+    # In whole numbers: ceil(0.99 * 100) in floating point may round to 100 instead of 99.
+    rank = -(-percent * len(ordered) // 100)
+    return ordered[rank - 1]
+
+
+class Stats:
+    """Figures of one run of a block; the counts are totals over the block. For the arguments see Result."""
+
+    def __init__(self, snapshot: Snapshot, *, model: str, workers: int, active_workers: int) -> None:
+        """Stand for the figures of a run; reads none."""
+        self._snapshot = snapshot
+        self.model = model
+        """The execution model: ``block-stm`` or ``sequential``."""
+        self.workers = workers
+        """Worker processes in the pool."""
+        self.active_workers = active_workers
+        """Workers that took part in this block."""
+
+    @property
+    def wall_seconds(self) -> float:
+        """Time of the run itself: from the start of the block to its last commit, without loading."""
+        return self._snapshot.wall_seconds
+
+    @property
+    def arena_bytes(self) -> int:
+        """Memory of the arena that the block and its run took."""
+        return self._snapshot.arena_bytes
+
+    @cached_property
+    def _counters(self) -> Mapping[str, int]:
+        return self._snapshot.counters()
+
+    @property
+    def executions(self) -> int:
+        """Incarnations that were begun and reached an end; at least one a transaction."""
+        return self._counters["executions"]
+
+    @property
+    def validations(self) -> int:
+        """Read sets that were compared with the multi-version memory."""
+        return self._counters["validations"]
+
+    @property
+    def aborts(self) -> int:
+        """Incarnations given up because what they had read was stale."""
+        return self._counters["aborts"]
+
+    @property
+    def suspensions(self) -> int:
+        """Times that an incarnation met an ESTIMATE and waited for the transaction that will write it."""
+        return self._counters["suspensions"]
+
+    @cached_property
+    def commit_latency_seconds(self) -> Mapping[str, float]:
+        """``p50``, ``p99`` and ``max`` over all transactions of the time from the block's start to commit.
+
+        Percentiles are nearest-rank (see nearest_rank). Empty for a block without transactions.
+        """
+        snapshot = self._snapshot
+        ordered = sorted(map(snapshot.commit_seconds, range(len(snapshot))))
+        if not ordered:
+            return MappingProxyType({})
+        return MappingProxyType(
+            {"p50": nearest_rank(ordered, 50), "p99": nearest_rank(ordered, 99), "max": ordered[-1]}
+        )
+
+    def __repr__(self) -> str:
+        """Sum up the run."""
+        return (
+            f"<Stats {self.model}, {self.workers} workers: {self.wall_seconds:.6f} s, "
+            f"{self.executions} executions, {self.validations} validations, {self.aborts} aborts>"
+        )
+
+
+class Result:
+    """The outcome of executing a block. Making one costs the same for any block: nothing is decoded yet.
+
+    It cannot be pickled or copied (UsageError), as it is a view of the engine's memory; what it tells can be.
+
+    Arguments:
+        snapshot: the core's view of the finished run.
+        model: the execution model's name.
+        workers: how many worker processes the pool has.
+        active_workers: how many of them took part in the run.
+    """
+
+    def __init__(self, snapshot: Snapshot, *, model: str, workers: int, active_workers: int) -> None:
+        """Wrap what the core left in the arena."""
+        self.snapshot = snapshot
+        """The core's undecoded view, for tools that compare or measure whole runs."""
+        self.receipts = Receipts(snapshot)
+        """The outcome of each transaction, in the preset order."""
+        self.stats = Stats(snapshot, model=model, workers=workers, active_workers=active_workers)
+        """Times and counts of the run."""
+
+    def __len__(self) -> int:
+        """Tell the number of transactions."""
+        return len(self.snapshot)
+
+    @cached_property
+    def state(self) -> Mapping[bytes, bytes]:
+        """The state after the block: every key that holds a value, read-only."""
+        return MappingProxyType(self.snapshot.state())
+
+    @cached_property
+    def state_root(self) -> bytes:
+        """The 32-byte Merkle root of the final state, as docs/state-root.md defines it."""
+        return state_root(self.state)
+
+    @cached_property
+    def gas_used(self) -> int:
+        """Gas of all transactions together."""
+        return sum(map(self.snapshot.gas_used, range(len(self))))
+
+    @cached_property
+    def timeline(self) -> Timeline | None:
+        """What each worker did when; None where the block was executed without `timeline`."""
+        return Timeline(self.snapshot) if self.snapshot.has_timeline else None
+
+    def reads(self, txn_idx: SupportsIndex) -> list[tuple[bytes, bytes | None]]:
+        """Return what a transaction's final incarnation read: keys, in the order first read, and values.
+
+        Arguments:
+            txn_idx: the transaction's place in the preset order.
+
+        Raises:
+            IndexError: there is no such transaction.
+        """
+        return self.snapshot.reads(range(len(self))[txn_idx])
+
+    def writes(self, txn_idx: SupportsIndex) -> list[tuple[bytes, bytes | None]]:
+        """Return what a transaction wrote: keys, in the order first written, and values, None for deleted.
+
+        A write of the value that was there already is among them. A transaction that was reverted or failed
+        has written nothing.
+
+        Arguments:
+            txn_idx: the transaction's place in the preset order.
+
+        Raises:
+            IndexError: there is no such transaction.
+        """
+        return self.snapshot.writes(range(len(self))[txn_idx])
+
+    def adds(self, txn_idx: SupportsIndex) -> list[tuple[bytes, int]]:
+        """Return what a transaction added to numbers: keys, in the order first added to, and signed sums.
+
+        These are the keys that it has not written. An add to a key that the transaction has written, or has
+        read by then, is a write of the sum, and so is one to a key that it reads afterwards. Only where that
+        read was in a nested program that failed is a key both among the reads and here.
+
+        Arguments:
+            txn_idx: the transaction's place in the preset order.
+
+        Raises:
+            IndexError: there is no such transaction.
+        """
+        return self.snapshot.adds(range(len(self))[txn_idx])
+
+    def execution_seconds(self, txn_idx: SupportsIndex) -> float | None:
+        """Return how long the program of a transaction's final incarnation ran.
+
+        Incarnations that were given up do not count, nor does waiting, nor publishing, validating and
+        committing what came of the run. None where the block was executed without `timed`.
+
+        Arguments:
+            txn_idx: the transaction's place in the preset order.
+
+        Raises:
+            IndexError: there is no such transaction.
+        """
+        return self.snapshot.execution_seconds(range(len(self))[txn_idx])
+
+    def __repr__(self) -> str:
+        """Sum up the result."""
+        return f"<Result of {len(self)} transactions, {self.stats!r}>"

@@ -1,0 +1,130 @@
+"""What each worker did when: the timeline of a run that was asked for one, decoded as it is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from blockstm.native._core import Snapshot
+
+__all__ = ["Kind", "Span", "Timeline", "Why"]
+
+Kind = Literal[
+    "execution", "aborted", "doomed", "suspended", "validation", "abort", "overtaken", "commit", "refusal", "sleep"
+]  # fmt: skip
+Why = Literal["version", "gone", "estimate"]
+
+# By the core's numbers (blockstm/native/memory/layout.pxd). Whether an execution was aborted later is found out when all is over.
+KINDS: Final[tuple[Kind, ...]] = (
+    "execution", "doomed", "suspended", "validation", "abort", "overtaken", "commit", "refusal", "sleep",
+)  # fmt: skip
+KIND_FIRST: Final = 1
+EXECUTION: Final = 1
+COMMIT: Final = 7
+WHYS: Final[tuple[Why | None, ...]] = (None, "version", "gone", "estimate")
+
+_Raw = tuple[int, int, int, int, int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What a worker did from one moment to another.
+
+    | kind | meaning |
+    |---|---|
+    | ``execution`` | an incarnation ran to its end and was published; it is the final one |
+    | ``aborted`` | the same, but it was aborted later |
+    | ``doomed`` | an incarnation was given up midway: something that it had read was stale by then |
+    | ``suspended`` | an incarnation met an ESTIMATE; its transaction waits for the `cause` |
+    | ``validation`` | a validation passed |
+    | ``abort`` | a validation failed, and aborted the incarnation |
+    | ``overtaken`` | a validation failed, and another had aborted the incarnation already |
+    | ``commit`` | the worker, as the collector, made a transaction final |
+    | ``refusal`` | the collector found a guess about an add's bounds wrong, and aborted the incarnation |
+    | ``sleep`` | the worker had no task, and slept |
+    """
+
+    kind: Kind
+    worker: int
+    """The worker's slot, from 0."""
+    begin_ns: int
+    """From the start of the block."""
+    end_ns: int
+    txn_idx: int | None
+    """The transaction that it was about; None of a sleep."""
+    incarnation: int | None
+    cause: int | None
+    """The transaction whose doing it was that the incarnation came to nothing; None where it did not, and where
+    that is not known: of a sum of adds, and of bounds."""
+    why: Why | None
+    """What the cause has done to a key that the incarnation read: published a ``version`` that was not there;
+    taken back the version read (``gone``); left an ``estimate``: marked its version as it was aborted, or announced
+    a write, which need not have come."""
+
+
+class Timeline:
+    """What each worker did when. Iterate over it for the spans: worker by worker, each worker's in order.
+
+    A worker's spans do not overlap. Where there is none it looked for a task, or the system gave its core to
+    others. What a worker was at when it was killed is not among them. Under the sequential model there are only
+    executions: a transaction is final once it has run.
+
+    Arguments:
+        snapshot: the core's view of the run.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        """Stand for the spans; decodes none."""
+        self._snapshot = snapshot
+
+    @cached_property
+    def dropped(self) -> int:
+        """How many spans were not kept, since all took an eighth of the memory limit."""
+        return self._snapshot.spans_dropped()
+
+    @cached_property
+    def _final(self) -> dict[tuple[int, int], int]:
+        """When the span ended that tells of what stayed, by its kind and transaction.
+
+        One commit is noted twice where a collector died over it, and under the sequential model all begins anew
+        when the worker has died.
+        """
+        final: dict[tuple[int, int], int] = {}
+        for kind, _, _, end_ns, txn_idx, incarnation, _, _ in self._snapshot.spans():
+            if kind == COMMIT or (
+                kind == EXECUTION and incarnation == self._snapshot.incarnations(txn_idx) - 1
+            ):
+                final[kind, txn_idx] = max(end_ns, final.get((kind, txn_idx), 0))
+        return final
+
+    def __iter__(self) -> Iterator[Span]:
+        """Decode one span after the other."""
+        for raw in self._snapshot.spans():
+            kind, _, _, end_ns, txn_idx, *_ = raw
+            is_final = kind in (COMMIT, EXECUTION) and self._final.get((kind, txn_idx)) == end_ns
+            if kind == EXECUTION and not is_final:
+                yield _decoded(raw, "aborted")
+            elif kind != COMMIT or is_final:
+                yield _decoded(raw, KINDS[kind - KIND_FIRST])
+
+    def __repr__(self) -> str:
+        """Say how long the block is."""
+        return f"<Timeline of {len(self._snapshot)} transactions>"
+
+
+def _decoded(raw: _Raw, kind: Kind) -> Span:
+    _, worker, begin_ns, end_ns, txn_idx, incarnation, why, cause = raw
+    has_txn = kind != "sleep"
+    return Span(
+        kind,
+        worker,
+        begin_ns,
+        end_ns,
+        txn_idx if has_txn else None,
+        incarnation if has_txn else None,
+        cause if why else None,
+        WHYS[why],
+    )
