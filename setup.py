@@ -1,4 +1,4 @@
-"""Build the compiled code: every ``blockstm/native/NAME.pyx`` becomes the extension module ``blockstm.native.NAME``.
+"""Build the compiled code: each blockstm/native/NAME.pyx becomes the extension module blockstm.native.NAME.
 
 Everything else about the package stands in pyproject.toml.
 """
@@ -66,7 +66,7 @@ def compile_args() -> list[str]:
 
 
 def extensions() -> list[Extension]:
-    """One extension for each blockstm/native/NAME.pyx; all depend on everything there, so that an edit rebuilds them."""
+    """One for each blockstm/native/NAME.pyx; all depend on everything there, so that an edit rebuilds them."""
     parts = sorted(each for kind in ("pxd", "pxi", "h") for each in NATIVE.rglob(f"*.{kind}"))
     return [
         Extension(

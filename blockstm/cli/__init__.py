@@ -25,7 +25,7 @@ from blockstm.cli.report import report
 from blockstm.cli.simulate import simulate
 from blockstm.cli.sweep import sweep
 from blockstm.errors import BlockstmError, printable, shown_path
-from blockstm.processes.descriptors import fill_standard
+from blockstm.files.descriptors import fill_standard
 
 __all__ = ["app", "main"]
 

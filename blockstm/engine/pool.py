@@ -17,8 +17,8 @@ from typing import Final
 from blockstm.engine.catalogue import Catalogue
 from blockstm.engine.process import WorkerProcess
 from blockstm.errors import EngineError
+from blockstm.files.descriptors import above_standard, pipe_above_standard
 from blockstm.native._core import Arena
-from blockstm.processes.descriptors import above_standard, pipe_above_standard
 from blockstm.processes.interpreter import describe_end, interrupts_held
 from blockstm.processes.logs import handle_record
 

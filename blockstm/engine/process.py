@@ -9,8 +9,8 @@ from typing import Final
 
 from blockstm.engine.channel import EngineChannel
 from blockstm.engine.worker_main import Settings
+from blockstm.files.descriptors import above_standard, socket_pair_above_standard
 from blockstm.processes.child import core_identity
-from blockstm.processes.descriptors import above_standard, socket_pair_above_standard
 from blockstm.processes.interpreter import HASH_SEED, start_interpreter
 
 __all__ = ["WorkerProcess"]

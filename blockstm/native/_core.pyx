@@ -15,13 +15,16 @@ from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
-from blockstm.native.memory.atomics cimport fetch_add_sc, futex_wait, futex_wake, load_acquire, load_sc, monotonic_ns, spin_pause, store_sc, unlikely_true
+from blockstm.native.memory.atomics cimport (
+    fetch_add_sc, futex_wait, futex_wake, load_acquire, load_sc, monotonic_ns, spin_pause, store_sc,
+    unlikely_true,
+)
 from blockstm.native.verbs.context cimport (
     OK, OUT_OF_BOUNDS, Savepoint, Value, ctx_add, ctx_charge, ctx_delete, ctx_emit, ctx_read, ctx_write, decide, poll,
     savepoint_keep, savepoint_open, savepoint_roll_back,
 )
 from blockstm.native.instruments.delays cimport DelayState, delay_at_step, delays_open
-from blockstm.native.models.block_stm.executor cimport CAPSULE_NAME, PROGRAM_IDS_MAX, Program
+from blockstm.native.programs.native_program cimport CAPSULE_NAME, PROGRAM_IDS_MAX, Program
 from blockstm.native.models.block_stm.invariants cimport (
     COMMIT_OF_STALE, COMMIT_OUT_OF_ORDER, COMMIT_WITHOUT_WAVE, COUNTER_SHRANK, DONE_TOO_EARLY, ESTIMATE_IN_READ_SET,
     ILLEGAL_STATUS, INCARNATION_SHRANK, PLACE_CHANGED_HANDS, PREFIX_CHANGED, PREFIX_SHRANK, TWO_EXECUTORS,
@@ -86,7 +89,7 @@ from blockstm.errors import (
 )
 from blockstm.limits import U256_MAX
 from blockstm.programs.parameters import as_integer
-from blockstm.processes.descriptors import above_standard
+from blockstm.files.descriptors import above_standard
 from blockstm.programs.program import NativeProgram
 
 MODEL_BLOCK_STM = BLOCK_STM

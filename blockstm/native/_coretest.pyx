@@ -15,7 +15,7 @@ from blockstm.native.verbs.context cimport (
     OK, Savepoint, Value, ctx_emit, ctx_fail, ctx_location, ctx_read, ctx_revert, ctx_write, savepoint_open,
     savepoint_roll_back,
 )
-from blockstm.native.models.block_stm.executor cimport CAPSULE_NAME, Program
+from blockstm.native.programs.native_program cimport CAPSULE_NAME, Program
 from blockstm.native.versions.key_table cimport find_or_insert, table_capacity
 from blockstm.native.memory.layout cimport (
     Bounds, FAILURE_NONE, HASH_TABLES_MAX, Header, Leaf, Number, WORD_TOMBSTONE, WORD_VALUE,

@@ -11,7 +11,7 @@ from blockstm.native.workloads.amm cimport remove_liquidity as remove_liquidity_
 from blockstm.native.workloads.amm cimport swap as swap_program
 from blockstm.native.workloads.counter cimport mint as mint_program
 from blockstm.native.workloads.counter cimport mint_commutative as mint_commutative_program
-from blockstm.native.models.block_stm.executor cimport CAPSULE_NAME, Program
+from blockstm.native.programs.native_program cimport CAPSULE_NAME, Program
 from blockstm.native.workloads.options cimport option_claim as option_claim_program
 from blockstm.native.workloads.options cimport option_expire as option_expire_program
 from blockstm.native.workloads.options cimport option_quote as option_quote_program

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from blockstm.files.descriptors import above_standard, fill_standard
 from blockstm.native import _core
-from blockstm.processes.descriptors import above_standard, fill_standard
 
 __all__ = ["begin", "core_identity", "own_fork", "refuse_forks"]
 

@@ -11,8 +11,8 @@ from contextlib import ExitStack
 from typing import Final, TypedDict
 
 from blockstm.errors import EngineError
+from blockstm.files.descriptors import pipe_above_standard, socket_pair_above_standard
 from blockstm.processes.child import core_identity
-from blockstm.processes.descriptors import pipe_above_standard, socket_pair_above_standard
 from blockstm.processes.interpreter import describe_end, interrupts_held, start_interpreter
 
 __all__ = ["ConnectedProcess", "Settings"]

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import Final
 
 import blockstm
-from blockstm.processes.descriptors import is_open
+from blockstm.files.descriptors import is_open
 
 __all__ = ["HASH_SEED", "describe_end", "interrupts_held", "search_path", "start_interpreter"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 
-from blockstm.processes.descriptors import above_standard
+from blockstm.files.descriptors import above_standard
 
 __all__ = ["DESCRIPTORS_MAX", "receive", "send"]
 

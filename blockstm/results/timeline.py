@@ -17,7 +17,7 @@ Kind = Literal[
 ]  # fmt: skip
 Why = Literal["version", "gone", "estimate"]
 
-# By the core's numbers (blockstm/native/memory/layout.pxd). Whether an execution was aborted later is found out when all is over.
+# By the core's numbers (memory/layout.pxd). Whether an execution was aborted later is found out when all is over.
 KINDS: Final[tuple[Kind, ...]] = (
     "execution", "doomed", "suspended", "validation", "abort", "overtaken", "commit", "refusal", "sleep",
 )  # fmt: skip

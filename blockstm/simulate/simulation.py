@@ -1,7 +1,7 @@
 """Running a block on any number of modelled cores, and what comes of it.
 
-What runs is the core itself, on virtual workers (native/faces/virtual_clock.pxi); only the time is modelled. A run is a
-function of the block, the number of cores and the cost model: two runs give the same figures to the last digit.
+What runs is the core itself, on virtual workers (faces/virtual_clock.pxi); only the time is modelled. A run is
+a function of the block, the number of cores and the cost model: two runs give the same figures to the last digit.
 
 The virtual workers share a process of their own, a host: a program that crashes takes that with it and not this
 one.

@@ -17,10 +17,10 @@ from importlib import import_module
 from typing import Any
 
 from blockstm.errors import BlockstmError, EngineError, ProgramError
+from blockstm.files.descriptors import pipe_above_standard
 from blockstm.processes import child
 from blockstm.processes.child import own_fork
 from blockstm.processes.connected import ConnectedProcess, Settings
-from blockstm.processes.descriptors import pipe_above_standard
 from blockstm.processes.interpreter import describe_end, search_path
 from blockstm.processes.messages import receive, send
 from blockstm.processes.pickling import dumps, loads

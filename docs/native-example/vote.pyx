@@ -6,8 +6,10 @@ from cpython.pycapsule cimport PyCapsule_New
 from libc.stdint cimport uint8_t, uint32_t
 
 from blockstm.native.programs.arguments cimport Arguments, next_key
-from blockstm.native.verbs.context cimport OK, OUT_OF_BOUNDS, Value, ctx_add, ctx_charge, ctx_emit, ctx_fail, ctx_read, ctx_revert, ctx_write
-from blockstm.native.models.block_stm.executor cimport CAPSULE_NAME
+from blockstm.native.verbs.context cimport (
+    OK, OUT_OF_BOUNDS, Value, ctx_add, ctx_charge, ctx_emit, ctx_fail, ctx_read, ctx_revert, ctx_write,
+)
+from blockstm.native.programs.native_program cimport CAPSULE_NAME
 from blockstm.native.memory.layout cimport Bounds, Number
 from blockstm.native.memory.local cimport Local
 from blockstm.native.memory.number cimport number_maximum, number_set

@@ -14,8 +14,8 @@ import pytest
 
 import blockstm
 from blockstm import limits
-from blockstm.native import _core
 from blockstm.blocks.packed import PackedBlock
+from blockstm.native import _core
 from blockstm.programs.built_in import trace, transfer
 from blockstm.results.verify import differences
 

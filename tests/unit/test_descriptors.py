@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from blockstm import Block
-from blockstm.processes.descriptors import above_standard, fill_standard
+from blockstm.files.descriptors import above_standard, fill_standard
 from blockstm.programs.built_in import transfer
 
 ROOT = Path(__file__).parents[2]

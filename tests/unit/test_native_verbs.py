@@ -1,6 +1,6 @@
 """What native programs may hand to the verbs: data that they have just read, and any length.
 
-The programs are those of native/_coretest.pyx; the example of the docs is compiled as a user would (test_native_program).
+The programs are those of native/_coretest.pyx; test_native_program.py compiles the docs' example as a user would.
 """
 
 from __future__ import annotations

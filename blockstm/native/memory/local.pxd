@@ -8,7 +8,9 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t, int32_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memset
 
-from blockstm.native.memory.atomics cimport compare_exchange_sc, fetch_add_sc, load_relaxed, monotonic_ns, store_relaxed, store_sc, unlikely_true
+from blockstm.native.memory.atomics cimport (
+    compare_exchange_sc, fetch_add_sc, load_relaxed, monotonic_ns, store_relaxed, store_sc, unlikely_true,
+)
 from blockstm.native.memory.layout cimport (
     CHUNK_BYTES, FAILURE_MEMORY_LIMIT, FAILURE_NONE, Header, Location, Read, Txn, WorkerSlot,
 )

@@ -8,10 +8,14 @@ the amount, with "balance overflow" where the receiver would pass 2**256 - 1; wr
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from blockstm.native.programs.arguments cimport Arguments, next_key, next_u64, next_u256
-from blockstm.native.verbs.context cimport OK, Value, ctx_charge, ctx_fail, ctx_read, ctx_revert, ctx_write, do_work
+from blockstm.native.verbs.context cimport (
+    OK, Value, ctx_charge, ctx_fail, ctx_read, ctx_revert, ctx_write, do_work,
+)
 from blockstm.native.memory.layout cimport Number
 from blockstm.native.memory.local cimport Local
-from blockstm.native.memory.number cimport number_add, number_compare, number_decode, number_encode, number_subtract
+from blockstm.native.memory.number cimport (
+    number_add, number_compare, number_decode, number_encode, number_subtract,
+)
 
 
 cdef inline int read_balance(Local* local, uint32_t key, Number* out) noexcept nogil:

@@ -5,7 +5,9 @@ from libc.string cimport memcpy
 
 from blockstm.native.memory.layout cimport Bounds, Number, READ_OUTSIDE, READ_WITHIN, WORD_ADD, WORD_VALUE
 from blockstm.native.memory.local cimport Local, PendingWrite, Touched, address, allocate
-from blockstm.native.versions.multi_version cimport FOUND_ESTIMATE, FOUND_INVALID, FOUND_SUM, FOUND_TOO_MANY, Found, base_number
+from blockstm.native.versions.multi_version cimport (
+    FOUND_ESTIMATE, FOUND_INVALID, FOUND_SUM, FOUND_TOO_MANY, Found, base_number,
+)
 from blockstm.native.memory.number cimport (
     apply_delta, number_add, number_compare, number_decode, number_encode, number_maximum, number_set,
     number_subtract, signed_add,

@@ -8,7 +8,9 @@ from blockstm.native.memory.layout cimport (
     INTENTS_MAX, LOCATION_READ_MODIFY_WRITE, MODEL_SEQUENTIAL, READS_INITIAL, READ_SUM, READ_VERSION, Read,
     Record, WORD_DELETE, WORD_INTENT, WORD_TOMBSTONE, WORD_VALUE,
 )
-from blockstm.native.memory.local cimport ABORT_SUSPENDED, Local, STEP_INTENT, Touched, address, allocate, location_at, step
+from blockstm.native.memory.local cimport (
+    ABORT_SUSPENDED, Local, STEP_INTENT, Touched, address, allocate, location_at, step,
+)
 from blockstm.native.versions.multi_version cimport (
     FOUND_ABSENT, FOUND_ESTIMATE, FOUND_INVALID, FOUND_SUM, FOUND_VALUE, Found, claim_place, find,
     make_record, pack_word, record_bytes, record_of, word_kind,

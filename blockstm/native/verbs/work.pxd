@@ -4,10 +4,14 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from blockstm.native.memory.atomics cimport keep, load_acquire, load_relaxed, unlikely_true
 from blockstm.native.memory.layout cimport MODEL_SEQUENTIAL
-from blockstm.native.memory.local cimport ABORT_DOOMED, ABORT_NONE, ABORT_STOPPED, Local, STEP_WORK, slot_at, step
+from blockstm.native.memory.local cimport (
+    ABORT_DOOMED, ABORT_NONE, ABORT_STOPPED, Local, STEP_WORK, slot_at, step,
+)
 from blockstm.native.instruments.timeline cimport CAUSE_NONE
 from blockstm.native.versions.validation cimport checks_hold, read_set_is_valid
-from blockstm.native.instruments.virtual_time cimport COST_GAS, COST_PROGRAM, COST_ROUND, VirtualTime, charge, time_of, works_by_rounds
+from blockstm.native.instruments.virtual_time cimport (
+    COST_GAS, COST_PROGRAM, COST_ROUND, VirtualTime, charge, time_of, works_by_rounds,
+)
 
 cdef enum:
     POLL_ROUNDS = 1024          # rounds of work between two polls

@@ -12,12 +12,16 @@ transaction is found through the nodes' bitmaps in a few steps, however many hav
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from blockstm.native.memory.atomics cimport compare_exchange_sc, copy_small, fetch_or_sc, highest_bit, load_acquire, store_release
+from blockstm.native.memory.atomics cimport (
+    compare_exchange_sc, copy_small, fetch_or_sc, highest_bit, load_acquire, store_release,
+)
 from blockstm.native.memory.layout cimport (
     INLINE_SLOTS, LEAF_SLOTS, LINE_BYTES, Leaf, Location, Node, Number, Record, WORD_ADD, WORD_DELETE, WORD_INTENT,
     WORD_TOMBSTONE,
 )
-from blockstm.native.memory.local cimport STEP_INTENT, STEP_READ, Local, address, allocate, allocate_aligned, location_at, step
+from blockstm.native.memory.local cimport (
+    STEP_INTENT, STEP_READ, Local, address, allocate, allocate_aligned, location_at, step,
+)
 from blockstm.native.instruments.mutants cimport MUTANT_ESTIMATE_READ, MUTANT_PLACE_CLAIMED_TWICE, mutant
 from blockstm.native.memory.number cimport apply_delta, number_decode, number_set
 

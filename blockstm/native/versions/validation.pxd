@@ -3,7 +3,9 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
-from blockstm.native.memory.layout cimport Bounds, Number, READ_OUTSIDE, READ_SUM, READ_VERSION, READ_WITHIN, Read, Record, WORD_VALUE
+from blockstm.native.memory.layout cimport (
+    Bounds, Number, READ_OUTSIDE, READ_SUM, READ_VERSION, READ_WITHIN, Read, Record, WORD_VALUE,
+)
 from blockstm.native.memory.local cimport Local, STEP_VALIDATE, address, location_at, step
 from blockstm.native.versions.multi_version cimport (
     BASE_TXN, FOUND_ABSENT, FOUND_ESTIMATE, FOUND_INVALID, FOUND_SUM, FOUND_VALUE, Found, base_number, find,
@@ -11,7 +13,9 @@ from blockstm.native.versions.multi_version cimport (
 )
 from blockstm.native.instruments.mutants cimport MUTANT_VALUES_COMPARED, mutant
 from blockstm.native.memory.number cimport number_compare, number_encode
-from blockstm.native.instruments.timeline cimport CAUSE_ESTIMATE, CAUSE_GONE, CAUSE_NONE, CAUSE_VERSION, pack_cause
+from blockstm.native.instruments.timeline cimport (
+    CAUSE_ESTIMATE, CAUSE_GONE, CAUSE_NONE, CAUSE_VERSION, pack_cause,
+)
 
 
 cdef inline bint same_sum(Local* local, const Read* read, const Found* found) noexcept nogil:

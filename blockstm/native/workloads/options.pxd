@@ -35,7 +35,9 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from blockstm.native.programs.arguments cimport Arguments, next_key, next_keys, next_u64
-from blockstm.native.verbs.context cimport OK, Savepoint, ctx_charge, ctx_emit, ctx_revert, do_work, savepoint_open
+from blockstm.native.verbs.context cimport (
+    OK, Savepoint, ctx_charge, ctx_emit, ctx_revert, do_work, savepoint_open,
+)
 from blockstm.native.memory.local cimport Local
 from blockstm.native.workloads.records cimport (
     REFUSED, charge_for, check_fields, end_nested, find_record, locate, magnitude, pay_in, pay_out, read_record, revert,

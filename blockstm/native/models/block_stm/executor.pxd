@@ -1,9 +1,12 @@
 """Running one incarnation of a transaction, and validating one."""
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memset
 
-from blockstm.native.memory.atomics cimport compare_exchange_sc, fence_sc, load_acquire, load_relaxed, load_sc, store_relaxed, store_release, store_sc, unlikely_true
+from blockstm.native.memory.atomics cimport (
+    compare_exchange_sc, fence_sc, load_acquire, load_relaxed, load_sc, store_relaxed, store_release,
+    store_sc, unlikely_true,
+)
 from blockstm.native.verbs.context cimport decide
 from blockstm.native.memory.layout cimport (
     EXECUTED, EXECUTING, OUTCOME_FAILED, OUTCOME_SUCCESS, ReadSet, Record, SPAN_ABORT, SPAN_DOOMED, SPAN_EXECUTION,
@@ -15,7 +18,10 @@ from blockstm.native.memory.local cimport (
 )
 from blockstm.native.versions.multi_version cimport record_bytes
 from blockstm.native.instruments.mutants cimport MUTANT_OWN_VALIDATION_LOST, mutant
-from blockstm.native.models.block_stm.publication cimport finish_execution, keep_intents, read_set_items, try_abort
+from blockstm.native.models.block_stm.publication cimport (
+    finish_execution, keep_intents, read_set_items, try_abort,
+)
+from blockstm.native.programs.native_program cimport Program
 from blockstm.native.models.block_stm.scheduler cimport (
     index_part, make_ready, pack_status, status_incarnation, status_state, wait_for, wave_part,
 )
@@ -23,16 +29,6 @@ from blockstm.native.instruments.timeline cimport CAUSE_ESTIMATE, pack_cause, sp
 from blockstm.native.versions.validation cimport read_set_is_valid
 from blockstm.native.instruments.virtual_time cimport charge_execution, charge_validation
 from blockstm.native.verbs.work cimport work_as_recorded
-
-# A native program: returns when done or when a verb says so; its outcome is in the Local.
-ctypedef void (*Program)(Local* local, const uint8_t* arguments, uint32_t length) noexcept nogil
-
-cdef enum:
-    PROGRAM_IDS_MAX = 65536     # an engine takes a new one for each program that it meets
-
-cdef extern from "blockstm/native/programs/layout_checks.h" nogil:
-    const char* CAPSULE_NAME "BLOCKSTM_CAPSULE_NAME"
-
 
 # --- executing ----------------------------------------------------------------------------------
 

@@ -12,7 +12,9 @@ from blockstm.native.memory.layout cimport (
 from blockstm.native.memory.local cimport Local, address, txn_at
 from blockstm.native.versions.multi_version cimport word_is_estimate, word_txn
 from blockstm.native.models.block_stm.publication cimport read_set_items, write_set_items
-from blockstm.native.models.block_stm.scheduler cimport index_part, status_incarnation, status_owner, status_state, wave_part
+from blockstm.native.models.block_stm.scheduler cimport (
+    index_part, status_incarnation, status_owner, status_state, wave_part,
+)
 from blockstm.native.versions.validation cimport checks_hold, read_set_is_valid
 
 # What a look may find.

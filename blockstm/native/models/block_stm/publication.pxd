@@ -3,7 +3,9 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from blockstm.native.memory.atomics cimport compare_exchange_sc, fetch_or_sc, load_relaxed, store_relaxed, store_release, store_sc
+from blockstm.native.memory.atomics cimport (
+    compare_exchange_sc, fetch_or_sc, load_relaxed, store_relaxed, store_release, store_sc,
+)
 from blockstm.native.memory.layout cimport (
     ABORTING, EXECUTED, LOCATION_READ_MODIFY_WRITE, Location, OUTCOME_SUCCESS, READY, Read, ReadSet, Txn,
     WORD_ADD, WORD_DELETE, WORD_TOMBSTONE, WORD_VALUE, Write, WriteSet,
@@ -11,12 +13,16 @@ from blockstm.native.memory.layout cimport (
 from blockstm.native.memory.local cimport (
     Local, PendingWrite, STEP_PUBLISH, STEP_STATUS, Touched, address, allocate, location_at, step, txn_at,
 )
-from blockstm.native.versions.multi_version cimport as_estimate, claim_place, make_record, pack_word, word_kind
+from blockstm.native.versions.multi_version cimport (
+    as_estimate, claim_place, make_record, pack_word, word_kind,
+)
 from blockstm.native.instruments.mutants cimport (
     MUTANT_ABORT_WITHOUT_REWIND, MUTANT_ESTIMATES_FORGOTTEN, MUTANT_INCARNATION_RESTARTED, MUTANT_LEFTOVERS_KEPT,
     MUTANT_NEW_PLACE_UNNOTICED, MUTANT_STATUS_BEFORE_WRITES, MUTANT_WAITERS_TAKEN_EARLY, MUTANT_WAVE_AFTER_STATUS, mutant,
 )
-from blockstm.native.models.block_stm.scheduler cimport pack_status, ready_add, resume_waiters, rewind_validation
+from blockstm.native.models.block_stm.scheduler cimport (
+    pack_status, ready_add, resume_waiters, rewind_validation,
+)
 from blockstm.native.verbs.touched cimport pending, touch
 
 

@@ -8,7 +8,9 @@ done, while the others run. Everything here may be done again if the supervisor 
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from blockstm.native.memory.atomics cimport compare_exchange_sc, fetch_or_sc, load_acquire, load_sc, store_release, store_sc
+from blockstm.native.memory.atomics cimport (
+    compare_exchange_sc, fetch_or_sc, load_acquire, load_sc, store_release, store_sc,
+)
 from blockstm.native.models.block_stm.collector cimport announce_progress, commit_ready
 from blockstm.native.versions.key_table cimport table_capacity
 from blockstm.native.memory.layout cimport (

@@ -8,7 +8,9 @@ from blockstm.native.memory.atomics cimport (
 from blockstm.native.models.block_stm.collector cimport commit_ready, may_commit
 from blockstm.native.models.block_stm.executor cimport execute, validate
 from blockstm.native.memory.layout cimport Header, SPAN_SLEEP, Txn
-from blockstm.native.memory.local cimport Local, STEP_CLEAN, STEP_COUNTER, STEP_IDLE, STEP_SLEEP, address, location_at, now_ns, step, txn_at
+from blockstm.native.memory.local cimport (
+    Local, STEP_CLEAN, STEP_COUNTER, STEP_IDLE, STEP_SLEEP, address, location_at, now_ns, step, txn_at,
+)
 from blockstm.native.instruments.mutants cimport MUTANT_SLEEPER_COUNTED_LATE, mutant
 from blockstm.native.models.block_stm.scheduler cimport (
     NO_TXN, front_is_executed, index_part, ready_lowest, take_fresh, take_ready, take_validations, validations_end,

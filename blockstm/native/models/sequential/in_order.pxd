@@ -10,8 +10,12 @@ from libc.string cimport memcpy
 from blockstm.native.memory.atomics cimport load_relaxed, load_sc, store_release, store_sc
 from blockstm.native.models.block_stm.collector cimport notify
 from blockstm.native.models.block_stm.executor cimport begin_incarnation, note_running, run_timed
-from blockstm.native.memory.layout cimport COMMITTED, Header, Number, OUTCOME_SUCCESS, SPAN_EXECUTION, WORD_ADD, WORD_VALUE, Write, WriteSet
-from blockstm.native.memory.local cimport ABORT_NONE, Local, PendingWrite, address, allocate, location_at, now_ns, txn_at
+from blockstm.native.memory.layout cimport (
+    COMMITTED, Header, Number, OUTCOME_SUCCESS, SPAN_EXECUTION, WORD_ADD, WORD_VALUE, Write, WriteSet,
+)
+from blockstm.native.memory.local cimport (
+    ABORT_NONE, Local, PendingWrite, address, allocate, location_at, now_ns, txn_at,
+)
 from blockstm.native.versions.multi_version cimport Found, base_number, make_record, pack_word
 from blockstm.native.memory.number cimport apply_delta, number_encode, number_set
 from blockstm.native.models.block_stm.publication cimport store_read_set, store_receipt, write_set_items

@@ -1,0 +1,148 @@
+"""The rooms of the package, and the storeys of its core, stand in an order: each imports only from those before it.
+
+The order is that of docs/architecture.md. What is imported within a function counts as well; what is imported for
+type checkers only does not.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "blockstm"
+NATIVE = PACKAGE / "native"
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
+
+
+def section(title: str) -> str:
+    """What stands under a heading of docs/architecture.md."""
+    return ARCHITECTURE.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def first_column(title: str) -> list[str]:
+    """The names in the first column of the table under a heading."""
+    rows = re.findall(r"^\| (`.*?) \|", section(title), re.M)
+    return [name.rstrip("/") for row in rows for name in re.findall(r"`([^`]*)`", row)]
+
+
+def module_of(file: Path) -> str:
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_of(file): file for file in PACKAGE.rglob("*.py")}
+COMPILED = {module_of(file): file for file in NATIVE.glob("*.pyx")}
+
+
+def imported(node: ast.AST) -> Iterator[str]:
+    """The modules that code imports when it runs."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            continue
+        if isinstance(child, ast.ImportFrom) and child.module:
+            for alias in child.names:
+                inner = f"{child.module}.{alias.name}"
+                yield inner if inner in MODULES or inner in COMPILED else child.module
+        elif isinstance(child, ast.Import):
+            yield from (alias.name for alias in child.names)
+        else:
+            yield from imported(child)
+
+
+def imported_by_compiled(file: Path) -> Iterator[str]:
+    """The Python modules that a compiled module imports."""
+    sources = [file, *(NATIVE / "faces").glob("*.pxi")] if file.stem == "_core" else [file]
+    for source in sources:
+        for module, names in re.findall(
+            r"^\s*from (blockstm[\w.]*) import ([\w, ]*)", source.read_text(), re.M
+        ):
+            for name in names.replace(" ", "").split(","):
+                yield f"{module}.{name}" if f"{module}.{name}" in MODULES else module
+
+
+def arrows() -> dict[str, set[str]]:
+    """What each module imports of this package; the package itself, which hands out all names, aside."""
+    found = {}
+    for module, file in MODULES.items():
+        found[module] = set(imported(ast.parse(file.read_text())))
+    for module, file in COMPILED.items():
+        found[module] = set(imported_by_compiled(file))
+    return {
+        module: {each for each in targets if each.startswith("blockstm.") and each != module}
+        for module, targets in found.items()
+        if module != "blockstm"
+    }
+
+
+ARROWS = arrows()
+
+
+def room_of(module: str) -> str:
+    return module.split(".")[1]
+
+
+def test_every_room_stands_in_the_picture() -> None:
+    names = {file.stem if file.is_file() else file.name for file in PACKAGE.iterdir()}
+    names -= {"__init__", "__pycache__", "py"}  # py.typed
+    assert sorted(first_column("The rooms")) == sorted(names)
+
+
+def test_rooms_import_from_those_before_them_only() -> None:
+    order = {room: place for place, room in enumerate(first_column("The rooms"))}
+    up = [
+        f"{module} -> {target}"
+        for module, targets in ARROWS.items()
+        for target in targets
+        if order[room_of(target)] > order[room_of(module)]
+    ]
+    assert up == []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    known = {module: {target for target in targets if target in ARROWS} for module, targets in ARROWS.items()}
+    packages = {module for module, file in MODULES.items() if file.stem == "__init__"}
+    # What a package hands out of its modules is no arrow of theirs.
+    inner = {
+        module: {
+            target for target in targets if target not in packages or not module.startswith(f"{target}.")
+        }
+        for module, targets in known.items()
+    }
+    TopologicalSorter(inner).prepare()
+
+
+STOREYS = first_column("The core, storey by storey")
+
+
+def cimports() -> Iterator[tuple[Path, str]]:
+    for file in NATIVE.rglob("*.pxd"):
+        for target in re.findall(r"^from blockstm\.native\.([\w.]*) cimport", file.read_text(), re.M):
+            yield file.relative_to(NATIVE), target
+
+
+def test_every_storey_of_the_core_stands_in_the_picture() -> None:
+    folders = {
+        file.relative_to(NATIVE).parts[0] for kind in ("pxd", "pxi") for file in NATIVE.rglob(f"*.{kind}")
+    }
+    assert sorted(STOREYS) == sorted(folders)
+
+
+def test_storeys_of_the_core_cimport_from_those_before_them_only() -> None:
+    found = list(cimports())
+    assert len(found) > 150
+    up = [
+        f"{file} -> {target}"
+        for file, target in found
+        if STOREYS.index(target.split(".")[0]) > STOREYS.index(file.parts[0])
+    ]
+    assert up == []
+
+
+def test_files_of_the_core_do_not_cimport_each_other_in_a_circle() -> None:
+    inner: dict[str, set[str]] = {}
+    for file, target in cimports():
+        inner.setdefault(".".join(file.with_suffix("").parts), set()).add(target)
+    TopologicalSorter(inner).prepare()
