@@ -20,14 +20,15 @@ from blockstm.engine.pool import Pool
 from blockstm.engine.supervisor import Supervisor
 from blockstm.errors import EngineError, MemoryLimitError, UsageError, over_memory_limit, shown
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, MEMORY_LIMIT_BYTES_MIN, WORKERS_MAX
-from blockstm.native._core import MODEL_BLOCK_STM, MODEL_SEQUENTIAL, Arena
+from blockstm.models import BlockStm, Model, Sequential, model_of
+from blockstm.native._core import FAILURE_MEMORY_LIMIT, Arena
 from blockstm.results.result import Receipt, Result, receipt_at
 
 __all__ = ["Engine"]
 
 logger = logging.getLogger(__name__)
 
-MODELS: Final = {"block-stm": MODEL_BLOCK_STM, "sequential": MODEL_SEQUENTIAL}
+BLOCK_STM: Final = BlockStm()
 WARM_UP_SECONDS: Final = 10.0
 """How long warming up may go on before it leaves the remaining workers as warm as they are."""
 MEMORY_LIMIT_BYTES_MAX: Final = 1 << 35  # the core links some structures by 32 bits, in units of 8 bytes
@@ -119,14 +120,14 @@ class Engine:
         return [] if self._pool.is_closed else self._pool.pids
 
     def execute(
-        self, block: Block, model: str = "block-stm", *, timed: bool = False, timeline: bool = False
+        self, block: Block, model: Model | str = BLOCK_STM, *, timed: bool = False, timeline: bool = False
     ) -> Result:
         """Execute a block and return what came of it: receipts, state, figures.
 
         Arguments:
             block: the transactions and the state they start from.
-            model: "block-stm" (speculatively, in parallel) or "sequential" (one by one, in one worker). The
-                outcome is the same.
+            model: how to execute it: one of blockstm.models, as `BlockStm()` (speculatively, in parallel) or
+                `Sequential()` (one by one, in one worker), or its name. The outcome is the same.
             timed: whether to measure how long each transaction runs (see `Result.execution_seconds`), which
                 costs short ones some of their speed.
             timeline: whether workers note what they do when (see `Result.timeline`), which costs some speed, too,
@@ -138,19 +139,19 @@ class Engine:
             MemoryLimitError: the block needs more memory than the limit.
             EngineError: the engine is closed or busy, or workers cannot be kept alive.
         """
-        number = _model_number(model)
+        model = model_of(model)
         with self._at_work(block):
-            workers = self._start(block, number, timed=timed, timeline=timeline)
+            workers = self._start(block, model, timed=timed, timeline=timeline)
             self._finish()
             result = Result(
-                self._arena.snapshot(), model=model, workers=self._workers, active_workers=workers
+                self._arena.snapshot(), model=model.name, workers=self._workers, active_workers=workers
             )
             if logger.isEnabledFor(logging.DEBUG):
                 for receipt in result.receipts:
                     _log_failure(receipt)
             return result
 
-    def warm_up(self, block: Block, model: str = "block-stm") -> None:
+    def warm_up(self, block: Block, model: Model | str = BLOCK_STM) -> None:
         """Execute a block without keeping what comes of it, so that a run that is measured next starts warm.
 
         What a process pays for once (imports, caches that programs fill, memory that is new) would else count
@@ -164,19 +165,19 @@ class Engine:
         Raises:
             as `execute` does.
         """
-        number = _model_number(model)
+        model = model_of(model)
         with self._at_work(block):
-            if number != MODEL_SEQUENTIAL:
-                self._start(block, number)  # together first, so that they import at the same time
+            if model.is_parallel:
+                self._start(block, model)  # together first, so that they import at the same time
                 self._finish()
             deadline = time.monotonic() + WARM_UP_SECONDS
-            for slot in range(1 if number == MODEL_SEQUENTIAL else self._active_workers):
-                self._start(block, MODEL_SEQUENTIAL, first=slot)
+            for slot in range(self._workers_of(model)):
+                self._start(block, Sequential(), first=slot)
                 self._finish()
                 if time.monotonic() > deadline:
                     break
 
-    def stream(self, block: Block, model: str = "block-stm") -> Iterator[Receipt]:
+    def stream(self, block: Block, model: Model | str = BLOCK_STM) -> Iterator[Receipt]:
         """Execute a block and yield its receipts in the preset order, each as soon as it is final.
 
         Execution starts when the first receipt is asked for, and goes on while the caller looks at one. An
@@ -190,7 +191,7 @@ class Engine:
         Raises:
             as `execute` does; all but UsageError when a receipt is asked for.
         """
-        return self._receipts(_checked_block(block), _model_number(model))
+        return self._receipts(_checked_block(block), model_of(model))
 
     def close(self) -> None:
         """End the workers and free the memory; results stay readable. May be called again.
@@ -254,10 +255,10 @@ class Engine:
             raise EngineError("the engine is closed; make a new one")
 
     def _start(
-        self, block: Block, model: int, *, first: int = 0, timed: bool = False, timeline: bool = False
+        self, block: Block, model: Model, *, first: int = 0, timed: bool = False, timeline: bool = False
     ) -> int:
         """Start a block with the workers from slot `first` on; return how many take part in it."""
-        workers = 1 if model == MODEL_SEQUENTIAL else self._active_workers
+        workers = self._workers_of(model)
         # Workers may have died since, and an interrupt may have cut short the end of the last block.
         self._supervisor.leave()
         self._supervisor.make_ready(programs_of(block), first + workers)
@@ -265,18 +266,27 @@ class Engine:
         self._supervisor.start(model, workers, first=first, timed=timed, timeline=timeline)
         return workers
 
+    def _workers_of(self, model: Model) -> int:
+        return self._active_workers if model.is_parallel else 1
+
     def _finish(self) -> None:
         """Return when the block that was started is done, and all workers are out of it."""
         while not self._arena.is_done():
-            self._check_memory()
+            self._check_failure()
             self._supervisor.step()
         self._supervisor.leave()
 
-    def _check_memory(self) -> None:
-        if self._arena.failure():
+    def _check_failure(self) -> None:
+        failure = self._arena.failure()
+        if failure == FAILURE_MEMORY_LIMIT:
             raise MemoryLimitError(over_memory_limit("executing the block", self._memory_limit_bytes))
 
-    def _receipts(self, block: Block, model: int) -> Iterator[Receipt]:
+        if failure:
+            raise EngineError(
+                "a worker does not find the model of the block; its module must be importable where workers run"
+            )
+
+    def _receipts(self, block: Block, model: Model) -> Iterator[Receipt]:
         with self._at_work(block):
             self._start(block, model)
             snapshot = self._arena.snapshot()  # of what is final it shows the truth already
@@ -295,7 +305,7 @@ class Engine:
 
     def _await_commit(self, txn_idx: int) -> None:
         while self._arena.committed() <= txn_idx:
-            self._check_memory()
+            self._check_failure()
             self._arena.want_progress()
             # It may have been committed before the wish was seen.
             if self._arena.committed() <= txn_idx:
@@ -319,13 +329,6 @@ def _checked_block(block: Block) -> Block:
     if not isinstance(block, Block):
         raise UsageError(f"{shown(block)} is a {type(block).__name__}; give a blockstm.Block")
     return block
-
-
-def _model_number(model: str) -> int:
-    number = MODELS.get(model) if isinstance(model, str) else None
-    if number is None:
-        raise UsageError(f"model {shown(model)} is unknown; choose one of {', '.join(MODELS)}")
-    return number
 
 
 def _whole_number(name: str, value: int, least: int, greatest: int) -> int:

@@ -16,7 +16,8 @@ from typing import Any, Final
 from blockstm.blocks.block import Block
 from blockstm.engine.catalogue import Catalogue, load_programs, programs_of
 from blockstm.errors import BlockstmError, EngineError, ProgramError, one_line
-from blockstm.native._core import MODEL_SEQUENTIAL, Arena, Worker
+from blockstm.models import Sequential
+from blockstm.native._core import Arena, Worker
 from blockstm.processes.host import Host, HostEndedError, give_back, take
 from blockstm.programs.program import NativeProgram, Program, PythonProgram
 
@@ -168,7 +169,7 @@ def transaction_that_ends(block: Block, memory_limit_bytes: int) -> str | None:
     hosted = HostedArena(block, 1, memory_limit_bytes, __name__)
     try:
         hosted.load(0.0)
-        hosted.arena.start(MODEL_SEQUENTIAL, 1)
+        hosted.arena.start(Sequential(), 1)
         if not hosted.arena.is_done():
             hosted.call(_run_in_order)
     except ProgramError as error:

@@ -10,6 +10,7 @@ from typing import Final, NoReturn
 
 from blockstm.engine.pool import Pool
 from blockstm.errors import EngineError, ProgramError
+from blockstm.models import Model
 from blockstm.native._core import Arena
 from blockstm.programs.program import Program
 
@@ -72,11 +73,11 @@ class Supervisor:
         if failures:
             self._refuse(failures)
 
-    def start(self, model: int, workers: int, *, first: int = 0, timed: bool, timeline: bool) -> None:
+    def start(self, model: Model, workers: int, *, first: int = 0, timed: bool, timeline: bool) -> None:
         """Start the loaded block with `workers` workers.
 
         Arguments:
-            model: the core's number of the execution model.
+            model: the model of execution.
             workers: how many.
             first: the slot of the first of them; those of the others follow.
             timed: whether to measure each transaction.

@@ -23,10 +23,9 @@ from blockstm.engine.catalogue import FIRST_PROGRAM_ID
 from blockstm.errors import MemoryLimitError, over_memory_limit
 from blockstm.explore.schedules import Decision, Schedule, death_of
 from blockstm.explore.strategies import Strategy
+from blockstm.models import BlockStm, Model, Sequential
 from blockstm.native._core import (
     INVARIANTS,
-    MODEL_BLOCK_STM,
-    MODEL_SEQUENTIAL,
     MUTANTS,
     STEP_IDLE,
     STEP_SLEEP,
@@ -41,6 +40,7 @@ from blockstm.results.verify import differences
 
 __all__ = ["MEMORY_LIMIT_BYTES", "Finding", "Step", "Trials"]
 
+BLOCK_STM: Final = BlockStm()
 MEMORY_LIMIT_BYTES: Final = 64 << 20
 HASH_SEED: Final = 1
 """Where keys lie in the core's table must not differ from trial to trial."""
@@ -73,6 +73,7 @@ class Trials:
     Arguments:
         block: the block.
         workers: how many virtual workers, 1 to 16.
+        model: the model of execution that is explored.
         mutant: which mutant of the protocol to run, a key of `blockstm.native._core.MUTANTS`; None for none.
         invariants: whether to check the protocol's invariants at every step.
         steps_max: the most steps of a schedule, more are a livelock; None for far more than any block needs.
@@ -91,6 +92,7 @@ class Trials:
         block: Block,
         workers: int,
         *,
+        model: Model = BLOCK_STM,
         mutant: str | None = None,
         invariants: bool = True,
         steps_max: int | None = None,
@@ -100,6 +102,7 @@ class Trials:
         """Make the workers, and run the block sequentially for comparison."""
         self.block = block
         self.workers = workers
+        self._model = model
         self._mutant = 0 if mutant is None else MUTANTS[mutant]
         self._invariants = invariants
         self._states = states
@@ -133,14 +136,14 @@ class Trials:
         """Run the block sequentially."""
         self._controller = greenlet.getcurrent()
         self._arena.load(self.block, self._program_ids, 0.0)
-        self._arena.start(MODEL_SEQUENTIAL, 1, False, 1)
+        self._arena.start(Sequential(), 1, False, 1)
         self._virtual[0].begin()
         running = greenlet.greenlet(self._virtual[0].run, self._controller)
         while not running.dead:
             running.switch()
         if self._arena.failure():
             raise MemoryLimitError(self.over_memory_limit("executing the block sequentially"))
-        return Result(self._arena.snapshot(), model="sequential", workers=1, active_workers=1)
+        return Result(self._arena.snapshot(), model=Sequential.name, workers=1, active_workers=1)
 
     def run(self, strategy: Strategy, trace: list[Step] | None = None) -> tuple[Schedule, Finding | None]:
         """Run the block under the next schedule of a strategy; return the schedule and what is wrong with it.
@@ -158,7 +161,7 @@ class Trials:
         if self._states:
             self.probe.clear()
         self._arena.load(self.block, self._program_ids, 0.0)
-        self._arena.start(MODEL_BLOCK_STM, self.workers, False, 1)
+        self._arena.start(self._model, self.workers, False, 1)
         if self._states:
             self.probe.separate()
         self.probe.begin()
@@ -198,7 +201,7 @@ class Trials:
     def result(self) -> Result:
         """Return what came of the block in the last trial, which must have come to its end."""
         return Result(
-            self._arena.snapshot(), model="block-stm", workers=self.workers, active_workers=self.workers
+            self._arena.snapshot(), model=self._model.name, workers=self.workers, active_workers=self.workers
         )
 
     def _compare(self) -> tuple[str, str] | None:

@@ -1,13 +1,21 @@
 """The compiled core: arena, worker, context, snapshot."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from blockstm.blocks.block import Block
 from blockstm.programs.program import Program
 
-MODEL_BLOCK_STM: Final[int]
-MODEL_SEQUENTIAL: Final[int]
+class _Model(Protocol):
+    """What the core asks of a model of execution; see blockstm.models."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def entry(self) -> str: ...
+    def options(self) -> tuple[int, ...]: ...
+
+FAILURE_MEMORY_LIMIT: Final[int]
 CALL_DEPTH_MAX: Final[int]
 STEP_IDLE: Final[int]
 STEP_SLEEP: Final[int]
@@ -51,7 +59,7 @@ class Arena:
 
     def start(
         self,
-        model: int,
+        model: _Model,
         active_workers: int,
         timed: bool = False,
         start_ns: int = 0,

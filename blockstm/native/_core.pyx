@@ -10,7 +10,7 @@ import weakref
 
 cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid, PyCapsule_New
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
@@ -25,33 +25,33 @@ from blockstm.native.verbs.context cimport (
 )
 from blockstm.native.instruments.delays cimport DelayState, delay_at_step, delays_open
 from blockstm.native.programs.native_program cimport CAPSULE_NAME, PROGRAM_IDS_MAX, Program
-from blockstm.native.models.block_stm.invariants cimport (
+from blockstm.native.instruments.watch cimport (
     COMMIT_OF_STALE, COMMIT_OUT_OF_ORDER, COMMIT_WITHOUT_WAVE, COUNTER_SHRANK, DONE_TOO_EARLY, ESTIMATE_IN_READ_SET,
     ILLEGAL_STATUS, INCARNATION_SHRANK, PLACE_CHANGED_HANDS, PREFIX_CHANGED, PREFIX_SHRANK, TWO_EXECUTORS,
-    WAITER_FORGOTTEN, Watch, WatchedTxn, look, look_at_waiters,
+    WAITER_FORGOTTEN, Watch, WatchedTxn,
 )
 from blockstm.native.versions.key_table cimport find_or_insert, table_capacity
 from blockstm.native.memory.layout cimport (
-    CHUNK_BYTES, EVENT_BYTES_MAX, FAILURE_NONE, HASH_TABLES_MAX, KEY_BYTES_MAX, OUTCOME_FAILED, OUTCOME_REVERTED,
+    CHUNK_BYTES, EVENT_BYTES_MAX, FAILURE_NONE, FAILURE_NO_MODEL, HASH_TABLES_MAX, KEY_BYTES_MAX,
+    MODEL_OPTIONS_MAX, OUTCOME_FAILED, OUTCOME_REVERTED,
     OUTCOME_SUCCESS, READ_SUM, READ_VERSION, REASON_BYTES_MAX, TIMELINE_SHARE, TRANSACTIONS_MAX, VALUE_BYTES_MAX,
     WORD_ADD, WORD_DELETE, WORD_VALUE, WORKERS_MAX, Bounds, Header, Location,
     Number, Read, ReadSet, Record, Span, SpanChunk, Txn, WorkerSlot, Write, WriteSet,
 )
-from blockstm.native.memory.layout cimport MODEL_BLOCK_STM as BLOCK_STM
-from blockstm.native.memory.layout cimport MODEL_SEQUENTIAL as SEQUENTIAL
 from blockstm.native.programs.layout_checks cimport check_layout
 from blockstm.native.memory.local cimport (
-    ABORT_NONE, Bytes, Local, address, allocate, local_close, local_open, location_at, slot_at, take_bytes, txn_at,
+    ABORT_NONE, Bytes, Local, address, allocate, fail_block, local_close, local_open, location_at, slot_at, take_bytes, txn_at,
 )
 from blockstm.native.memory.local cimport (
     STEP_COMMIT, STEP_COUNTER, STEP_INTENT, STEP_PUBLISH, STEP_READ, STEP_STATUS, STEP_TAKE, STEP_VALIDATE,
     STEP_WAIT, STEP_WORK,
 )
+from blockstm.native.memory.layout cimport FAILURE_MEMORY_LIMIT as MEMORY_LIMIT
 from blockstm.native.memory.local cimport STEP_CLEAN as CLEAN
 from blockstm.native.memory.local cimport STEP_IDLE as IDLE
 from blockstm.native.memory.local cimport STEP_SLEEP as SLEEP
 from blockstm.native.versions.multi_version cimport (
-    BASE_TXN, make_record, newest_below, pack_word, record_bytes, record_of, tree_levels_for, word_kind,
+    BASE_TXN, make_record, pack_word, record_bytes, record_of, tree_levels_for, word_kind,
 )
 from blockstm.native.instruments.mutants cimport (
     MUTANT_ABORT_WITHOUT_REWIND, MUTANT_ADD_AS_WRITE, MUTANT_BOUNDS_UNCHECKED, MUTANT_CLAIM_WITHOUT_SWAP,
@@ -64,22 +64,23 @@ from blockstm.native.instruments.mutants cimport (
     MUTANT_WAITERS_TAKEN_EARLY, MUTANT_WAITER_LOST, MUTANT_WAVE_AFTER_STATUS,
 )
 from blockstm.native.memory.number cimport number_decode, number_encode, number_set
-from blockstm.native.models.block_stm.publication cimport read_set_items, write_set_items
+from blockstm.native.models.block_stm.model cimport block_stm_model
+from blockstm.native.models.outcome cimport read_set_items, write_set_items
+from blockstm.native.models.sequential.model cimport sequential_model
 from blockstm.native.verbs.reads cimport read_value
-from blockstm.native.models.block_stm.recovery cimport condemn, count_death, died_running, recover
-from blockstm.native.models.block_stm.scheduler cimport NO_TXN, wake_sleepers
-from blockstm.native.models.sequential.in_order cimport run_block_in_order
+from blockstm.native.models.deaths cimport condemn, count_death, recover
+from blockstm.native.models.status cimport NO_TXN
+from blockstm.native.models.waking cimport wake_sleepers
+from blockstm.native.verbs.model cimport MODEL_CAPSULE_NAME, Model, model_of, take_up
 from blockstm.native.instruments.timeline cimport cause_kind, cause_txn, span_items
 from blockstm.native.verbs.touched cimport append
 from blockstm.native.instruments.state_hash cimport hash_local, hash_shared, mix
 from blockstm.native.programs.trace cimport trace
 from blockstm.native.programs.transfer cimport transfer
-from blockstm.native.versions.validation cimport checks_hold, read_set_is_valid
 from blockstm.native.instruments.virtual_time cimport (
     COST_PROGRAM, COSTS, Clock, Line, VirtualTime, begin_virtually, charge_step, heap_pop, heap_push, is_before, wake_first,
 )
 from blockstm.native.verbs.work cimport work_for_gas
-from blockstm.native.models.block_stm.worker_loop cimport work_on_block
 
 from blockstm import limits
 from blockstm.programs.arguments import decode_arguments
@@ -92,12 +93,19 @@ from blockstm.programs.parameters import as_integer
 from blockstm.files.descriptors import above_standard
 from blockstm.programs.program import NativeProgram
 
-MODEL_BLOCK_STM = BLOCK_STM
-MODEL_SEQUENTIAL = SEQUENTIAL
 CALL_DEPTH_MAX = 64
 STEP_IDLE = IDLE
 STEP_SLEEP = SLEEP
+FAILURE_MEMORY_LIMIT = MEMORY_LIMIT
 check_layout()
+
+cdef Model block_stm_table
+cdef Model sequential_table
+block_stm_model(&block_stm_table)
+sequential_model(&sequential_table)
+block_stm = PyCapsule_New(&block_stm_table, MODEL_CAPSULE_NAME, NULL)
+sequential = PyCapsule_New(&sequential_table, MODEL_CAPSULE_NAME, NULL)
+
 LIMITS = {
     "EVENT_BYTES_MAX": EVENT_BYTES_MAX,
     "KEY_BYTES_MAX": KEY_BYTES_MAX,

@@ -1,7 +1,7 @@
 """A face of the core for its own tests (tests/property/test_core.py and others); built in the checkout, not installed.
 
-The core's parts one by one, on a small arena of their own and without processes; and native programs that use the
-verbs as no shipped program does.
+The core's parts one by one, on a small arena of their own and without processes; native programs that use the
+verbs as no shipped program does; and a model of execution that nobody would want.
 """
 
 from cpython.pycapsule cimport PyCapsule_New
@@ -18,12 +18,11 @@ from blockstm.native.verbs.context cimport (
 from blockstm.native.programs.native_program cimport CAPSULE_NAME, Program
 from blockstm.native.versions.key_table cimport find_or_insert, table_capacity
 from blockstm.native.memory.layout cimport (
-    Bounds, FAILURE_NONE, HASH_TABLES_MAX, Header, Leaf, Number, WORD_TOMBSTONE, WORD_VALUE,
-    WorkerSlot,
+    Bounds, FAILURE_NONE, HASH_TABLES_MAX, Header, Leaf, Number, SPAN_SLEEP, WORD_TOMBSTONE, WORD_VALUE, WorkerSlot,
 )
 from blockstm.native.memory.local cimport (
-    Local, PendingWrite, Touched, address, allocate_aligned, local_close, local_open, location_at, slot_at,
-    take_bytes,
+    ABORT_NONE, Local, PendingWrite, STEP_CLEAN, STEP_COUNTER, STEP_IDLE, STEP_SLEEP, Touched, address,
+    allocate_aligned, local_close, local_open, location_at, now_ns, slot_at, step, take_bytes, txn_at,
 )
 from blockstm.native.versions.multi_version cimport (
     claim_in_tree, claim_place, newest_below, newest_in_tree, pack_word, tree_levels_for, word_kind,
@@ -32,11 +31,27 @@ from blockstm.native.versions.multi_version cimport (
 from blockstm.native.memory.number cimport (
     apply_delta, number_add, number_compare, number_decode, number_encode, number_subtract, signed_add,
 )
-from blockstm.native.models.block_stm.scheduler cimport NO_TXN, ready_add, ready_lowest, ready_remove
+from blockstm.native.instruments.mutants cimport MUTANT_SLEEPER_COUNTED_LATE, mutant
+from blockstm.native.instruments.timeline cimport span_begin, span_end
+from blockstm.native.instruments.virtual_time cimport COST_PAUSE, charge
+from blockstm.native.memory.atomics cimport (
+    fence_sc, fetch_add_sc, futex_wait, load_acquire, load_relaxed, load_sc, spin_pause, store_sc, unlikely_true,
+)
+from blockstm.native.models.block_stm.model cimport block_stm_model
+from blockstm.native.models.incarnation cimport begin_incarnation, note_running, run_timed
+from blockstm.native.models.progress cimport say_done, tell_progress
+from blockstm.native.models.sequential.in_order cimport run_in_order
+from blockstm.native.models.sequential.model cimport sequential_model
+from blockstm.native.models.block_stm.ready_set cimport ready_add, ready_lowest, ready_remove
+from blockstm.native.models.status cimport NO_TXN
+from blockstm.native.verbs.model cimport MODEL_CAPSULE_NAME, Model, take_up
 from blockstm.native.verbs.work cimport whole_units as core_whole_units
 
 cdef extern from "<stdlib.h>" nogil:
     void* aligned_alloc(size_t alignment, size_t size) noexcept
+
+cdef Model block_stm_table
+block_stm_model(&block_stm_table)
 
 # The structures of which a test may ask the size.
 SIZES = {
@@ -172,17 +187,15 @@ cdef class Memory:
         self._lay_out(txn_count, table_capacity)
 
     cdef int _lay_out(self, uint64_t txn_count, uint64_t capacity) except -1:
-        cdef uint64_t words = txn_count
-        cdef int level
+        cdef uint32_t worker
         self.header.txn_count = <uint32_t>txn_count
         self.header.tree_levels = tree_levels_for(txn_count)
-        for level in range(3):
-            words = words // 64 + 1
-            self.header.ready[level] = take_bytes(self.locals, words * 8)
         self.header.table_capacity = capacity
         self.header.tables[0] = take_bytes(self.locals, capacity * 8)
-        if self.has_failed:
+        if not block_stm_table.lay_out(self.locals) or self.has_failed:
             raise MemoryError
+        for worker in range(self.workers):
+            take_up(&self.locals[worker], &block_stm_table)
         return 0
 
     def __dealloc__(self):
@@ -374,3 +387,86 @@ cdef object capsule(Program program):
 
 write_and_use_entry = capsule(write_and_use)
 use_pattern_entry = capsule(use_pattern)
+
+
+# --- a model of execution ---------------------------------------------------------------------------
+
+# Executes each transaction twice, one after the other, and keeps what the second run gave. Of the sequential model it
+# has how a key is found and how writes are applied; the worker loop is its own, and so is what it keeps.
+
+cdef struct Twice:              # behind Header.model_state
+    uint64_t next_txn
+    uint64_t discarded
+
+
+cdef inline Twice* twice(Local* local) noexcept nogil:
+    return <Twice*>local.model_state
+
+
+cdef inline bint lay_out_twice(Local* local) noexcept nogil:
+    local.header.model_state = take_bytes(local, sizeof(Twice))
+    if local.header.model_state != 0:
+        memset(address(local, local.header.model_state), 0, sizeof(Twice))
+    return local.header.model_state != 0
+
+
+cdef inline void begin_block(Local* local) noexcept nogil:
+    local.reads = NULL
+    local.read_capacity = 0
+
+
+cdef inline bint do_task(Local* local) noexcept nogil:
+    cdef uint32_t txn_idx = <uint32_t>twice(local).next_txn
+    note_running(local, txn_idx, 0)
+    begin_incarnation(local, txn_idx, 0)
+    run_timed(local)
+    if local.abort != ABORT_NONE:
+        return False
+    twice(local).discarded += 1
+    local.slot.executions += 1
+    if not run_in_order(local, txn_idx):
+        return False
+    twice(local).next_txn += 1
+    txn_at(local, txn_idx).commit_ns = now_ns(local)
+    store_sc[uint64_t](&local.header.commit_index, txn_idx + 1)
+    if txn_idx + 1 == local.header.txn_count:
+        say_done(local, txn_at(local, txn_idx).commit_ns)
+    else:
+        tell_progress(local)
+    return True
+
+
+cdef inline bint has_task(Local* local) noexcept nogil:
+    return True
+
+
+cdef inline void before_sleep(Local* local) noexcept nogil:
+    pass
+
+
+cdef inline void after_task(Local* local) noexcept nogil:
+    pass
+
+
+cdef inline void end_block(Local* local) noexcept nogil:
+    local.slot.running = 0
+
+
+include "models/worker_loop.pxi"
+
+
+cdef Model recover_table
+sequential_model(&recover_table)
+
+
+cdef inline void restart_twice(Local* dead) noexcept nogil:
+    twice(dead).next_txn = 0
+    recover_table.recover(dead)
+
+
+cdef Model twice_table
+sequential_model(&twice_table)
+twice_table.lay_out = lay_out_twice
+twice_table.work = work_on_block
+twice_table.recover = restart_twice
+twice_model = PyCapsule_New(&twice_table, MODEL_CAPSULE_NAME, NULL)

@@ -21,7 +21,7 @@ from blockstm.blocks.block import Block
 from blockstm.engine.hosted import HostedArena
 from blockstm.errors import EngineError, MemoryLimitError, UsageError, over_memory_limit
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, WORKERS_MAX
-from blockstm.native._core import MODEL_BLOCK_STM, MODEL_SEQUENTIAL
+from blockstm.models import BlockStm, Model, Sequential, model_of
 from blockstm.results.access_trace_writer import net_accesses
 from blockstm.results.result import Result
 from blockstm.simulate import hosted
@@ -29,6 +29,7 @@ from blockstm.simulate.costmodel import PRICES, CostModel
 
 __all__ = ["Figures", "Reference", "Simulation"]
 
+BLOCK_STM: Final = BlockStm()
 START_NS: Final = 1
 SECONDS_MAX: Final = 1e4
 """No recorded time counts for more."""
@@ -138,8 +139,9 @@ class Simulation:
 
     Arguments:
         block: the block.
-        model: the cost model.
+        costs: the cost model.
         cores_max: the most cores that it will be run on, 1 to 256.
+        model: the model of execution that runs on these cores: one of blockstm.models, or its name.
         rounds_per_gas: work of the program trace, in rounds for a unit of recorded gas.
         memory_limit_bytes: the most memory that a run may take.
         recorded_seconds: whether programs take the times that were recorded, where all have one; else they take
@@ -154,9 +156,10 @@ class Simulation:
     def __init__(
         self,
         block: Block,
-        model: CostModel,
+        costs: CostModel,
         cores_max: int,
         *,
+        model: Model | str = BLOCK_STM,
         rounds_per_gas: float = 1.0,
         memory_limit_bytes: int = MEMORY_LIMIT_BYTES_DEFAULT,
         recorded_seconds: bool = True,
@@ -165,7 +168,8 @@ class Simulation:
         if not 1 <= cores_max <= WORKERS_MAX:
             raise UsageError(f"cores is {cores_max}; give a whole number from 1 to {WORKERS_MAX}")
         self._block = block
-        self._model = model
+        self._costs = costs
+        self._model = model_of(model)
         self._cores_max = cores_max
         self._rounds_per_gas = rounds_per_gas
         self._memory_limit_bytes = memory_limit_bytes
@@ -195,10 +199,10 @@ class Simulation:
         Arguments:
             timeline: as for `run`.
         """
-        return self._run(MODEL_SEQUENTIAL, 1, timeline)
+        return self._run(Sequential(), 1, timeline)
 
     def run(self, cores: int, *, timeline: bool = False) -> Result:
-        """Execute the block speculatively on so many cores, and return what came of it.
+        """Execute the block in the model on so many cores, and return what came of it.
 
         Arguments:
             cores: how many.
@@ -211,7 +215,7 @@ class Simulation:
         """
         if not 1 <= cores <= self._cores_max:
             raise UsageError(f"cores is {cores}; give a whole number from 1 to {self._cores_max}")
-        return self._run(MODEL_BLOCK_STM, cores, timeline)
+        return self._run(self._model, cores, timeline)
 
     def counts(self) -> dict[str, float]:
         """Return how often each kind of work was charged in the last run, by the name of its price."""
@@ -269,25 +273,24 @@ class Simulation:
         """Close it."""
         self.close()
 
-    def _run(self, model: int, cores: int, timeline: bool) -> Result:
+    def _run(self, model: Model, cores: int, timeline: bool) -> Result:
         self._hosted.load(self._rounds_per_gas)
         arena = self._hosted.arena
-        arena.start(model, cores, model == MODEL_SEQUENTIAL, START_NS, timeline)
+        arena.start(model, cores, not model.is_parallel, START_NS, timeline)
         if not arena.is_done():
             if not self._hosted.is_open:
-                self._hosted.call(hosted.open_clock, self._model.prices(), self._program_ns)
+                self._hosted.call(hosted.open_clock, self._costs.prices(), self._program_ns)
             self._counts, self._charged_ns = self._hosted.call(hosted.run_clock, cores)
         if arena.failure():
             raise MemoryLimitError(over_memory_limit("simulating the block", self._memory_limit_bytes))
         if not arena.is_done():
             raise EngineError("the workers left the block before its end: report this as a bug")
-        name = "sequential" if model == MODEL_SEQUENTIAL else "block-stm"
-        return Result(arena.snapshot(), model=name, workers=cores, active_workers=cores)
+        return Result(arena.snapshot(), model=model.name, workers=cores, active_workers=cores)
 
     def _utilisation(self, cores: int, seconds: float) -> float | None:
         if not seconds:
             return None
-        costs = dict(zip(PRICES, self._model.prices(), strict=True))
+        costs = dict(zip(PRICES, self._costs.prices(), strict=True))
         idle = sum(self.counts()[name] * costs[name] for name in IDLE)
         busy_seconds = (self._charged_ns - idle) / 1e9
         return float(min(1.0, busy_seconds / (cores * seconds)))

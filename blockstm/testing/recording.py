@@ -12,7 +12,8 @@ from blockstm.blocks.block import Block
 from blockstm.engine.catalogue import FIRST_PROGRAM_ID
 from blockstm.errors import MemoryLimitError, over_memory_limit
 from blockstm.explore.trial import MEMORY_LIMIT_BYTES
-from blockstm.native._core import MODEL_SEQUENTIAL, Arena, Context, Worker
+from blockstm.models import Sequential
+from blockstm.native._core import Arena, Context, Worker
 from blockstm.programs.arguments import decode_arguments
 from blockstm.programs.program import BUILT_IN, PythonProgram
 from blockstm.testing.tape import Recorder, Replay, Tape, Watch, outcome_of, replay
@@ -75,7 +76,7 @@ def record(block: Block, watch: Watch, around: Callable[[], AbstractContextManag
                     taped = partial(_execute, program, tapes, watch, around)  # type: ignore[assignment]
                 worker.set_program(program_ids[name], taped)
         arena.load(block, program_ids, 0.0)
-        arena.start(MODEL_SEQUENTIAL, 1)
+        arena.start(Sequential(), 1)
         if len(block) and worker.wait():
             worker.run()
         if arena.failure():

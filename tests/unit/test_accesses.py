@@ -12,7 +12,8 @@ import pytest
 from blockstm.blocks.block import Block
 from blockstm.engine import Engine
 from blockstm.errors import MemoryLimitError, Revert
-from blockstm.native._core import MODEL_SEQUENTIAL, Arena
+from blockstm.models import Sequential
+from blockstm.native._core import Arena
 from blockstm.programs.built_in import transfer
 from blockstm.programs.program import program
 from blockstm.results.result import Result
@@ -213,7 +214,7 @@ def test_times_that_do_not_fit_into_the_memory_limit() -> None:
     count = bisect.bisect_left(range(1, limit // 128), True, key=lambda count: not loads(count))
     assert loads(count)
     with pytest.raises(MemoryLimitError, match="raise memory_limit_bytes"):
-        arena.start(MODEL_SEQUENTIAL, 1, True)
+        arena.start(Sequential(), 1, True)
     arena.close()
     with Engine(1, memory_limit_bytes=limit) as engine:
         with pytest.raises(MemoryLimitError, match="raise memory_limit_bytes"):

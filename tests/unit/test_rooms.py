@@ -141,6 +141,18 @@ def test_storeys_of_the_core_cimport_from_those_before_them_only() -> None:
     assert up == []
 
 
+def test_models_of_the_core_do_not_cimport_from_each_other() -> None:
+    across = [
+        f"{file} -> {target}"
+        for file, target in cimports()
+        if file.parts[0] == "models" == target.split(".")[0]
+        and len(file.parts) > 2
+        and target.count(".") > 1
+        and target.split(".")[1] != file.parts[1]
+    ]
+    assert across == []
+
+
 def test_files_of_the_core_do_not_cimport_each_other_in_a_circle() -> None:
     inner: dict[str, set[str]] = {}
     for file, target in cimports():

@@ -18,6 +18,25 @@ cdef enum:
     RETAINED_BYTES = 64 << 20   # memory kept for the next block
 
 
+cdef dict found_models = {}
+"""The capsules that have been looked up, by where they are."""
+
+
+cdef const Model* find_model(bytes entry) except NULL:
+    """The model behind `module:attribute`."""
+    cdef object capsule = found_models.get(entry)
+    if capsule is None:
+        module, _, attribute = entry.decode().partition(":")
+        capsule = getattr(importlib.import_module(module), attribute)
+        if not PyCapsule_IsValid(capsule, MODEL_CAPSULE_NAME):
+            raise EngineError(
+                f"{entry.decode()} holds no model of execution for this version of blockstm "
+                f"({MODEL_CAPSULE_NAME.decode()}): compile it again with blockstm.include_directory()"
+            )
+        found_models[entry] = capsule
+    return <const Model*>PyCapsule_GetPointer(capsule, MODEL_CAPSULE_NAME)
+
+
 cdef class Arena:
     """The shared memory that a pool of workers executes blocks in.
 
@@ -33,6 +52,7 @@ cdef class Arena:
 
     cdef Local local            # the supervisor's own view, in the slot after the last worker's
     cdef Local* dead            # views of the workers' slots, for recovery
+    cdef const Model* model     # of the block that was started last
     cdef uint8_t* base
     cdef uint64_t size
     cdef readonly int fd
@@ -206,11 +226,9 @@ cdef class Arena:
         header.want_progress = 0
         header.wake_epoch = 0
         header.sleepers = 0         # nobody is in a block; one that died asleep may have been counted still
-        header.execution_index = 0
-        header.validation_index = 0
         header.commit_index = 0
-        header.commit_wave = 0
         header.collector = 0
+        header.model_state = 0
         header.start_ns = 0
         header.end_ns = 0
         header.execution_ns = 0
@@ -231,7 +249,7 @@ cdef class Arena:
 
     def start(
         self,
-        uint32_t model,
+        model,
         uint32_t active_workers,
         bint timed=False,
         uint64_t start_ns=0,
@@ -241,7 +259,7 @@ cdef class Arena:
         """Start the loaded block: `active_workers` workers take part, from `first_worker` on.
 
         Arguments:
-            model: MODEL_BLOCK_STM or MODEL_SEQUENTIAL (which wants one worker).
+            model: a blockstm.models.Model: where its capsule is, and its options.
             active_workers: how many take part.
             timed: whether to measure how long each transaction runs.
             start_ns: the time of the start under a controlled clock; 0 for now.
@@ -249,7 +267,8 @@ cdef class Arena:
             first_worker: the slot of the first of them; those of the others follow.
 
         Raises:
-            MemoryLimitError: there is no room for the times.
+            MemoryLimitError: there is no room for the times, or for what the model keeps.
+            EngineError: there is no such model in this process.
         """
         cdef Header* header = self._header()
         cdef uint32_t worker
@@ -257,7 +276,7 @@ cdef class Arena:
             header.execution_ns = take_zeroed(&self.local, header.txn_count * <uint64_t>8)
         if timeline:
             header.timeline_bytes_max = header.limit_bytes // TIMELINE_SHARE
-        header.model = model
+        self._lay_out_model(model)
         header.active_workers = active_workers
         header.start_ns = monotonic_ns() if start_ns == 0 else start_ns
         if header.txn_count == 0:
@@ -266,6 +285,27 @@ cdef class Arena:
             return
         for worker in range(first_worker, first_worker + active_workers):
             self.activate(worker)
+
+    cdef int _lay_out_model(self, model) except -1:
+        """Have the model lay out what it keeps, and say in the arena which it is."""
+        cdef Header* header = self._header()
+        cdef bytes entry = model.entry.encode()
+        cdef uint32_t worker
+        cdef int place
+        self.model = find_model(entry)
+        for place in range(MODEL_OPTIONS_MAX):
+            header.model_options[place] = 0
+        for place, option in enumerate(model.options()):
+            if place == MODEL_OPTIONS_MAX:
+                raise EngineError(f"model {model.name} has more than {MODEL_OPTIONS_MAX} options")
+            header.model_options[place] = option
+        header.model = make_record(&self.local, <const uint8_t*>entry, <uint32_t>len(entry), 0)
+        if header.model == 0 or not self.model.lay_out(&self.local):
+            raise MemoryLimitError(memory_limit_message(&self.local))
+        take_up(&self.local, self.model)
+        for worker in range(header.worker_slots):
+            take_up(&self.dead[worker], self.model)
+        return 0
 
     def activate(self, uint32_t worker):
         """Let a worker take part in the running block, or call it back after it was replaced."""
@@ -361,25 +401,8 @@ cdef class Arena:
 
     def is_doomed(self, uint32_t worker):
         """Whether the incarnation that a worker runs has read something that is stale by now."""
-        cdef WorkerSlot* slot
-        cdef uint64_t running, reads_at
-        cdef uint32_t count, txn_idx, cause
-        cdef const Read* reads
-        cdef bint valid
-        if self._header().model != BLOCK_STM:
-            return False
-        slot = slot_at(&self.local, worker)
-        running = load_sc[uint64_t](&slot.running)
-        count = load_acquire[uint32_t](&slot.live_read_count)
-        reads_at = load_acquire[uint64_t](&slot.live_reads)
-        if running == 0 or count == 0:
-            return False
-        txn_idx = <uint32_t>(running >> 32) - 1
-        reads = <const Read*>address(&self.local, reads_at)
-        valid = read_set_is_valid(&self.local, txn_idx, reads, count, &cause)
-        if valid and load_acquire[uint64_t](&self.local.header.commit_index) == txn_idx:
-            valid = checks_hold(&self.local, txn_idx, reads, count)
-        return not valid and load_sc[uint64_t](&slot.running) == running
+        self._header()
+        return self.model != NULL and self.model.is_doomed(&self.local, worker)
 
     def recover(self, uint32_t worker):
         """Put right what a worker that died (and was reaped) has left undone.
@@ -389,7 +412,7 @@ cdef class Arena:
         """
         self._header()
         self.first_seen.pop(worker, None)
-        if not self._took_part(worker):
+        if self.model == NULL or not self._took_part(worker):
             return
         count_death(&self.dead[worker])
         recover(&self.dead[worker])
@@ -405,9 +428,9 @@ cdef class Arena:
         cdef uint32_t txn_idx
         self._header()
         self.first_seen.pop(worker, None)
-        if not self._took_part(worker):
+        if self.model == NULL or not self._took_part(worker):
             return
-        txn_idx = died_running(&self.dead[worker])
+        txn_idx = self.model.died_running(&self.dead[worker])
         if txn_idx != NO_TXN:
             condemn(&self.dead[worker], txn_idx, <const uint8_t*>text, <uint32_t>len(text))
         recover(&self.dead[worker])
@@ -424,6 +447,7 @@ cdef class Arena:
         self._header()
         self._detach_snapshot()
         snapshot.arena = self
+        snapshot.model = self.model
         snapshot._look_at(self.base)
         self.snapshot_reference = weakref.ref(snapshot)
         return snapshot

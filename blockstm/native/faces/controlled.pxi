@@ -83,13 +83,7 @@ cdef class VirtualWorker:
         cdef Local* local = &self.worker.local
         local.step_hook = hand_over
         local.step_state = <void*>self
-        with nogil:
-            if load_sc[uint32_t](&local.header.done) == 0:
-                if local.header.model == SEQUENTIAL:
-                    run_block_in_order(local)
-                else:
-                    work_on_block(local)
-            store_sc[uint32_t](&local.slot.left_epoch, load_sc[uint32_t](&local.slot.run_epoch))
+        self.worker._take_part(load_sc[uint32_t](&local.slot.run_epoch))
         local.step_hook = NULL
 
     def recover_and_run(self):

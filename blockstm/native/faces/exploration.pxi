@@ -82,6 +82,8 @@ cdef class Probe:
     def begin(self):
         """Start to watch a block that has just been loaded."""
         cdef uint32_t count = self.local.header.txn_count
+        if self.arena.model != NULL:
+            take_up(&self.local, self.arena.model)
         free(self.watch.txns)
         memset(&self.watch, 0, sizeof(Watch))
         self.watch.txns = <WatchedTxn*>calloc(count + 1, sizeof(WatchedTxn))
@@ -125,11 +127,11 @@ cdef class Probe:
 
     def look(self):
         """What the step since the last look has broken: 0 for nothing, else a key of INVARIANTS."""
-        return look(&self.local, &self.watch)
+        return model_of(&self.local).look(&self.local, &self.watch)
 
     def look_at_waiters(self):
         """As look(), for when every worker is idle or asleep: has one forgotten a transaction that waits?"""
-        return look_at_waiters(&self.local, &self.watch)
+        return model_of(&self.local).look_at_waiters(&self.local, &self.watch)
 
     @property
     def culprit(self):

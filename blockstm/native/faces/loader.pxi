@@ -18,17 +18,12 @@ cdef uint64_t take_zeroed(Local* local, uint64_t size) except 0:
 
 
 cdef int lay_out(Local* local, Py_ssize_t txn_count, Py_ssize_t key_count) except -1:
-    """Make room for a block: transactions, ready set, hash table."""
+    """Make room for a block: transactions, hash table."""
     cdef Header* header = local.header
-    cdef uint64_t words = txn_count
     cdef uint64_t capacity = table_capacity_for(key_count)
-    cdef int level
     header.txn_count = <uint32_t>txn_count
     header.tree_levels = tree_levels_for(txn_count)
     header.txns = take_zeroed(local, (txn_count + 1) * sizeof(Txn))
-    for level in range(3):
-        words = words // 64 + 1
-        header.ready[level] = take_zeroed(local, words * 8)
     header.table_capacity = capacity
     header.tables[0] = take_zeroed(local, capacity * 8)
     return 0

@@ -8,6 +8,7 @@ cdef class Snapshot:
     cdef Arena arena            # keeps the memory mapped while it is looked at
     cdef bytes copied
     cdef Local local
+    cdef const Model* model
 
     def __reduce__(self):
         """Refuse to be pickled or copied."""
@@ -19,6 +20,7 @@ cdef class Snapshot:
     cdef int _look_at(self, const uint8_t* base) except -1:
         self.local.base = <uint8_t*>base
         self.local.header = <Header*>base
+        take_up(&self.local, self.model)
         return 0
 
     cdef int _detach(self, uint64_t used_bytes) except -1:
@@ -155,11 +157,7 @@ cdef class Snapshot:
         return PyBytes_FromStringAndSize(<const char*>location.key, location.key_bytes)
 
     cdef uint64_t _final_word(self, Location* location) noexcept:
-        cdef uint64_t word
-        if self.local.header.model == SEQUENTIAL:
-            word = location.slots[0]
-        else:
-            word = newest_below(&self.local, location, self.local.header.txn_count)
+        cdef uint64_t word = model_of(&self.local).final_word(&self.local, location)
         return word if word != 0 else location.base
 
     def state(self):

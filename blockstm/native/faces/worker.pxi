@@ -140,13 +140,20 @@ cdef class Worker:
 
     cdef void _take_part(self, uint32_t epoch):
         cdef Local* local = &self.local
-        with nogil:
-            if load_sc[uint32_t](&local.header.done) == 0:
-                if local.header.model == SEQUENTIAL:
-                    run_block_in_order(local)
-                else:
-                    work_on_block(local)
-            store_sc[uint32_t](&local.slot.left_epoch, epoch)
+        if load_sc[uint32_t](&local.header.done) == 0 and self.take_up_model():
+            with nogil:
+                model_of(local).work(local)
+        store_sc[uint32_t](&local.slot.left_epoch, epoch)
+
+    cdef bint take_up_model(self) noexcept:
+        """Find the model of the block that has been started; where it is not to be found, the block fails."""
+        cdef Record* entry = <Record*>address(&self.local, self.local.header.model)
+        try:
+            take_up(&self.local, find_model(PyBytes_FromStringAndSize(<const char*>record_bytes(entry), entry.length)))
+        except Exception:
+            fail_block(&self.local, FAILURE_NO_MODEL)
+            return False
+        return True
 
     cdef int _run(self, Local* local, const uint8_t* data, uint32_t length) noexcept:
         """Run a Python program; whatever it raises becomes the outcome."""

@@ -102,13 +102,10 @@ cdef inline uint64_t hash_shared(Local* local) noexcept nogil:
 
 cdef inline uint64_t hash_local(Local* local, uint32_t kind, uint64_t what) noexcept nogil:
     """A hash of all that a worker holds over at a clean point."""
-    cdef uint64_t words[8]
-    words[0] = (<uint64_t>local.fresh_next << 32) | local.fresh_end
-    words[1] = (<uint64_t>local.fresh_chunk << 32) | local.worker
-    words[2] = local.fresh_started_ns
-    words[3] = (<uint64_t>local.has_waited << 32) | local.may_commit
-    words[4] = 0 if local.reads == NULL else <uint64_t>(<uint8_t*>local.reads - local.base)
-    words[5] = local.read_capacity
-    words[6] = kind
-    words[7] = what
-    return hash_bytes(1, words, sizeof(words))
+    cdef uint64_t words[5]
+    words[0] = local.worker
+    words[1] = 0 if local.reads == NULL else <uint64_t>(<uint8_t*>local.reads - local.base)
+    words[2] = local.read_capacity
+    words[3] = kind
+    words[4] = what
+    return hash_bytes(hash_bytes(1, words, sizeof(words)), local.own, sizeof(local.own))

@@ -20,6 +20,7 @@ cdef enum:
     LINE_BYTES = 64             # a cache line
     LINE_PAIR_BYTES = 128
     HASH_TABLES_MAX = 20
+    MODEL_OPTIONS_MAX = 4
     INLINE_SLOTS = 5            # writers of a key kept in its location before a tree is made
     LEAF_SLOTS = 8
     NODE_CHILDREN = 64
@@ -30,15 +31,11 @@ cdef enum:
     TIMELINE_SHARE = 8          # a timeline takes at most 1 / TIMELINE_SHARE of the arena
     DEATHS_MAX = 3              # deaths with final reads after which a transaction is failed
 
-# How a block is executed.
-cdef enum:
-    MODEL_BLOCK_STM = 0
-    MODEL_SEQUENTIAL = 1
-
 # Why a block could not be finished.
 cdef enum:
     FAILURE_NONE = 0
     FAILURE_MEMORY_LIMIT = 1
+    FAILURE_NO_MODEL = 2        # a worker does not find the model of the block
 
 # The outcome of a transaction.
 cdef enum:
@@ -123,35 +120,33 @@ cdef struct Header:
     uint32_t worker_slots
     uint32_t shutdown
     # What the current block is; constant while it runs.
-    uint32_t model
     uint32_t txn_count
     uint32_t tree_levels        # levels of nodes above the leaves of a version tree
     uint32_t active_workers
     uint32_t program_version
     uint32_t delay_seed         # not 0: workers delay themselves at random at step points
+    uint32_t _pad0
     uint64_t txns               # Txn[txn_count]
-    uint64_t ready[3]           # the ready set: bits, bits of words, bits of those
+    uint64_t model              # Record offset: "module:attribute" of the model's capsule
+    uint64_t model_options[MODEL_OPTIONS_MAX]
+    uint64_t model_state        # offset of what the model keeps for all workers
     double rounds_per_gas
     uint64_t start_ns
     uint64_t tables[HASH_TABLES_MAX]
     uint64_t table_capacity     # of tables[0]; each next one has four times the last one's
     uint64_t execution_ns       # offset of uint64[txn_count]: times of incarnations; 0 = not wanted
     uint64_t timeline_bytes_max # the most that all workers' spans may take; 0 = no timeline is wanted
-    uint64_t _pad0[10]
+    uint64_t _pad1[7]
     # From here on what changes while the block runs, each group on a pair of lines of its own.
     uint32_t done
     uint32_t stop
     uint32_t failure
     uint32_t want_progress
     uint64_t end_ns
-    uint64_t _pad1[29]
-    uint64_t execution_index    # the lowest transaction that was never handed out
-    uint64_t _pad2[15]
-    uint64_t validation_index   # wave in the high half, index in the low
-    uint64_t _pad3[15]
+    uint64_t _pad2[29]
     uint64_t commit_index       # everything below is final
     uint32_t collector          # the worker that commits, + 1; 0 = none
-    uint32_t commit_wave
+    uint32_t _pad3
     uint64_t _pad4[14]
     uint64_t bump               # the arena's first byte that nobody owns
     uint64_t timeline_bytes     # what all workers have asked for to keep spans

@@ -38,6 +38,9 @@ cdef enum:
     STEP_SLEEP = 12             # about to sleep until the wake epoch is no longer `what`
     STEP_CLEAN = 13             # no step: the worker holds nothing over but its Local and `what` (statehash)
 
+cdef enum:
+    OWN_WORDS = 8
+
 ctypedef void (*StepHook)(void* state, uint32_t kind, uint64_t what) noexcept nogil
 
 cdef struct Touched:            # a key that the running transaction has read or written
@@ -79,13 +82,10 @@ cdef struct Local:
     void* python                # what runs Python programs, NULL where none can run
     uint64_t virtual_ns         # the time under a controlled clock, 0 under the real one
     void* virtual_time          # VirtualTime under the virtual clock, else NULL
-    # fresh transactions taken but not begun
-    uint32_t fresh_next
-    uint32_t fresh_end
-    uint32_t fresh_chunk
-    uint64_t fresh_started_ns
-    uint32_t has_waited         # a transaction was suspended since then
-    uint32_t may_commit         # it has validated something since it last tried to commit
+    # the model of the block, and what it keeps
+    const void* model           # Model (see model_of); NULL before the first block
+    void* model_state           # for all workers: Header.model_state
+    uint64_t own[OWN_WORDS]     # for this worker, in whatever structure the model has
     uint32_t mutant             # how the protocol is broken on purpose, 0 under the real clock (mutants)
     # the running transaction
     Txn* txn
@@ -246,7 +246,6 @@ cdef inline void local_open(Local* local, uint8_t* base, uint32_t worker, int ev
     local.worker = worker
     local.slot = slot_at(local, worker)
     local.event_fd = event_fd
-    local.fresh_chunk = 1
     local.touched_mask = 63
     local.touched = <Touched*>calloc(64, sizeof(Touched))
     local.touched_epoch = 0

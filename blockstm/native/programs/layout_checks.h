@@ -9,12 +9,13 @@
 #include <cstdint>
 #include <initializer_list>
 
-// What capsules of native programs are called. The number counts the versions of what they rely on: the layout of
-// Local and of the arena, and what the verbs that are compiled into them do. The digest is that of the layout. Where
-// it does not agree with the structures, the core does not compile: count the number up, and put the digest here
-// that the compiler names as computed.
-#define BLOCKSTM_CAPSULE_NAME "blockstm.program.5"
-#define BLOCKSTM_LAYOUT_DIGEST 15603639198455309146ull
+// What capsules of native programs and of models are called. The number counts the versions of what they rely on: the
+// layout of Local and of the arena, what a model must say, and what the verbs that are compiled into them do. The
+// digest is that of the layout. Where it does not agree with the structures, the core does not compile: count the
+// number up, and put the digest here that the compiler names as computed.
+#define BLOCKSTM_CAPSULE_NAME "blockstm.program.6"
+#define BLOCKSTM_MODEL_CAPSULE_NAME "blockstm.model.6"
+#define BLOCKSTM_LAYOUT_DIGEST 14218409543406426076ull
 
 // For rules between constants, as a statement in Cython code.
 #define BLOCKSTM_REQUIRE(condition) static_assert(condition)
@@ -37,8 +38,8 @@ constexpr bool begin_pairs_of_lines(std::initializer_list<std::size_t> places) {
 template <typename Header> constexpr void check_header(const Header*) {
     static_assert(
         begin_pairs_of_lines({
-            offsetof(Header, done), offsetof(Header, execution_index), offsetof(Header, validation_index),
-            offsetof(Header, commit_index), offsetof(Header, bump), offsetof(Header, wake_epoch), sizeof(Header),
+            offsetof(Header, done), offsetof(Header, commit_index), offsetof(Header, bump),
+            offsetof(Header, wake_epoch), sizeof(Header),
         }),
         "a group of fields of Header does not begin a pair of cache lines: correct the padding before it"
     );
@@ -82,14 +83,14 @@ constexpr uint64_t fold(std::initializer_list<uint64_t> numbers) {
 template <typename T> constexpr uint64_t fold_Header() {
     return fold({
         sizeof(T), offsetof(T, magic), offsetof(T, limit_bytes), offsetof(T, block_begin), offsetof(T, slots),
-        offsetof(T, hash_seed), offsetof(T, worker_slots), offsetof(T, shutdown), offsetof(T, model),
+        offsetof(T, hash_seed), offsetof(T, worker_slots), offsetof(T, shutdown),
         offsetof(T, txn_count), offsetof(T, tree_levels), offsetof(T, active_workers),
-        offsetof(T, program_version), offsetof(T, delay_seed), offsetof(T, txns), offsetof(T, ready),
+        offsetof(T, program_version), offsetof(T, delay_seed), offsetof(T, txns), offsetof(T, model),
+        offsetof(T, model_options), offsetof(T, model_state),
         offsetof(T, rounds_per_gas), offsetof(T, start_ns), offsetof(T, tables), offsetof(T, table_capacity),
         offsetof(T, execution_ns), offsetof(T, timeline_bytes_max), offsetof(T, done), offsetof(T, stop),
-        offsetof(T, failure), offsetof(T, want_progress), offsetof(T, end_ns), offsetof(T, execution_index),
-        offsetof(T, validation_index), offsetof(T, commit_index), offsetof(T, collector),
-        offsetof(T, commit_wave), offsetof(T, bump), offsetof(T, timeline_bytes), offsetof(T, wake_epoch),
+        offsetof(T, failure), offsetof(T, want_progress), offsetof(T, end_ns), offsetof(T, commit_index),
+        offsetof(T, collector), offsetof(T, bump), offsetof(T, timeline_bytes), offsetof(T, wake_epoch),
         offsetof(T, sleepers),
     });
 }
@@ -165,8 +166,7 @@ template <typename T> constexpr uint64_t fold_Local() {
         sizeof(T), offsetof(T, base), offsetof(T, header), offsetof(T, slot), offsetof(T, step_hook),
         offsetof(T, step_state), offsetof(T, worker), offsetof(T, event_fd), offsetof(T, programs),
         offsetof(T, leading_keys), offsetof(T, python), offsetof(T, virtual_ns), offsetof(T, virtual_time),
-        offsetof(T, fresh_next), offsetof(T, fresh_end), offsetof(T, fresh_chunk),
-        offsetof(T, fresh_started_ns), offsetof(T, has_waited), offsetof(T, may_commit), offsetof(T, mutant),
+        offsetof(T, model), offsetof(T, model_state), offsetof(T, own), offsetof(T, mutant),
         offsetof(T, txn), offsetof(T, txn_idx), offsetof(T, incarnation), offsetof(T, abort),
         offsetof(T, blocker), offsetof(T, cause), offsetof(T, outcome), offsetof(T, closed),
         offsetof(T, checks), offsetof(T, published_seen), offsetof(T, gas_used), offsetof(T, gas_limit),

@@ -12,7 +12,8 @@ from blockstm.native.memory.number cimport (
     apply_delta, number_add, number_compare, number_decode, number_encode, number_maximum, number_set,
     number_subtract, signed_add,
 )
-from blockstm.native.verbs.reads cimport Value, append_read, find_below, read_value
+from blockstm.native.verbs.model cimport model_of
+from blockstm.native.verbs.reads cimport Value, append_read, read_value
 from blockstm.native.verbs.touched cimport GIVE_UP, OK, OUT_OF_BOUNDS, pending, put
 
 cdef enum:
@@ -82,12 +83,11 @@ cdef inline bint allowed_below(
 cdef inline bint guess_within(Local* local, uint32_t location, const Bounds* allowed) noexcept nogil:
     """Whether what is below lies within `allowed`, as far as can be seen cheaply; yes where not.
 
-    Only a guess: the collector checks it when all below is final (see collector). Under the
-    sequential model it is exact.
+    Only a guess, which the model checks when all below is final; exact where all below is final already.
     """
     cdef Found found
     cdef Number number
-    find_below(local, location, ADDS_GUESSED_MAX, &found)
+    model_of(local).find(local, location, ADDS_GUESSED_MAX, &found)
     if found.kind == FOUND_ESTIMATE or found.kind == FOUND_TOO_MANY:
         return True
     if found.kind == FOUND_INVALID:

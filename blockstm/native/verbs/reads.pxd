@@ -1,22 +1,19 @@
-"""Reading below: what earlier transactions left at a key, the read set, and intents of writing what was read."""
+"""Reading below: what earlier transactions left at a key, and the read set."""
 
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from blockstm.native.memory.atomics cimport known_at_most, load_acquire, store_release, unlikely_true
+from blockstm.native.memory.atomics cimport known_at_most, store_release, unlikely_true
 from blockstm.native.memory.layout cimport (
-    INTENTS_MAX, LOCATION_READ_MODIFY_WRITE, MODEL_SEQUENTIAL, READS_INITIAL, READ_SUM, READ_VERSION, Read,
-    Record, WORD_DELETE, WORD_INTENT, WORD_TOMBSTONE, WORD_VALUE,
+    LOCATION_READ_MODIFY_WRITE, READS_INITIAL, READ_SUM, READ_VERSION, Read, Record, WORD_DELETE, WORD_VALUE,
 )
-from blockstm.native.memory.local cimport (
-    ABORT_SUSPENDED, Local, STEP_INTENT, Touched, address, allocate, location_at, step,
-)
+from blockstm.native.memory.local cimport ABORT_SUSPENDED, Local, Touched, address, allocate, location_at
 from blockstm.native.versions.multi_version cimport (
-    FOUND_ABSENT, FOUND_ESTIMATE, FOUND_INVALID, FOUND_SUM, FOUND_VALUE, Found, claim_place, find,
-    make_record, pack_word, record_bytes, record_of, word_kind,
+    FOUND_ESTIMATE, FOUND_INVALID, FOUND_SUM, Found, make_record, pack_word, record_bytes, record_of, word_kind,
 )
 from blockstm.native.memory.number cimport number_encode
-from blockstm.native.verbs.touched cimport GIVE_UP, OK, touch
+from blockstm.native.verbs.model cimport model_of
+from blockstm.native.verbs.touched cimport GIVE_UP, OK
 
 cdef struct Value:
     const uint8_t* data
@@ -46,74 +43,16 @@ cdef inline bint append_read(Local* local, uint32_t location, uint32_t kind, uin
     return True
 
 
-cdef inline void announce_intent(Local* local, Touched* touched) noexcept nogil:
-    """Mark a key that is usually read and then written as about to be written by this transaction.
-
-    Later transactions that read the key then wait instead of working on a value that will be stale.
-    Short transactions (see adapt_fresh_chunk) do not: running one in vain costs less than waiting.
-    Invariant: an intent never held a value, so nobody has read through it: it needs no validation
-    when it comes or goes. It is noted in the slot before it shows, for recovery.
-    """
-    cdef uint64_t word
-    if touched.place != 0 or local.fresh_chunk > 1 or local.slot.intent_count >= INTENTS_MAX:
-        return
-    store_release[uint32_t](&local.slot.intents[local.slot.intent_count], touched.location)
-    store_release[uint32_t](&local.slot.intent_count, local.slot.intent_count + 1)
-    step(local, STEP_INTENT, touched.location)
-    touched.place = claim_place(local, touched.location, local.txn_idx)
-    if touched.place == 0:
-        return
-    word = load_acquire[uint64_t](<uint64_t*>address(local, touched.place))
-    if word == 0 or word_kind(word) == WORD_TOMBSTONE:
-        store_release[uint64_t](
-            <uint64_t*>address(local, touched.place), pack_word(WORD_INTENT, local.txn_idx, 0)
-        )
-
-
-cdef inline void announce_arguments(Local* local) noexcept nogil:
-    """Announce the keys that a native program's arguments begin with, where they are usually written.
-
-    For a transaction that has to wait before it got to them: those after it then queue up behind it
-    instead of behind the one that it waits for.
-    """
-    cdef uint32_t keys = local.leading_keys[local.txn.program]
-    cdef const uint64_t* arguments = <const uint64_t*>address(local, local.txn.arguments)
-    cdef Touched* touched
-    while keys > 0:
-        keys -= 1
-        if location_at(local, <uint32_t>arguments[keys]).flags & LOCATION_READ_MODIFY_WRITE:
-            touched = touch(local, <uint32_t>arguments[keys])
-            if touched != NULL:
-                announce_intent(local, touched)
-
-
-cdef inline void find_in_order(Local* local, uint32_t location, Found* found) noexcept nogil:
-    """What a key holds under the sequential model: one current word, no versions."""
-    cdef uint64_t word = location_at(local, location).slots[0]
-    if word == 0:
-        word = location_at(local, location).base
-    found.word = word
-    found.kind = FOUND_ABSENT if word == 0 or word_kind(word) == WORD_DELETE else FOUND_VALUE
-
-
-cdef inline void find_below(Local* local, uint32_t location, uint32_t adds_max, Found* found) noexcept nogil:
-    if local.header.model == MODEL_SEQUENTIAL:
-        find_in_order(local, location, found)
-    else:
-        find(local, location, local.txn_idx, adds_max, found)
-
-
 cdef inline int read_below(Local* local, Touched* touched) noexcept nogil:
     """Read what earlier transactions left at a key, once, and record it."""
     cdef Found found
     cdef uint8_t digits[32]
     cdef uint64_t offset
     cdef bint kept
-    find_below(local, touched.location, 0xFFFFFFFF, &found)
+    model_of(local).find(local, touched.location, 0xFFFFFFFF, &found)
     if unlikely_true(found.kind == FOUND_ESTIMATE):
         if location_at(local, touched.location).flags & LOCATION_READ_MODIFY_WRITE:
-            announce_intent(local, touched)
-            announce_arguments(local)
+            model_of(local).expect_write(local, touched, True)
         local.abort = ABORT_SUSPENDED
         local.blocker = found.blocker
         return GIVE_UP
@@ -126,7 +65,7 @@ cdef inline int read_below(Local* local, Touched* touched) noexcept nogil:
     if not kept:
         return GIVE_UP
     if location_at(local, touched.location).flags & LOCATION_READ_MODIFY_WRITE:
-        announce_intent(local, touched)
+        model_of(local).expect_write(local, touched, False)
     return OK
 
 

@@ -2,13 +2,9 @@
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from blockstm.native.memory.atomics cimport keep, load_acquire, load_relaxed, unlikely_true
-from blockstm.native.memory.layout cimport MODEL_SEQUENTIAL
-from blockstm.native.memory.local cimport (
-    ABORT_DOOMED, ABORT_NONE, ABORT_STOPPED, Local, STEP_WORK, slot_at, step,
-)
-from blockstm.native.instruments.timeline cimport CAUSE_NONE
-from blockstm.native.versions.validation cimport checks_hold, read_set_is_valid
+from blockstm.native.memory.atomics cimport keep, load_relaxed, unlikely_true
+from blockstm.native.memory.local cimport ABORT_NONE, ABORT_STOPPED, Local, STEP_WORK, step
+from blockstm.native.verbs.model cimport model_of
 from blockstm.native.instruments.virtual_time cimport (
     COST_GAS, COST_PROGRAM, COST_ROUND, VirtualTime, charge, time_of, works_by_rounds,
 )
@@ -19,52 +15,15 @@ cdef enum:
     MODELLED_UNITS_MAX = 10000000000000     # ... and its rounds or ns: times must not overflow
 
 
-cdef inline uint64_t published_by_others(Local* local) noexcept nogil:
-    """A number that changes whenever another worker publishes or aborts."""
-    cdef uint64_t total = 0
-    cdef uint32_t worker
-    for worker in range(local.header.worker_slots):
-        if worker != local.worker:
-            total += load_relaxed[uint64_t](&slot_at(local, worker).published)
-    return total
-
-
 cdef inline bint poll(Local* local) noexcept nogil:
-    """Whether the incarnation may go on: not stopped, and nothing that it read is stale.
-
-    Costs one load a worker where nothing was published since the last poll. A hint only: a stale
-    read that it misses is found by validation.
-    """
-    cdef uint64_t seen
+    """Whether the incarnation may go on: not stopped, and nothing that it read is known to be stale."""
     if local.abort != ABORT_NONE:
         return False
     step(local, STEP_WORK, local.txn_idx)
     if load_relaxed[uint32_t](&local.header.stop) != 0:
         local.abort = ABORT_STOPPED
         return False
-    if local.header.model == MODEL_SEQUENTIAL:
-        return True
-    seen = published_by_others(local)
-    if seen != local.published_seen:
-        local.published_seen = seen
-        if not read_set_is_valid(local, local.txn_idx, local.reads, local.read_count, &local.cause):
-            local.abort = ABORT_DOOMED
-            return False
-    if local.checks != 0 and is_told_wrong(local):
-        local.cause = CAUSE_NONE
-        local.abort = ABORT_DOOMED
-        return False
-    return True
-
-
-cdef inline bint is_told_wrong(Local* local) noexcept nogil:
-    """Whether all below is final by now, and an add turns out to have been guessed wrongly.
-
-    A program that goes on for ever because of it would never get to the collector's check.
-    """
-    if local.slot.reads_are_final or load_acquire[uint64_t](&local.header.commit_index) != local.txn_idx:
-        return False
-    return not checks_hold(local, local.txn_idx, local.reads, local.read_count)
+    return model_of(local).may_go_on(local)
 
 
 cdef inline uint64_t whole_units(double units) noexcept nogil:

@@ -23,26 +23,14 @@ from blockstm.native.instruments.mutants cimport (
     MUTANT_DONE_BY_INDICES, MUTANT_INDEX_BEFORE_STATUS, MUTANT_SUCCESSOR_FORGOTTEN, MUTANT_TWO_COLLECTORS, mutant,
 )
 from blockstm.native.memory.number cimport apply_delta, number_encode, number_set
-from blockstm.native.models.block_stm.publication cimport read_set_items, try_abort, write_set_items
-from blockstm.native.models.block_stm.scheduler cimport (
-    index_part, make_ready, pack_status, raise_to, status_incarnation, status_state, wake_sleepers,
-)
+from blockstm.native.models.block_stm.publication cimport try_abort
+from blockstm.native.models.block_stm.scheduler cimport index_part, make_ready, raise_to
+from blockstm.native.models.block_stm.state cimport shared
+from blockstm.native.models.outcome cimport read_set_items, write_set_items
+from blockstm.native.models.progress cimport say_done, tell_progress
+from blockstm.native.models.status cimport pack_status, status_incarnation, status_state
 from blockstm.native.instruments.timeline cimport span_begin, span_end
 from blockstm.native.versions.validation cimport checks_hold
-
-cdef extern from "<unistd.h>" nogil:
-    ssize_t write_fd "write"(int fd, const void* data, size_t count) noexcept
-
-
-cdef inline void notify(Local* local) noexcept nogil:
-    """Wake whoever waits for the block's progress."""
-    cdef uint64_t one = 1
-    cdef ssize_t written = 0
-    if local.event_fd >= 0:
-        written = write_fd(local.event_fd, &one, sizeof(uint64_t))
-    if written < 0:
-        return
-
 
 cdef inline bint settle_adds(Local* local, uint32_t txn_idx) noexcept nogil:
     """Turn the adds of a committed transaction into values; False where the arena is full.
@@ -95,7 +83,7 @@ cdef inline bint may_commit(Local* local, uint32_t txn_idx) noexcept nogil:
     return (
         <uint32_t>(validated >> 32) == status_incarnation(status)
         and <uint32_t>validated > load_acquire[uint32_t](&txn.triggered_wave)
-        and <uint32_t>validated > load_relaxed[uint32_t](&local.header.commit_wave)
+        and <uint32_t>validated > load_relaxed[uint32_t](&shared(local).commit_wave)
     )
 
 
@@ -133,7 +121,7 @@ cdef inline bint commit_next(Local* local, uint64_t* time_ns) noexcept nogil:
             &txn.status, status, pack_status(COMMITTED, 0, status_incarnation(status))
         ):
             return False
-    raise_to(&header.commit_wave, txn.triggered_wave)
+    raise_to(&shared(local).commit_wave, txn.triggered_wave)
     if not settle_adds(local, txn_idx):
         return False
     if time_ns[0] == 0:
@@ -173,15 +161,11 @@ cdef inline void announce_progress(Local* local) noexcept nogil:
     cdef Header* header = local.header
     fence_sc()          # what was committed shows before the wish for progress is looked at
     if header.commit_index == header.txn_count or (
-        mutant(local, MUTANT_DONE_BY_INDICES) and index_part(header.validation_index) >= header.txn_count
+        mutant(local, MUTANT_DONE_BY_INDICES) and index_part(shared(local).validation_index) >= header.txn_count
     ):
-        header.end_ns = now_ns(local)
-        store_sc[uint32_t](&header.done, 1)
-        wake_sleepers(local, 0xFFFFFFFF)
-        notify(local)
-    elif load_sc[uint32_t](&header.want_progress) != 0:
-        store_sc[uint32_t](&header.want_progress, 0)
-        notify(local)
+        say_done(local, now_ns(local))
+    else:
+        tell_progress(local)
 
 
 cdef inline void commit_second(Local* local, uint32_t txn_idx) noexcept nogil:

@@ -1,8 +1,4 @@
-"""The protocol's invariants, checked from outside after every step of the controlled runtime.
-
-A *watch* remembers what the last look saw: the statuses, the scheduler's counters, what is final. A look reads the
-arena and changes nothing. It costs some 20 ns a transaction.
-"""
+"""The protocol's invariants, checked from outside after every step of a controlled run (see watch)."""
 
 from libc.stdint cimport uint32_t, uint64_t
 
@@ -11,39 +7,21 @@ from blockstm.native.memory.layout cimport (
 )
 from blockstm.native.memory.local cimport Local, address, txn_at
 from blockstm.native.versions.multi_version cimport word_is_estimate, word_txn
-from blockstm.native.models.block_stm.publication cimport read_set_items, write_set_items
-from blockstm.native.models.block_stm.scheduler cimport (
-    index_part, status_incarnation, status_owner, status_state, wave_part,
+from blockstm.native.instruments.watch cimport (
+    COMMIT_OF_STALE, COMMIT_OUT_OF_ORDER, COMMIT_WITHOUT_WAVE, COUNTER_SHRANK, ESTIMATE_IN_READ_SET, HOLDS,
+    ILLEGAL_STATUS, INCARNATION_SHRANK, PLACE_CHANGED_HANDS, PREFIX_CHANGED, PREFIX_SHRANK, TWO_EXECUTORS,
+    WAITER_FORGOTTEN, Watch, WatchedTxn,
 )
+from blockstm.native.models.block_stm.scheduler cimport index_part, wave_part
+from blockstm.native.models.block_stm.state cimport shared
+from blockstm.native.models.outcome cimport read_set_items, write_set_items
+from blockstm.native.models.progress cimport judge_prefix
+from blockstm.native.models.status cimport status_incarnation, status_owner, status_state
 from blockstm.native.versions.validation cimport checks_hold, read_set_is_valid
 
-# What a look may find.
-cdef enum:
-    HOLDS = 0
-    PREFIX_SHRANK = 1           # commit_index went back, or passed what is not committed
-    PREFIX_CHANGED = 2          # something about a committed transaction changed
-    ILLEGAL_STATUS = 3          # a status changed as it never may
-    TWO_EXECUTORS = 4           # an incarnation that runs changed its owner
-    INCARNATION_SHRANK = 5
-    COMMIT_WITHOUT_WAVE = 6     # committed on a validation older than a rewind that concerns it
-    COMMIT_OF_STALE = 7         # committed although its reads did not hold
-    COMMIT_OUT_OF_ORDER = 8     # committed before one below it
-    ESTIMATE_IN_READ_SET = 9    # an ESTIMATE was read as a value
-    COUNTER_SHRANK = 10         # execution_index or the wave went back, or the index without a new wave
-    PLACE_CHANGED_HANDS = 11    # a version word belongs to another transaction than before
-    DONE_TOO_EARLY = 12         # said to be done before the committed prefix is the whole block
-    WAITER_FORGOTTEN = 13       # SUSPENDED for what has come, and nobody is about to resume it
-
-cdef struct WatchedTxn:
-    uint64_t status
-    uint64_t digest             # of what is final about it; 0 while it is not
-
-cdef struct Watch:
-    WatchedTxn* txns
-    uint64_t execution_index
-    uint64_t validation_index
-    uint64_t commit_index
-    uint32_t culprit            # the transaction that the last finding is about
+cdef enum:                      # places in Watch.counters
+    WATCHED_EXECUTION_INDEX = 0
+    WATCHED_VALIDATION_INDEX = 1
 
 
 cdef inline bint is_legal(uint64_t before, uint64_t after) noexcept nogil:
@@ -172,22 +150,18 @@ cdef inline int judge_places(Local* local, uint32_t txn_idx) noexcept nogil:
 
 
 cdef inline int judge_counters(Local* local, Watch* watch) noexcept nogil:
-    """Look at the scheduler's counters."""
-    cdef uint64_t execution = local.header.execution_index
-    cdef uint64_t validation = local.header.validation_index
-    cdef uint64_t commit = local.header.commit_index
-    cdef uint64_t before = watch.validation_index
-    cdef bint shrank = execution < watch.execution_index or wave_part(validation) < wave_part(before) or (
-        wave_part(validation) == wave_part(before) and index_part(validation) < index_part(before)
-    )
-    cdef bint prefix_shrank = commit < watch.commit_index or commit > local.header.txn_count
-    watch.execution_index = execution
-    watch.validation_index = validation
-    watch.commit_index = commit
-    if prefix_shrank:
-        return PREFIX_SHRANK
-    if local.header.done != 0 and commit != local.header.txn_count:
-        return DONE_TOO_EARLY
+    """Look at the scheduler's counters, and at the committed prefix."""
+    cdef uint64_t execution = shared(local).execution_index
+    cdef uint64_t validation = shared(local).validation_index
+    cdef uint64_t before = watch.counters[WATCHED_VALIDATION_INDEX]
+    cdef bint shrank = execution < watch.counters[WATCHED_EXECUTION_INDEX] or wave_part(validation) < wave_part(before)
+    cdef int finding = judge_prefix(local, watch)
+    if wave_part(validation) == wave_part(before) and index_part(validation) < index_part(before):
+        shrank = True
+    watch.counters[WATCHED_EXECUTION_INDEX] = execution
+    watch.counters[WATCHED_VALIDATION_INDEX] = validation
+    if finding != HOLDS:
+        return finding
     return COUNTER_SHRANK if shrank else HOLDS
 
 

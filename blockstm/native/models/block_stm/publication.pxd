@@ -20,18 +20,11 @@ from blockstm.native.instruments.mutants cimport (
     MUTANT_ABORT_WITHOUT_REWIND, MUTANT_ESTIMATES_FORGOTTEN, MUTANT_INCARNATION_RESTARTED, MUTANT_LEFTOVERS_KEPT,
     MUTANT_NEW_PLACE_UNNOTICED, MUTANT_STATUS_BEFORE_WRITES, MUTANT_WAITERS_TAKEN_EARLY, MUTANT_WAVE_AFTER_STATUS, mutant,
 )
-from blockstm.native.models.block_stm.scheduler cimport (
-    pack_status, ready_add, resume_waiters, rewind_validation,
-)
+from blockstm.native.models.block_stm.ready_set cimport ready_add
+from blockstm.native.models.block_stm.scheduler cimport resume_waiters, rewind_validation
+from blockstm.native.models.outcome cimport store_read_set, store_receipt, write_set_items
+from blockstm.native.models.status cimport pack_status
 from blockstm.native.verbs.touched cimport pending, touch
-
-
-cdef inline Write* write_set_items(WriteSet* write_set) noexcept nogil:
-    return <Write*>(<uint8_t*>write_set + sizeof(WriteSet))
-
-
-cdef inline Read* read_set_items(ReadSet* read_set) noexcept nogil:
-    return <Read*>(<uint8_t*>read_set + sizeof(ReadSet))
 
 
 cdef inline bint is_live(uint64_t word) noexcept nogil:
@@ -41,21 +34,6 @@ cdef inline bint is_live(uint64_t word) noexcept nogil:
 
 
 # --- finishing ----------------------------------------------------------------------------------
-
-cdef inline bint store_read_set(Local* local) noexcept nogil:
-    """Copy the finished read set to where validators find it; False where the arena is full."""
-    cdef uint64_t offset = allocate(local, sizeof(ReadSet) + local.read_count * sizeof(Read))
-    cdef ReadSet* read_set
-    if offset == 0:
-        return False
-    read_set = <ReadSet*>address(local, offset)
-    read_set.count = local.read_count
-    read_set.checks = local.checks
-    if local.read_count != 0:
-        memcpy(read_set_items(read_set), local.reads, local.read_count * sizeof(Read))
-    store_release[uint64_t](&local.txn.read_set, offset)
-    return True
-
 
 cdef inline void add_place(WriteSet* write_set, uint64_t place, uint32_t location, uint32_t kind) noexcept nogil:
     cdef Write* write = write_set_items(write_set) + write_set.count + write_set.leftover
@@ -172,30 +150,6 @@ cdef inline bint publish_writes(Local* local, WriteSet* write_set, bint* new_pla
         )
     store_release[uint32_t](&write_set.leftover, 0)
     local.slot.intent_count = 0
-    return True
-
-
-cdef inline bint store_receipt(Local* local) noexcept nogil:
-    """Store what the receipt will say; False where the arena is full."""
-    cdef Txn* txn = local.txn
-    txn.gas_used = local.gas_used
-    txn.outcome = local.outcome
-    txn.event_count = 0
-    txn.events = 0
-    txn.reason = 0
-    if local.outcome != OUTCOME_SUCCESS:
-        if local.event_count == 0 and local.events.length != 0:  # a traceback: see keep_traceback
-            txn.events = make_record(local, local.events.data, <uint32_t>local.events.length, 0)
-            if txn.events == 0:
-                return False
-        txn.reason = make_record(local, local.reason.data, <uint32_t>local.reason.length, 0)
-        return txn.reason != 0
-    if local.event_count != 0:
-        txn.events = allocate(local, local.events.length)
-        if txn.events == 0:
-            return False
-        memcpy(address(local, txn.events), local.events.data, local.events.length)
-        txn.event_count = local.event_count
     return True
 
 

@@ -16,148 +16,22 @@ no delay between taking a task and counting it can make true too early.
 from libc.stdint cimport uint32_t, uint64_t
 
 from blockstm.native.memory.atomics cimport (
-    compare_exchange_sc, exchange_sc, fence_sc, fetch_add_sc, fetch_and_sc, fetch_or_sc, futex_wake,
-    load_acquire, load_relaxed, load_sc, lowest_bit, store_sc, unlikely_true,
+    compare_exchange_sc, exchange_sc, fence_sc, fetch_add_sc, load_acquire, load_relaxed, load_sc, store_sc,
 )
 from blockstm.native.memory.layout cimport COMMITTED, EXECUTED, EXECUTING, READY, SUSPENDED, Txn, Waiter
 from blockstm.native.memory.local cimport (
     STEP_COUNTER, STEP_STATUS, STEP_TAKE, STEP_WAIT, Local, address, allocate, step, txn_at,
 )
+from blockstm.native.models.block_stm.ready_set cimport ready_add, ready_remove
+from blockstm.native.models.block_stm.state cimport Own, own, shared
+from blockstm.native.models.status cimport NO_TXN, pack_status, status_incarnation, status_state
 from blockstm.native.instruments.mutants cimport (
-    MUTANT_CLAIM_WITHOUT_SWAP, MUTANT_READY_BIT_LOST, MUTANT_RECOVERY_WITHOUT_VALIDATIONS,
-    MUTANT_REWIND_IN_SAME_WAVE, MUTANT_WAITER_LOST, mutant,
+    MUTANT_CLAIM_WITHOUT_SWAP, MUTANT_RECOVERY_WITHOUT_VALIDATIONS, MUTANT_REWIND_IN_SAME_WAVE, MUTANT_WAITER_LOST,
+    mutant,
 )
-from blockstm.native.instruments.virtual_time cimport wake_virtually
 
 cdef enum:
-    NO_TXN = 0xFFFFFFFF
     SKIPPED_MAX = 64            # how far a validation may be taken past transactions that still run
-
-
-# --- the status word ----------------------------------------------------------------------------
-
-cdef inline uint64_t pack_status(uint32_t state, uint32_t owner, uint32_t incarnation) noexcept nogil:
-    return <uint64_t>state | (<uint64_t>owner << 8) | (<uint64_t>incarnation << 32)
-
-
-cdef inline uint32_t status_state(uint64_t status) noexcept nogil:
-    return <uint32_t>(status & 0xFF)
-
-
-cdef inline uint32_t status_owner(uint64_t status) noexcept nogil:
-    return <uint32_t>(status >> 8) & 0xFFFF
-
-
-cdef inline uint32_t status_incarnation(uint64_t status) noexcept nogil:
-    return <uint32_t>(status >> 32)
-
-
-# --- waking sleepers ----------------------------------------------------------------------------
-
-cdef inline void wake_sleepers(Local* local, uint32_t count) noexcept nogil:
-    """Wake up to `count` workers that found no task.
-
-    Invariant: none sleeps through a task. A sleeper counts itself (sc, and a fence: see rest) before it looks for
-    tasks a last time; whoever makes a task visible does so (sc) before it looks at the count (sc).
-    """
-    if load_sc[uint32_t](&local.header.sleepers) != 0:
-        step(local, STEP_COUNTER, 0)
-        fetch_add_sc[uint32_t](&local.header.wake_epoch, 1)
-        if unlikely_true(local.virtual_time != NULL):
-            wake_virtually(local, count)
-        else:
-            futex_wake(&local.header.wake_epoch, count)
-
-
-# --- the ready set ------------------------------------------------------------------------------
-
-cdef inline uint64_t* ready_word(Local* local, uint32_t level, uint32_t index) noexcept nogil:
-    return <uint64_t*>address(local, local.header.ready[level]) + index
-
-
-cdef inline void ready_set(Local* local, uint32_t level, uint32_t index) noexcept nogil:
-    """Set the bit of `index` at `level`, and those above it."""
-    while level < 3:
-        fetch_or_sc[uint64_t](ready_word(local, level, index >> 6), <uint64_t>1 << (index & 63))
-        index >>= 6
-        level += 1
-
-
-cdef inline bint ready_clear(Local* local, uint32_t level, uint32_t index) noexcept nogil:
-    """Clear the bit of `index` at `level`; whether that leaves its word empty."""
-    cdef uint64_t bit = <uint64_t>1 << (index & 63)
-    return fetch_and_sc[uint64_t](ready_word(local, level, index >> 6), ~bit) & ~bit == 0
-
-
-cdef inline void ready_add(Local* local, uint32_t txn_idx) noexcept nogil:
-    """Put a READY transaction into the set.
-
-    Invariant: a READY transaction below execution_index is in the set, or a live worker is about to
-    put it in, or holds it as a fresh one. Bits are set from the leaf up.
-    """
-    step(local, STEP_COUNTER, txn_idx)
-    ready_set(local, 0, txn_idx)
-
-
-cdef inline void ready_close(Local* local, uint32_t level, uint32_t index) noexcept nogil:
-    """Clear the bit over an empty word: `index` is that word's, `level` the bit's.
-
-    Invariant: a word with members has its bit set, or somebody is about to set it. The bit is
-    cleared before the word is looked at again (sc), a setter sets the word before the bit. The bit
-    may be left set over a word that has emptied meanwhile: that costs a look, no more.
-    """
-    cdef bint empty
-    while level < 3:
-        step(local, STEP_COUNTER, index)
-        empty = ready_clear(local, level, index)
-        step(local, STEP_COUNTER, index)
-        if mutant(local, MUTANT_READY_BIT_LOST):
-            return
-        if load_sc[uint64_t](ready_word(local, level - 1, index)) != 0:
-            ready_set(local, level, index)
-            return
-        if not empty:
-            return
-        index >>= 6
-        level += 1
-
-
-cdef inline void ready_remove(Local* local, uint32_t txn_idx) noexcept nogil:
-    """Take a transaction out of the set."""
-    if ready_clear(local, 0, txn_idx):
-        ready_close(local, 1, txn_idx >> 6)
-
-
-cdef inline uint32_t ready_lowest_under(Local* local, uint32_t index) noexcept nogil:
-    """The lowest member under one bit of the top level, NO_TXN where there is none."""
-    cdef uint64_t upper = load_acquire[uint64_t](ready_word(local, 1, index))
-    cdef uint64_t word
-    cdef uint32_t below
-    if upper == 0:
-        ready_close(local, 2, index)
-    while upper != 0:
-        below = (index << 6) | lowest_bit(upper)
-        word = load_acquire[uint64_t](ready_word(local, 0, below))
-        if word != 0:
-            return (below << 6) | lowest_bit(word)
-        ready_close(local, 1, below)
-        upper &= upper - 1
-    return NO_TXN
-
-
-cdef inline uint32_t ready_lowest(Local* local) noexcept nogil:
-    """The lowest member of the ready set, NO_TXN where it is empty. A hint: claim it by its status."""
-    cdef uint32_t words = (local.header.txn_count >> 18) + 1
-    cdef uint32_t index, found
-    cdef uint64_t top
-    for index in range(words):
-        top = load_acquire[uint64_t](ready_word(local, 2, index))
-        while top != 0:
-            found = ready_lowest_under(local, (index << 6) | lowest_bit(top))
-            if found != NO_TXN:
-                return found
-            top &= top - 1
-    return NO_TXN
 
 
 # --- the validation index and its waves ---------------------------------------------------------
@@ -193,11 +67,11 @@ cdef inline void rewind_validation(Local* local, uint32_t target) noexcept nogil
     fence_sc()
     while True:
         step(local, STEP_COUNTER, target)
-        packed = load_sc[uint64_t](&local.header.validation_index)
+        packed = load_sc[uint64_t](&shared(local).validation_index)
         if index_part(packed) <= target:
             return
         if compare_exchange_sc[uint64_t](
-            &local.header.validation_index, packed,
+            &shared(local).validation_index, packed,
             (<uint64_t>(wave_part(packed) + waves) << 32) | target,
         ):
             step(local, STEP_COUNTER, target)
@@ -216,16 +90,16 @@ cdef inline void rewind_all(Local* local) noexcept nogil:
     cdef uint64_t packed
     cdef uint32_t target
     while True:
-        packed = load_sc[uint64_t](&local.header.validation_index)
+        packed = load_sc[uint64_t](&shared(local).validation_index)
         if mutant(local, MUTANT_RECOVERY_WITHOUT_VALIDATIONS):
             return
-        raise_to(&local.header.commit_wave, wave_part(packed) + 1)
+        raise_to(&shared(local).commit_wave, wave_part(packed) + 1)
         step(local, STEP_COUNTER, 0)
         target = <uint32_t>load_sc[uint64_t](&local.header.commit_index)
         if target > index_part(packed):
             target = index_part(packed)
         if compare_exchange_sc[uint64_t](
-            &local.header.validation_index, packed, (<uint64_t>(wave_part(packed) + 1) << 32) | target
+            &shared(local).validation_index, packed, (<uint64_t>(wave_part(packed) + 1) << 32) | target
         ):
             return
 
@@ -329,22 +203,23 @@ cdef inline uint32_t take_fresh(Local* local, uint32_t* incarnation) noexcept no
 
     A worker takes `fresh_chunk` of them at a time and runs them in order.
     """
+    cdef Own* mine = own(local)
     cdef uint64_t start
     cdef uint32_t txn_idx
     while True:
-        if local.fresh_next >= local.fresh_end:
-            if load_relaxed[uint64_t](&local.header.execution_index) >= local.header.txn_count:
+        if mine.fresh_next >= mine.fresh_end:
+            if load_relaxed[uint64_t](&shared(local).execution_index) >= local.header.txn_count:
                 return NO_TXN
             step(local, STEP_TAKE, NO_TXN)
-            start = fetch_add_sc[uint64_t](&local.header.execution_index, local.fresh_chunk)
+            start = fetch_add_sc[uint64_t](&shared(local).execution_index, mine.fresh_chunk)
             if start >= local.header.txn_count:
                 return NO_TXN
-            local.fresh_next = <uint32_t>start
-            local.fresh_end = <uint32_t>(start + local.fresh_chunk)
-            if local.fresh_end > local.header.txn_count:
-                local.fresh_end = local.header.txn_count
-        txn_idx = local.fresh_next
-        local.fresh_next += 1
+            mine.fresh_next = <uint32_t>start
+            mine.fresh_end = <uint32_t>(start + mine.fresh_chunk)
+            if mine.fresh_end > local.header.txn_count:
+                mine.fresh_end = local.header.txn_count
+        txn_idx = mine.fresh_next
+        mine.fresh_next += 1
         if claim_execution(local, txn_idx, incarnation):
             return txn_idx
 
@@ -368,7 +243,7 @@ cdef inline uint32_t validations_end(Local* local, uint32_t index, uint32_t limi
     first execution never has to move it back. With `skip`, some that are not executed may be passed
     over to get at one that is; they validate themselves when they finish (see validate_own).
     """
-    cdef uint64_t handed_out = load_sc[uint64_t](&local.header.execution_index)
+    cdef uint64_t handed_out = load_sc[uint64_t](&shared(local).execution_index)
     cdef uint32_t end, start
     if handed_out > local.header.txn_count:
         handed_out = local.header.txn_count
@@ -400,14 +275,14 @@ cdef inline uint32_t take_validations(
     cdef uint64_t packed
     cdef uint32_t index, end
     while True:
-        packed = load_sc[uint64_t](&local.header.validation_index)
+        packed = load_sc[uint64_t](&shared(local).validation_index)
         index = index_part(packed)
         end = validations_end(local, index, limit, skip)
         if end == index:
             return 0
         step(local, STEP_TAKE, index)
         if compare_exchange_sc[uint64_t](
-            &local.header.validation_index, packed, (<uint64_t>wave_part(packed) << 32) | end
+            &shared(local).validation_index, packed, (<uint64_t>wave_part(packed) << 32) | end
         ):
             fence_sc()
             first[0] = index

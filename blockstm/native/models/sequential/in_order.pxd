@@ -1,33 +1,55 @@
 """The sequential model: one transaction after the other on plain state, no versions, no validation.
 
 What parallel execution is measured against. The current word of a key is the first slot of its
-location; the programs and their verbs are the same.
+location; the programs and their verbs are the same. One worker takes part.
 """
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
-from blockstm.native.memory.atomics cimport load_relaxed, load_sc, store_release, store_sc
-from blockstm.native.models.block_stm.collector cimport notify
-from blockstm.native.models.block_stm.executor cimport begin_incarnation, note_running, run_timed
+from blockstm.native.memory.atomics cimport store_release, store_sc
 from blockstm.native.memory.layout cimport (
-    COMMITTED, Header, Number, OUTCOME_SUCCESS, SPAN_EXECUTION, WORD_ADD, WORD_VALUE, Write, WriteSet,
+    COMMITTED, HASH_TABLES_MAX, Number, OUTCOME_SUCCESS, SPAN_EXECUTION, WORD_ADD, WORD_DELETE, WORD_VALUE, Write,
+    WriteSet,
 )
 from blockstm.native.memory.local cimport (
     ABORT_NONE, Local, PendingWrite, address, allocate, location_at, now_ns, txn_at,
 )
-from blockstm.native.versions.multi_version cimport Found, base_number, make_record, pack_word
 from blockstm.native.memory.number cimport apply_delta, number_encode, number_set
-from blockstm.native.models.block_stm.publication cimport store_read_set, store_receipt, write_set_items
-from blockstm.native.verbs.reads cimport find_in_order
-from blockstm.native.models.block_stm.scheduler cimport pack_status
 from blockstm.native.instruments.timeline cimport span_begin, span_end
-from blockstm.native.verbs.touched cimport pending
 from blockstm.native.instruments.virtual_time cimport charge_in_order
+from blockstm.native.models.incarnation cimport begin_incarnation, note_running, run_timed
+from blockstm.native.models.outcome cimport store_read_set, store_receipt, write_set_items
+from blockstm.native.models.progress cimport say_done, tell_progress
+from blockstm.native.models.status cimport pack_status
+from blockstm.native.versions.key_table cimport table_capacity
+from blockstm.native.versions.multi_version cimport (
+    FOUND_ABSENT, FOUND_VALUE, Found, base_number, make_record, pack_word, word_kind,
+)
+from blockstm.native.verbs.touched cimport pending
 
 cdef enum:
     TIMES_SHARED_MAX = 8        # short transactions share one reading of the clock
     SHORT_NS = 1500
+
+cdef struct Own:
+    uint64_t last_ns            # when the last transaction of those below `noted` was done
+    uint32_t next_txn
+    uint32_t noted              # transactions below are final
+    uint32_t shared             # how many share a reading of the clock
+
+
+cdef inline Own* own(Local* local) noexcept nogil:
+    return <Own*>local.own
+
+
+cdef inline void find_in_order(Local* local, uint32_t location, Found* found) noexcept nogil:
+    """What a key holds now: one current word, no versions."""
+    cdef uint64_t word = location_at(local, location).slots[0]
+    if word == 0:
+        word = location_at(local, location).base
+    found.word = word
+    found.kind = FOUND_ABSENT if word == 0 or word_kind(word) == WORD_DELETE else FOUND_VALUE
 
 
 cdef inline uint64_t settle(Local* local, const PendingWrite* write) noexcept nogil:
@@ -63,7 +85,7 @@ cdef inline bint apply_writes(Local* local) noexcept nogil:
     """Put the pending writes into the state; False where the arena is full.
 
     Invariant: the transaction lists what it wrote as publish_writes does, deltas as deltas; without a
-    list it has written nothing. A list from before a worker's death (see restart_in_order) goes.
+    list it has written nothing. A list from before a worker's death (see restart) goes.
     """
     cdef PendingWrite* write
     cdef WriteSet* write_set
@@ -113,39 +135,73 @@ cdef inline bint run_in_order(Local* local, uint32_t txn_idx) noexcept nogil:
     return True
 
 
-cdef inline void note_times(Local* local, uint32_t first, uint32_t end, uint64_t time_ns) noexcept nogil:
-    """Make transactions `first` to `end` final, as of now."""
-    cdef Header* header = local.header
+cdef inline void note_times(Local* local, uint32_t end, uint64_t time_ns) noexcept nogil:
+    """Make the transactions below `end` final, as of now."""
+    cdef Own* mine = own(local)
     cdef uint32_t txn_idx
-    for txn_idx in range(first, end):
+    for txn_idx in range(mine.noted, end):
         txn_at(local, txn_idx).commit_ns = time_ns
-    store_sc[uint64_t](&header.commit_index, end)
-    if end == header.txn_count:
-        header.end_ns = time_ns
-        store_sc[uint32_t](&header.done, 1)
-        notify(local)
-    elif load_sc[uint32_t](&header.want_progress) != 0:
-        store_sc[uint32_t](&header.want_progress, 0)
-        notify(local)
+    mine.noted = end
+    store_sc[uint64_t](&local.header.commit_index, end)
+    if end == local.header.txn_count:
+        say_done(local, time_ns)
+    else:
+        tell_progress(local)
 
 
-cdef inline void run_block_in_order(Local* local) noexcept nogil:
-    """Run the whole block. Short transactions read the clock every few, so that it costs them little."""
-    cdef uint32_t txn_idx = 0
-    cdef uint32_t noted = 0
-    cdef uint32_t shared = 1
-    cdef uint64_t time_ns
-    cdef uint64_t last_ns = now_ns(local)
+cdef inline void begin_block(Local* local) noexcept nogil:
+    """Forget what belonged to the last block."""
+    memset(local.own, 0, sizeof(local.own))
+    own(local).last_ns = now_ns(local)
+    own(local).shared = 1
     local.reads = NULL
     local.read_capacity = 0
-    while txn_idx < local.header.txn_count and load_relaxed[uint32_t](&local.header.stop) == 0:
-        if not run_in_order(local, txn_idx):
-            break
-        txn_idx += 1
-        if txn_idx - noted == shared or txn_idx == local.header.txn_count:
-            time_ns = now_ns(local)
-            note_times(local, noted, txn_idx, time_ns)
-            shared = TIMES_SHARED_MAX if time_ns - last_ns < SHORT_NS * shared else 1
-            last_ns = time_ns
-            noted = txn_idx
+
+
+cdef inline bint do_task(Local* local) noexcept nogil:
+    """Run the next transaction. Short ones read the clock every few, so that it costs them little."""
+    cdef Own* mine = own(local)
+    cdef uint64_t time_ns
+    if not run_in_order(local, mine.next_txn):
+        return False
+    mine.next_txn += 1
+    if mine.next_txn - mine.noted == mine.shared or mine.next_txn == local.header.txn_count:
+        time_ns = now_ns(local)
+        mine.shared = TIMES_SHARED_MAX if time_ns - mine.last_ns < SHORT_NS * mine.shared else 1
+        mine.last_ns = time_ns
+        note_times(local, mine.next_txn, time_ns)
+    return True
+
+
+cdef inline bint has_task(Local* local) noexcept nogil:
+    """There is always a next transaction, until the block is done or stopped."""
+    return True
+
+
+cdef inline void before_sleep(Local* local) noexcept nogil:
+    """Nothing is looked for again."""
+
+
+cdef inline void after_task(Local* local) noexcept nogil:
+    """Nothing follows."""
+
+
+cdef inline void end_block(Local* local) noexcept nogil:
+    """No transaction runs."""
+    store_release[uint64_t](&local.slot.running, 0)
+
+
+cdef inline void restart(Local* local) noexcept nogil:
+    """Put the state back to what it was before the block, to start again: see Model.recover."""
+    cdef uint32_t level = 0
+    cdef uint64_t place, entry
+    cdef uint64_t* table
+    while level < HASH_TABLES_MAX and local.header.tables[level] != 0:
+        table = <uint64_t*>address(local, local.header.tables[level])
+        for place in range(table_capacity(local, level)):
+            entry = table[place]
+            if entry != 0:
+                location_at(local, <uint32_t>entry).slots[0] = 0
+        level += 1
+    store_sc[uint64_t](&local.header.commit_index, 0)
     store_release[uint64_t](&local.slot.running, 0)

@@ -1,92 +1,30 @@
 """Running one incarnation of a transaction, and validating one."""
 
 from libc.stdint cimport uint32_t, uint64_t
-from libc.string cimport memset
 
 from blockstm.native.memory.atomics cimport (
-    compare_exchange_sc, fence_sc, load_acquire, load_relaxed, load_sc, store_relaxed, store_release,
-    store_sc, unlikely_true,
+    compare_exchange_sc, fence_sc, load_acquire, load_relaxed, load_sc, store_relaxed, store_release, store_sc,
 )
-from blockstm.native.verbs.context cimport decide
 from blockstm.native.memory.layout cimport (
-    EXECUTED, EXECUTING, OUTCOME_FAILED, OUTCOME_SUCCESS, ReadSet, Record, SPAN_ABORT, SPAN_DOOMED, SPAN_EXECUTION,
-    SPAN_OVERTAKEN, SPAN_SUSPENDED, SPAN_VALIDATION, SUSPENDED, TXN_AFTER_COMMIT, Txn, WorkerSlot,
+    EXECUTED, EXECUTING, ReadSet, SPAN_ABORT, SPAN_DOOMED, SPAN_EXECUTION, SPAN_OVERTAKEN, SPAN_SUSPENDED,
+    SPAN_VALIDATION, SUSPENDED, TXN_AFTER_COMMIT, Txn, WorkerSlot,
 )
 from blockstm.native.memory.local cimport (
-    ABORT_NONE, ABORT_STOPPED, ABORT_SUSPENDED, Local, STEP_CLEAN, STEP_STATUS, STEP_WAIT, Touched, address, now_ns,
-    step, txn_at,
+    ABORT_NONE, ABORT_STOPPED, ABORT_SUSPENDED, Local, STEP_CLEAN, STEP_STATUS, STEP_WAIT, address, step, txn_at,
 )
-from blockstm.native.versions.multi_version cimport record_bytes
 from blockstm.native.instruments.mutants cimport MUTANT_OWN_VALIDATION_LOST, mutant
-from blockstm.native.models.block_stm.publication cimport (
-    finish_execution, keep_intents, read_set_items, try_abort,
-)
-from blockstm.native.programs.native_program cimport Program
-from blockstm.native.models.block_stm.scheduler cimport (
-    index_part, make_ready, pack_status, status_incarnation, status_state, wait_for, wave_part,
-)
 from blockstm.native.instruments.timeline cimport CAUSE_ESTIMATE, pack_cause, span_begin, span_end
-from blockstm.native.versions.validation cimport read_set_is_valid
 from blockstm.native.instruments.virtual_time cimport charge_execution, charge_validation
-from blockstm.native.verbs.work cimport work_as_recorded
+from blockstm.native.models.block_stm.publication cimport finish_execution, keep_intents, try_abort
+from blockstm.native.models.block_stm.scheduler cimport index_part, make_ready, wait_for, wave_part
+from blockstm.native.models.block_stm.state cimport own, shared
+from blockstm.native.models.incarnation cimport begin_incarnation, note_running, run_timed
+from blockstm.native.models.outcome cimport read_set_items
+from blockstm.native.models.status cimport pack_status, status_incarnation, status_state
+from blockstm.native.versions.validation cimport read_set_is_valid
+
 
 # --- executing ----------------------------------------------------------------------------------
-
-cdef inline void begin_incarnation(Local* local, uint32_t txn_idx, uint32_t incarnation) noexcept nogil:
-    """Clear what the last transaction left in private memory."""
-    local.txn = txn_at(local, txn_idx)
-    local.txn_idx = txn_idx
-    local.incarnation = incarnation
-    local.abort = ABORT_NONE
-    local.closed = 0
-    local.outcome = OUTCOME_SUCCESS
-    local.checks = 0
-    local.gas_used = 0
-    local.gas_limit = local.txn.gas_limit
-    local.published_seen = <uint64_t>-1
-    local.read_count = 0
-    local.touched_count = 0
-    local.touched_epoch += 1
-    if local.touched_epoch == 0:
-        memset(local.touched, 0, (local.touched_mask + 1) * sizeof(Touched))
-        local.touched_epoch = 1
-    local.write_count = 0
-    local.depth = 0
-    local.scratch.length = 0
-    local.events.length = 0
-    local.event_count = 0
-    local.reason.length = 0
-    local.undo.length = 0
-
-
-cdef inline void run_program(Local* local) noexcept nogil:
-    """Run the program of the transaction, or fail one that is not run any more."""
-    cdef Txn* txn = local.txn
-    cdef Record* why
-    if txn.condemned != 0:
-        why = <Record*>address(local, txn.condemned)
-        decide(local, OUTCOME_FAILED, record_bytes(why), why.length)
-        return
-    (<Program*>local.programs)[txn.program](local, address(local, txn.arguments), txn.arguments_bytes)
-    if unlikely_true(local.virtual_time != NULL):
-        work_as_recorded(local)
-
-
-cdef inline void run_timed(Local* local) noexcept nogil:
-    """Run the program, and note how long it took where the block is timed; else one predictable branch.
-
-    Invariant: what stands there at the end is the time of the final incarnation. A transaction has one
-    executor at a time, who stores the time before it gives the transaction away by its status (sc), so
-    the stores of its incarnations follow each other in their order.
-    """
-    cdef uint64_t times = local.header.execution_ns
-    cdef uint64_t started_ns = 0
-    if unlikely_true(times != 0):
-        started_ns = now_ns(local)
-    run_program(local)
-    if unlikely_true(times != 0):
-        (<uint64_t*>address(local, times))[local.txn_idx] = now_ns(local) - started_ns
-
 
 cdef inline void wait_for_commit(Local* local, uint32_t txn_idx, uint32_t incarnation) noexcept nogil:
     """EXECUTING -> SUSPENDED until all before the transaction is final.
@@ -100,14 +38,6 @@ cdef inline void wait_for_commit(Local* local, uint32_t txn_idx, uint32_t incarn
     store_sc[uint64_t](&txn_at(local, txn_idx).status, suspended)
     if load_sc[uint64_t](&local.header.commit_index) >= txn_idx:
         make_ready(local, txn_idx, suspended)
-
-
-cdef inline void note_running(Local* local, uint32_t txn_idx, uint32_t incarnation) noexcept nogil:
-    """Say in the slot what this worker runs, for the supervisor's eyes."""
-    cdef WorkerSlot* slot = local.slot
-    store_release[uint32_t](&slot.live_read_count, 0)
-    slot.reads_are_final = load_acquire[uint64_t](&local.header.commit_index) == txn_idx
-    store_release[uint64_t](&slot.running, (<uint64_t>(txn_idx + 1) << 32) | incarnation)
 
 
 cdef inline void execute(Local* local, uint32_t txn_idx, uint32_t incarnation) noexcept nogil:
@@ -139,7 +69,7 @@ cdef inline void execute(Local* local, uint32_t txn_idx, uint32_t incarnation) n
             break
         if local.abort == ABORT_SUSPENDED:
             store_relaxed[uint64_t](&slot.suspensions, slot.suspensions + 1)
-            local.has_waited = 1
+            own(local).has_waited = 1
             if keep_intents(local, txn_idx):
                 wait_for(local, txn_idx, incarnation, local.blocker)
             span_end(
@@ -160,7 +90,7 @@ cdef inline void validate_own(Local* local) noexcept nogil:
     Invariant: no validation is lost. The status says EXECUTED (sc) before the index is read: whoever
     moves the index past it later sees it executed, and else the index seen here is past it.
     """
-    cdef uint64_t packed = load_sc[uint64_t](&local.header.validation_index)
+    cdef uint64_t packed = load_sc[uint64_t](&shared(local).validation_index)
     if index_part(packed) > local.txn_idx and not mutant(local, MUTANT_OWN_VALIDATION_LOST):
         fence_sc()
         validate(local, local.txn_idx, wave_part(packed))
@@ -196,7 +126,7 @@ cdef inline void validate(Local* local, uint32_t txn_idx, uint32_t wave) noexcep
     charge_validation(local, txn_idx)
     if read_set_is_valid(local, txn_idx, read_set_items(read_set), read_set.count, &cause):
         note_validated(txn, status_incarnation(status), wave)
-        local.may_commit = 1
+        own(local).may_commit = 1
         span_end(local, SPAN_VALIDATION, begin_ns, txn_idx, status_incarnation(status), 0)
     else:
         is_mine = try_abort(local, txn_idx, status_incarnation(status))

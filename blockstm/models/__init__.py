@@ -1,0 +1,38 @@
+"""The models of execution, each a module; `MODELS` is the one list of them."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from blockstm.errors import UsageError, shown
+from blockstm.models.block_stm import BlockStm
+from blockstm.models.model import Model
+from blockstm.models.sequential import Sequential
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["MODELS", "BlockStm", "Model", "Sequential", "model_of"]
+
+MODELS: Final[Mapping[str, type[Model]]] = MappingProxyType(
+    {model.name: model for model in (BlockStm, Sequential)}
+)
+"""The models by name: what the command line, sweeps, simulations and explorations may be asked for."""
+
+
+def model_of(model: Model | str) -> Model:
+    """Return a model as it is, or the one of that name with its default options.
+
+    Arguments:
+        model: a model, or the name of one in `MODELS`.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if isinstance(model, Model):
+        return model
+    found = MODELS.get(model) if isinstance(model, str) else None
+    if found is None:
+        raise UsageError(f"model {shown(model)} is unknown; choose one of {', '.join(MODELS)}")
+    return found()

@@ -1,0 +1,76 @@
+"""Running one incarnation of a transaction, in whatever model."""
+
+from libc.stdint cimport uint32_t, uint64_t
+from libc.string cimport memset
+
+from blockstm.native.memory.atomics cimport load_acquire, store_release, unlikely_true
+from blockstm.native.memory.layout cimport OUTCOME_FAILED, OUTCOME_SUCCESS, Record, Txn, WorkerSlot
+from blockstm.native.memory.local cimport ABORT_NONE, Local, Touched, address, now_ns, txn_at
+from blockstm.native.programs.native_program cimport Program
+from blockstm.native.verbs.context cimport decide
+from blockstm.native.verbs.work cimport work_as_recorded
+from blockstm.native.versions.multi_version cimport record_bytes
+
+
+cdef inline void begin_incarnation(Local* local, uint32_t txn_idx, uint32_t incarnation) noexcept nogil:
+    """Clear what the last transaction left in private memory."""
+    local.txn = txn_at(local, txn_idx)
+    local.txn_idx = txn_idx
+    local.incarnation = incarnation
+    local.abort = ABORT_NONE
+    local.closed = 0
+    local.outcome = OUTCOME_SUCCESS
+    local.checks = 0
+    local.gas_used = 0
+    local.gas_limit = local.txn.gas_limit
+    local.published_seen = <uint64_t>-1
+    local.read_count = 0
+    local.touched_count = 0
+    local.touched_epoch += 1
+    if local.touched_epoch == 0:
+        memset(local.touched, 0, (local.touched_mask + 1) * sizeof(Touched))
+        local.touched_epoch = 1
+    local.write_count = 0
+    local.depth = 0
+    local.scratch.length = 0
+    local.events.length = 0
+    local.event_count = 0
+    local.reason.length = 0
+    local.undo.length = 0
+
+
+cdef inline void run_program(Local* local) noexcept nogil:
+    """Run the program of the transaction, or fail one that is not run any more."""
+    cdef Txn* txn = local.txn
+    cdef Record* why
+    if txn.condemned != 0:
+        why = <Record*>address(local, txn.condemned)
+        decide(local, OUTCOME_FAILED, record_bytes(why), why.length)
+        return
+    (<Program*>local.programs)[txn.program](local, address(local, txn.arguments), txn.arguments_bytes)
+    if unlikely_true(local.virtual_time != NULL):
+        work_as_recorded(local)
+
+
+cdef inline void run_timed(Local* local) noexcept nogil:
+    """Run the program, and note how long it took where the block is timed; else one predictable branch.
+
+    Invariant: what stands there at the end is the time of the final incarnation. A transaction has one
+    executor at a time, who stores the time before it gives the transaction away by its status (sc), so
+    the stores of its incarnations follow each other in their order.
+    """
+    cdef uint64_t times = local.header.execution_ns
+    cdef uint64_t started_ns = 0
+    if unlikely_true(times != 0):
+        started_ns = now_ns(local)
+    run_program(local)
+    if unlikely_true(times != 0):
+        (<uint64_t*>address(local, times))[local.txn_idx] = now_ns(local) - started_ns
+
+
+cdef inline void note_running(Local* local, uint32_t txn_idx, uint32_t incarnation) noexcept nogil:
+    """Say in the slot what this worker runs, for the supervisor's eyes."""
+    cdef WorkerSlot* slot = local.slot
+    store_release[uint32_t](&slot.live_read_count, 0)
+    slot.reads_are_final = load_acquire[uint64_t](&local.header.commit_index) == txn_idx
+    store_release[uint64_t](&slot.running, (<uint64_t>(txn_idx + 1) << 32) | incarnation)

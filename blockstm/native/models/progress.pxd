@@ -1,0 +1,50 @@
+"""How far a block is: the committed prefix, and who is told that it has grown."""
+
+from libc.stdint cimport uint32_t, uint64_t
+
+from blockstm.native.memory.atomics cimport load_sc, store_sc
+from blockstm.native.memory.local cimport Local
+from blockstm.native.instruments.watch cimport DONE_TOO_EARLY, HOLDS, PREFIX_SHRANK, Watch
+from blockstm.native.models.waking cimport wake_sleepers
+
+cdef extern from "<unistd.h>" nogil:
+    ssize_t write_fd "write"(int fd, const void* data, size_t count) noexcept
+
+
+cdef inline void notify(Local* local) noexcept nogil:
+    """Wake whoever waits for the block's progress."""
+    cdef uint64_t one = 1
+    cdef ssize_t written = 0
+    if local.event_fd >= 0:
+        written = write_fd(local.event_fd, &one, sizeof(uint64_t))
+    if written < 0:
+        return
+
+
+cdef inline void say_done(Local* local, uint64_t end_ns) noexcept nogil:
+    """The whole block is committed. Invariant: `end_ns` is there before anybody sees `done` (sc)."""
+    local.header.end_ns = end_ns
+    store_sc[uint32_t](&local.header.done, 1)
+    wake_sleepers(local, 0xFFFFFFFF)
+    notify(local)
+
+
+cdef inline void tell_progress(Local* local) noexcept nogil:
+    """Wake whoever has asked for the next commit.
+
+    Memory ordering: what was committed is stored (sc, or with a fence after it) before the wish is looked at (sc);
+    whoever wishes does so (sc) before the committed prefix is looked at again. So one of the two sees the other.
+    """
+    if load_sc[uint32_t](&local.header.want_progress) != 0:
+        store_sc[uint32_t](&local.header.want_progress, 0)
+        notify(local)
+
+
+cdef inline int judge_prefix(Local* local, Watch* watch) noexcept nogil:
+    """Whether the committed prefix is as it must be in every model (see Model.look)."""
+    cdef uint64_t commit = local.header.commit_index
+    cdef bint shrank = commit < watch.commit_index or commit > local.header.txn_count
+    watch.commit_index = commit
+    if shrank:
+        return PREFIX_SHRANK
+    return DONE_TOO_EARLY if local.header.done != 0 and commit != local.header.txn_count else HOLDS
