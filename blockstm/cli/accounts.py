@@ -1,4 +1,4 @@
-"""The option ``--accounts``: the accounts after an Ethereum block, as JSON."""
+"""The option ``--accounts``: the accounts after a block, in the form of its chain."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from blockstm.chains import recorders
 from blockstm.cli.blocks import LoadedBlock
 from blockstm.cli.options import check_output_path, named_in_errors
-from blockstm.errors import UsageError, shown_path
-from blockstm.ethereum.block import EthereumBlock, is_ethereum
+from blockstm.errors import UsageError, printable, shown_path
 from blockstm.results.result import Result
 
-__all__ = ["accounts_after_json", "check_accounts_option"]
+__all__ = ["accounts_after", "check_accounts_option"]
 
 
 def check_accounts_option(path: Path, others: Iterable[Path | None], loaded: Sequence[LoadedBlock]) -> None:
@@ -25,7 +25,8 @@ def check_accounts_option(path: Path, others: Iterable[Path | None], loaded: Seq
         loaded: the blocks.
 
     Raises:
-        UsageError: there are several blocks, or the block is none of Ethereum, or the file is one of the others.
+        UsageError: there are several blocks, or the block's chain knows no accounts, or the file is
+            one of the others.
     """
     check_output_path("--accounts", path, [each.file for each in loaded])
     if any(other is not None and os.path.realpath(other) == os.path.realpath(path) for other in others):
@@ -34,28 +35,26 @@ def check_accounts_option(path: Path, others: Iterable[Path | None], loaded: Seq
         )
     if len(loaded) != 1:
         raise UsageError(f"--accounts is for one block, and there are {len(loaded)}; replay them one by one")
-    if not is_ethereum(loaded[0].block):
+    chain_block = loaded[0].chain_block
+    if chain_block is None or not chain_block.has_accounts:
+        commands = [f"'record {name}'" for name, recorder in recorders().items() if recorder.has_accounts]
         raise UsageError(
-            f"--accounts: {shown_path(loaded[0].file)} has no accounts; name a block of 'record ethereum'"
+            f"--accounts: {shown_path(loaded[0].file)} has no accounts; name a block of {' or '.join(commands)}"
         )
 
 
-def accounts_after_json(loaded: LoadedBlock, result: Result) -> bytes:
-    """Return the accounts after a block in the form of a genesis file's `alloc`; say what they lack, if anything.
+def accounts_after(loaded: LoadedBlock, result: Result) -> bytes:
+    """Return the accounts after a block that `check_accounts_option` has let pass; say what they lack, if anything.
 
     Raises:
-        EthereumInputError: the block was not recorded whole.
+        BlockstmError: the block was not recorded whole.
     """
-    from blockstm.ethereum.checks import ExecutedBlock  # its libraries are an extra
-    from blockstm.ethereum.finalaccounts import accounts_json
-
+    assert loaded.chain_block is not None
     with named_in_errors(loaded.file):
-        executed = ExecutedBlock(EthereumBlock.of(loaded.block), result)
-        accounts = executed.accounts_after
-    if executed.lacks_uncle_rewards:
+        accounts = loaded.chain_block.accounts_after(result)
+    if accounts.lacking is not None:
         print(
-            f"note: {shown_path(loaded.file)}: the accounts lack what the miners of the block's uncles get; "
-            "record it with --uncles",
+            f"note: {shown_path(loaded.file)}: the accounts lack {printable(accounts.lacking)}",
             file=sys.stderr,
         )
-    return accounts_json(accounts)
+    return accounts.content

@@ -21,7 +21,7 @@ from blockstm.analysis.profile import (
     recorded_profile,
 )
 from blockstm.analysis.rules import Rules
-from blockstm.chains.registry import conventions_of
+from blockstm.chains import conventions_of
 from blockstm.cli.blocks import DISAGREES, LoadedBlock, load_block
 from blockstm.cli.inspection_text import print_inspection
 from blockstm.cli.options import (

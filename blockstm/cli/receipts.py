@@ -6,26 +6,26 @@ import json
 from pathlib import Path
 from typing import Any
 
-from blockstm.ethereum.outcome import Log, Outcome
+from blockstm.chains import ChainBlock
 from blockstm.results.result import Receipt, Result
 
 __all__ = ["receipt_lines"]
 
 
-def receipt_lines(file: Path, result: Result, *, with_outcome: bool) -> bytes:
+def receipt_lines(file: Path, result: Result, chain_block: ChainBlock | None) -> bytes:
     """Return a line for each receipt of a block, in the preset order.
 
     Arguments:
         file: where the block comes from.
         result: its run.
-        with_outcome: whether it is an Ethereum block, whose events hold what came of a transaction.
+        chain_block: what its chain knows of it, if anything.
     """
-    entries = (receipt_entry(file, receipt, with_outcome) for receipt in result.receipts)
+    entries = (receipt_entry(file, receipt, chain_block) for receipt in result.receipts)
     return b"".join(json.dumps(entry).encode() + b"\n" for entry in entries)
 
 
-def receipt_entry(file: Path, receipt: Receipt, with_outcome: bool) -> dict[str, Any]:
-    """Return what a line says, without the error where there is none; an Ethereum outcome instead of events."""
+def receipt_entry(file: Path, receipt: Receipt, chain_block: ChainBlock | None) -> dict[str, Any]:
+    """Return what a line says, without the error where there is none; the chain's own form instead of events."""
     entry: dict[str, Any] = {
         "file": str(file),
         "txn_idx": receipt.txn_idx,
@@ -34,34 +34,12 @@ def receipt_entry(file: Path, receipt: Receipt, with_outcome: bool) -> dict[str,
         "events": [f"0x{event.hex()}" for event in receipt.events],
         "commit_seconds": receipt.commit_seconds,
     }
-    if with_outcome and receipt.events:
+    outcome = None if chain_block is None else chain_block.receipt_outcome(receipt)
+    if outcome is not None:
         del entry["events"]
-        entry["outcome"] = outcome_entry(receipt.events)
+        entry["outcome"] = outcome
     if receipt.error is not None:
         entry["error"] = receipt.error
     if receipt.traceback is not None:
         entry["traceback"] = receipt.traceback
     return entry
-
-
-def outcome_entry(events: list[bytes]) -> dict[str, Any]:
-    """Return what a line says of an Ethereum transaction, in the way of a node's receipt."""
-    outcome = Outcome.of_events(events)
-    return {
-        "status": int(outcome.succeeded),
-        "error": outcome.error,
-        "contractAddress": None
-        if outcome.contract_address is None
-        else f"0x{outcome.contract_address.hex()}",
-        "logs": [log_entry(log) for log in outcome.logs],
-    }
-
-
-def log_entry(log: Log) -> dict[str, Any]:
-    """Return what a line says of a log."""
-    address, topics, data = log
-    return {
-        "address": f"0x{address.hex()}",
-        "topics": [f"0x{topic.hex()}" for topic in topics],
-        "data": f"0x{data.hex()}",
-    }

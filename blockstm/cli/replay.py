@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from blockstm.cli.accounts import accounts_after_json, check_accounts_option
+from blockstm.cli.accounts import accounts_after, check_accounts_option
 from blockstm.cli.blocks import DISAGREES, LoadedBlock, load_block
 from blockstm.cli.measure import BlockFigures, Totals, measure, steps_of
 from blockstm.cli.options import (
@@ -79,7 +79,7 @@ AccountsOption = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Write the accounts after an Ethereum block to FILE as JSON: requests, withdrawals and rewards done.",
+        help="Write the accounts after the block to FILE, where its chain has accounts (Ethereum: JSON).",
     ),
 ]
 
@@ -147,9 +147,9 @@ def replay(
                     )
                 measured.append(figures)
                 if receipts is not None:
-                    lines.append(receipt_lines(each.file, result, with_outcome=each.chain_block is not None))
+                    lines.append(receipt_lines(each.file, result, each.chain_block))
                 if accounts is not None:
-                    found = accounts_after_json(each, result)
+                    found = accounts_after(each, result)
                 add_timeline(
                     each.file.name,
                     result,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from blockstm.chains import network_of
 from blockstm.cli.columns import Column, print_columns, print_values, print_wrapped
 from blockstm.cli.figures_text import NONE, duration, milliseconds, times
 from blockstm.cli.measure import BlockFigures, Totals
@@ -33,10 +34,12 @@ def summary(figures: BlockFigures) -> dict[str, str | Sequence[str]]:
     """Return what is shown of one block, by name."""
     median = f" (median of {figures.runs})" if figures.runs > 1 else ""
     latency = figures.commit_latency_seconds
+    network = network_of(figures.chain)
     executions, validations, aborts = per_transaction(figures)
     rows: dict[str, str | Sequence[str]] = {
         "block": shown_path(figures.file),
         "chain": figures.chain or NONE,
+        **({} if network is None else {"network": network}),
         "number": NONE if figures.number is None else str(figures.number),
         "transactions": f"{figures.transactions:,}",
         **outcome_values(figures.outcomes),

@@ -8,7 +8,7 @@ from typing import Final
 from blockstm.errors import EthereumInputError
 from blockstm.ethereum.forks import FORKS
 
-__all__ = ["MAINNET", "NETWORKS", "Network", "deposit_contract", "fork_at"]
+__all__ = ["MAINNET", "NETWORKS", "Network", "chain_name", "deposit_contract", "fork_at"]
 
 MAINNET: Final = 1
 """The chain id of Ethereum's main network."""
@@ -94,6 +94,11 @@ NETWORKS: Final[dict[int, Network]] = {
     ),
 }
 """By chain id."""
+
+
+def chain_name(chain_id: int) -> str:
+    """Return what blocks of a network have in `Block.chain`: ``ethereum``, or ``eip155:`` and its id (CAIP-2)."""
+    return "ethereum" if chain_id == MAINNET else f"eip155:{chain_id}"
 
 
 def fork_at(chain_id: int, number: int, timestamp: int) -> str:

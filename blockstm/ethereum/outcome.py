@@ -38,6 +38,23 @@ class Outcome:
         for start in range(0, len(packed), _EVENT_BYTES_MAX):
             yield packed[start : start + _EVENT_BYTES_MAX]
 
+    def as_json(self) -> dict[str, object]:
+        """Give the outcome in the way of a node's receipt, with the error that a node does not tell."""
+        created = self.contract_address
+        return {
+            "status": int(self.succeeded),
+            "error": self.error,
+            "contractAddress": None if created is None else f"0x{created.hex()}",
+            "logs": [
+                {
+                    "address": f"0x{address.hex()}",
+                    "topics": [f"0x{topic.hex()}" for topic in topics],
+                    "data": f"0x{data.hex()}",
+                }
+                for address, topics, data in self.logs
+            ],
+        }
+
     @staticmethod
     def of_events(events: Iterable[bytes]) -> Outcome:
         """Return the outcome that a receipt's events hold."""

@@ -28,7 +28,7 @@ from blockstm.ethereum.keys import (
     nonce_key,
     storage_key,
 )
-from blockstm.ethereum.networks import MAINNET, fork_at
+from blockstm.ethereum.networks import chain_name, fork_at
 from blockstm.ethereum.nodejson import ADDRESS_BYTES, named
 from blockstm.ethereum.prestate import Account, read_accounts, read_prestate
 from blockstm.ethereum.rpc import NodeBlock, read_block, read_block_hashes
@@ -194,7 +194,7 @@ def make_block(
     return Block(
         [evm.txn(txn.raw, txn.sender) for txn in block.transactions],
         state,
-        chain="ethereum" if block.chain_id == MAINNET else f"eip155:{block.chain_id}",
+        chain=chain_name(block.chain_id),
         number=block.number,
         meta=meta_of(block, fork, uncle_headers, whole_state=whole_state),
     )

@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from blockstm.errors import one_line
-from blockstm.results.result import STATUSES, Result, Status
+from blockstm.results.result import STATUSES, Receipt, Result, Status
 
-if TYPE_CHECKING:
-    from blockstm.chains.registry import ChainBlock
-
-__all__ = ["Outcomes", "Reason"]
+__all__ = ["ChainOutcomes", "Outcomes", "Reason"]
 
 REASONS_MAX: Final = 5
 REASON_CHARACTERS_MAX: Final = 200
 _SUCCESS: Final = STATUSES.index("success")
+
+
+class ChainOutcomes(Protocol):
+    """Knows how transactions ended on their chain: there one may have failed though its program came to its end."""
+
+    def outcome(self, receipt: Receipt) -> tuple[Status, str | None]:
+        """Return how the transaction of a receipt ended, and why if it did not succeed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +60,14 @@ class Outcomes:
     other_reasons: int
 
     @staticmethod
-    def of(result: Result, chain_block: ChainBlock | None = None) -> Outcomes:
+    def of(result: Result, chain: ChainOutcomes | None = None) -> Outcomes:
         """Count what came of a block.
 
         Arguments:
             result: its run.
-            chain_block: what its chain knows of it, where a transaction may have failed on the chain though its
-                program came to its end.
+            chain: what its chain knows of it, if anything.
         """
-        endings = Counter(_endings(result, chain_block))
+        endings = Counter(_endings(result, chain))
         counts = Counter[Status]()
         for (status, _), count in endings.items():
             counts[status] += count
@@ -89,11 +92,11 @@ class Outcomes:
         }
 
 
-def _endings(result: Result, chain_block: ChainBlock | None) -> Iterator[tuple[Status, str]]:
+def _endings(result: Result, chain: ChainOutcomes | None) -> Iterator[tuple[Status, str]]:
     """Yield of each transaction how it ended, and why if it did not succeed."""
-    if chain_block is not None:
+    if chain is not None:
         for receipt in result.receipts:
-            status, error = chain_block.outcome(receipt)
+            status, error = chain.outcome(receipt)
             yield status, one_line(error or "", REASON_CHARACTERS_MAX)
         return
     snapshot = result.snapshot

@@ -18,7 +18,7 @@ from blockstm.analysis.inspection import Inspection, inspect_block
 from blockstm.analysis.profile import Weight, recorded_profile
 from blockstm.analysis.rules import Rules
 from blockstm.blocks.access_trace import read_access_trace
-from blockstm.chains.registry import conventions_of
+from blockstm.chains import conventions_of
 
 TOTAL_CORES = 2
 """How many cores all blocks together are told of, beside any number."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from blockstm import Block
-from blockstm.chains.registry import chain_block_of
+from blockstm.chains import chain_block_of
 from blockstm.engine import Engine
 from blockstm.programs.program import program
 from blockstm.results.outcomes import REASON_CHARACTERS_MAX, Outcomes, Reason

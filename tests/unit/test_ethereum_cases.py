@@ -16,7 +16,7 @@ from ethereum_types.numeric import U256, Uint
 from blockstm import Engine
 from blockstm.errors import EthereumInputError
 from blockstm.ethereum.block import EthereumBlock
-from blockstm.ethereum.chainblock import EthereumChainBlock
+from blockstm.ethereum.chain_block import EthereumChainBlock
 from blockstm.ethereum.checks import ExecutedBlock
 from blockstm.ethereum.keys import balance_key
 from blockstm.ethereum.record import read_ethereum

@@ -16,7 +16,7 @@ from blockstm.analysis.inspection import Inspection, inspect_block
 from blockstm.analysis.profile import executed_profile, recorded_profile
 from blockstm.analysis.rules import Rules
 from blockstm.blocks.access_trace import read_access_trace
-from blockstm.chains.registry import conventions_of, register_conventions
+from blockstm.chains import conventions_of, register_conventions
 from blockstm.ethereum.environment import Environment
 from blockstm.ethereum.keys import (
     ENVIRONMENT_KEY,
@@ -164,7 +164,7 @@ def test_other_chains_can_name_their_keys(monkeypatch: pytest.MonkeyPatch) -> No
         def key_name(self, key: bytes) -> str:
             return f"shelf {key[0]}"
 
-    monkeypatch.setattr("blockstm.chains.registry._CONVENTIONS", {})
+    monkeypatch.setattr("blockstm.chains.registry._registered", {})
     register_conventions("shop", Shop())
     assert conventions_of("shop").key_name(b"\x07") == "shelf 7"
 

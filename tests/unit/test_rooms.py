@@ -101,6 +101,17 @@ def test_rooms_import_from_those_before_them_only() -> None:
     assert up == []
 
 
+def test_only_the_registry_knows_which_chains_there_are() -> None:
+    """What knows a chain is found by the chain's name (`blockstm.chains`); nothing else names the room."""
+    outside = [
+        f"{module} -> {target}"
+        for module, targets in ARROWS.items()
+        for target in targets
+        if room_of(target) == "ethereum" and room_of(module) != "ethereum"
+    ]
+    assert outside == []
+
+
 def test_no_modules_import_each_other_in_a_circle() -> None:
     known = {module: {target for target in targets if target in ARROWS} for module, targets in ARROWS.items()}
     packages = {module for module, file in MODULES.items() if file.stem == "__init__"}

@@ -14,7 +14,7 @@ from blake3 import blake3
 from blockstm.blocks.block import Block
 from blockstm.blocks.block_file import encode
 from blockstm.blocks.block_header import BlockHeader
-from blockstm.chains.registry import conventions_of
+from blockstm.chains import conventions_of
 from blockstm.engine import Engine
 from blockstm.errors import ScenarioError
 from blockstm.programs.program import lookup

@@ -104,7 +104,7 @@ def test_replay_warms_up_and_takes_turns(shared_engine: Engine, block: Block, ti
     with Progress(steps) as progress:
         figures, _ = measure(
             spy,  # type: ignore[arg-type]
-            LoadedBlock(Path("x.block"), block, None),
+            LoadedBlock(block, None, Path("x.block")),
             model="block-stm",
             repeat=3,
             verify=True,

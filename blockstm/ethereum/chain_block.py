@@ -7,9 +7,10 @@ compare it with its header.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import ClassVar, Final
 
 from blockstm.blocks.block import Block
+from blockstm.chains.support import ChainAccounts, ChainBlock
 from blockstm.errors import EthereumInputError
 from blockstm.ethereum.block import EthereumBlock
 from blockstm.ethereum.outcome import Outcome
@@ -21,8 +22,8 @@ _REVERT: Final = "Revert"
 """What py-evm calls the failure of code that says itself that it reverts (EIP-140)."""
 
 
-class EthereumChainBlock:
-    """A `blockstm.chains.registry.ChainBlock` of Ethereum.
+class EthereumChainBlock(ChainBlock):
+    """What Ethereum knows of one of its blocks.
 
     Arguments:
         block: one for which `is_ethereum` holds.
@@ -31,6 +32,8 @@ class EthereumChainBlock:
         EthereumInputError: it is not as `record ethereum` writes it.
     """
 
+    has_accounts: ClassVar[bool] = True
+
     def __init__(self, block: Block) -> None:
         """Check what the block says of itself."""
         self._ethereum = EthereumBlock.of(block)
@@ -38,7 +41,7 @@ class EthereumChainBlock:
     def header_checks(
         self, result: Result, earlier: Mapping[str, bool | None] | None = None
     ) -> dict[str, bool | None]:
-        """Compare a run with the block's header; see `blockstm.chains.registry.ChainBlock`.
+        """Compare a run with the block's header; see `blockstm.chains.ChainBlock`.
 
         Raises:
             EthereumInputError: a transaction cannot be executed, or the block was not recorded whole.
@@ -66,3 +69,24 @@ class EthereumChainBlock:
         if outcome.succeeded:
             return "success", None
         return "reverted" if outcome.error == _REVERT else "failed", outcome.error
+
+    def receipt_outcome(self, receipt: Receipt) -> Mapping[str, object] | None:
+        """Return what came of a transaction in the way of a node's receipt; None where it was not executed."""
+        return Outcome.of_events(receipt.events).as_json() if receipt.events else None
+
+    def accounts_after(self, result: Result) -> ChainAccounts:
+        """Return the accounts after a block in the form of a genesis file's `alloc`.
+
+        Raises:
+            EthereumInputError: the block was not recorded whole.
+        """
+        from blockstm.ethereum.checks import ExecutedBlock  # its libraries are an extra
+        from blockstm.ethereum.finalaccounts import accounts_json
+
+        executed = ExecutedBlock(self._ethereum, result)
+        content = accounts_json(executed.accounts_after)
+        if executed.lacks_uncle_rewards:
+            return ChainAccounts(
+                content, "what the miners of the block's uncles get; record it with --uncles"
+            )
+        return ChainAccounts(content)

@@ -1,0 +1,55 @@
+"""A block and what its runs came to: the one way to find out whether what came of it can be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from blockstm.blocks.block import Block
+from blockstm.chains.registry import chain_block_of
+from blockstm.chains.support import ChainBlock
+from blockstm.results.outcomes import Outcomes
+from blockstm.results.result import Result
+
+__all__ = ["CheckedBlock"]
+
+
+@dataclass
+class CheckedBlock:
+    """A block whose runs are compared with its own header, where it has one. Make it with `of`.
+
+    Arguments:
+        block: the block.
+        chain_block: what its chain knows of it, if anything.
+    """
+
+    block: Block
+    chain_block: ChainBlock | None
+    header_checks: dict[str, bool | None] | None = field(default=None, init=False)
+    """Whether all runs that were checked agree with the block's own header, by name; None where it has none."""
+
+    @staticmethod
+    def of(block: Block) -> CheckedBlock:
+        """Find out what a block's chain knows of it.
+
+        Raises:
+            BlockstmError: the block is not of the form that its chain's blocks have; the message says where.
+        """
+        return CheckedBlock(block, chain_block_of(block))
+
+    def check(self, result: Result) -> None:
+        """Find out whether what came of a run can be trusted, before anything of it is shown or kept.
+
+        Raises:
+            BlockstmError: it cannot: the block, as it was recorded, cannot be executed.
+        """
+        if self.chain_block is not None:
+            self.header_checks = self.chain_block.header_checks(result, self.header_checks)
+
+    def outcomes(self, result: Result) -> Outcomes:
+        """Count how the transactions ended, in a run that `check` has let pass."""
+        return Outcomes.of(result, self.chain_block)
+
+    @property
+    def has_header_equal(self) -> bool | None:
+        """Whether nothing differs from the header; None for a block without one."""
+        return None if self.header_checks is None else False not in self.header_checks.values()
