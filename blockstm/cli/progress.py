@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from threading import Timer
 from types import TracebackType
 
@@ -21,7 +21,7 @@ from rich.progress import Progress as Bar
 
 from blockstm.errors import printable
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "named_steps"]
 
 # Work that is done sooner than this shows nothing.
 DELAY_SECONDS = 1.0
@@ -96,3 +96,8 @@ class Progress:
         if self._timer.ident is not None:
             self._timer.join()
         self._bar.stop()
+
+
+def named_steps(progress: Progress, name: str) -> Callable[[str], AbstractContextManager[None]]:
+    """Return what `measure` enters for each run: a step of the progress, labelled with the block's name."""
+    return lambda run: progress.step(f"{name}: {run}")

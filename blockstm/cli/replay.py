@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,7 +13,6 @@ import typer
 
 from blockstm.cli.accounts import accounts_after, check_accounts_option
 from blockstm.cli.blocks import DISAGREES, LoadedBlock, load_block
-from blockstm.cli.measure import BlockFigures, Totals, measure, steps_of
 from blockstm.cli.options import (
     JsonOption,
     MemoryLimitOption,
@@ -26,14 +25,16 @@ from blockstm.cli.options import (
     positive,
     told_options,
 )
-from blockstm.cli.progress import Progress
+from blockstm.cli.progress import Progress, named_steps
 from blockstm.cli.receipts import receipt_lines
+from blockstm.cli.replay_figures import MeasuredBlock, Totals
 from blockstm.cli.tables import print_blocks, print_summary
 from blockstm.cli.timelines import timeline_file
 from blockstm.engine import Engine
 from blockstm.errors import UsageError, printable, shown_path
 from blockstm.files.content import replace_file
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, WORKERS_MAX
+from blockstm.measure import measure, steps_of
 
 __all__ = ["replay"]
 
@@ -128,7 +129,7 @@ def replay(
         memory_limit=(memory_limit, MEMORY_LIMIT_BYTES_DEFAULT),
         programs=(programs, None),
     )
-    measured: list[BlockFigures] = []
+    measured: list[MeasuredBlock] = []
     lines: list[bytes] = []
     found: bytes = b""
     steps = steps_of(repeat, timeline=timeline is not None) * len(loaded)
@@ -136,16 +137,17 @@ def replay(
         with engine, Progress(steps) as progress:
             for each in loaded:
                 with named_in_errors(each.file):
-                    figures, result = measure(
-                        engine,
+                    measurement = measure(
                         each,
+                        engine,
                         model=model,
                         repeat=repeat,
                         verify=verify,
                         timeline=timeline is not None,
-                        progress=progress,
+                        step=named_steps(progress, each.file.name),
                     )
-                measured.append(figures)
+                result = measurement.result
+                measured.append(MeasuredBlock.of(each, measurement))
                 if receipts is not None:
                     lines.append(receipt_lines(each.file, result, each.chain_block))
                 if accounts is not None:
@@ -154,10 +156,10 @@ def replay(
                     each.file.name,
                     result,
                     file=str(each.file),
-                    workers=figures.active_workers,
+                    workers=measurement.active_workers,
                     transactions=len(each.block),
                 )
-        if any(figures.disagrees for figures in measured):
+        if any(each.figures.disagrees for each in measured):
             show(measured, loaded, options, as_json)
             raise typer.Exit(DISAGREES)
     if receipts is not None:
@@ -168,7 +170,7 @@ def replay(
 
 
 def show(
-    measured: list[BlockFigures],
+    measured: Sequence[MeasuredBlock],
     loaded: list[LoadedBlock],
     options: Mapping[str, object],
     as_json: bool,
@@ -182,18 +184,18 @@ def show(
         as_json: whether JSON is asked for.
     """
     if as_json:
-        entries = [figures.as_json() for figures in measured]
-        totals = Totals.of(measured).as_json()
+        entries = [each.as_json() for each in measured]
+        totals = Totals.of(each.figures for each in measured).as_json()
         head = {"schema": 1, "command": "replay", **options}
         print(json.dumps(head | {"blocks": entries, "totals": totals}))
     elif len(measured) == 1:
         print_summary(measured[0])
     else:
         print_blocks(measured)
-    for figures, each in zip(measured, loaded, strict=True):
-        for difference in figures.differences or ():
+    for each, of_file in zip(measured, loaded, strict=True):
+        for difference in each.figures.differences or ():
             print(
-                f"disagrees with sequential: {shown_path(figures.file)}: {printable(difference)}",
+                f"disagrees with sequential: {shown_path(each.file)}: {printable(difference)}",
                 file=sys.stderr,
             )
-        each.print_disagreements()
+        of_file.print_disagreements()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from blockstm.analysis.spread import Spread, spread_of
 from blockstm.cli.columns import Column, print_columns, print_wrapped
 from blockstm.cli.figures_text import NONE, per_cent, times
+from blockstm.measure.spread import Spread, spread_of
 from blockstm.sweep import Sweep
 from blockstm.sweep.rows import PARAMETER, Row
 

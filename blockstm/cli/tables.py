@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from blockstm.chains import network_of
 from blockstm.cli.columns import Column, print_columns, print_values, print_wrapped
 from blockstm.cli.figures_text import NONE, duration, milliseconds, times
-from blockstm.cli.measure import BlockFigures, Totals
 from blockstm.cli.outcomes_text import outcome_values, reason_lines
+from blockstm.cli.replay_figures import MeasuredBlock, Totals
 from blockstm.errors import shown_path
+from blockstm.measure import Measurement
 
 __all__ = ["print_blocks", "print_summary"]
 
@@ -25,22 +26,23 @@ OUTCOME_COLUMNS = (
 HEADER_COLUMNS = (Column("header", is_number=False), Column("Mgas/s"))
 
 
-def print_summary(figures: BlockFigures) -> None:
+def print_summary(measured: MeasuredBlock) -> None:
     """Print all about one block: a name and its value on each line."""
-    print_values(summary(figures))
+    print_values(summary(measured))
 
 
-def summary(figures: BlockFigures) -> dict[str, str | Sequence[str]]:
+def summary(measured: MeasuredBlock) -> dict[str, str | Sequence[str]]:
     """Return what is shown of one block, by name."""
+    figures = measured.figures
     median = f" (median of {figures.runs})" if figures.runs > 1 else ""
     latency = figures.commit_latency_seconds
-    network = network_of(figures.chain)
+    network = network_of(measured.chain)
     executions, validations, aborts = per_transaction(figures)
     rows: dict[str, str | Sequence[str]] = {
-        "block": shown_path(figures.file),
-        "chain": figures.chain or NONE,
+        "block": shown_path(measured.file),
+        "chain": measured.chain or NONE,
         **({} if network is None else {"network": network}),
-        "number": NONE if figures.number is None else str(figures.number),
+        "number": NONE if measured.number is None else str(measured.number),
         "transactions": f"{figures.transactions:,}",
         **outcome_values(figures.outcomes),
         "gas": f"{figures.gas_used:,}",
@@ -52,7 +54,7 @@ def summary(figures: BlockFigures) -> dict[str, str | Sequence[str]]:
         "per transaction": f"{executions} executions, {validations} validations, {aborts} aborts",
         "commit latency": ", ".join(f"{name} {duration(value)}" for name, value in latency.items()) or NONE,
         # Not "state root": of a block with a header, that would be taken for the one that the header has.
-        "state digest": f"0x{figures.state_root.hex()}",
+        "state digest": f"0x{measured.state_root.hex()}",
         "verified": f"{NONE} (ask with --verify)" if figures.verified is None else verdict(figures.verified),
     }
     if figures.header_checks is not None:
@@ -65,12 +67,13 @@ def summary(figures: BlockFigures) -> dict[str, str | Sequence[str]]:
     return rows
 
 
-def print_blocks(blocks: Sequence[BlockFigures]) -> None:
+def print_blocks(measured: Sequence[MeasuredBlock]) -> None:
     """Print what was gained, and what came of the transactions: a line for each block, and the totals."""
+    blocks = [each.figures for each in measured]
     first, totals = blocks[0], Totals.of(blocks)
     # Names are enough, if they tell the blocks apart.
-    short = len({figures.file.name for figures in blocks}) == len(blocks)
-    names = [shown_path(figures.file.name if short else figures.file) for figures in blocks]
+    short = len({each.file.name for each in measured}) == len(measured)
+    names = [shown_path(each.file.name if short else each.file) for each in measured]
     names.append(f"{len(blocks)} blocks")
     print_columns(GAIN_COLUMNS, _named(names, [*map(gain_cells, blocks), gain_cells(totals)]))
     print()
@@ -90,7 +93,7 @@ def _named(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[list[str
     return [[name, *row] for name, row in zip(names, rows, strict=True)]
 
 
-def gain_cells(figures: BlockFigures | Totals) -> list[str]:
+def gain_cells(figures: Measurement | Totals) -> list[str]:
     """Return the cells of a line about times, after its name."""
     executions, _, aborts = per_transaction(figures)
     return [
@@ -103,7 +106,7 @@ def gain_cells(figures: BlockFigures | Totals) -> list[str]:
     ]
 
 
-def outcome_cells(figures: BlockFigures) -> list[str]:
+def outcome_cells(figures: Measurement) -> list[str]:
     """Return the cells of a block's line about its transactions, after its name."""
     outcomes = figures.outcomes
     counts = (outcomes.succeeded, outcomes.reverted, outcomes.failed)
@@ -116,21 +119,21 @@ def total_outcome_cells(totals: Totals) -> list[str]:
     return [*(f"{count:,}" for count in counts), verdict(totals.verified)]
 
 
-def header_cells(figures: BlockFigures) -> list[str]:
+def header_cells(figures: Measurement) -> list[str]:
     """Return the cells of the columns for a block that has a header."""
     if figures.header_checks is None:
         return [NONE, NONE]
     return [equality(figures.has_header_equal), rate(figures.mgas_per_second)]
 
 
-def workers(figures: BlockFigures) -> str:
+def workers(figures: Measurement) -> str:
     """Tell how many workers there were, and how many took part if fewer."""
     if figures.active_workers == figures.workers:
         return str(figures.workers)
     return f"{figures.workers} ({figures.active_workers} active)"
 
 
-def per_transaction(figures: BlockFigures | Totals) -> list[str]:
+def per_transaction(figures: Measurement | Totals) -> list[str]:
     """Return executions, validations and aborts per transaction."""
     counts = (figures.executions, figures.validations, figures.aborts)
     if not figures.transactions:

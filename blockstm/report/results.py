@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final, Self
 
-from blockstm.analysis.spread import Spread, spread_of
+from blockstm.measure.spread import Spread, spread_of
 from blockstm.report.fields import Fields, check_cores
 from blockstm.report.options import options_of
 

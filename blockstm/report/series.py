@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Final
 
-from blockstm.analysis.spread import spread_of
+from blockstm.measure.spread import spread_of
 from blockstm.report.inputs import Inputs
 from blockstm.report.numbers import compact
 from blockstm.report.results import Run

@@ -11,8 +11,10 @@ from threading import Lock
 from typing import Final
 
 from blockstm.blocks.block import Block
+from blockstm.chains.checked import CheckedBlock
 from blockstm.engine import Engine
 from blockstm.errors import BlockstmError, SweepError
+from blockstm.measure import Runs
 from blockstm.simulate import Figures, Reference, Simulation, model_from_text
 from blockstm.sweep.points import MODEL, Run
 from blockstm.sweep.rows import Row, row_of
@@ -97,54 +99,34 @@ def _executed(runs: Sequence[Run], memory_limit_bytes: int) -> Iterator[Row]:
 
 def _executed_block(block: Block, runs: Sequence[Run], engines: Mapping[int, Engine]) -> Iterator[Row]:
     reference: Reference | None = None
-    warm: set[int] = set()
+    warm: dict[int, Runs] = {}
     for run in runs:
         engine = engines[run.cores]
         with _ONE_AT_A_TIME:
             try:
                 if run.cores not in warm:
-                    engine.warm_up(block, MODEL)
-                    warm.add(run.cores)
+                    warm[run.cores] = Runs(engine, CheckedBlock(block, None), MODEL)
+                    warm[run.cores].warm_up()
                 if reference is None:
                     # Measuring each transaction takes time of its own, so only the bounds come from this run.
                     reference = Reference.of(block, engine.execute(block, "sequential", timed=True))
                 started = datetime.now(UTC)
-                columns = _by_turns(engine, block, run)
+                turn = warm[run.cores].turn(run.repeat)
             except BlockstmError as error:
                 raise _failed(run, error) from error
-        seconds, sequential_seconds = columns["seconds"], columns["sequential_seconds"]
-        figures = {
-            **columns,
-            "speedup": sequential_seconds / seconds if seconds else None,
+        seconds = turn.figures.wall_seconds
+        columns = {
+            "seconds": seconds,
+            "sequential_seconds": turn.sequential_seconds,
+            "speedup": turn.sequential_seconds / seconds if seconds else None,
+            "executions": turn.figures.executions,
+            "validations": turn.figures.validations,
+            "aborts": turn.figures.aborts,
             "bound_critical_path": reference.bound_critical_path,
             "bound_greedy": reference.bound_greedy(run.cores),
+            **_latency_columns(turn.figures.commit_latency_seconds),
         }
-        yield row_of(run, started, figures)
-
-
-def _by_turns(engine: Engine, block: Block, run: Run) -> dict[str, float]:
-    """Execute a block sequentially and in the model; which is first changes from one repeat to the next.
-
-    Returns:
-        the columns that were measured.
-    """
-    models = ("sequential", MODEL) if run.repeat % 2 == 0 else (MODEL, "sequential")
-    return {
-        name: value for model in models for name, value in _executed_columns(engine, block, model).items()
-    }
-
-
-def _executed_columns(engine: Engine, block: Block, model: str) -> dict[str, float]:
-    stats = engine.execute(block, model).stats
-    if model == "sequential":
-        return {"sequential_seconds": stats.wall_seconds}
-    return {
-        "seconds": stats.wall_seconds,
-        "executions": stats.executions,
-        "validations": stats.validations,
-        "aborts": stats.aborts,
-        **_latency_columns(stats.commit_latency_seconds),
-    }
+        yield row_of(run, started, columns)
 
 
 def _block(run: Run, text: str) -> Block:

@@ -14,7 +14,7 @@ from statistics import median
 
 import pytest
 
-from blockstm.analysis.spread import Spread
+from blockstm.measure.spread import Spread
 from blockstm.report.inputs import read_inputs
 from blockstm.report.series import all_series
 from blockstm.sweep import read_sweep, runs_of

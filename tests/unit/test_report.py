@@ -15,8 +15,8 @@ pytest.importorskip("jinja2", reason="reports need the extra: pip install -e '.[
 pytest.importorskip("pyarrow", reason="reports need the extra: pip install -e '.[report]'")
 pytest.importorskip("vl_convert", reason="reports need the extra: pip install -e '.[report]'")
 
-from blockstm.analysis.spread import Spread
 from blockstm.errors import ReportError
+from blockstm.measure.spread import Spread
 from blockstm.report import read_inputs, report_page
 from blockstm.report.numbers import NONE
 from blockstm.report.page import sections_of

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from blockstm import Block, program
-from blockstm.cli.blocks import LoadedBlock
-from blockstm.cli.measure import measure, steps_of
-from blockstm.cli.progress import Progress
 from blockstm.engine import Engine
+from blockstm.measure import measure, steps_of
 from blockstm.sweep import execution, read_sweep, runs_of
 from tests.sweeps import SMALL, written
 
@@ -98,24 +97,30 @@ class Spy:
 
 
 @pytest.mark.parametrize("timeline", [False, True])
-def test_replay_warms_up_and_takes_turns(shared_engine: Engine, block: Block, timeline: bool) -> None:
+def test_measuring_warms_up_and_takes_turns(shared_engine: Engine, block: Block, timeline: bool) -> None:
     spy = Spy(shared_engine)
-    steps = steps_of(3, timeline=timeline)
-    with Progress(steps) as progress:
-        figures, _ = measure(
-            spy,  # type: ignore[arg-type]
-            LoadedBlock(block, None, Path("x.block")),
-            model="block-stm",
-            repeat=3,
-            verify=True,
-            timeline=timeline,
-            progress=progress,
-        )
+    steps: list[str] = []
+
+    @contextmanager
+    def step(name: str) -> Iterator[None]:
+        steps.append(name)
+        yield
+
+    measured = measure(
+        block,
+        spy,  # type: ignore[arg-type]
+        repeat=3,
+        timeline=timeline,
+        step=step,
+    )
     last = ["block-stm timeline"] * timeline
     turns = ["sequential", "block-stm", "block-stm", "sequential", "sequential", "block-stm"]
     assert spy.calls == ["warm up block-stm", *turns, *last]
-    assert steps == len(spy.calls)
-    assert figures.verified
+    assert steps == ["warming up", *turns, *["timeline"] * timeline]
+    assert len(steps) == steps_of(3, timeline=timeline)
+    assert measured.verified
+    assert measured.runs == 3
+    assert (measured.result.timeline is not None) == timeline
 
 
 def test_a_sweep_warms_up_and_takes_turns(

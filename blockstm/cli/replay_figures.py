@@ -1,0 +1,137 @@
+"""What ``blockstm replay`` reports: the measurements of its blocks, and all of them together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from blockstm.cli.blocks import LoadedBlock
+from blockstm.measure import Measurement
+from blockstm.measure.measurement import ratio
+
+__all__ = ["MeasuredBlock", "Totals"]
+
+
+@dataclass(frozen=True)
+class MeasuredBlock:
+    """What is reported of one block; its result is let go.
+
+    Arguments:
+        file: where it comes from.
+        chain, number: what it says of itself.
+        state_root: of the state after it.
+        figures: what was measured.
+    """
+
+    file: Path
+    chain: str | None
+    number: int | None
+    state_root: bytes
+    figures: Measurement
+
+    @staticmethod
+    def of(loaded: LoadedBlock, measurement: Measurement) -> MeasuredBlock:
+        """Return what is reported of a block that was measured."""
+        block = loaded.block
+        return MeasuredBlock(
+            file=loaded.file,
+            chain=block.chain,
+            number=block.number,
+            state_root=measurement.result.state_root,
+            figures=measurement.without_result(),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Give this block's entry of the JSON output (schema 1)."""
+        figures = self.figures
+        header_checks = figures.header_checks
+        return known(
+            {
+                "file": str(self.file),
+                "chain": self.chain,
+                "number": self.number,
+                "transactions": figures.transactions,
+                "gas_used": figures.gas_used,
+                "model": figures.model,
+                "workers": figures.workers,
+                "active_workers": figures.active_workers,
+                "runs": figures.runs,
+                "wall_seconds": figures.wall_seconds,
+                "sequential_seconds": figures.sequential_seconds,
+                "speedup": figures.speedup,
+                "mgas_per_second": None if header_checks is None else figures.mgas_per_second,
+                "executions": figures.executions,
+                "validations": figures.validations,
+                "aborts": figures.aborts,
+                "commit_latency_seconds": dict(figures.commit_latency_seconds),
+                **figures.outcomes.as_json(),
+                "state_root": f"0x{self.state_root.hex()}",
+                "verified": figures.verified,
+                "differences": list(figures.differences) if figures.differences else None,
+                "header_checks": None if header_checks is None else dict(header_checks),
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What is reported of all blocks together."""
+
+    transactions: int
+    gas_used: int
+    wall_seconds: float
+    sequential_seconds: float
+    executions: int
+    validations: int
+    aborts: int
+    succeeded: int
+    reverted: int
+    failed: int
+    verified: bool | None
+
+    @staticmethod
+    def of(blocks: Iterable[Measurement]) -> Totals:
+        """Add up the blocks; they are verified together if each one was found to agree."""
+        blocks = list(blocks)
+        checks = [figures.verified for figures in blocks]
+        return Totals(
+            transactions=sum(figures.transactions for figures in blocks),
+            gas_used=sum(figures.gas_used for figures in blocks),
+            wall_seconds=sum(figures.wall_seconds for figures in blocks),
+            sequential_seconds=sum(figures.sequential_seconds for figures in blocks),
+            executions=sum(figures.executions for figures in blocks),
+            validations=sum(figures.validations for figures in blocks),
+            aborts=sum(figures.aborts for figures in blocks),
+            succeeded=sum(figures.outcomes.succeeded for figures in blocks),
+            reverted=sum(figures.outcomes.reverted for figures in blocks),
+            failed=sum(figures.outcomes.failed for figures in blocks),
+            verified=None if None in checks else all(checks),
+        )
+
+    @property
+    def speedup(self) -> float | None:
+        """Sum of sequential times over sum of times; None if it took no time."""
+        return ratio(self.sequential_seconds, self.wall_seconds)
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the totals of the JSON output (schema 1)."""
+        return known(
+            {
+                "transactions": self.transactions,
+                "gas_used": self.gas_used,
+                "wall_seconds": self.wall_seconds,
+                "sequential_seconds": self.sequential_seconds,
+                "speedup": self.speedup,
+                "succeeded": self.succeeded,
+                "reverted": self.reverted,
+                "failed": self.failed,
+                "verified": self.verified,
+            }
+        )
+
+
+def known(entry: dict[str, Any]) -> dict[str, Any]:
+    """Drop what is not known (None), as the JSON schema asks."""
+    return {name: value for name, value in entry.items() if value is not None}

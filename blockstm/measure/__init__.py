@@ -1,0 +1,7 @@
+"""Measuring: what parallel execution of a block gains, told by runs that start warm and take turns."""
+
+from blockstm.measure.measurement import Measurement, measure, steps_of
+from blockstm.measure.runs import RunFigures, Runs, Turn
+from blockstm.measure.spread import Spread, spread_of
+
+__all__ = ["Measurement", "RunFigures", "Runs", "Spread", "Turn", "measure", "spread_of", "steps_of"]
