@@ -25,6 +25,7 @@ if sys.platform != "linux":
 from blockstm.programs.program import program
 
 if TYPE_CHECKING:
+    from blockstm.blocks.access_list import BlockAccessList, KeyAccesses, KeyChange
     from blockstm.blocks.block import Block
     from blockstm.engine import Engine
     from blockstm.errors import (
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     )
     from blockstm.native import include_directory
     from blockstm.native._core import Context
+    from blockstm.programs.declared import Declared, Hints
     from blockstm.programs.parameters import Parameter
     from blockstm.programs.program import NativeProgram, Program, PythonProgram
     from blockstm.programs.transaction import Recorded, Transaction
@@ -58,14 +60,19 @@ if TYPE_CHECKING:
 __all__ = [
     "AccessTraceError",
     "Block",
+    "BlockAccessList",
     "BlockFileError",
     "BlockstmError",
     "BoundsError",
     "Context",
+    "Declared",
     "DeterminismError",
     "Engine",
     "EngineError",
     "EthereumInputError",
+    "Hints",
+    "KeyAccesses",
+    "KeyChange",
     "LimitError",
     "MemoryLimitError",
     "NativeProgram",
@@ -94,8 +101,13 @@ __all__ = [
 
 _MODULES: Final = {
     "Block": "blocks.block",
+    "BlockAccessList": "blocks.access_list",
     "Context": "native._core",
+    "Declared": "programs.declared",
     "Engine": "engine",
+    "Hints": "programs.declared",
+    "KeyAccesses": "blocks.access_list",
+    "KeyChange": "blocks.access_list",
     "NativeProgram": "programs.program",
     "Parameter": "programs.parameters",
     "Program": "programs.program",

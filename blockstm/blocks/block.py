@@ -8,8 +8,10 @@ from types import MappingProxyType
 from typing import Final
 
 from blockstm.blocks import block_file as blockfile
+from blockstm.blocks.access_list import BlockAccessList, check_indexes
 from blockstm.blocks.block_header import BlockHeader
 from blockstm.blocks.packed import PackedBlock, pack, unpack_state, unpack_transactions
+from blockstm.blocks.sections import unpack_access_list
 from blockstm.errors import LimitError, UsageError, shown
 from blockstm.limits import KEYS_MAX, TRANSACTIONS_MAX, VALUE_BYTES_MAX
 from blockstm.programs.parameters import check_key
@@ -31,10 +33,12 @@ class Block:
         number: its number there.
         meta: anything else worth keeping: None, bool, int (64-bit), float, str, bytes, lists, and
             dicts with str keys.
+        access_list: its block-level access list.
 
     Raises:
         LimitError: a key, a value or a count is over its limit.
-        UsageError: something is of the wrong type, or two different programs have one name.
+        UsageError: something is of the wrong type, two different programs have one name, or the access list names
+            a place that the block does not have.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class Block:
         chain: str | None = None,
         number: int | None = None,
         meta: Mapping[str, object] = _NOTHING,
+        access_list: BlockAccessList | None = None,
     ) -> None:
         """Check everything, and copy the collections."""
         if not isinstance(transactions, Iterable):
@@ -55,7 +60,9 @@ class Block:
         self._packed: PackedBlock | None = None
         self._length = len(self._transactions)
         self._header = BlockHeader(chain, number, meta)
+        self._access_list = access_list
         _check_transactions(self._transactions)
+        _check_access_list(access_list, self._length)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Block:
@@ -77,6 +84,7 @@ class Block:
         block._packed = packed
         block._length = len(packed.rows)
         block._header = header
+        block._access_list = None
         return block
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -94,7 +102,7 @@ class Block:
         header = self.chain, self.number, dict(self.meta)
         if self._rows is not None:
             return _unpickled, (*header, self._rows)
-        return _unpickled, (*header, None, self._transactions, dict(self.state))
+        return _unpickled, (*header, None, self._transactions, dict(self.state), self._access_list)
 
     @property
     def transactions(self) -> tuple[Transaction, ...]:
@@ -109,6 +117,13 @@ class Block:
         if self._state is None:
             self._state = MappingProxyType(unpack_state(self.packed))
         return self._state
+
+    @property
+    def access_list(self) -> BlockAccessList | None:
+        """The block-level access list; None for none. That of a file is made when first looked at."""
+        if self._access_list is None and self._packed is not None:
+            self._access_list = unpack_access_list(self._packed.sections, self._packed.keys)
+        return self._access_list
 
     @property
     def chain(self) -> str | None:
@@ -133,7 +148,7 @@ class Block:
             LimitError: it names more keys or programs than a block may.
         """
         if self._packed is None:
-            self._packed = pack(self.transactions, self.state)
+            self._packed = pack(self.transactions, self.state, self._access_list)
         return self._packed
 
     def rows(self) -> PackedBlock | None:
@@ -153,6 +168,7 @@ class Block:
             and len(self) == len(other)
             and self.state == other.state
             and self.transactions == other.transactions
+            and self.access_list == other.access_list
         )
 
     __hash__ = None  # type: ignore[assignment]
@@ -162,7 +178,8 @@ class Block:
         origin = "".join(
             f", {name} {shown(v)}" for name in ("chain", "number") if (v := getattr(self, name)) is not None
         )
-        return f"<Block of {len(self)} transactions{origin}>"
+        listed = "" if self.access_list is None else ", with an access list"
+        return f"<Block of {len(self)} transactions{origin}{listed}>"
 
 
 def _unpickled(
@@ -172,11 +189,12 @@ def _unpickled(
     packed: PackedBlock | None,
     transactions: tuple[Transaction, ...] = (),
     state: Mapping[bytes, bytes] = _EMPTY_STATE,
+    access_list: BlockAccessList | None = None,
 ) -> Block:
     """Return the block that was pickled; see `Block.__reduce__`."""
     if packed is not None:
         return Block._of(BlockHeader(chain, number, meta), packed)
-    return Block(transactions, state, chain=chain, number=number, meta=meta)
+    return Block(transactions, state, chain=chain, number=number, meta=meta, access_list=access_list)
 
 
 def _checked_state(state: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
@@ -199,6 +217,14 @@ def _checked_state(state: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
                 f"the limit is {VALUE_BYTES_MAX}: split it over several keys"
             )
     return copy
+
+
+def _check_access_list(access_list: BlockAccessList | None, transactions: int) -> None:
+    if access_list is None:
+        return
+    if not isinstance(access_list, BlockAccessList):
+        raise UsageError(f"access_list is {shown(access_list)}; give a BlockAccessList or None")
+    check_indexes(access_list, transactions)
 
 
 def _check_transactions(transactions: tuple[Transaction, ...]) -> None:

@@ -6,16 +6,21 @@ made, so that a hostile file is found out early and cheaply. docs/block-file.md 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
+from operator import lt
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgpack
 
 import blockstm.programs.built_in  # noqa: F401 - registers what files may name without a further import
 from blockstm.blocks.block_header import BlockHeader
+from blockstm.blocks.columns import all_below, all_of
 from blockstm.blocks.packed import RECORDED_FIELDS, PackedBlock
-from blockstm.blocks.row_check import RowChecker, all_below, all_of
+from blockstm.blocks.row_check import RowChecker
+from blockstm.blocks.section_check import SectionChecker
+from blockstm.blocks.sections import NO_SECTIONS, PER_TRANSACTION, SECTIONS, PackedSections
 from blockstm.errors import LimitError, UsageError, one_line, shown
 from blockstm.files.content import ContentError
 from blockstm.limits import (
@@ -33,7 +38,9 @@ from blockstm.programs.arguments import unique_dict
 from blockstm.programs.program import Program, lookup
 
 FORMAT: Final = "blockstm-block"
-VERSION: Final = 1
+VERSION_PLAIN: Final = 1
+VERSION_WITH_SECTIONS: Final = 2
+"""A block with any of the optional sections is of this version; one without is written as it always was."""
 
 _HEADER_FIELDS: Final = ("format", "version", "chain", "number", "meta", "programs", "counts")
 _COUNT_LIMITS: Final = {"keys": KEYS_MAX, "state": KEYS_MAX, "transactions": TRANSACTIONS_MAX}
@@ -55,8 +62,14 @@ def decode(pieces: Iterator[bytes]) -> tuple[BlockHeader, PackedBlock]:
     keys = _decode_keys(sections, counts["keys"])
     state = _decode_state(sections, counts["state"], len(keys))
     rows = _decode_rows(sections, counts["transactions"], RowChecker(programs, len(keys)))
+    checker = SectionChecker(len(keys), len(rows))
+    optional = {
+        name: _decode_section(sections, name, counts[name], checker) for name in SECTIONS if name in counts
+    }
     sections.expect_end()
-    return header, PackedBlock(tuple(programs), tuple(keys), state, rows)
+    return header, PackedBlock(
+        tuple(programs), tuple(keys), state, rows, PackedSections(**optional) if optional else NO_SECTIONS
+    )
 
 
 class _Sections:
@@ -80,7 +93,7 @@ class _Sections:
         self._section_start = self.offset
         self._name = name
         self._unpacker = msgpack.Unpacker(
-            object_pairs_hook=unique_dict, **{"max_buffer_size": BLOCK_ROW_BYTES_MAX, **limits}
+            **{"object_pairs_hook": unique_dict, "max_buffer_size": BLOCK_ROW_BYTES_MAX, **limits}
         )
         self._unpacker.feed(rest)
 
@@ -162,9 +175,10 @@ def _decode_header(sections: _Sections) -> tuple[BlockHeader, list[Program], dic
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise ContentError(f"header: it does not say format {FORMAT}, so it is not a block file; name one")
     version = header.get("version")
-    if type(version) is not int or version != VERSION:
+    if type(version) is not int or version not in (VERSION_PLAIN, VERSION_WITH_SECTIONS):
         raise ContentError(
-            f"header: version is {shown(version)}, and this blockstm reads version {VERSION}; "
+            f"header: version is {shown(version)}, and this blockstm reads versions {VERSION_PLAIN} and "
+            f"{VERSION_WITH_SECTIONS}; "
             "make the file again, or use the blockstm that made it"
         )
     for name in set(_HEADER_FIELDS).symmetric_difference(header):
@@ -174,7 +188,8 @@ def _decode_header(sections: _Sections) -> tuple[BlockHeader, list[Program], dic
         block_header = BlockHeader(header["chain"], header["number"], header["meta"])
     except (UsageError, LimitError) as error:
         raise ContentError(f"header: {error}") from error
-    return block_header, _decode_programs(header["programs"]), _decode_counts(header["counts"])
+    counts = _decode_counts(header["counts"], SECTIONS if version == VERSION_WITH_SECTIONS else ())
+    return block_header, _decode_programs(header["programs"]), counts
 
 
 def _decode_programs(names: object) -> list[Program]:
@@ -189,13 +204,22 @@ def _decode_programs(names: object) -> list[Program]:
     return [lookup(name) for name in names]
 
 
-def _decode_counts(counts: object) -> dict[str, int]:
-    if not isinstance(counts, dict) or counts.keys() != _COUNT_LIMITS.keys():
+def _decode_counts(counts: object, optional: Sequence[str]) -> dict[str, int]:
+    if not isinstance(counts, dict) or not _COUNT_LIMITS.keys() <= counts.keys():
         raise ContentError(f"header: counts does not hold {', '.join(_COUNT_LIMITS)}; {_AGAIN}")
-    for name, limit in _COUNT_LIMITS.items():
-        if type(counts[name]) is not int or not 0 <= counts[name] <= limit:
+    for name, count in counts.items():
+        if name not in _COUNT_LIMITS and name not in optional:
+            raise ContentError(f"header: counts holds {shown(name)}, which is unknown; {_AGAIN}")
+        limit = _COUNT_LIMITS.get(name, KEYS_MAX)
+        if type(count) is not int or not 0 <= count <= limit:
             raise ContentError(
-                f"header: count of {name} is {shown(counts[name])}; it must be from 0 to {limit}: {_AGAIN}"
+                f"header: count of {name} is {shown(count)}; it must be from 0 to {limit}: {_AGAIN}"
+            )
+    for name in PER_TRANSACTION:
+        if counts.get(name, counts["transactions"]) != counts["transactions"]:
+            raise ContentError(
+                f"header: count of {name} is {counts[name]}; it must be that of transactions, "
+                f"{counts['transactions']}: {_AGAIN}"
             )
     return counts
 
@@ -243,6 +267,10 @@ def _add_sharing(sections: _Sections, state: dict[int, bytes], indexes: list[int
         state[index] = shared
 
 
+def _read_only(pairs: list[tuple[Any, Any]]) -> Mapping[Any, Any]:
+    return MappingProxyType(unique_dict(pairs))
+
+
 def _decode_rows(sections: _Sections, count: int, checker: RowChecker) -> tuple[tuple[Any, ...], ...]:
     sections.begin(
         "transactions",
@@ -251,6 +279,7 @@ def _decode_rows(sections: _Sections, count: int, checker: RowChecker) -> tuple[
         max_array_len=2 * ACCESSES_MAX,
         max_map_len=len(RECORDED_FIELDS),
         use_list=False,
+        object_pairs_hook=_read_only,
     )
     sections.expect_array(count)
     rows: list[tuple[Any, ...]] = []
@@ -258,3 +287,28 @@ def _decode_rows(sections: _Sections, count: int, checker: RowChecker) -> tuple[
         checker.check(batch, len(rows))
         rows += batch
     return tuple(rows)
+
+
+def _decode_section(
+    sections: _Sections, name: str, count: int, checker: SectionChecker
+) -> tuple[Any, ...] | None:
+    sections.begin(
+        name,
+        max_bin_len=VALUE_BYTES_MAX,
+        max_str_len=0,
+        max_array_len=2 * ACCESSES_MAX,
+        max_map_len=0,
+        use_list=False,
+    )
+    sections.expect_array(count)
+    entries: list[Any] = []
+    for batch in sections.batches(count):
+        checker.check(name, batch, len(entries))
+        entries += batch
+    if name == "access_list":
+        indexes = [entry[0] for entry in entries]
+        if not all(map(lt, indexes, indexes[1:])):
+            raise sections.bad("the entries are not in ascending order of their keys' indexes, each once")
+    elif entries.count(None) == len(entries):  # says nothing
+        return None
+    return tuple(entries)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO, Final
 
 import msgpack
 import zstandard
 
-from blockstm.blocks.block_decode import FORMAT, VERSION, decode
+from blockstm.blocks.block_decode import FORMAT, VERSION_PLAIN, VERSION_WITH_SECTIONS, decode
 from blockstm.blocks.block_header import BlockHeader
 from blockstm.blocks.packed import PackedBlock
 from blockstm.blocks.row_check import check_rows
@@ -55,37 +55,48 @@ def encode(header: BlockHeader, packed: PackedBlock) -> bytes:
     Raises:
         LimitError: the block is larger than a file may be.
     """
-    packer = msgpack.Packer()
+    packer = msgpack.Packer(default=dict)  # what is recorded is a read-only mapping
+    sections = packed.sections.entries()
     counts = {"keys": len(packed.keys), "state": len(packed.state), "transactions": len(packed.rows)}
     parts = [
         packer.pack(
             {
                 "format": FORMAT,
-                "version": VERSION,
+                "version": VERSION_WITH_SECTIONS if sections else VERSION_PLAIN,
                 "chain": header.chain,
                 "number": header.number,
                 "meta": dict(header.meta),
                 "programs": [program.name for program in packed.programs],
-                "counts": counts,
+                "counts": counts | {name: len(entries) for name, entries in sections.items()},
             }
         ),
         packer.pack(packed.keys),
         packer.pack(_sharing(packed.state)),
-        packer.pack_array_header(len(packed.rows)),
+        *_packed_entries(packer, packed.rows, "transaction", "it"),
     ]
-    for txn_idx, row in enumerate(packed.rows):
-        part = packer.pack(row)
-        if len(part) > BLOCK_ROW_BYTES_MAX:
-            raise LimitError(
-                f"transaction {txn_idx} takes {len(part)} bytes; the limit is {BLOCK_ROW_BYTES_MAX}: split it"
-            )
-        parts.append(part)
+    for name, entries in sections.items():
+        parts += _packed_entries(packer, entries, f"{name}: entry", "the block")
     content = b"".join(parts)
     if len(content) > BLOCK_FILE_BYTES_MAX:
         raise LimitError(
             f"the block takes {len(content)} bytes; the limit is {BLOCK_FILE_BYTES_MAX}: split it"
         )
     return zstandard.ZstdCompressor(level=_COMPRESSION_LEVEL, write_checksum=True).compress(content)
+
+
+def _packed_entries(
+    packer: msgpack.Packer, entries: Sequence[object], what: str, to_split: str
+) -> Iterator[bytes]:
+    """Yield the pieces of an array whose elements have a limit in bytes."""
+    yield packer.pack_array_header(len(entries))
+    for place, entry in enumerate(entries):
+        piece = packer.pack(entry)
+        if len(piece) > BLOCK_ROW_BYTES_MAX:
+            raise LimitError(
+                f"{what} {place} takes {len(piece)} bytes; the limit is {BLOCK_ROW_BYTES_MAX}: "
+                f"split {to_split}"
+            )
+        yield piece
 
 
 def _sharing(state: Mapping[int, bytes]) -> dict[int, int | bytes]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
+from blockstm.blocks.access_list import BlockAccessList
+from blockstm.blocks.sections import NO_SECTIONS, PackedSections, pack_sections, with_sections
 from blockstm.errors import LimitError
 from blockstm.limits import KEYS_MAX, PROGRAMS_MAX, U64_MAX
 from blockstm.programs.arguments import decode_arguments
@@ -29,21 +31,37 @@ class PackedBlock:
         programs: the programs that rows name by index.
         keys: the keys that rows and state name by index; each once.
         state: values by index of their key.
-        rows: one tuple a transaction: (program index, arguments, gas limit or None, recorded or None).
+        rows: one tuple a transaction: (program index, arguments, gas limit or None, recorded, a
+            read-only mapping, or None).
+        sections: what is said of its accesses and arrivals beside that. The core does not look at it.
     """
 
     programs: tuple[Program, ...]
     keys: tuple[bytes, ...]
     state: Mapping[int, bytes]
     rows: tuple[tuple[Any, ...], ...]
+    sections: PackedSections = NO_SECTIONS
 
     def __post_init__(self) -> None:
         """Make the state read-only."""
         object.__setattr__(self, "state", MappingProxyType(self.state))
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Pickle the state as a dict."""
-        return PackedBlock, (self.programs, self.keys, dict(self.state), self.rows)
+        """Pickle read-only mappings as dicts."""
+        rows = [row if row[3] is None else (*row[:3], dict(row[3])) for row in self.rows]
+        return _unpickled, (self.programs, self.keys, dict(self.state), rows, self.sections)
+
+
+def _unpickled(
+    programs: tuple[Program, ...],
+    keys: tuple[bytes, ...],
+    state: dict[int, bytes],
+    rows: list[tuple[Any, ...]],
+    sections: PackedSections,
+) -> PackedBlock:
+    """Return the packed block that was pickled; see `PackedBlock.__reduce__`."""
+    read_only = [row if row[3] is None else (*row[:3], MappingProxyType(row[3])) for row in rows]
+    return PackedBlock(programs, keys, state, tuple(read_only), sections)
 
 
 class _KeyTable(dict[bytes, int]):
@@ -74,8 +92,12 @@ def unpack_integer(packed: int | bytes) -> int:
     return packed if isinstance(packed, int) else int.from_bytes(packed, "big")
 
 
-def pack(transactions: Sequence[Transaction], state: Mapping[bytes, bytes]) -> PackedBlock:
-    """Return the packed form of a block's transactions and state.
+def pack(
+    transactions: Sequence[Transaction],
+    state: Mapping[bytes, bytes],
+    access_list: BlockAccessList | None = None,
+) -> PackedBlock:
+    """Return the packed form of a block's transactions, state and access list.
 
     Raises:
         LimitError: they name more than KEYS_MAX keys or PROGRAMS_MAX programs.
@@ -105,15 +127,16 @@ def pack(transactions: Sequence[Transaction], state: Mapping[bytes, bytes]) -> P
         rows.append(
             (entry[0], arguments, transaction.gas_limit, recorded and _pack_recorded(recorded, table))
         )
+    sections = pack_sections(transactions, access_list, table)
     if len(table) > KEYS_MAX:
         raise LimitError(f"the block names {len(table)} keys; the limit is {KEYS_MAX}: split it")
     if len(programs) > PROGRAMS_MAX:
         raise LimitError(f"the block has {len(programs)} programs; the limit is {PROGRAMS_MAX}: split it")
     named = tuple([program for _, program, _ in programs.values()])
-    return PackedBlock(named, tuple(table), packed_state, tuple(rows))
+    return PackedBlock(named, tuple(table), packed_state, tuple(rows), sections)
 
 
-def _pack_recorded(recorded: Recorded, table: _KeyTable) -> dict[str, object]:
+def _pack_recorded(recorded: Recorded, table: _KeyTable) -> Mapping[str, object]:
     packed: dict[str, object] = {}
     if recorded.gas_used is not None:
         packed["gas_used"] = recorded.gas_used
@@ -125,7 +148,7 @@ def _pack_recorded(recorded: Recorded, table: _KeyTable) -> dict[str, object]:
         packed["writes"] = table.indexes(recorded.writes)
     if recorded.adds is not None:
         packed["adds"] = table.amounts(recorded.adds)
-    return packed
+    return MappingProxyType(packed)
 
 
 def unpack_state(packed: PackedBlock) -> dict[bytes, bytes]:
@@ -156,7 +179,7 @@ def unpack_transactions(packed: PackedBlock) -> tuple[Transaction, ...]:
         transactions.append(
             Transaction(packed.programs[program_index], tuple(arguments), gas_limit, recorded)
         )
-    return tuple(transactions)
+    return tuple(with_sections(transactions, packed.sections, packed.keys))
 
 
 def _unpackers(keys: tuple[bytes, ...]) -> dict[str, Callable[[Any], object]]:
@@ -177,7 +200,7 @@ def _unpackers(keys: tuple[bytes, ...]) -> dict[str, Callable[[Any], object]]:
     }
 
 
-def _unpack_recorded(packed: dict[str, Any], unpackers: dict[str, Callable[[Any], Any]]) -> Recorded:
+def _unpack_recorded(packed: Mapping[str, Any], unpackers: dict[str, Callable[[Any], Any]]) -> Recorded:
     fields = dict(packed)
     for name, kind in (("reads", "keys"), ("writes", "keys"), ("adds", "adds")):
         if name in fields:

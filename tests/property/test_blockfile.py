@@ -1,19 +1,23 @@
 """Block files of random blocks, and of random damage."""
 
+import pickle
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgpack
-import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from blockstm.blocks.access_list import BlockAccessList, KeyAccesses
 from blockstm.blocks.block import Block
 from blockstm.blocks.block_file import check_rows
 from blockstm.errors import BlockFileError, BlockstmError
 from blockstm.programs.built_in import trace, transfer
+from blockstm.programs.declared import Declared, Hints
 from blockstm.programs.program import Recorded, Transaction, program
+from tests.block_files import compress, content_of, read_by_the_page
 
 
 @program
@@ -62,14 +66,46 @@ TRANSACTIONS = st.builds(
     GAS_LIMITS,
     RECORDED,
 )
-BLOCKS = st.builds(
-    lambda transactions, state, **header: Block(transactions, state, **header),
-    st.lists(TRANSACTIONS, max_size=8),
-    st.dictionaries(KEYS, st.binary(max_size=40), max_size=5),
-    chain=st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
-    number=st.none() | U64,
-    meta=st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=5), VALUES, max_size=3),
+KEY_SETS = st.sets(KEYS, max_size=4)
+TOLD: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {},
+    optional={
+        "declared": st.builds(Declared, KEY_SETS, KEY_SETS, KEY_SETS),
+        "hints": st.builds(Hints, KEY_SETS, KEY_SETS, KEY_SETS),
+        "arrival_nanoseconds": U64,
+    },
 )
+"""What is said of a transaction beside what was recorded."""
+
+
+def access_lists(transactions: int) -> st.SearchStrategy[BlockAccessList]:
+    """Access lists of a block of so many transactions."""
+    places = st.integers(0, transactions + 1)
+    changes = st.dictionaries(places, st.none() | st.binary(max_size=40), max_size=3)
+    entry = st.builds(lambda changes, reads: KeyAccesses(changes.items(), reads), changes, st.sets(places))
+    return st.dictionaries(KEYS, entry, max_size=5).map(BlockAccessList)
+
+
+@st.composite
+def blocks(draw: st.DrawFn) -> Block:
+    """Blocks, half of them such as version 1 of the format holds."""
+    transactions = draw(st.lists(TRANSACTIONS, max_size=8))
+    access_list = None
+    if draw(st.booleans()):
+        transactions = [transaction.replace(**draw(TOLD)) for transaction in transactions]
+        access_list = draw(st.none() | access_lists(len(transactions)))
+    text = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
+    return Block(
+        transactions,
+        draw(st.dictionaries(KEYS, st.binary(max_size=40), max_size=5)),
+        chain=draw(st.none() | text),
+        number=draw(st.none() | U64),
+        meta=draw(st.dictionaries(text, VALUES, max_size=3)),
+        access_list=access_list,
+    )
+
+
+BLOCKS = blocks()
 
 
 def _through_a_file(data: bytes) -> Block:
@@ -93,6 +129,32 @@ def test_a_block_comes_back(block: Block) -> None:
     assert loaded == block
     check_rows(loaded.packed)
     assert _file_of(loaded) == data
+    assert pickle.loads(pickle.dumps(loaded)) == block
+
+
+def _keys_by_access(said: Declared | Hints | None) -> dict[str, set[bytes]] | None:
+    return said and {"reads": set(said.reads), "writes": set(said.writes), "adds": set(said.adds)}
+
+
+@given(BLOCKS)
+def test_the_specification_tells_what_is_in_the_file(block: Block) -> None:
+    """A reader that knows only the page finds what the block says beside what was recorded, and no more."""
+    with tempfile.TemporaryDirectory() as directory:
+        block.save(path := Path(directory, "x.block"))
+        found = read_by_the_page(path)
+    expected: dict[str, Any] = {
+        "declared": [_keys_by_access(transaction.declared) for transaction in block.transactions],
+        "hints": [_keys_by_access(transaction.hints) for transaction in block.transactions],
+        "arrival_nanoseconds": [transaction.arrival_nanoseconds for transaction in block.transactions],
+    }
+    expected = {name: column for name, column in expected.items() if column.count(None) != len(column)}
+    if block.access_list is not None:
+        expected["access_list"] = {
+            key: (dict(entry.changes), list(entry.reads)) for key, entry in block.access_list.items()
+        }
+    assert {name: found[name] for name in expected} == expected
+    assert found["header"]["counts"].keys() - {"keys", "state", "transactions"} == expected.keys()
+    assert found["header"]["version"] == (2 if expected else 1)
 
 
 @settings(max_examples=100)
@@ -116,11 +178,21 @@ MSGPACK_VALUES = st.recursive(
 )
 
 
+def _lists_in(objects: list[Any]) -> Iterator[list[Any]]:
+    """Yield the lists that hold anything, at any depth, within a list of decoded objects."""
+    for one in objects:
+        if isinstance(one, list) and one:
+            yield one
+            yield from _lists_in(one)
+
+
 @settings(max_examples=100)
 @given(BLOCKS, st.data())
 def test_changed_content_is_refused_or_a_sound_block(block: Block, data: st.DataObject) -> None:
     """Behind a right checksum anything can come: replace bytes, or whole objects, of the content."""
-    content = bytearray(zstandard.ZstdDecompressor().decompress(_file_of(block)))
+    with tempfile.TemporaryDirectory() as directory:
+        block.save(path := Path(directory, "x.block"))
+        content = bytearray(content_of(path))
     if data.draw(st.booleans()):
         for _ in range(data.draw(st.integers(1, 3))):
             content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
@@ -128,12 +200,11 @@ def test_changed_content_is_refused_or_a_sound_block(block: Block, data: st.Data
         unpacker = msgpack.Unpacker(strict_map_key=False)
         unpacker.feed(bytes(content))
         objects = list(unpacker)
-        rows = objects[3]
-        target = data.draw(st.sampled_from([objects, rows, *rows] if rows else [objects]))
+        target = data.draw(st.sampled_from(list(_lists_in([objects]))))
         target[data.draw(st.integers(0, len(target) - 1))] = data.draw(MSGPACK_VALUES)
         content = bytearray(b"".join(map(msgpack.packb, objects)))
     try:
-        loaded = _through_a_file(zstandard.ZstdCompressor(write_checksum=True).compress(bytes(content)))
+        loaded = _through_a_file(compress(bytes(content)))
     except BlockstmError as error:
         assert "\n" not in str(error)
         return

@@ -23,6 +23,7 @@ from blockstm.programs.built_in import trace, transfer
 from blockstm.programs.program import NativeProgram, Recorded, Transaction, program
 from blockstm.simulate import read_model
 from blockstm.workloads.scenario import read_scenario
+from tests.block_files import compress, content_of, refused, write_objects
 
 
 @program
@@ -52,26 +53,6 @@ def _block() -> Block:
         number=7,
         meta={"fork": "x"},
     )
-
-
-def _content(path: Path) -> bytes:
-    return zstandard.ZstdDecompressor().decompress(path.read_bytes())
-
-
-def _compress(content: bytes, **options: Any) -> bytes:
-    return zstandard.ZstdCompressor(**{"write_checksum": True, **options}).compress(content)
-
-
-def _refused(path: Path, expected: str = "") -> str:
-    """Load a bad file; return the message after checking its form."""
-    with pytest.raises(BlockFileError) as caught:
-        Block.load(path)
-    message = str(caught.value)
-    assert message.startswith(f"{path}: ")
-    assert "\n" not in message
-    assert len(message) < len(str(path)) + 300
-    assert expected in message
-    return message
 
 
 # What is good comes back.
@@ -107,7 +88,7 @@ def test_a_large_value_is_written_once(tmp_path: Path) -> None:
     code, short = os.urandom(20_000), b"short"
     state = {b"a": code, b"b": short, b"c": code, b"d": short, b"e": code + b"!", b"f": code}
     Block([], state).save(tmp_path / "x.block")
-    assert _content(tmp_path / "x.block").count(code) == 2
+    assert content_of(tmp_path / "x.block").count(code) == 2
     assert (tmp_path / "x.block").stat().st_size < 41_000
     loaded = Block.load(tmp_path / "x.block")
     assert loaded.state == state
@@ -118,7 +99,7 @@ def test_a_large_value_is_written_once(tmp_path: Path) -> None:
 def test_any_msgpack_library_reads_it(tmp_path: Path) -> None:
     _block().save(tmp_path / "x.block")
     unpacker = msgpack.Unpacker(strict_map_key=False)
-    unpacker.feed(_content(tmp_path / "x.block"))
+    unpacker.feed(content_of(tmp_path / "x.block"))
     header, keys, state, rows = unpacker
     assert header["format"] == "blockstm-block"
     assert header["counts"] == {"keys": len(keys), "state": 2, "transactions": 5}
@@ -128,9 +109,9 @@ def test_any_msgpack_library_reads_it(tmp_path: Path) -> None:
 
 def test_frames_of_other_writers_load(tmp_path: Path) -> None:
     _block().save(tmp_path / "x.block")
-    content = _content(tmp_path / "x.block")
+    content = content_of(tmp_path / "x.block")
     path = tmp_path / "y.block"
-    path.write_bytes(_compress(content, level=1, write_content_size=False))
+    path.write_bytes(compress(content, level=1, write_content_size=False))
     assert Block.load(path) == _block()
     streamed = zstandard.ZstdCompressor(write_checksum=True).compressobj()
     path.write_bytes(
@@ -167,7 +148,7 @@ def test_every_truncation_is_refused(tmp_path: Path) -> None:
     data = path.read_bytes()
     for length in range(len(data)):
         path.write_bytes(data[:length])
-        _refused(path)
+        refused(path)
 
 
 def test_every_flipped_bit_is_refused_or_harmless(tmp_path: Path) -> None:
@@ -193,12 +174,12 @@ def test_every_flipped_bit_is_refused_or_harmless(tmp_path: Path) -> None:
 def test_damage_is_named_as_such_even_if_the_content_is_nonsense(tmp_path: Path) -> None:
     path = tmp_path / "x.block"
     _block().save(path)
-    content = bytearray(_content(path))
+    content = bytearray(content_of(path))
     content[-1] ^= 0xFF
-    data = bytearray(_compress(bytes(content)))
+    data = bytearray(compress(bytes(content)))
     data[-1] ^= 1
     path.write_bytes(data)
-    assert "doesn't match checksum" in _refused(path, "damaged")
+    assert "doesn't match checksum" in refused(path, "damaged")
 
 
 def test_something_after_the_frame_is_refused(tmp_path: Path) -> None:
@@ -207,28 +188,28 @@ def test_something_after_the_frame_is_refused(tmp_path: Path) -> None:
     data = path.read_bytes()
     for more in (b"x", data, bytes(5000)):
         path.write_bytes(data + more)
-        _refused(path, f"byte {len(data)}: something follows the compressed data")
+        refused(path, f"byte {len(data)}: something follows the compressed data")
 
 
 # Other files.
 
 
 def test_no_file(tmp_path: Path) -> None:
-    _refused(tmp_path / "x.block", "no such file; check the path")
+    refused(tmp_path / "x.block", "no such file; check the path")
 
 
 def test_an_empty_file(tmp_path: Path) -> None:
     (tmp_path / "x.block").touch()
-    _refused(tmp_path / "x.block", "the file is empty")
+    refused(tmp_path / "x.block", "the file is empty")
 
 
 def test_a_directory(tmp_path: Path) -> None:
-    _refused(tmp_path, "is a directory; name a file")
+    refused(tmp_path, "is a directory; name a file")
 
 
 def test_a_pipe_does_not_hang(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "x.block")
-    _refused(tmp_path / "x.block", "not a regular file")
+    refused(tmp_path / "x.block", "not a regular file")
 
 
 def test_a_path_that_cannot_be(tmp_path: Path) -> None:
@@ -246,7 +227,7 @@ def test_a_name_with_line_ends_is_shown_in_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("data", [b"\x7fELF" + bytes(100), b"{}", b"\x28", b"\x1f\x8b\x08", b"PK\x03\x04"])
 def test_foreign_files(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "x.block").write_bytes(data)
-    _refused(tmp_path / "x.block", "byte 0: ")
+    refused(tmp_path / "x.block", "byte 0: ")
 
 
 @pytest.mark.parametrize(
@@ -263,15 +244,15 @@ def test_foreign_files(tmp_path: Path, data: bytes) -> None:
     ],
 )
 def test_foreign_zstd_files(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "x.block").write_bytes(_compress(content))
-    _refused(tmp_path / "x.block", "header")
+    (tmp_path / "x.block").write_bytes(compress(content))
+    refused(tmp_path / "x.block", "header")
 
 
 def test_a_frame_without_checksum(tmp_path: Path) -> None:
     path = tmp_path / "x.block"
     _block().save(path)
-    path.write_bytes(_compress(_content(path), write_checksum=False))
-    _refused(path, "has no checksum")
+    path.write_bytes(compress(content_of(path), write_checksum=False))
+    refused(path, "has no checksum")
 
 
 # Bad content. Each case changes a sound file's objects and says what the message must hold.
@@ -322,7 +303,8 @@ def _drop(*path: Any) -> Callable[[list[Any]], None]:
 
 
 BAD_CONTENT: list[tuple[Callable[[list[Any]], Any], str]] = [
-    (_set(0, "version", 2), "version is 2, and this blockstm reads version 1"),
+    (_set(0, "version", 3), "version is 3, and this blockstm reads versions 1 and 2"),
+    (_set(0, "counts", "declared", 4), "header: counts holds 'declared', which is unknown"),
     (_set(0, "version", True), "version is True"),
     (_set(0, "format", "x"), "so it is not a block file"),
     (_drop(0, "meta"), "field 'meta' is missing"),
@@ -411,11 +393,11 @@ BAD_CONTENT: list[tuple[Callable[[list[Any]], Any], str]] = [
 def test_bad_content_is_refused(tmp_path: Path, change: Callable[[list[Any]], Any], expected: str) -> None:
     path = tmp_path / "x.block"
     objects = _sound()
-    path.write_bytes(_compress(b"".join(map(msgpack.packb, objects))))
+    write_objects(path, objects)
     Block.load(path).transactions  # noqa: B018 - the unchanged file is sound
     change(objects)
-    path.write_bytes(_compress(b"".join(map(msgpack.packb, objects))))
-    message = _refused(path)
+    write_objects(path, objects)
+    message = refused(path)
     # The ids of modules differ between ways to run pytest; messages show programs by such names.
     assert expected.replace("program 'test", "program '") in message
 
@@ -423,7 +405,7 @@ def test_bad_content_is_refused(tmp_path: Path, change: Callable[[list[Any]], An
 def test_an_unknown_program_is_named_with_its_file(tmp_path: Path) -> None:
     objects = _sound()
     objects[0]["programs"][2] = "nowhere.to_be_found"
-    (tmp_path / "x.block").write_bytes(_compress(b"".join(map(msgpack.packb, objects))))
+    write_objects(tmp_path / "x.block", objects)
     with pytest.raises(UnknownProgramError, match=r"x\.block: program 'nowhere.to_be_found' is not known"):
         Block.load(tmp_path / "x.block")
 
@@ -431,36 +413,36 @@ def test_an_unknown_program_is_named_with_its_file(tmp_path: Path) -> None:
 def test_what_follows_the_transactions_is_refused(tmp_path: Path) -> None:
     content = b"".join(map(msgpack.packb, _sound()))
     for more in (b"\xc0", bytes(100_000)):
-        (tmp_path / "x.block").write_bytes(_compress(content + more))
-        _refused(tmp_path / "x.block", f"content byte {len(content)}: something follows the last section")
+        (tmp_path / "x.block").write_bytes(compress(content + more))
+        refused(tmp_path / "x.block", f"content byte {len(content)}: something follows the last section")
 
 
 def test_content_cut_anywhere_is_refused(tmp_path: Path) -> None:
     content = b"".join(map(msgpack.packb, _sound()))
     for length in range(len(content)):
-        (tmp_path / "x.block").write_bytes(_compress(content[:length]))
-        _refused(tmp_path / "x.block", "near byte")
+        (tmp_path / "x.block").write_bytes(compress(content[:length]))
+        refused(tmp_path / "x.block", "near byte")
 
 
 def test_a_key_twice_in_a_map_is_refused(tmp_path: Path) -> None:
     parts = list(map(msgpack.packb, _sound()))
     assert parts[0].startswith(b"\x87")
     more = b"\xa4more\x01" * 2
-    (tmp_path / "x.block").write_bytes(_compress(b"\x89" + parts[0][1:] + more + b"".join(parts[1:])))
-    _refused(tmp_path / "x.block", "a key comes twice in one map")
+    (tmp_path / "x.block").write_bytes(compress(b"\x89" + parts[0][1:] + more + b"".join(parts[1:])))
+    refused(tmp_path / "x.block", "a key comes twice in one map")
     (tmp_path / "x.block").write_bytes(
-        _compress(
+        compress(
             parts[0].replace(b"\xa5state\x01", b"\xa5state\x02")
             + parts[1]
             + b"\x82\0\xc4\0\0\xc4\0"
             + parts[3]
         )
     )
-    _refused(tmp_path / "x.block", "a key index is there twice")
+    refused(tmp_path / "x.block", "a key index is there twice")
     twice = parts[3].replace(b"\x83\xa8gas_used\x01", b"\x84\xa8gas_used\x01\xa8gas_used\x01")
     assert twice != parts[3]
-    (tmp_path / "x.block").write_bytes(_compress(b"".join(parts[:3]) + twice))
-    _refused(tmp_path / "x.block", "a key comes twice in one map")
+    (tmp_path / "x.block").write_bytes(compress(b"".join(parts[:3]) + twice))
+    refused(tmp_path / "x.block", "a key comes twice in one map")
 
 
 # Hostile sizes: the loader runs in a process that may use little memory.
@@ -514,6 +496,7 @@ def _head(**counts: int) -> bytes:
     header = _sound()[0]
     header["programs"] = ["transfer", "trace"]
     header["counts"] = {"keys": 0, "state": 0, "transactions": 0, **counts}
+    header["version"] = 2 if "access_list" in counts else 1
     packed = msgpack.packb(header)
     assert isinstance(packed, bytes)
     return packed
@@ -530,6 +513,8 @@ def _head(**counts: int) -> bytes:
         (_head(keys=1 << 23) + b"\xdd\x00\x80\x00\x00", b"\0"),
         (_head(keys=1 << 23) + b"\xdd\x00\x80\x00\x00", b"\x90"),
         (_head() + b"\x90\x80\x90", b"\0"),
+        (_head(access_list=1 << 23) + b"\x90\x80\x90\xdd\x00\x80\x00\x00", b"\x93"),
+        (_head(access_list=1 << 23) + b"\x90\x80\x90\xdd\x00\x80\x00\x00\x93\0", b"\xdd\x00\x20\x00\x00"),
         (_head(transactions=1_000_000) + b"\x90\x80\xdd\x00\x0f\x42\x40", b"\x94"),
         (_head(transactions=1_000_000) + b"\x90\x80\xdd\x00\x0f\x42\x40\x94", b"\xdd\x00\x10\x00\x00"),
         (_head(transactions=1_000_000) + b"\x90\x80\xdd\x00\x0f\x42\x40\x94\0\xdd\x00\x10\x00\x00", b"\x90"),
@@ -548,14 +533,14 @@ def test_a_content_over_the_limit_is_refused_before_it_is_made(tmp_path: Path) -
     path.write_bytes(
         compressor.compress(bytes(1 << 20)) + compressor.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
     )
-    _refused(path, f"more than {BLOCK_FILE_BYTES_MAX} bytes")
+    refused(path, f"more than {BLOCK_FILE_BYTES_MAX} bytes")
 
 
 def test_too_little_memory_is_an_error_as_well(tmp_path: Path) -> None:
     path = tmp_path / "x.block"
     row = msgpack.packb([1, [[0] * 1000, [], [], 1], None, None])
     head = _head(keys=1, transactions=50_000) + b"\x91\xc4\x01a\x80\xdd" + (50_000).to_bytes(4, "big")
-    path.write_bytes(_compress(head + row * 50_000, level=1))
+    path.write_bytes(compress(head + row * 50_000, level=1))
     assert "takes more memory than there is" in _load_in_little_memory(path, 300)
 
 
