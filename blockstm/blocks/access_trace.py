@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from blockstm.blocks.block import Block
@@ -16,16 +16,22 @@ from blockstm.files.content import ContentError, content_pieces, open_input, rea
 from blockstm.files.strict_json import decode_json
 from blockstm.limits import ACCESS_TRACE_BYTES_MAX, ACCESS_TRACE_LINE_BYTES_MAX, TRANSACTIONS_MAX, U64_MAX
 from blockstm.programs.built_in import trace
+from blockstm.programs.declared import ACCESS_KINDS, Declared, Hints
 from blockstm.programs.parameters import check_integer
 from blockstm.programs.program import Recorded, Transaction
 
 FORMAT: Final = "access-trace"
-VERSION: Final = 1
+VERSION_PLAIN: Final = 1
+VERSION_TOLD: Final = 2
+"""A trace that says more of a transaction than what was measured is of this version."""
 
 _HEADER_REQUIRED: Final = frozenset(("format", "version", "transactions"))
 _HEADER_OPTIONAL: Final = frozenset(("chain", "number", "fork"))
 _LINE_REQUIRED: Final = frozenset(("gas_used", "reads", "writes", "adds"))
-_LINE_OPTIONAL: Final = frozenset(("seconds",))
+_LINE_OPTIONAL: Final = {
+    VERSION_PLAIN: frozenset(("seconds",)),
+    VERSION_TOLD: frozenset(("seconds", "declared", "hints", "arrival_nanoseconds")),
+}
 _KEY: Final = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
 _AMOUNT: Final = re.compile(r"0x[0-9a-fA-F]{1,64}")
 
@@ -111,6 +117,7 @@ class _Reader:
     def __init__(self) -> None:
         self.line = 0
         self._keys = _KeyCache()
+        self._line_optional: frozenset[str] = frozenset()
 
     def read(self, lines: Iterator[bytes]) -> Block:
         """Return the block of all lines."""
@@ -138,10 +145,12 @@ class _Reader:
         header = self._object(line)
         if header.get("format") != FORMAT:
             raise ValueError(f"the header does not say format {FORMAT}, so this is not an access trace")
-        if type(header.get("version")) is not int or header["version"] != VERSION:
+        if type(header.get("version")) is not int or header["version"] not in _LINE_OPTIONAL:
             raise ValueError(
-                f"version is {shown(header.get('version'))}, and this blockstm reads version {VERSION}"
+                f"version is {shown(header.get('version'))}, and this blockstm reads versions {VERSION_PLAIN} "
+                f"and {VERSION_TOLD}"
             )
+        self._line_optional = _LINE_OPTIONAL[header["version"]]
         _check_fields(header, _HEADER_REQUIRED, _HEADER_OPTIONAL)
         count = header["transactions"]
         if type(count) is not int or not 0 <= count <= TRANSACTIONS_MAX:
@@ -152,15 +161,40 @@ class _Reader:
 
     def _transaction(self, line: bytes) -> Transaction:
         fields = self._object(line)
-        _check_fields(fields, _LINE_REQUIRED, _LINE_OPTIONAL)
+        _check_fields(fields, _LINE_REQUIRED, self._line_optional)
         gas_used = check_integer(fields["gas_used"], U64_MAX, "gas_used")
         arguments = (
-            self._key_list(fields, "reads"),
-            self._key_list(fields, "writes"),
+            self._key_list(fields["reads"], "reads"),
+            self._key_list(fields["writes"], "writes"),
             self._amounts(fields["adds"]),
             gas_used,
         )
-        return Transaction(trace, arguments, None, Recorded(gas_used, fields.get("seconds")))
+        return Transaction(
+            trace, arguments, None, Recorded(gas_used, fields.get("seconds")), **self._told(fields)
+        )
+
+    def _told(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Return what a line says of the transaction beside what was measured."""
+        decoders: dict[str, Callable[[Any], object]] = {
+            "declared": lambda value: Declared(**self._keys_by_access(value, "declared")),
+            "hints": lambda value: Hints(**self._keys_by_access(value, "hints")),
+            "arrival_nanoseconds": lambda value: check_integer(value, U64_MAX, "arrival_nanoseconds"),
+        }
+        return {name: decode(fields[name]) for name, decode in decoders.items() if name in fields}
+
+    def _keys_by_access(self, value: object, what: str) -> dict[str, list[bytes]]:
+        if not isinstance(value, dict):
+            raise ValueError(f"{what} is {shown(value)}, not an object of reads, writes and adds")
+        found = {}
+        try:
+            _check_fields(value, frozenset(ACCESS_KINDS), frozenset())
+            for kind in ACCESS_KINDS:
+                found[kind] = keys = self._key_list(value[kind], kind)
+                if len(set(keys)) != len(keys):
+                    raise ValueError(f"{kind} names a key twice")
+        except ValueError as error:
+            raise ValueError(f"{what}: {error}") from None
+        return found
 
     def _object(self, line: bytes) -> dict[str, Any]:
         decoded = decode_json(line.decode())
@@ -168,8 +202,7 @@ class _Reader:
             raise ValueError(f"it is a {type(decoded).__name__}, not a JSON object")
         return decoded
 
-    def _key_list(self, fields: dict[str, Any], name: str) -> list[bytes]:
-        keys = fields[name]
+    def _key_list(self, keys: object, name: str) -> list[bytes]:
         if not isinstance(keys, list):
             raise ValueError(f"{name} is {shown(keys)}, not a list of keys")
         for key in keys:

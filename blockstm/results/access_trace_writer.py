@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import zstandard
 
-from blockstm.blocks.access_trace import FORMAT, VERSION
+from blockstm.blocks.access_trace import FORMAT, VERSION_PLAIN, VERSION_TOLD
 from blockstm.blocks.block import Block
 from blockstm.errors import AccessTraceError, LimitError, UsageError, shown_path
 from blockstm.files.content import check_path, replace_file
 from blockstm.limits import ACCESS_TRACE_BYTES_MAX, ACCESS_TRACE_LINE_BYTES_MAX
+from blockstm.programs.declared import ACCESS_KINDS, Declared, Hints
+from blockstm.programs.transaction import Transaction
 from blockstm.results.result import Result
 
 __all__ = ["NetAccesses", "net_accesses", "write_access_trace"]
@@ -105,18 +107,42 @@ def _entries(block: Block, result: Result) -> Iterator[dict[str, Any]]:
     for txn_idx, accesses in enumerate(net_accesses(block, result)):
         entry: dict[str, Any] = {
             "gas_used": result.snapshot.gas_used(txn_idx),
-            "reads": [f"0x{key.hex()}" for key in accesses.reads],
-            "writes": [f"0x{key.hex()}" for key in accesses.writes],
+            "reads": _hex(accesses.reads),
+            "writes": _hex(accesses.writes),
             "adds": {f"0x{key.hex()}": hex(amount) for key, amount in accesses.adds.items()},
         }
         seconds = result.execution_seconds(txn_idx)
-        yield entry if seconds is None else {**entry, "seconds": seconds}
+        if seconds is not None:
+            entry["seconds"] = seconds
+        yield entry | _told(block.transactions[txn_idx])
+
+
+def _told(transaction: Transaction) -> dict[str, Any]:
+    """Return what was said of a transaction beside what is measured."""
+    told: dict[str, Any] = {
+        "declared": transaction.declared and _hex_by_access(transaction.declared),
+        "hints": transaction.hints and _hex_by_access(transaction.hints),
+        "arrival_nanoseconds": transaction.arrival_nanoseconds,
+    }
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _hex_by_access(said: Declared | Hints) -> dict[str, list[str]]:
+    return {kind: _hex(getattr(said, kind)) for kind in ACCESS_KINDS}
+
+
+def _hex(keys: Iterable[bytes]) -> list[str]:
+    return [f"0x{key.hex()}" for key in keys]
 
 
 def _header(block: Block) -> dict[str, Any]:
+    is_told = any(
+        (one.declared, one.hints, one.arrival_nanoseconds) != (None, None, None) for one in block.transactions
+    )
+    version = VERSION_TOLD if is_told else VERSION_PLAIN
     origin = {"chain": block.chain, "number": block.number, "fork": _fork(block.meta)}
     known = {name: value for name, value in origin.items() if value is not None}
-    return {"format": FORMAT, "version": VERSION, **known, "transactions": len(block)}
+    return {"format": FORMAT, "version": version, **known, "transactions": len(block)}
 
 
 def _fork(meta: Mapping[str, object]) -> str | None:

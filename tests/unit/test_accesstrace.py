@@ -14,6 +14,7 @@ from blockstm.blocks.block import Block
 from blockstm.errors import AccessTraceError, BlockFileError, UsageError
 from blockstm.limits import ACCESS_TRACE_LINE_BYTES_MAX
 from blockstm.programs.built_in import trace
+from blockstm.programs.declared import Declared, Hints
 from blockstm.programs.program import Recorded
 
 REAL_TRACES = sorted(Path(__file__).resolve().parents[3].glob("shared/ethereum/*/trace.jsonl.zst"))
@@ -48,6 +49,15 @@ def _changed(line: int, **changes: Any) -> list[dict[str, Any]]:
     return lines
 
 
+TOLD = {"reads": ["0xab", "0x"], "writes": ["0xAB"], "adds": ["0x01"]}
+
+
+def _told(**fields: Any) -> list[dict[str, Any]]:
+    """The lines of version 2, with these fields in the second transaction."""
+    header, first, second = _changed(3, **fields)
+    return [{**header, "version": 2}, first, second]
+
+
 def _without(line: int, name: str) -> list[dict[str, Any]]:
     lines = _changed(line)
     del lines[line - 1][name]
@@ -75,6 +85,21 @@ def test_a_trace_becomes_a_block(tmp_path: Path) -> None:
     assert first.arguments == ((b"\xab", b""), (b"\xab",), {b"\x02": 0, b"\x01": 0xFFF}, 21_000)
     assert first.recorded == Recorded(gas_used=21_000, seconds=0.5)
     assert second.recorded == Recorded(gas_used=0)
+
+
+def test_version_2_tells_what_was_not_measured(tmp_path: Path) -> None:
+    path = tmp_path / "trace"
+    path.write_bytes(
+        _text(*_told(declared=TOLD, hints={**TOLD, "reads": []}, arrival_nanoseconds=(1 << 64) - 1))
+    )
+    first, second = read_access_trace(path).transactions
+    assert (first.declared, first.hints, first.arrival_nanoseconds) == (None, None, None)
+    assert second.declared == Declared(reads=[b"", b"\xab"], writes=[b"\xab"], adds=[b"\1"])
+    assert second.hints == Hints(writes=[b"\xab"], adds=[b"\1"])
+    assert second.arrival_nanoseconds == (1 << 64) - 1
+    assert second.recorded == Recorded(gas_used=0)
+    path.write_bytes(_text(*_told()))
+    assert [t.declared for t in read_access_trace(path).transactions] == [None, None]
 
 
 @pytest.mark.parametrize("ending", [b"\n", b"\r\n"])
@@ -111,7 +136,23 @@ def test_what_is_optional_may_be_left_out(tmp_path: Path) -> None:
         ([HEADER, *LINES, LINES[0]], "line 4: the header announces 2 transactions, and here is one more"),
         ([[1]], "line 1: it is a list, not a JSON object"),
         (_changed(1, format="other"), "line 1: the header does not say format access-trace"),
-        (_changed(1, version=2), "line 1: version is 2, and this blockstm reads version 1"),
+        (_changed(1, version=3), "line 1: version is 3, and this blockstm reads versions 1 and 2"),
+        (_changed(1, version=2.0), "line 1: version is 2.0, and this blockstm reads versions 1 and 2"),
+        (_changed(2, declared=TOLD), "line 2: field 'declared' is unknown"),
+        (_changed(3, arrival_nanoseconds=5), "line 3: field 'arrival_nanoseconds' is unknown"),
+        (_told(declared=[]), "line 3: declared is [], not an object of reads, writes and adds"),
+        (_told(declared=None), "line 3: declared is None, not an object"),
+        (_told(declared={**TOLD, "gas": 1}), "line 3: declared: field 'gas' is unknown"),
+        (_told(declared={"reads": [], "writes": []}), "line 3: declared: field adds is missing"),
+        (_told(declared={**TOLD, "adds": {}}), "line 3: declared: adds is {}, not a list of keys"),
+        (_told(hints={**TOLD, "reads": ["ab"]}), "line 3: hints: key 'ab' is not 0x and pairs"),
+        (_told(hints={**TOLD, "writes": ["0xab", "0xAB"]}), "line 3: hints: writes names a key twice"),
+        (_told(hints={**TOLD, "writes": [5]}), "line 3: hints: writes holds 5, which is not a key"),
+        (_told(hints={**TOLD, "writes": ["0x" + 65 * "ab"]}), "is 65 bytes long; a key has at most 64"),
+        (_told(arrival_nanoseconds=None), "line 3: arrival_nanoseconds is None, a NoneType; give an int"),
+        (_told(arrival_nanoseconds=0.5), "line 3: arrival_nanoseconds is 0.5, a float; give an int"),
+        (_told(arrival_nanoseconds=-1), "line 3: arrival_nanoseconds is -1; it must be from 0 to 2**64 - 1"),
+        (_told(arrival=1), "line 3: field 'arrival' is unknown"),
         (_changed(1, transactions=-1), "line 1: transactions is -1"),
         (_changed(1, transactions=1_000_001), "line 1: transactions is 1000001"),
         (_changed(1, number="7"), "line 1: number is '7', a str; give an int"),

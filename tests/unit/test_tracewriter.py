@@ -17,6 +17,7 @@ from blockstm.blocks.block import Block
 from blockstm.engine import Engine
 from blockstm.errors import AccessTraceError, BlockstmError, LimitError, Revert, UsageError
 from blockstm.programs.built_in import trace, transfer
+from blockstm.programs.declared import Declared, Hints
 from blockstm.programs.program import program
 from blockstm.results import access_trace_writer as tracewriter
 from blockstm.results.access_trace_writer import write_access_trace
@@ -241,6 +242,32 @@ def test_a_trace_recorded_from_a_trace_is_the_same(engine: Engine, tmp_path: Pat
         "writes": ["0x7a", "0x66656573"],
         "adds": {"0x62": "0x2"},
     }
+
+
+def test_what_was_not_measured_comes_round(engine: Engine, tmp_path: Path) -> None:
+    move = transfer.txn(b"a", b"b", 1)
+    declared = Declared(reads=[b"b", b"a"], writes=[b"a", b"b"], adds=[b"c"])
+    block = Block(
+        [
+            move.replace(declared=declared, arrival_nanoseconds=0),
+            move,
+            move.replace(hints=Hints(), declared=Declared(), arrival_nanoseconds=(1 << 64) - 1),
+        ],
+        {b"a": b"\5"},
+    )
+    header, first, second, third = check_round_trip(engine, block, tmp_path / "t")
+    assert header["version"] == 2
+    both = ["0x61", "0x62"]
+    assert first["declared"] == {"reads": both, "writes": both, "adds": ["0x63"]}
+    assert (first["arrival_nanoseconds"], third["arrival_nanoseconds"]) == (0, (1 << 64) - 1)
+    assert second.keys().isdisjoint({"declared", "hints", "arrival_nanoseconds"})
+    assert third["hints"] == third["declared"] == {"reads": [], "writes": [], "adds": []}
+    for given, read in zip(block.transactions, read_access_trace(tmp_path / "t").transactions, strict=True):
+        assert (read.declared, read.hints, read.arrival_nanoseconds) == (
+            given.declared,
+            given.hints,
+            given.arrival_nanoseconds,
+        )
 
 
 def known_accesses(entry: dict[str, Any]) -> tuple[int, list[str], set[str], dict[str, int]]:
