@@ -16,6 +16,7 @@ from blockstm.analysis.profile import Profile, Weight
 from blockstm.analysis.rules import AccessRules, Rules
 from blockstm.analysis.schedules import critical_path
 from blockstm.blocks.block import Block
+from blockstm.blocks.sections import PER_TRANSACTION
 from blockstm.errors import UsageError
 
 __all__ = ["Inspection", "RulesOutcome", "inspect_block"]
@@ -98,6 +99,17 @@ class Inspection:
             name: {"mean": sum(each) / len(each), "max": max(each)} for name, each in counts.items() if each
         }
 
+    @property
+    def sections(self) -> dict[str, dict[str, int]]:
+        """What the block says beside what was recorded: of how many transactions, or of how many keys."""
+        found: dict[str, dict[str, int]] = {}
+        for name in PER_TRANSACTION:
+            if said := sum(getattr(transaction, name) is not None for transaction in self.block.transactions):
+                found[name] = {"transactions": said}
+        if self.block.access_list is not None:
+            found["access_list"] = {"keys": len(self.block.access_list)}
+        return found
+
     def name(self, key: bytes) -> str:
         """Return what a person calls a key."""
         name = self.conventions.key_name(key)
@@ -114,6 +126,7 @@ class Inspection:
             "keys": self.keys,
             "accesses": self.profile.source,
             "seconds": self.profile.seconds_source if self.profile.seconds is not None else None,
+            "sections": self.sections or None,
             "per_transaction": self.per_transaction(),
             "rules": str(self.rules),
             "weight": self.weight,

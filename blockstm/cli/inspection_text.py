@@ -65,6 +65,7 @@ def summary(file: Path, inspection: Inspection, outcomes: Outcomes | None) -> di
         **({} if outcomes is None else outcome_values(outcomes)),
         "accesses": inspection.profile.source,
         "seconds": NONE if inspection.profile.seconds is None else inspection.profile.seconds_source,
+        **sections_values(inspection),
         "keys": f"{inspection.keys:,}",
         "per transaction": ", ".join(accesses) or NONE,
         "fees": fees_text(inspection),
@@ -72,6 +73,22 @@ def summary(file: Path, inspection: Inspection, outcomes: Outcomes | None) -> di
         "independent": f"{independent:,} transactions ({per_cent(outcome.independent_share)})",
         "longest chain": f"{outcome.longest_chain:,} transactions",
     }
+
+
+def sections_values(inspection: Inspection) -> dict[str, str]:
+    """Tell what the block says beside what was recorded, if anything."""
+    names = {
+        "declared": "declared accesses",
+        "hints": "hints",
+        "arrival_nanoseconds": "arrival times",
+        "access_list": "an access list",
+    }
+    told = [
+        f"{names[section]} of {count:,} {what if count != 1 else what.removesuffix('s')}"
+        for section, counts in inspection.sections.items()
+        for what, count in counts.items()
+    ]
+    return {"also told": ", ".join(told)} if told else {}
 
 
 def fees_text(inspection: Inspection) -> str:

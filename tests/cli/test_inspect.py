@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from blockstm import Block, Recorded, Transaction
+from blockstm import Block, BlockAccessList, Declared, Hints, KeyAccesses, Recorded, Transaction
 from blockstm.programs.built_in import trace
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -34,6 +34,33 @@ def recorded_block(tmp_path: Path) -> Path:
     path = tmp_path / "recorded.block"
     Block(transactions, chain="test", number=7).save(path)
     return path
+
+
+def test_what_a_block_says_beside_what_was_recorded_is_told(
+    command: Command, recorded_block: Path, tmp_path: Path
+) -> None:
+    block = Block.load(recorded_block)
+    first, second, *others = block.transactions
+    declared = [txn.replace(declared=Declared(), arrival_nanoseconds=0) for txn in (first, second)]
+    hinted = others.pop().replace(hints=Hints(writes=[b"a"]))
+    listed = BlockAccessList({b"a": KeyAccesses(), b"b": KeyAccesses()})
+    block = Block([*declared, *others, hinted], chain="test", number=7, access_list=listed)
+    block.save(tmp_path / "said.block")
+    plain, said = (command("inspect", path, "--json") for path in (recorded_block, tmp_path / "said.block"))
+    expected = {
+        "declared": {"transactions": 2},
+        "hints": {"transactions": 1},
+        "arrival_nanoseconds": {"transactions": 2},
+        "access_list": {"keys": 2},
+    }
+    told = json.loads(said.stdout)
+    assert told.pop("sections") == expected
+    assert told | {"file": str(recorded_block)} == json.loads(plain.stdout)
+    text = " ".join(command("inspect", tmp_path / "said.block").stdout.split())
+    assert (
+        "also told declared accesses of 2 transactions, hints of 1 transaction, arrival times of 2 transactions, "
+        "an access list of 2 keys keys "
+    ) in text
 
 
 def test_the_text(command: Command, recorded_block: Path) -> None:
