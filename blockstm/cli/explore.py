@@ -10,7 +10,14 @@ import typer
 
 from blockstm.cli.blocks import LoadedBlock, load_block
 from blockstm.cli.columns import print_values, print_wrapped
-from blockstm.cli.options import JsonOption, ProgramsOption, import_programs, named_in_errors
+from blockstm.cli.options import (
+    MODEL_DEFAULT,
+    JsonOption,
+    ModelOption,
+    ProgramsOption,
+    import_programs,
+    named_in_errors,
+)
 from blockstm.cli.progress import Progress
 from blockstm.engine import Engine
 from blockstm.errors import UsageError, shown_path
@@ -18,6 +25,7 @@ from blockstm.explore.batches import explore as explore_block
 from blockstm.explore.batches import repeat
 from blockstm.explore.explorer import KILLS_MAX, Plan, Report
 from blockstm.explore.schedules import WORKERS_MAX, Schedule
+from blockstm.models import Sequential, model_of
 
 __all__ = ["explore"]
 
@@ -53,6 +61,7 @@ ReplayOption = Annotated[
 def explore(
     block: BlockArgument,
     workers: WorkersOption = 2,
+    model: ModelOption = MODEL_DEFAULT,
     strategy: StrategyOption = "random",
     schedules: SchedulesOption = None,
     seed: SeedOption = 0,
@@ -77,12 +86,12 @@ def explore(
     recorded = None if replay is None else Schedule.parse(replay)
     if schedules is None and strategy != "exhaustive":
         schedules = SCHEDULES_DEFAULT
-    plan = Plan(strategy, workers, schedules, seed, depth, preemptions, kill)
+    plan = Plan(strategy, workers, schedules, seed, depth, preemptions, kill, model=model_of(model))
     loaded = load_block(block)
     with named_in_errors(block):
         check(loaded)
         if recorded is not None:
-            report = repeat(loaded.block, recorded)
+            report = repeat(loaded.block, recorded, model=plan.model)
         else:
             with Progress(schedules) as progress:
                 report = explore_block(loaded.block, plan, progress=progress.count)
@@ -104,7 +113,7 @@ def check(loaded: LoadedBlock) -> None:
     """
     if loaded.chain_block is not None:
         with Engine(1) as engine:
-            loaded.check(engine.execute(loaded.block, "sequential"))
+            loaded.check(engine.execute(loaded.block, Sequential()))
 
 
 def as_object(report: Report, block: Path, strategy: str, plan: Plan) -> dict[str, object]:

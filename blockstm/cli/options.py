@@ -10,20 +10,24 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from blockstm.errors import BlockstmError, UsageError, shown_path
+from blockstm.models import MODELS, BlockStm
 from blockstm.programs.program import look_for_main_in
 
 __all__ = [
+    "MODEL_DEFAULT",
     "JsonOption",
     "MemoryLimitOption",
+    "ModelOption",
     "ProgramsOption",
     "TimelineOption",
     "check_output_path",
     "import_programs",
+    "known_model",
     "memory_bytes",
     "named_in_errors",
     "not_negative",
@@ -47,6 +51,17 @@ def memory_bytes(text: str | int) -> int:
             f"{text!r} is not a size; give bytes, or a whole number with KiB, MiB or GiB, as in 512MiB"
         )
     return int(matched[1]) * UNITS[matched[2].lower()]
+
+
+def known_model(name: str | None) -> str | None:
+    """Return the name of a model of execution; None where none is given.
+
+    Raises:
+        typer.BadParameter: there is none of that name.
+    """
+    if name is not None and name not in MODELS:
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(MODELS)}")
+    return name
 
 
 def not_negative(value: float) -> float:
@@ -159,4 +174,14 @@ TimelineOption = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Write what each worker did when to FILE, for ui.perfetto.dev."),
 ]
+ModelOption = Annotated[
+    str,
+    typer.Option(
+        callback=known_model,
+        autocompletion=lambda: list(MODELS),
+        metavar="|".join(MODELS),
+        help="The execution model.",
+    ),
+]
+MODEL_DEFAULT: Final = BlockStm.name
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -15,6 +15,7 @@ from blockstm.cli.options import (
     ProgramsOption,
     check_output_path,
     import_programs,
+    known_model,
     memory_bytes,
     named_in_errors,
 )
@@ -22,11 +23,11 @@ from blockstm.cli.progress import Progress
 from blockstm.engine import Engine
 from blockstm.errors import UsageError, shown_path
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, WORKERS_MAX
+from blockstm.models import MODELS, Model, Sequential, model_of
 from blockstm.results.access_trace_writer import write_access_trace
 
 __all__ = ["trace"]
 
-Model = Literal["block-stm", "sequential"]
 
 OutputOption = Annotated[
     Path,
@@ -57,8 +58,14 @@ WorkersOption = Annotated[
     ),
 ]
 ModelOption = Annotated[
-    Model | None,
-    typer.Option(help="How BLOCK is run; only the times depend on it.", show_default="sequential"),
+    str | None,
+    typer.Option(
+        callback=known_model,
+        autocompletion=lambda: list(MODELS),
+        metavar="|".join(MODELS),
+        help="How BLOCK is run; only the times depend on it.",
+        show_default=Sequential.name,
+    ),
 ]
 MemoryLimitOption = Annotated[
     int | None,
@@ -90,7 +97,7 @@ def trace(
     if source is None:
         assert from_block is not None
         import_programs(programs or ())
-        count = trace_of_block(from_block, output, workers, model or "sequential", memory_limit)
+        count = trace_of_block(from_block, output, workers, model_of(model or Sequential()), memory_limit)
     else:
         given = {
             "--from": from_block,
@@ -123,7 +130,7 @@ def trace_of_block(
     """Run a block, and write its access trace; return how many transactions it has."""
     check_output_path("-o", output, [source])
     loaded = load_block(source)
-    if model == "sequential" and workers is None:
+    if not model.is_parallel and workers is None:
         workers = 1  # no more take part
     if memory_limit is None:
         memory_limit = MEMORY_LIMIT_BYTES_DEFAULT

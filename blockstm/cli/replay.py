@@ -7,15 +7,17 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from blockstm.cli.accounts import accounts_after, check_accounts_option
 from blockstm.cli.blocks import DISAGREES, LoadedBlock, load_block
 from blockstm.cli.options import (
+    MODEL_DEFAULT,
     JsonOption,
     MemoryLimitOption,
+    ModelOption,
     ProgramsOption,
     TimelineOption,
     check_output_path,
@@ -43,7 +45,6 @@ WorkersOption = Annotated[
     int | None,
     typer.Option(min=1, max=WORKERS_MAX, metavar="N", help="Worker processes.", show_default="usable cores"),
 ]
-ModelOption = Annotated[Literal["block-stm", "sequential"], typer.Option(help="The execution model.")]
 VerifyOption = Annotated[
     bool,
     typer.Option(
@@ -88,7 +89,7 @@ AccountsOption = Annotated[
 def replay(
     blocks: BlocksArgument,
     workers: WorkersOption = None,
-    model: ModelOption = "block-stm",
+    model: ModelOption = MODEL_DEFAULT,
     verify: VerifyOption = False,
     repeat: RepeatOption = 1,
     rounds_per_gas: RoundsOption = ROUNDS_PER_GAS_DEFAULT,

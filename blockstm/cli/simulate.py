@@ -14,8 +14,10 @@ from blockstm.cli.blocks import DISAGREES, LoadedBlock, load_block
 from blockstm.cli.columns import Column, print_columns, print_values
 from blockstm.cli.figures_text import NONE, milliseconds, per_cent, times
 from blockstm.cli.options import (
+    MODEL_DEFAULT,
     JsonOption,
     MemoryLimitOption,
+    ModelOption,
     ProgramsOption,
     TimelineOption,
     check_output_path,
@@ -63,7 +65,7 @@ def core_counts(text: str) -> list[int]:
 
 BlockArgument = Annotated[Path, typer.Argument(metavar="BLOCK", help="The block file.")]
 CoresOption = Annotated[str, typer.Option(metavar="N,N,...", help="Numbers of cores.")]
-ModelOption = Annotated[
+CostsOption = Annotated[
     Path | None,
     typer.Option(
         metavar="COSTS.toml",
@@ -91,7 +93,8 @@ AsReplayOption = Annotated[
 def simulate(
     block: BlockArgument,
     cores: CoresOption = "1,2,4,8,16,32,64",
-    model: ModelOption = None,
+    costs: CostsOption = None,
+    model: ModelOption = MODEL_DEFAULT,
     rounds_per_gas: RoundsOption = ROUNDS_PER_GAS_DEFAULT,
     as_replay: AsReplayOption = False,
     memory_limit: MemoryLimitOption = MEMORY_LIMIT_BYTES_DEFAULT,
@@ -107,23 +110,25 @@ def simulate(
         import_programs(programs)
     counts = core_counts(cores)
     if timeline is not None:
-        check_output_path("--timeline", timeline, [block, *([] if model is None else [model])])
-    costs = default_model() if model is None else read_model(model)
+        check_output_path("--timeline", timeline, [block, *([] if costs is None else [costs])])
+    prices = default_model() if costs is None else read_model(costs)
     options = told_options(
-        cost_model=(model and str(model), None),
+        cost_model=(costs and str(costs), None),
+        model=(model, MODEL_DEFAULT),
         rounds_per_gas=(rounds_per_gas, ROUNDS_PER_GAS_DEFAULT),
         as_replay=(as_replay, False),
         memory_limit=(memory_limit, MEMORY_LIMIT_BYTES_DEFAULT),
         programs=(programs, None),
     )
     loaded = load_block(block)
-    about = {"command": "simulate", "model": "block-stm", "file": str(block)}
+    about = {"command": "simulate", "model": model, "file": str(block)}
     with timeline_file(timeline, **about) as add_timeline:
         with named_in_errors(block):
             simulation = Simulation(
                 loaded.block,
-                costs,
+                prices,
                 max(counts),
+                model=model,
                 rounds_per_gas=rounds_per_gas,
                 memory_limit_bytes=memory_limit,
                 recorded_seconds=not as_replay,

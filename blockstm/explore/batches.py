@@ -15,7 +15,8 @@ from blockstm.engine.hosted import transaction_that_ends
 from blockstm.errors import ProgramError
 from blockstm.explore.explorer import Plan, Report, replay, search
 from blockstm.explore.schedules import Schedule
-from blockstm.explore.trial import MEMORY_LIMIT_BYTES
+from blockstm.explore.trial import BLOCK_STM, MEMORY_LIMIT_BYTES
+from blockstm.models import Model
 from blockstm.processes.blocks import can_load, modules_of, pickled
 from blockstm.processes.host import Host, HostEndedError
 from blockstm.processes.pickling import loads
@@ -63,13 +64,14 @@ def explore(
     return report
 
 
-def repeat(block: Block, schedule: Schedule, mutant: str | None = None) -> Report:
+def repeat(block: Block, schedule: Schedule, mutant: str | None = None, model: Model = BLOCK_STM) -> Report:
     """Run a block under one recorded schedule, in a process of its own.
 
     Arguments:
         block: the block.
         schedule: the schedule.
         mutant: the mutant of the protocol to run, None for the protocol itself.
+        model: the model of execution.
 
     Raises:
         ScheduleError: the schedule does not fit the block.
@@ -77,7 +79,7 @@ def repeat(block: Block, schedule: Schedule, mutant: str | None = None) -> Repor
         ProgramError: a program ends the process, or does not reach it.
         EngineError: the process cannot be started.
     """
-    report: Report = in_host(block, _replay, schedule, mutant)
+    report: Report = in_host(block, _replay, schedule, mutant, model)
     return report
 
 
@@ -141,5 +143,5 @@ def _search(
     return search(loads(packed), plan, failures_max=failures_max, progress=progress)
 
 
-def _replay(packed: bytes, schedule: Schedule, mutant: str | None) -> Report:
-    return replay(loads(packed), schedule, mutant)
+def _replay(packed: bytes, schedule: Schedule, mutant: str | None, model: Model) -> Report:
+    return replay(loads(packed), schedule, mutant, model)

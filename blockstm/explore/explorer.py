@@ -18,7 +18,8 @@ from blockstm.explore.strategies import (
     ReplayStrategy,
     Strategy,
 )
-from blockstm.explore.trial import Finding, Trials
+from blockstm.explore.trial import BLOCK_STM, Finding, Trials
+from blockstm.models import Model
 
 __all__ = ["KILLS_MAX", "Failure", "Plan", "Report", "Search", "replay", "search"]
 
@@ -39,6 +40,7 @@ class Plan:
         preemptions: of an exhaustive search.
         kills: the most deaths a schedule; not with an exhaustive search. See `batches.explore`.
         first: the number of the first schedule: a search may be cut into parts.
+        model: the model of execution.
         mutant: the mutant of the protocol to run, None for the protocol itself.
         prune: whether an exhaustive search gives up schedules that come to a state seen before.
     """
@@ -51,6 +53,7 @@ class Plan:
     preemptions: int = 2
     kills: int = 0
     first: int = 0
+    model: Model = BLOCK_STM
     mutant: str | None = None
     prune: bool = True
 
@@ -107,7 +110,9 @@ class Search:
     def __init__(self, block: Block, plan: Plan) -> None:
         """Make the workers."""
         self._plan = plan
-        self._trials = Trials(block, plan.workers, mutant=plan.mutant, states=plan.tells_states)
+        self._trials = Trials(
+            block, plan.workers, model=plan.model, mutant=plan.mutant, states=plan.tells_states
+        )
         self._strategy = plan.make(self._trials)
         self.schedules = 0
         self.steps = 0
@@ -171,19 +176,20 @@ def search(
         work.close()
 
 
-def replay(block: Block, schedule: Schedule, mutant: str | None = None) -> Report:
+def replay(block: Block, schedule: Schedule, mutant: str | None = None, model: Model = BLOCK_STM) -> Report:
     """Run a block under one recorded schedule.
 
     Arguments:
         block: the block.
         schedule: the schedule.
         mutant: the mutant of the protocol to run, None for the protocol itself.
+        model: the model of execution.
 
     Raises:
         ScheduleError: the schedule does not fit the block.
         MemoryLimitError: the block does not fit.
     """
-    trials = Trials(block, schedule.workers, mutant=mutant)
+    trials = Trials(block, schedule.workers, model=model, mutant=mutant)
     try:
         ran, finding = trials.run(ReplayStrategy(schedule))
         failures = []

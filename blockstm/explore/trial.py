@@ -20,7 +20,7 @@ import greenlet
 
 from blockstm.blocks.block import Block
 from blockstm.engine.catalogue import FIRST_PROGRAM_ID
-from blockstm.errors import MemoryLimitError, over_memory_limit
+from blockstm.errors import MemoryLimitError, UsageError, over_memory_limit
 from blockstm.explore.schedules import Decision, Schedule, death_of
 from blockstm.explore.strategies import Strategy
 from blockstm.models import BlockStm, Model, Sequential
@@ -82,6 +82,7 @@ class Trials:
 
     Raises:
         MemoryLimitError: the block does not fit, or not even its sequential execution does.
+        UsageError: the model takes one worker only.
     """
 
     runs_in_forks: ClassVar[bool] = False
@@ -100,6 +101,8 @@ class Trials:
         states: bool = False,
     ) -> None:
         """Make the workers, and run the block sequentially for comparison."""
+        if workers > 1 and not model.is_parallel:
+            raise UsageError(f"model {model.name} has one worker at work, not {workers}: explore it with one")
         self.block = block
         self.workers = workers
         self._model = model

@@ -50,7 +50,8 @@ def _repeated(options: Fields, name: str, option: str) -> list[str]:
 
 
 _WORDS: Final[Mapping[str, Callable[[Fields, str, str], list[str]]]] = {
-    "cost_model": lambda options, name, option: _text(options, name, "--model"),
+    "cost_model": lambda options, name, option: _text(options, name, "--costs"),
+    "model": _text,
     "rounds_per_gas": _number,
     "as_replay": _flag,
     "execute": _flag,

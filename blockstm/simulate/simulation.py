@@ -276,16 +276,17 @@ class Simulation:
     def _run(self, model: Model, cores: int, timeline: bool) -> Result:
         self._hosted.load(self._rounds_per_gas)
         arena = self._hosted.arena
-        arena.start(model, cores, not model.is_parallel, START_NS, timeline)
+        workers = cores if model.is_parallel else 1
+        arena.start(model, workers, not model.is_parallel, START_NS, timeline)
         if not arena.is_done():
             if not self._hosted.is_open:
                 self._hosted.call(hosted.open_clock, self._costs.prices(), self._program_ns)
-            self._counts, self._charged_ns = self._hosted.call(hosted.run_clock, cores)
+            self._counts, self._charged_ns = self._hosted.call(hosted.run_clock, workers)
         if arena.failure():
             raise MemoryLimitError(over_memory_limit("simulating the block", self._memory_limit_bytes))
         if not arena.is_done():
             raise EngineError("the workers left the block before its end: report this as a bug")
-        return Result(arena.snapshot(), model=model.name, workers=cores, active_workers=cores)
+        return Result(arena.snapshot(), model=model.name, workers=cores, active_workers=workers)
 
     def _utilisation(self, cores: int, seconds: float) -> float | None:
         if not seconds:

@@ -1,6 +1,6 @@
 """How close simulation comes: predicted against measured times, and the Block-STM paper's experiments, predicted.
 
-    python -m tests.benchmarks.fidelity SHARED [--model COSTS.toml] [--repeat K] [-o docs/fidelity.md]
+    python -m tests.benchmarks.fidelity SHARED [--costs COSTS.toml] [--repeat K] [-o docs/fidelity.md]
 
 SHARED/ethereum holds the recorded access traces. Wants the machine to itself. Progress is on standard error.
 """
@@ -188,11 +188,11 @@ def main() -> None:
     """Write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("shared", type=Path)
-    parser.add_argument("--model", type=Path)
+    parser.add_argument("--costs", type=Path)
     parser.add_argument("--repeat", type=int, default=15)
     parser.add_argument("-o", "--output", type=Path)
     arguments = parser.parse_args()
-    model = read_model(arguments.model) if arguments.model else default_model()
+    model = read_model(arguments.costs) if arguments.costs else default_model()
     blocks = [*traces(arguments.shared), *grid()]
     measured = list(compare(blocks, model, arguments.repeat))
     payments = list(predict_paper(model))

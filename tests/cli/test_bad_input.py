@@ -87,9 +87,9 @@ def test_something_after_the_end(refused: Refused, raw_block: RawBlock) -> None:
 
 
 def test_another_version(refused: Refused, raw_block: RawBlock) -> None:
-    message = refused("replay", raw_block(version=2))
+    message = refused("replay", raw_block(version=3))
     assert "version" in message
-    assert "2" in message
+    assert "3" in message
 
 
 def test_an_oversized_file(refused: Refused, tmp_path: Path) -> None:

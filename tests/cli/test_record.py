@@ -53,7 +53,7 @@ def test_a_trace_becomes_a_block(command: Command, tmp_path: Path, compressed: b
     [
         (1, "not json"),
         (1, HEADER.replace("access-trace", "photo")),
-        (1, HEADER.replace('"version":1', '"version":2')),
+        (1, HEADER.replace('"version":1', '"version":3')),
         (2, "{"),
         (3, SECOND.replace("0x61", "0xzz")),
         (3, SECOND.replace("0x61", "0x" + "61" * 65)),

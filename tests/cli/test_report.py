@@ -145,7 +145,7 @@ def test_bad_input_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ("command", "options"),
     [
         ("simulate --cores 1,2",
-         ["--model costs.toml", "--rounds-per-gas 2.5", "--as-replay", "--memory-limit 500000000"]),
+         ["--costs costs.toml", "--rounds-per-gas 2.5", "--as-replay", "--memory-limit 500000000"]),
         ("inspect --rules credits-commutative --weight gas",
          ["--execute", "--fee-key 0x00", "--fee-key 0x01", "--top 3", "--memory-limit 500000000"]),
         ("replay --workers 1 --model block-stm",

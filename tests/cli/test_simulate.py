@@ -32,7 +32,7 @@ def test_json_is_the_same_every_time(command: Command, small_block: Path, tmp_pa
     first, again = (command("simulate", small_block, "--cores", "1,3", "--json").stdout for _ in range(2))
     assert first == again
     found = json.loads(first)
-    told = json.loads(command("simulate", small_block, "--cores", "1,3", "--json", "--model", costs).stdout)
+    told = json.loads(command("simulate", small_block, "--cores", "1,3", "--json", "--costs", costs).stdout)
     assert told == found | {"options": {"cost_model": str(costs)}}
     assert (found["schema"], found["command"], found["file"]) == (1, "simulate", str(small_block))
     assert [entry["cores"] for entry in found["results"]] == [1, 3]
@@ -77,17 +77,17 @@ def test_numbers_of_cores_that_are_none(refused: Refused, small_block: Path, cor
 
 def test_bad_files(refused: Refused, small_block: Path, tmp_path: Path) -> None:
     assert "nowhere.block: " in refused("simulate", "nowhere.block")
-    assert "nowhere.toml: " in refused("simulate", small_block, "--model", "nowhere.toml")
+    assert "nowhere.toml: " in refused("simulate", small_block, "--costs", "nowhere.toml")
     costs = tmp_path / "costs.toml"
     costs.write_text("[ns]\ntask = -1\n")
-    assert f"{costs}: ns.task is -1" in refused("simulate", small_block, "--model", costs)
+    assert f"{costs}: ns.task is -1" in refused("simulate", small_block, "--costs", costs)
 
 
 def test_a_timeline_that_cannot_be_written(refused: Refused, small_block: Path, tmp_path: Path) -> None:
     costs = tmp_path / "costs.toml"
     costs.write_text(model_text(default_model()))
     for path in ("nowhere/out.json", ".", small_block, costs):
-        message = refused("simulate", small_block, "--model", costs, "--timeline", path)
+        message = refused("simulate", small_block, "--costs", costs, "--timeline", path)
         assert message.startswith(f"error: --timeline {path}: ")
 
 

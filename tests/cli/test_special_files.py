@@ -16,7 +16,7 @@ COMMANDS = [
     ("replay", "INPUT"),
     ("inspect", "INPUT"),
     ("simulate", "INPUT"),
-    ("simulate", "small.block", "--model", "INPUT"),
+    ("simulate", "small.block", "--costs", "INPUT"),
     ("explore", "INPUT"),
     ("generate", "INPUT", "-o", "x.block"),
     ("sweep", "INPUT", "-o", "out"),

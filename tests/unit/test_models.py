@@ -1,4 +1,4 @@
-"""Models of execution: one list, options that reach the core, and one of a few lines that the core does not know."""
+"""Models of execution: one list, options that reach the core, and a model of a few lines that no list names."""
 
 from __future__ import annotations
 
@@ -114,7 +114,10 @@ def test_a_model_that_no_list_names_survives_its_worker(shared_engine: Engine, t
 def test_a_model_that_no_list_names_is_simulated_and_explored() -> None:
     block = payments(20)
     with Simulation(block, default_model(), 4, model=Twice()) as simulation:
-        assert simulation.run(1).stats.executions == 40
+        for cores in (1, 4):
+            assert simulation.run(cores).stats.executions == 40
+    with pytest.raises(blockstm.UsageError, match="model twice has one worker at work, not 2"):
+        Trials(block, 2, model=Twice())
     trials = Trials(block, 1, model=Twice())
     try:
         assert trials.run(RandomStrategy(1))[1] is None
