@@ -175,3 +175,14 @@ def test_row_that_is_none_is_refused(shared_engine: blockstm.Engine, tmp_path: P
     block = loaded(tmp_path, lambda packed: with_row(packed, 0, row))
     with pytest.raises(blockstm.EngineError, match="load the block from its file again"):
         shared_engine.execute(block)
+
+
+@pytest.mark.parametrize("length", [limits.KEY_BYTES_MAX + 1, 1 << 28])
+def test_key_longer_than_its_place_is_refused(
+    shared_engine: blockstm.Engine, tmp_path: Path, length: int
+) -> None:
+    """No reader lets one through; but what is copied beyond its place would overwrite others, or crash."""
+    block = loaded(tmp_path, lambda packed: replace(packed, keys=(*packed.keys[:-1], bytes(length))))
+    with pytest.raises(blockstm.LimitError, match=f"a key is {length} bytes long; a key has at most 64"):
+        shared_engine.execute(block)
+    assert shared_engine.execute(BLOCK).state[b"b"] == b"\x01"

@@ -59,6 +59,8 @@ cdef uint32_t locate(Local* local, object key, const Locations* locations) excep
             raise IndexError(f"key {index} of {locations.count}")
         return locations.items[index]
     name = key
+    if len(name) > KEY_BYTES_MAX:  # a location has room for no more
+        raise LimitError(f"a key is {len(name)} bytes long; a key has at most {KEY_BYTES_MAX} bytes: use a hash of it")
     location = find_or_insert(local, <const uint8_t*>name, <uint32_t>len(name))
     if location == 0:
         raise MemoryLimitError(memory_limit_message(local))
