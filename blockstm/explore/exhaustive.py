@@ -23,8 +23,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from blockstm.explore.schedules import Decision
-from blockstm.native._core import STEP_IDLE, VirtualWorker
+from blockstm.explore.schedules import IDLE, Decision
+from blockstm.native._core import VirtualWorker
 
 __all__ = ["ExhaustiveStrategy", "VisitedStates"]
 
@@ -155,7 +155,7 @@ class ExhaustiveStrategy:
             preemptions = before.preemptions + (before.steady not in (ANYBODY, before.chosen))
         going_on = [virtual for virtual in able if virtual.index == last]
         others = [virtual.index for virtual in able if virtual.index != last]
-        if going_on and going_on[0].kind != STEP_IDLE:
+        if going_on and going_on[0].kind != IDLE:
             untried = others if preemptions < self._preemptions else []
             return Choice(last, untried, preemptions, last, state, histories)
         if going_on:

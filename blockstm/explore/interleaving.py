@@ -10,10 +10,11 @@ from blockstm.errors import shown
 from blockstm.explore.schedules import death_of
 from blockstm.explore.strategies import GuidedStrategy
 from blockstm.explore.trial import Finding, Step, Trials
-from blockstm.native._core import STEP_NAMES, STEPS_ON_KEYS, STEPS_ON_TXNS
+from blockstm.native._core import STEPS, STEPS_ON_KEYS, STEPS_ON_TXNS
 
 __all__ = ["Loop", "interleaving", "loop_at_end"]
 
+NAMES: Final = {kind: name for name, kind in STEPS.items()}
 NO_TXN: Final = 0xFFFFFFFF
 PERIOD_MAX: Final = 1000
 """How many steps a loop may have to be found."""
@@ -87,9 +88,9 @@ def ending(written: list[str]) -> list[str]:
 
 def described(trials: Trials, kind: int, what: int) -> str:
     """Return what a step is about to do, and to what."""
-    name = STEP_NAMES[kind]
+    name = NAMES[kind]
     if kind in STEPS_ON_KEYS:
-        return f"{name} {shown(trials.probe.key(what))}"
+        return f"{name} {shown(trials.observer.key(what))}"
     if kind in STEPS_ON_TXNS and what != NO_TXN:
         return f"{name} {what}"
     return name

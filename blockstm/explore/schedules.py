@@ -14,8 +14,9 @@ from itertools import groupby
 from typing import Final
 
 from blockstm.errors import ScheduleError, shown
+from blockstm.native._core import STEPS
 
-__all__ = ["WORKERS_MAX", "Decision", "Schedule", "death_of"]
+__all__ = ["IDLE", "SLEEP", "WORKERS_MAX", "Decision", "Schedule", "death_of"]
 
 VERSION: Final = 1
 WORKERS_MAX: Final = 16
@@ -23,6 +24,11 @@ STEPS_MAX: Final = 10_000_000
 LETTERS: Final = "abcdefghijklmnop"
 FORM: Final = re.compile(r"(\d{1,4})\.(\d{1,4})\.((?:[a-p](?:[1-9]\d{0,6})?|[A-P])*)", re.ASCII)
 RUN: Final = re.compile(r"([a-pA-P])(\d*)", re.ASCII)
+
+IDLE: Final = STEPS["idle"]
+"""The step of a worker that has found no task."""
+SLEEP: Final = STEPS["sleep"]
+"""The step of a worker that sleeps until it is woken."""
 
 Decision = int
 """What happens at a step: worker n goes on (n), or worker n dies before it (see `death_of`)."""

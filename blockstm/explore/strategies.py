@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from blockstm.errors import ScheduleError
-from blockstm.explore.schedules import Decision, Schedule, death_of
-from blockstm.native._core import STEP_IDLE, VirtualWorker
+from blockstm.explore.schedules import IDLE, Decision, Schedule, death_of
+from blockstm.native._core import VirtualWorker
 
 __all__ = [
     "GuidedStrategy",
@@ -46,7 +46,7 @@ class Strategy(Protocol):
 def steady(able: Sequence[VirtualWorker], last: int) -> VirtualWorker:
     """Return the worker of the last step where it can go on and is not idle, else the next one in turn."""
     for virtual in able:
-        if virtual.index == last and virtual.kind != STEP_IDLE:
+        if virtual.index == last and virtual.kind != IDLE:
             return virtual
     return min(able, key=lambda virtual: (virtual.index <= last, virtual.index))
 
@@ -118,7 +118,7 @@ class PCTStrategy:
         for virtual in able:
             if virtual.index not in self._priorities:
                 self._priorities[virtual.index] = 1 + self._random.random()
-            elif virtual.kind == STEP_IDLE:
+            elif virtual.kind == IDLE:
                 self._drop(virtual.index)
         if self._step in self._changes:
             self._drop(self._highest(able))

@@ -21,16 +21,14 @@ import greenlet
 from blockstm.blocks.block import Block
 from blockstm.engine.catalogue import FIRST_PROGRAM_ID
 from blockstm.errors import MemoryLimitError, UsageError, over_memory_limit
-from blockstm.explore.schedules import Decision, Schedule, death_of
+from blockstm.explore.schedules import IDLE, SLEEP, Decision, Schedule, death_of
 from blockstm.explore.strategies import Strategy
 from blockstm.models import BlockStm, Model, Sequential
 from blockstm.native._core import (
     INVARIANTS,
     MUTANTS,
-    STEP_IDLE,
-    STEP_SLEEP,
     Arena,
-    Probe,
+    Observer,
     VirtualWorker,
     Worker,
 )
@@ -50,7 +48,7 @@ STEPS_A_TXN_MAX: Final = 2_000
 Step = tuple[int, int, int]
 """Worker (as a decision), kind of the step, what it touches."""
 
-QUIET: Final = (STEP_IDLE, STEP_SLEEP)
+QUIET: Final = (IDLE, SLEEP)
 """Steps before which a worker holds no task."""
 
 _dead: Final[list[greenlet.greenlet]] = []
@@ -114,7 +112,7 @@ class Trials:
         self._arena = Arena(memory_limit_bytes, workers, HASH_SEED)
         if not self.runs_in_forks:
             self._arena.keep_from_forks()  # those that a program makes, which would go on with the trial
-        self.probe = Probe(self._arena)
+        self.observer = Observer(self._arena)
         self._programs = {transaction.program.name: transaction.program for transaction in block.transactions}
         own = [name for name in sorted(self._programs) if name not in BUILT_IN]
         self._program_ids = {**BUILT_IN, **{name: FIRST_PROGRAM_ID + place for place, name in enumerate(own)}}
@@ -162,12 +160,12 @@ class Trials:
         """
         self._controller = greenlet.getcurrent()
         if self._states:
-            self.probe.clear()
+            self.observer.clear()
         self._arena.load(self.block, self._program_ids, 0.0)
         self._arena.start(self._model, self.workers, False, 1)
         if self._states:
-            self.probe.separate()
-        self.probe.begin()
+            self.observer.separate()
+        self.observer.begin()
         strategy.begin()
         run = self._run = Run(self, strategy, trace)
         try:
@@ -185,7 +183,7 @@ class Trials:
 
         Known only after `go_on_from` in the same trial, or at its first step.
         """
-        return self.probe.state(self._run.workers)
+        return self.observer.state(self._run.workers)
 
     def histories(self) -> list[int]:
         """Return what the workers have seen, for `go_on_from` in a trial that comes to the same state."""
@@ -199,7 +197,7 @@ class Trials:
                 virtual.history = histories[slot]
         self._run.tells_states = histories is not None
         if histories is not None:
-            self.probe.remember()
+            self.observer.remember()
 
     def result(self) -> Result:
         """Return what came of the block in the last trial, which must have come to its end."""
@@ -260,7 +258,7 @@ class Run:
 
     def to_the_end(self) -> tuple[str, str] | None:
         """Run until the block is done; return the check that failed, and why."""
-        decide, running, probe = self._strategy.decide, self._running, self._trials.probe
+        decide, running, observer = self._strategy.decide, self._running, self._trials.observer
         invariants, trace = self._trials._invariants, self._trace
         while running:
             able = self._able()
@@ -269,7 +267,7 @@ class Run:
             if len(self.decisions) == self._trials._steps_max:
                 return "livelock", f"the block is not done after {len(self.decisions)} steps"
             if self.tells_states:
-                probe.remember()
+                observer.remember()
             decision = decide(able)
             if decision is None:
                 self.is_given_up = True
@@ -282,19 +280,19 @@ class Run:
             if trace is not None:
                 trace.append((decision, chosen.kind, chosen.what))
             if self.tells_states:
-                probe.show(chosen)
+                observer.show(chosen)
             running[chosen].switch()
             if running[chosen].dead:
                 del running[chosen]
-            if invariants and (broken := probe.look() or self._look_when_quiet(chosen)) != 0:
-                return "invariant", f"transaction {probe.culprit}: {INVARIANTS[broken]}"
+            if invariants and (broken := observer.look() or self._look_when_quiet(chosen)) != 0:
+                return "invariant", f"transaction {observer.culprit}: {INVARIANTS[broken]}"
         return self._out_of_memory()
 
     def _look_when_quiet(self, last: VirtualWorker) -> int:
         """Look for a forgotten waiter where the last of all workers has just nothing more to do."""
         if last.kind not in QUIET or not all(virtual.kind in QUIET for virtual in self._running):
             return 0
-        return self._trials.probe.look_at_waiters()
+        return self._trials.observer.look_at_waiters()
 
     def _out_of_memory(self) -> tuple[str, str] | None:
         trials = self._trials
@@ -302,7 +300,7 @@ class Run:
 
     def _able(self) -> list[VirtualWorker]:
         """Return who can go on. Recoveries follow each other, as there is one supervisor."""
-        able = [virtual for virtual in self._running if virtual.kind != STEP_SLEEP or virtual.may_wake]
+        able = [virtual for virtual in self._running if virtual.kind != SLEEP or virtual.may_wake]
         later = [virtual for virtual in self._running if virtual.recovering][1:]
         return [virtual for virtual in able if virtual not in later] if later else able
 

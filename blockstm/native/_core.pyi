@@ -1,6 +1,7 @@
 """The compiled core: arena, worker, context, snapshot."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import IntEnum
 from typing import Final, Protocol
 
 from blockstm.blocks.block import Block
@@ -17,17 +18,26 @@ class _Model(Protocol):
 
 FAILURE_MEMORY_LIMIT: Final[int]
 CALL_DEPTH_MAX: Final[int]
-STEP_IDLE: Final[int]
-STEP_SLEEP: Final[int]
+StepKind: type[IntEnum]
+"""The kinds of step points (memory/steps.pxi)."""
+Mutant: type[IntEnum]
+"""Ways to break the protocol on purpose (instruments/mutants.pxi)."""
+Cost: type[IntEnum]
+"""The kinds of work under the virtual clock (instruments/costs.pxi)."""
+Invariant: type[IntEnum]
+"""What a look at the arena may find (instruments/invariants.pxi)."""
 LIMITS: Final[Mapping[str, int]]
 """The limits that the core was compiled with, by their names in blockstm.limits, which says the same."""
 MUTANTS: Final[Mapping[str, int]]
-"""Ways to break the protocol on purpose (instruments/mutants.pxd), by name."""
+"""The mutants by the names that users give them."""
 INVARIANTS: Final[Mapping[int, str]]
-"""What Probe.look() may find, in words."""
-STEP_NAMES: Final[Mapping[int, str]]
+"""What Observer.look() may find, in words."""
+STEPS: Final[Mapping[str, int]]
+"""The kinds of step points by name."""
 STEPS_ON_KEYS: Final[frozenset[int]]
 STEPS_ON_TXNS: Final[frozenset[int]]
+COST_NAMES: Final[tuple[str, ...]]
+"""The kinds of work that have a price in the cost model, in the order of their numbers."""
 
 def pause_ns() -> float: ...
 
@@ -105,7 +115,7 @@ class VirtualWorker:
     def run(self) -> None: ...
     def recover_and_run(self) -> None: ...
 
-class Probe:
+class Observer:
     def __init__(self, arena: Arena) -> None: ...
     def begin(self) -> None: ...
     def clear(self) -> None: ...
@@ -124,16 +134,16 @@ class VirtualClock:
     def __init__(
         self,
         workers: list[Worker],
-        costs: Sequence[float],
+        costs: Mapping[str, float],
         make_greenlet: Callable[[Callable[[], object]], object],
     ) -> None: ...
     @property
-    def counts(self) -> list[float]: ...
+    def counts(self) -> dict[str, float]: ...
     @property
     def charged_ns(self) -> float: ...
     def run(self, active: int, program_ns: bytes | None = None) -> None: ...
 
-class WakeProbe:
+class WakeUpTimer:
     called_ns: Final[int]
     returned_ns: Final[int]
     woken_ns: Final[int]

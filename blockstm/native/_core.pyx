@@ -25,11 +25,7 @@ from blockstm.native.verbs.context cimport (
 )
 from blockstm.native.instruments.delays cimport DelayState, delay_at_step, delays_open
 from blockstm.native.programs.native_program cimport CAPSULE_NAME, PROGRAM_IDS_MAX, Program
-from blockstm.native.instruments.watch cimport (
-    COMMIT_OF_STALE, COMMIT_OUT_OF_ORDER, COMMIT_WITHOUT_WAVE, COUNTER_SHRANK, DONE_TOO_EARLY, ESTIMATE_IN_READ_SET,
-    ILLEGAL_STATUS, INCARNATION_SHRANK, PLACE_CHANGED_HANDS, PREFIX_CHANGED, PREFIX_SHRANK, TWO_EXECUTORS,
-    WAITER_FORGOTTEN, Watch, WatchedTxn,
-)
+from blockstm.native.instruments.watch cimport Watch, WatchedTxn
 from blockstm.native.versions.key_table cimport find_or_insert, table_capacity
 from blockstm.native.memory.layout cimport (
     CHUNK_BYTES, EVENT_BYTES_MAX, FAILURE_NONE, FAILURE_NO_MODEL, HASH_TABLES_MAX, KEY_BYTES_MAX,
@@ -42,26 +38,9 @@ from blockstm.native.programs.layout_checks cimport check_layout
 from blockstm.native.memory.local cimport (
     ABORT_NONE, Bytes, Local, address, allocate, fail_block, local_close, local_open, location_at, slot_at, take_bytes, txn_at,
 )
-from blockstm.native.memory.local cimport (
-    STEP_COMMIT, STEP_COUNTER, STEP_INTENT, STEP_PUBLISH, STEP_READ, STEP_STATUS, STEP_TAKE, STEP_VALIDATE,
-    STEP_WAIT, STEP_WORK,
-)
 from blockstm.native.memory.layout cimport FAILURE_MEMORY_LIMIT as MEMORY_LIMIT
-from blockstm.native.memory.local cimport STEP_CLEAN as CLEAN
-from blockstm.native.memory.local cimport STEP_IDLE as IDLE
-from blockstm.native.memory.local cimport STEP_SLEEP as SLEEP
 from blockstm.native.versions.multi_version cimport (
     BASE_TXN, make_record, pack_word, record_bytes, record_of, tree_levels_for, word_kind,
-)
-from blockstm.native.instruments.mutants cimport (
-    MUTANT_ABORT_WITHOUT_REWIND, MUTANT_ADD_AS_WRITE, MUTANT_BOUNDS_UNCHECKED, MUTANT_CLAIM_WITHOUT_SWAP,
-    MUTANT_COMMIT_OUT_OF_ORDER, MUTANT_COMMIT_WITHOUT_WAVE, MUTANT_DONE_BY_INDICES, MUTANT_ESTIMATES_FORGOTTEN,
-    MUTANT_ESTIMATE_READ, MUTANT_INCARNATION_RESTARTED, MUTANT_INDEX_BEFORE_STATUS, MUTANT_LEFTOVERS_KEPT,
-    MUTANT_NEW_PLACE_UNNOTICED, MUTANT_OWN_VALIDATION_LOST, MUTANT_PLACE_CLAIMED_TWICE, MUTANT_READY_BIT_LOST,
-    MUTANT_RECOVERY_WITHOUT_COLLECTOR, MUTANT_RECOVERY_WITHOUT_VALIDATIONS, MUTANT_RECOVERY_WITHOUT_WAITERS,
-    MUTANT_RECOVERY_WITHOUT_WRITES, MUTANT_REWIND_IN_SAME_WAVE, MUTANT_SLEEPER_COUNTED_LATE,
-    MUTANT_STATUS_BEFORE_WRITES, MUTANT_SUCCESSOR_FORGOTTEN, MUTANT_TWO_COLLECTORS, MUTANT_VALUES_COMPARED,
-    MUTANT_WAITERS_TAKEN_EARLY, MUTANT_WAITER_LOST, MUTANT_WAVE_AFTER_STATUS,
 )
 from blockstm.native.memory.number cimport number_decode, number_encode, number_set
 from blockstm.native.models.block_stm.model cimport block_stm_model
@@ -78,7 +57,7 @@ from blockstm.native.instruments.state_hash cimport hash_local, hash_shared, mix
 from blockstm.native.programs.trace cimport trace
 from blockstm.native.programs.transfer cimport transfer
 from blockstm.native.instruments.virtual_time cimport (
-    COST_PROGRAM, COSTS, Clock, Line, VirtualTime, begin_virtually, charge_step, heap_pop, heap_push, is_before, wake_first,
+    COSTS, Clock, Line, VirtualTime, begin_virtually, charge_step, heap_pop, heap_push, is_before, wake_first,
 )
 from blockstm.native.verbs.work cimport work_for_gas
 
@@ -94,8 +73,6 @@ from blockstm.files.descriptors import above_standard
 from blockstm.programs.program import NativeProgram
 
 CALL_DEPTH_MAX = 64
-STEP_IDLE = IDLE
-STEP_SLEEP = SLEEP
 FAILURE_MEMORY_LIMIT = MEMORY_LIMIT
 check_layout()
 
@@ -121,6 +98,17 @@ for name, limit in LIMITS.items():
             "let blockstm/native/memory/layout.pxd say the same, and compile again"
         )
 
+include "memory/steps.pxi"
+include "instruments/mutants.pxi"
+include "instruments/costs.pxi"
+include "instruments/invariants.pxi"
+
+
+cdef dict names_of(kinds, str prefix):
+    """The members of one of these lists by the names that users see: STEP_TAKE is take."""
+    return {name.removeprefix(prefix).lower(): int(kind) for name, kind in kinds.__members__.items()}
+
+
 include "faces/encoding.pxi"
 include "faces/loader.pxi"
 include "faces/snapshot.pxi"
@@ -129,4 +117,4 @@ include "faces/worker.pxi"
 include "faces/controlled.pxi"
 include "faces/exploration.pxi"
 include "faces/virtual_clock.pxi"
-include "faces/probes.pxi"
+include "faces/calibration.pxi"

@@ -19,7 +19,7 @@ from typing import Final
 
 from blockstm.blocks.block import Block
 from blockstm.engine import Engine
-from blockstm.native._core import WakeProbe, pause_ns
+from blockstm.native._core import WakeUpTimer, pause_ns
 from blockstm.programs.built_in import trace, transfer
 from blockstm.simulate.costmodel import CostModel, default_model
 from blockstm.simulate.simulation import Simulation
@@ -152,14 +152,14 @@ def wake_ns(repeat: int) -> tuple[float, float]:
     """Return how long waking a sleeping thread takes the one that wakes it, and from there until it runs, in ns."""
     calls, wakes = [], []
     for _ in range(repeat):
-        probe = WakeProbe()
-        sleeper = threading.Thread(target=probe.sleep)
+        timer = WakeUpTimer()
+        sleeper = threading.Thread(target=timer.sleep)
         sleeper.start()
         time.sleep(FALL_ASLEEP_SECONDS)
-        probe.wake()
+        timer.wake()
         sleeper.join()
-        calls.append(float(probe.returned_ns - probe.called_ns))
-        wakes.append(float(max(0, probe.woken_ns - probe.returned_ns)))
+        calls.append(float(timer.returned_ns - timer.called_ns))
+        wakes.append(float(max(0, timer.woken_ns - timer.returned_ns)))
     return median(calls), median(wakes)
 
 

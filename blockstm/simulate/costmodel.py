@@ -1,13 +1,13 @@
 """The cost model: what each kind of work of the core costs, in ns. A small TOML file.
 
-docs/simulate.md says what each price stands for. The order of the fields is that of the core (virtualtime.pxd).
+docs/simulate.md says what each price stands for. The core lists the kinds of work (native/instruments/costs.pxi).
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from importlib import resources
 from typing import Final
 
@@ -69,13 +69,13 @@ class CostModel:
     first_touch: float
     """The first touch of a key in a block, in addition, unless keys are touched in the order in which they lie."""
 
-    def prices(self) -> tuple[float, ...]:
-        """Return the prices in the order of the core."""
-        return astuple(self)
+    def prices(self) -> dict[str, float]:
+        """Return the prices by name."""
+        return asdict(self)
 
 
 PRICES: Final[Sequence[str]] = tuple(field.name for field in fields(CostModel))
-"""The names of the prices, in the order of the core."""
+"""The names of the prices."""
 
 
 def default_model() -> CostModel:
@@ -102,12 +102,8 @@ def model_text(model: CostModel, notes: Sequence[str] = ()) -> str:
         notes: lines of comment that begin it.
     """
     lines = [f"# {note}" for note in notes]
-    lines += ["", f"[{_TABLE}]", *(f"{name} = {price:.6g}" for name, price in _priced(model).items())]
+    lines += ["", f"[{_TABLE}]", *(f"{name} = {price:.6g}" for name, price in model.prices().items())]
     return "\n".join(lines).lstrip("\n") + "\n"
-
-
-def _priced(model: CostModel) -> Mapping[str, float]:
-    return {name: float(price) for name, price in zip(PRICES, model.prices(), strict=True)}
 
 
 def model_from_text(text: str, name: str) -> CostModel:

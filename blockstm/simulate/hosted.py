@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 
 import greenlet
 
@@ -12,22 +12,22 @@ from blockstm.native._core import VirtualClock
 __all__ = ["open_clock", "run_clock"]
 
 
-def open_clock(attached: Attached, prices: Sequence[float], program_ns: bytes | None) -> None:
+def open_clock(attached: Attached, prices: Mapping[str, float], program_ns: bytes | None) -> None:
     """Put the workers under a clock.
 
     Arguments:
         attached: the workers.
-        prices: of the cost model, in the order of the core, in ns.
+        prices: of the cost model, by name, in ns.
         program_ns: how long each transaction's program runs, as `VirtualClock.run` takes it.
     """
     attached.kept = VirtualClock(attached.workers, prices, _make_greenlet), program_ns
 
 
-def run_clock(attached: Attached, cores: int) -> tuple[list[float], float]:
+def run_clock(attached: Attached, cores: int) -> tuple[dict[str, float], float]:
     """Run the block that has been started on so many cores.
 
     Returns:
-        how often each kind of work was charged, and what was charged in all, in ns.
+        how often each kind of work was charged, by its price's name, and what was charged in all, in ns.
     """
     clock, program_ns = attached.kept
     clock.run(cores, program_ns)

@@ -175,7 +175,7 @@ class Simulation:
         self._memory_limit_bytes = memory_limit_bytes
         self._recorded_seconds = recorded_seconds
         self._hosted = HostedArena(block, cores_max, memory_limit_bytes, hosted.__name__)
-        self._counts: list[float] = [0.0] * len(PRICES)
+        self._counts: dict[str, float] = dict.fromkeys(PRICES, 0.0)
         self._charged_ns = 0.0
 
     @cached_property
@@ -219,7 +219,7 @@ class Simulation:
 
     def counts(self) -> dict[str, float]:
         """Return how often each kind of work was charged in the last run, by the name of its price."""
-        return dict(zip(PRICES, self._counts, strict=True))
+        return self._counts
 
     def figures(self, cores: int) -> Figures:
         """Execute the block on so many cores, and return its figures.
@@ -291,7 +291,7 @@ class Simulation:
     def _utilisation(self, cores: int, seconds: float) -> float | None:
         if not seconds:
             return None
-        costs = dict(zip(PRICES, self._costs.prices(), strict=True))
-        idle = sum(self.counts()[name] * costs[name] for name in IDLE)
+        costs = self._costs.prices()
+        idle = sum(self._counts[name] * costs[name] for name in IDLE)
         busy_seconds = (self._charged_ns - idle) / 1e9
         return float(min(1.0, busy_seconds / (cores * seconds)))

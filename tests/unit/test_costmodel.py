@@ -8,7 +8,6 @@ import pytest
 
 from blockstm.errors import CostModelError
 from blockstm.simulate import default_model, model_text, read_model
-from blockstm.simulate.costmodel import PRICES
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
@@ -53,7 +52,3 @@ def test_other_files(tmp_path: Path) -> None:
         file.write_bytes(content)
         with pytest.raises(CostModelError, match=told):
             read_model(file)
-
-
-def test_all_prices_are_known_by_name() -> None:
-    assert len(PRICES) == 21

@@ -41,13 +41,13 @@ cdef class VirtualWorker:
         cdef Local* local = &self.worker.local
         if self.leaves:
             return
-        if kind == CLEAN:
+        if kind == STEP_CLEAN:
             if self.remembers:
                 self.history = mix(hash_local(local, kind, what), hash_shared(local))
             return
         self.kind = kind
         self.what = what
-        if kind == IDLE or kind == SLEEP:   # what follows depends on nothing that was read before (see rest)
+        if kind == STEP_IDLE or kind == STEP_SLEEP:   # what follows depends on nothing that was read before (see rest)
             self.history = hash_local(local, kind, what)
         self.yield_control()
 

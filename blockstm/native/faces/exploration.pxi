@@ -1,42 +1,7 @@
 # What exploration asks of the core: mutants, invariants, the names of keys.
 
-MUTANTS = {
-    "waiter-lost": MUTANT_WAITER_LOST,
-    "waiters-taken-early": MUTANT_WAITERS_TAKEN_EARLY,
-    "estimates-forgotten": MUTANT_ESTIMATES_FORGOTTEN,
-    "abort-without-rewind": MUTANT_ABORT_WITHOUT_REWIND,
-    "new-place-unnoticed": MUTANT_NEW_PLACE_UNNOTICED,
-    "wave-after-status": MUTANT_WAVE_AFTER_STATUS,
-    "values-compared": MUTANT_VALUES_COMPARED,
-    "commit-without-wave": MUTANT_COMMIT_WITHOUT_WAVE,
-    "status-before-writes": MUTANT_STATUS_BEFORE_WRITES,
-    "leftovers-kept": MUTANT_LEFTOVERS_KEPT,
-    "own-validation-lost": MUTANT_OWN_VALIDATION_LOST,
-    "estimate-read": MUTANT_ESTIMATE_READ,
-    "add-as-write": MUTANT_ADD_AS_WRITE,
-    "bounds-unchecked": MUTANT_BOUNDS_UNCHECKED,
-    "ready-bit-lost": MUTANT_READY_BIT_LOST,
-    "sleeper-counted-late": MUTANT_SLEEPER_COUNTED_LATE,
-    "recovery-without-writes": MUTANT_RECOVERY_WITHOUT_WRITES,
-    "recovery-without-validations": MUTANT_RECOVERY_WITHOUT_VALIDATIONS,
-    "recovery-without-collector": MUTANT_RECOVERY_WITHOUT_COLLECTOR,
-    "recovery-without-waiters": MUTANT_RECOVERY_WITHOUT_WAITERS,
-    "successor-forgotten": MUTANT_SUCCESSOR_FORGOTTEN,
-    "claim-without-swap": MUTANT_CLAIM_WITHOUT_SWAP,
-    "incarnation-restarted": MUTANT_INCARNATION_RESTARTED,
-    "rewind-in-same-wave": MUTANT_REWIND_IN_SAME_WAVE,
-    "two-collectors": MUTANT_TWO_COLLECTORS,
-    "commit-out-of-order": MUTANT_COMMIT_OUT_OF_ORDER,
-    "place-claimed-twice": MUTANT_PLACE_CLAIMED_TWICE,
-    "done-by-indices": MUTANT_DONE_BY_INDICES,
-    "index-before-status": MUTANT_INDEX_BEFORE_STATUS,
-}
-
-STEP_NAMES = {
-    0: "start", STEP_TAKE: "take", STEP_READ: "read", STEP_INTENT: "intent", STEP_PUBLISH: "publish",
-    STEP_STATUS: "status", STEP_COUNTER: "counter", STEP_VALIDATE: "validate", STEP_WAIT: "wait",
-    STEP_COMMIT: "commit", IDLE: "idle", STEP_WORK: "work", SLEEP: "sleep",
-}
+MUTANTS = {name.replace("_", "-"): mutant for name, mutant in names_of(Mutant, "MUTANT_").items()}
+STEPS = names_of(StepKind, "STEP_")
 STEPS_ON_KEYS = frozenset((STEP_READ, STEP_INTENT, STEP_PUBLISH, STEP_VALIDATE))
 STEPS_ON_TXNS = frozenset((STEP_TAKE, STEP_STATUS, STEP_WAIT, STEP_COMMIT, STEP_WORK))
 
@@ -57,7 +22,7 @@ INVARIANTS = {
 }
 
 
-cdef class Probe:
+cdef class Observer:
     """Looks at the arena of a controlled run from outside.
 
     Arguments:

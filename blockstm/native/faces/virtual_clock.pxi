@@ -3,6 +3,8 @@
 cdef enum:
     SLEEP_VIRTUAL_NS = 1000000000   # as long as a worker sleeps at the longest (see rest)
 
+COST_NAMES = tuple(names_of(Cost, "COST_"))[:COST_PROGRAM]  # the price of the last, 1 ns a ns, is no user's to set
+
 
 cdef void take_turns(void* state, uint32_t kind, uint64_t what) noexcept nogil:
     """The step hook under the virtual clock: charge for the step, and wait until all who are earlier are past it.
@@ -14,10 +16,10 @@ cdef void take_turns(void* state, uint32_t kind, uint64_t what) noexcept nogil:
     cdef Clock* clock = time.clock
     cdef Local* local = time.local
     cdef bint sleeps
-    if kind == CLEAN:
+    if kind == STEP_CLEAN:
         return
     charge_step(local, kind, what)
-    sleeps = kind == SLEEP and load_sc[uint32_t](&local.header.wake_epoch) == <uint32_t>what
+    sleeps = kind == STEP_SLEEP and load_sc[uint32_t](&local.header.wake_epoch) == <uint32_t>what
     if sleeps:
         clock.sleepers[clock.sleeper_count] = local
         clock.sleeper_count += 1
@@ -38,7 +40,7 @@ cdef class VirtualClock:
 
     Arguments:
         workers: with their programs set; worker i has slot i.
-        costs: what each kind of work costs, in ns, by COST_ number; COST_PROGRAM is not among them.
+        costs: what each kind of work costs, in ns, by its name (COST_NAMES).
         make_greenlet: makes a greenlet that calls a function when it is first switched to; its parent is the
             greenlet that makes it.
     """
@@ -63,9 +65,9 @@ cdef class VirtualClock:
         self.clock.sleepers = <Local**>calloc(count, sizeof(Local*))
         if self.times == NULL or self.clock.heap == NULL or self.clock.sleepers == NULL:
             raise MemoryError
-        for index in range(COSTS - 1):
-            self.clock.costs[index] = costs[index]
-        self.clock.costs[COST_PROGRAM] = 1.0
+        for index, name in enumerate(COST_NAMES):
+            self.clock.costs[index] = costs[name]
+        self.clock.costs[<uint32_t>COST_PROGRAM] = 1.0
         for index in range(count):
             worker = workers[index]
             self.times[index].clock = &self.clock
@@ -79,8 +81,8 @@ cdef class VirtualClock:
 
     @property
     def counts(self):
-        """How often each kind of work was charged in the last run, by COST_ number."""
-        return [self.clock.counts[cost] for cost in range(COSTS - 1)]
+        """How often each kind of work was charged in the last run, by its name."""
+        return {name: self.clock.counts[cost] for cost, name in enumerate(COST_NAMES)}
 
     @property
     def charged_ns(self):

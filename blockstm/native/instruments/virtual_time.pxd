@@ -15,31 +15,10 @@ from blockstm.native.memory.local cimport (
     STEP_WAIT, STEP_WORK, Local, PendingWrite, location_at,
 )
 
-# What the cost model gives a price, in ns each.
+include "costs.pxi"
+
 cdef enum:
-    COST_TASK = 0               # handing out tasks: moving an index, or the ready set
-    COST_EXECUTION = 1          # an incarnation, beside what follows
-    COST_READ = 2               # reading a key
-    COST_WRITE = 3              # publishing a write
-    COST_VALIDATION = 4         # a validation, beside its reads
-    COST_VALIDATED_READ = 5     # validating one read
-    COST_COMMIT = 6             # committing a transaction
-    COST_ATOMIC = 7             # changing a status, a counter, or a list of waiters
-    COST_LINE = 8               # fetching a cache line that another core has had since
-    COST_LOOK = 9               # looking for a task
-    COST_PAUSE = 10             # one pause of a worker that spins
-    COST_WAKE_CALL = 11         # waking a sleeper, for who wakes it
-    COST_WAKE_UP = 12           # ... until the sleeper runs
-    COST_POLL = 13              # looking whether an incarnation is doomed
-    COST_ROUND = 14             # a round of work
-    COST_GAS = 15               # a unit of gas of a Python program
-    COST_IN_ORDER = 16          # a transaction under the sequential model, beside what follows
-    COST_READ_IN_ORDER = 17
-    COST_WRITE_IN_ORDER = 18
-    COST_TREE = 19              # finding one's way in the tree of a key with many writers
-    COST_FIRST_TOUCH = 20       # the first touch of a key in a block, out of the order in which keys lie in memory
-    COST_PROGRAM = 21           # 1 ns of a program whose time is modelled as a whole
-    COSTS = 22
+    COSTS = COST_PROGRAM + 1    # those before the last have a price in the cost model
 
 # Classes of cache lines; the number of a key or a transaction stands below.
 cdef enum:
@@ -87,12 +66,16 @@ cdef inline VirtualTime* time_of(Local* local) noexcept nogil:
     return <VirtualTime*>local.virtual_time
 
 
+cdef inline double cost_ns(VirtualTime* time, uint32_t cost) noexcept nogil:
+    return time.clock.costs[cost]
+
+
 cdef inline void charge(Local* local, uint32_t cost, double count) noexcept nogil:
     """Let modelled time pass. The caller has seen that the worker is under the virtual clock."""
     cdef VirtualTime* time = time_of(local)
     cdef uint64_t whole
     time.clock.counts[cost] += count
-    time.fraction += time.clock.costs[cost] * count
+    time.fraction += cost_ns(time, cost) * count
     whole = <uint64_t>time.fraction
     time.fraction -= whole
     local.virtual_ns += whole
@@ -149,9 +132,9 @@ cdef inline void touch_line(Local* local, uint32_t line_class, uint64_t number, 
         for word in range(SHARER_WORDS):
             others = others or (line.sharers[word] & ~(bit if word == own else 0)) != 0
         if others:
-            charge(local, COST_LINE, 1)
+            charge(local, COST_LINE_TRANSFER, 1)
     elif not line.sharers[own] & bit:
-        charge(local, COST_LINE, 1)
+        charge(local, COST_LINE_TRANSFER, 1)
     if change:
         for word in range(SHARER_WORDS):
             line.sharers[word] = 0
@@ -207,10 +190,11 @@ cdef inline void wake_first(Clock* clock, uint64_t time_ns) noexcept nogil:
 
 cdef inline void wake_virtually(Local* local, uint32_t count) noexcept nogil:
     """What the futex does under the real clock: wake up to `count` sleepers, the first to sleep first."""
-    cdef Clock* clock = time_of(local).clock
+    cdef VirtualTime* time = time_of(local)
+    cdef Clock* clock = time.clock
     cdef uint64_t time_ns
     charge(local, COST_WAKE_CALL, 1)
-    time_ns = local.virtual_ns + <uint64_t>clock.costs[COST_WAKE_UP]
+    time_ns = local.virtual_ns + <uint64_t>cost_ns(time, COST_WAKE_UP)
     while count > 0 and clock.sleeper_count > 0:
         wake_first(clock, time_ns)
         count -= 1
@@ -219,8 +203,7 @@ cdef inline void wake_virtually(Local* local, uint32_t count) noexcept nogil:
 cdef inline void begin_virtually(Local* local, uint32_t before) noexcept nogil:
     """Call a worker to the block: all sleep, and the supervisor wakes one after the other."""
     cdef VirtualTime* time = time_of(local)
-    cdef const double* costs = time.clock.costs
-    cdef double begin_ns = 1 + costs[COST_WAKE_CALL] * (before + 1) + costs[COST_WAKE_UP]
+    cdef double begin_ns = 1 + cost_ns(time, COST_WAKE_CALL) * (before + 1) + cost_ns(time, COST_WAKE_UP)
     local.virtual_ns = <uint64_t>begin_ns
     time.fraction = begin_ns - local.virtual_ns
 

@@ -22,21 +22,7 @@ cdef enum:
     ABORT_DOOMED = 2            # something that it read is stale
     ABORT_STOPPED = 3           # the block is being stopped, or the arena is full
 
-# Kinds of step points.
-cdef enum:
-    STEP_TAKE = 1               # about to take a task
-    STEP_READ = 2               # about to read multi-version memory
-    STEP_INTENT = 3             # about to announce a write
-    STEP_PUBLISH = 4            # about to publish one write
-    STEP_STATUS = 5             # about to change a transaction's status
-    STEP_COUNTER = 6            # about to change a scheduler counter
-    STEP_VALIDATE = 7           # about to validate one read
-    STEP_WAIT = 8               # about to register as a waiter, or to resume the waiters
-    STEP_COMMIT = 9             # about to commit a transaction
-    STEP_IDLE = 10              # found no task
-    STEP_WORK = 11              # a poll inside a long-running program
-    STEP_SLEEP = 12             # about to sleep until the wake epoch is no longer `what`
-    STEP_CLEAN = 13             # no step: the worker holds nothing over but its Local and `what` (statehash)
+include "steps.pxi"
 
 cdef enum:
     OWN_WORDS = 8

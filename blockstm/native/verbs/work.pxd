@@ -6,7 +6,7 @@ from blockstm.native.memory.atomics cimport keep, load_relaxed, unlikely_true
 from blockstm.native.memory.local cimport ABORT_NONE, ABORT_STOPPED, Local, STEP_WORK, step
 from blockstm.native.verbs.model cimport model_of
 from blockstm.native.instruments.virtual_time cimport (
-    COST_GAS, COST_PROGRAM, COST_ROUND, VirtualTime, charge, time_of, works_by_rounds,
+    COST_GAS, COST_PROGRAM, COST_ROUND, VirtualTime, charge, cost_ns, time_of, works_by_rounds,
 )
 
 cdef enum:
@@ -62,7 +62,7 @@ cdef inline void work_for_gas(Local* local) noexcept nogil:
     """Under the virtual clock: let the time pass that the gas of a Python program stands for."""
     cdef VirtualTime* time = time_of(local)
     if works_by_rounds(local) and local.abort == ABORT_NONE:
-        work_in_model(local, whole_units(<double>local.gas_used * time.clock.costs[COST_GAS]), COST_PROGRAM)
+        work_in_model(local, whole_units(<double>local.gas_used * cost_ns(time, COST_GAS)), COST_PROGRAM)
 
 
 cdef inline uint64_t do_work(Local* local, uint64_t rounds) noexcept nogil:

@@ -2,7 +2,7 @@
 
 cdef enum:
     PAUSES_TIMED = 100000
-    PROBE_SLEEP_NS = 1000000000
+    TIMED_SLEEP_NS = 1000000000
 
 
 def pause_ns():
@@ -17,7 +17,7 @@ def pause_ns():
     return begin_ns / <double>PAUSES_TIMED
 
 
-cdef class WakeProbe:
+cdef class WakeUpTimer:
     """Times one wake-up: one thread calls sleep(), another wake() a little later."""
 
     cdef uint32_t word
@@ -29,7 +29,7 @@ cdef class WakeProbe:
         """Sleep until woken."""
         with nogil:
             while load_sc[uint32_t](&self.word) == 0:
-                futex_wait(&self.word, 0, PROBE_SLEEP_NS)
+                futex_wait(&self.word, 0, TIMED_SLEEP_NS)
             self.woken_ns = monotonic_ns()
 
     def wake(self):
