@@ -116,9 +116,10 @@ class SpeculationAborted(BaseException):
     """Internal: unwinds a program whose incarnation is given up; a program must not catch it."""
 
 
-def over_memory_limit(
-    what: str, limit_bytes: int, fix: str = "raise memory_limit_bytes (on the command line: --memory-limit)"
-) -> str:
+RAISE_MEMORY_LIMIT = "raise memory_limit_bytes (on the command line: --memory-limit)"
+
+
+def over_memory_limit(what: str, limit_bytes: int, fix: str = RAISE_MEMORY_LIMIT) -> str:
     """Return the message of a MemoryLimitError.
 
     Arguments:

@@ -21,6 +21,8 @@ ACCESSES_MAX: Final = 1 << 20
 
 MEMORY_LIMIT_BYTES_DEFAULT: Final = 1 << 30
 MEMORY_LIMIT_BYTES_MIN: Final = 1 << 20
+MEMORY_LIMIT_BYTES_EXPLORED: Final = 64 << 20
+"""Of a block that is explored or checked, whose memory is used again for thousands of schedules."""
 
 PROGRAMS_MAX: Final = 1024
 """Different programs in one block."""

@@ -10,12 +10,13 @@ from typing import Final
 from blockstm.blocks import block_file as blockfile
 from blockstm.blocks.access_list import BlockAccessList, check_indexes
 from blockstm.blocks.block_header import BlockHeader
-from blockstm.blocks.packed import PackedBlock, pack, unpack_state, unpack_transactions
+from blockstm.blocks.packed import PackedBlock, Rows, pack, unpack_state, unpack_transactions
 from blockstm.blocks.sections import unpack_access_list
 from blockstm.errors import LimitError, UsageError, shown
 from blockstm.limits import KEYS_MAX, TRANSACTIONS_MAX, VALUE_BYTES_MAX
 from blockstm.programs.parameters import check_key
-from blockstm.programs.program import Program, Transaction
+from blockstm.programs.program import Program
+from blockstm.programs.transaction import Transaction, rows_of
 
 __all__ = ["Block", "PackedBlock"]
 
@@ -61,7 +62,7 @@ class Block:
         self._length = len(self._transactions)
         self._header = BlockHeader(chain, number, meta)
         self._access_list = access_list
-        _check_transactions(self._transactions)
+        self._programs = _checked_programs(self._transactions)
         _check_access_list(access_list, self._length)
 
     @classmethod
@@ -82,6 +83,7 @@ class Block:
         block._state = None
         block._rows = packed
         block._packed = packed
+        block._programs = packed.programs
         block._length = len(packed.rows)
         block._header = header
         block._access_list = None
@@ -151,9 +153,17 @@ class Block:
             self._packed = pack(self.transactions, self.state, self._access_list)
         return self._packed
 
-    def rows(self) -> PackedBlock | None:
-        """Return the packed form of a block that was loaded from a file, and None for any other."""
-        return self._rows
+    @property
+    def programs(self) -> tuple[Program, ...]:
+        """The programs that its transactions run, each once."""
+        return self._programs
+
+    def rows(self) -> Rows:
+        """Return what the core lays out, in the form in which the block is held."""
+        if self._rows is None:
+            places = {program.name: place for place, program in enumerate(self._programs)}
+            return Rows(self._programs, None, self.state, rows_of(self.transactions, places))
+        return Rows(self._rows.programs, self._rows.keys, self._rows.state, self._rows.rows)
 
     def __len__(self) -> int:
         """Return the number of transactions."""
@@ -227,7 +237,8 @@ def _check_access_list(access_list: BlockAccessList | None, transactions: int) -
     check_indexes(access_list, transactions)
 
 
-def _check_transactions(transactions: tuple[Transaction, ...]) -> None:
+def _checked_programs(transactions: tuple[Transaction, ...]) -> tuple[Program, ...]:
+    """Check transactions, and return their programs."""
     if len(transactions) > TRANSACTIONS_MAX:
         raise LimitError(
             f"the block has {len(transactions)} transactions; the limit is {TRANSACTIONS_MAX}: split it"
@@ -245,3 +256,4 @@ def _check_transactions(transactions: tuple[Transaction, ...]) -> None:
             raise UsageError(
                 f"transaction {txn_idx}: two different programs are named {shown(program.name)}; rename one"
             )
+    return tuple(programs.values())

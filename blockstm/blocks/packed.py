@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from blockstm.blocks.access_list import BlockAccessList
 from blockstm.blocks.sections import NO_SECTIONS, PackedSections, pack_sections, with_sections
@@ -62,6 +62,18 @@ def _unpickled(
     """Return the packed block that was pickled; see `PackedBlock.__reduce__`."""
     read_only = [row if row[3] is None else (*row[:3], MappingProxyType(row[3])) for row in rows]
     return PackedBlock(programs, keys, state, tuple(read_only), sections)
+
+
+class Rows(NamedTuple):
+    """What the core lays out of a block; see `Arena.lay_out`."""
+
+    programs: tuple[Program, ...]
+    """The programs that rows name by index."""
+    keys: tuple[bytes, ...] | None
+    """The keys that rows and state name by index; None if they hold the keys themselves."""
+    state: Mapping[Any, bytes]
+    rows: Iterable[tuple[Any, ...]]
+    """One tuple a transaction: program index, arguments (bytes where encoded), gas limit; more is of no matter."""
 
 
 class _KeyTable(dict[bytes, int]):

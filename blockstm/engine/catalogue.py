@@ -7,32 +7,29 @@ sent what has changed since, and a new worker everything.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any
 
 from blockstm.errors import ProgramError
 from blockstm.limits import PROGRAMS_MAX
+from blockstm.native._core import Worker
 from blockstm.processes.logs import logger_levels
 from blockstm.processes.pickling import dumps, loads
-from blockstm.programs.program import BUILT_IN, Program, PythonProgram
+from blockstm.programs.built_in import trace, transfer
+from blockstm.programs.program import NativeCode, Program, PythonProgram
+from blockstm.programs.table import ProgramTable, hand_over
 
-if TYPE_CHECKING:
-    from blockstm.blocks.block import Block
-
-__all__ = ["Catalogue", "load_programs", "programs_of"]
-
-FIRST_PROGRAM_ID: Final = 16
-"""The first id for programs that the core has not built in."""
+__all__ = ["Catalogue", "load_programs"]
 
 
 @dataclass(slots=True)
 class Entry:
     """One program as it is sent."""
 
-    program_id: int
-    pickled: bytes
-    """Its function; for a native program the program itself, which tells where its code is found."""
+    number: int
+    code: bytes | NativeCode
+    """Its function, pickled, or where its compiled code is."""
     version: int
     """The version of the catalogue since which it has been so."""
 
@@ -41,17 +38,18 @@ class Catalogue:
     """The programs that workers hold, and their log levels."""
 
     def __init__(self) -> None:
-        """Start with no programs."""
-        self.version = 1
+        """Start with the programs that are built in."""
+        self.version = 0
+        self.programs = ProgramTable()
+        """Their numbers."""
         self._levels = logger_levels()
         self._entries: dict[str, Entry] = {}
-        self._next_id = FIRST_PROGRAM_ID
         self._by_value: set[str] = set()
+        self.bring_up_to_date((transfer, trace))
 
-    @property
-    def program_ids(self) -> Mapping[str, int]:
-        """The ids of the programs by name."""
-        return {**BUILT_IN} | {name: entry.program_id for name, entry in self._entries.items()}
+    def __contains__(self, name: str) -> bool:
+        """Tell whether there is a program of that name."""
+        return name in self._entries
 
     def names_since(self, version: int) -> list[str]:
         """List the programs that a worker with that version does not hold as they are now."""
@@ -66,20 +64,13 @@ class Catalogue:
         version = self.version + 1
         if len(self._entries) > PROGRAMS_MAX:  # of blocks long gone, most of them
             self._entries.clear()
-            self._next_id = FIRST_PROGRAM_ID
+            self.programs = ProgramTable()
         for program in programs:
-            if program.name in BUILT_IN:
-                continue  # the core has it
-            pickled = _pickled(program, by_value=program.name in self._by_value)
+            code = _packed(program, by_value=program.name in self._by_value)
             entry = self._entries.get(program.name)
-            if entry is not None and entry.pickled == pickled:
-                continue
-            if entry is None:
-                program_id, self._next_id = self._next_id, self._next_id + 1
-            else:
-                program_id = entry.program_id
-            self._entries[program.name] = Entry(program_id, pickled, version)
-            self.version = version
+            if entry is None or entry.code != code:
+                self._entries[program.name] = Entry(self.programs.add(program), code, version)
+                self.version = version
         levels = logger_levels()
         if levels != self._levels:
             self._levels = levels
@@ -103,6 +94,7 @@ class Catalogue:
         """Drop a program that no worker could load. The next block that names it tries again."""
         self._by_value.discard(name)
         self._entries.pop(name, None)
+        self.programs.remove(name)
 
     def message(self, since: int) -> dict[str, object]:
         """Return what a worker that holds version `since` (0: a new one) must be sent."""
@@ -110,42 +102,38 @@ class Catalogue:
             "version": self.version,
             "levels": self._levels,
             "programs": [
-                (name, entry.program_id, entry.pickled)
+                (name, entry.number, entry.code)
                 for name, entry in self._entries.items()
                 if entry.version > since
             ],
         }
 
 
-def load_programs(message: Mapping[str, Any], set_program: Callable[[int, Any], object]) -> dict[str, str]:
+def load_programs(message: Mapping[str, Any], workers: Iterable[Worker]) -> dict[str, str]:
     """Load the programs that a catalogue has sent; return why some cannot be loaded, by name.
 
     Arguments:
         message: what `Catalogue.message` has returned.
-        set_program: takes the id of a program, and the function or the native program to run for it.
+        workers: the workers of this process, which are to know them.
     """
     failures: dict[str, str] = {}
-    for name, program_id, pickled in message["programs"]:
+    for name, number, packed in message["programs"]:
         try:
-            set_program(program_id, loads(pickled))
+            code = loads(packed) if isinstance(packed, bytes) else NativeCode(packed[0], tuple(packed[1]))
+            for worker in workers:
+                hand_over(worker, number, code)
         except (Exception, SystemExit) as error:  # importing a module may raise anything
             failures[name] = f"{type(error).__name__}: {error}"
     return failures
 
 
-def programs_of(block: Block) -> Iterable[Program]:
-    """Return the programs of a block, each once."""
-    packed = block.rows()
-    if packed is not None:
-        return packed.programs
-    return {transaction.program.name: transaction.program for transaction in block.transactions}.values()
-
-
-def _pickled(program: Program, *, by_value: bool) -> bytes:
-    sent = program.function if isinstance(program, PythonProgram) else program
-    module = sys.modules.get(sent.__module__) if by_value else None
+def _packed(program: Program, *, by_value: bool) -> bytes | NativeCode:
+    code = program.code
+    if isinstance(code, NativeCode):
+        return code
+    module = sys.modules.get(code.__module__) if by_value else None
     try:
-        return dumps(sent, [] if module is None else [module])
+        return dumps(code, [] if module is None else [module])
     except Exception as error:  # what a foreign __reduce__ raises may be anything
         raise ProgramError(
             f"program {program.name} cannot be sent to the workers: {type(error).__name__}: {error}; "

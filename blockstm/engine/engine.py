@@ -15,13 +15,13 @@ from types import TracebackType
 from typing import Final, Self
 
 from blockstm.blocks.block import Block
-from blockstm.engine.catalogue import programs_of
+from blockstm.engine.block_run import check_failure, lay_out
 from blockstm.engine.pool import Pool
 from blockstm.engine.supervisor import Supervisor
-from blockstm.errors import EngineError, MemoryLimitError, UsageError, over_memory_limit, shown
+from blockstm.errors import EngineError, UsageError, shown
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, MEMORY_LIMIT_BYTES_MIN, WORKERS_MAX
 from blockstm.models import BlockStm, Model, Sequential, model_of
-from blockstm.native._core import FAILURE_MEMORY_LIMIT, Arena
+from blockstm.native._core import Arena
 from blockstm.results.result import Receipt, Result, receipt_at
 
 __all__ = ["Engine"]
@@ -261,8 +261,8 @@ class Engine:
         workers = self._workers_of(model)
         # Workers may have died since, and an interrupt may have cut short the end of the last block.
         self._supervisor.leave()
-        self._supervisor.make_ready(programs_of(block), first + workers)
-        self._arena.load(block, self._pool.catalogue.program_ids, self._rounds_per_gas)
+        self._supervisor.make_ready(block.programs, first + workers)
+        lay_out(self._arena, block, self._pool.catalogue.programs, self._rounds_per_gas)
         self._supervisor.start(model, workers, first=first, timed=timed, timeline=timeline)
         return workers
 
@@ -272,19 +272,9 @@ class Engine:
     def _finish(self) -> None:
         """Return when the block that was started is done, and all workers are out of it."""
         while not self._arena.is_done():
-            self._check_failure()
+            check_failure(self._arena, "executing the block")
             self._supervisor.step()
         self._supervisor.leave()
-
-    def _check_failure(self) -> None:
-        failure = self._arena.failure()
-        if failure == FAILURE_MEMORY_LIMIT:
-            raise MemoryLimitError(over_memory_limit("executing the block", self._memory_limit_bytes))
-
-        if failure:
-            raise EngineError(
-                "a worker does not find the model of the block; its module must be importable where workers run"
-            )
 
     def _receipts(self, block: Block, model: Model) -> Iterator[Receipt]:
         with self._at_work(block):
@@ -305,7 +295,7 @@ class Engine:
 
     def _await_commit(self, txn_idx: int) -> None:
         while self._arena.committed() <= txn_idx:
-            self._check_failure()
+            check_failure(self._arena, "executing the block")
             self._arena.want_progress()
             # It may have been committed before the wish was seen.
             if self._arena.committed() <= txn_idx:

@@ -1,5 +1,4 @@
-"""An arena in this process whose workers live in a host: what came of a block is seen here, whatever became of
-them.
+"""A block whose workers live in a host: what came of it is seen here, whatever became of them.
 
 The functions at the end are called in the host. Modelled time runs like this; so does the search for the
 transaction at which a host has ended (`transaction_that_ends`).
@@ -10,29 +9,29 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from blockstm.blocks.block import Block
-from blockstm.engine.catalogue import Catalogue, load_programs, programs_of
+from blockstm.engine.block_run import BlockRun, take_part
+from blockstm.engine.catalogue import Catalogue, load_programs
 from blockstm.errors import BlockstmError, EngineError, ProgramError, one_line
 from blockstm.models import Sequential
 from blockstm.native._core import Arena, Worker
 from blockstm.processes.host import Host, HostEndedError, give_back, take
-from blockstm.programs.program import NativeProgram, Program, PythonProgram
+from blockstm.programs.program import NativeCode, Program
 
-__all__ = ["Attached", "HostedArena", "transaction_that_ends"]
+__all__ = ["Attached", "HostedRun", "transaction_that_ends"]
 
-HASH_SEED: Final = 1
-"""Where keys lie in the core's table must not differ from run to run."""
 OURS: Final = "blockstm."
 
 
-class HostedArena:
-    """An arena, and the workers that share it, all in one other process, a host.
+class HostedRun(BlockRun):
+    """A block in an arena of its own, whose workers all live in one other process, a host.
 
     Arguments:
-        block: the block whose programs the workers know.
+        block: the block.
         workers: how many.
         memory_limit_bytes: the most memory that the block and its execution may take.
         module: the module of this package whose functions are called in the host.
@@ -45,29 +44,25 @@ class HostedArena:
 
     def __init__(self, block: Block, workers: int, memory_limit_bytes: int, module: str) -> None:
         """Make the arena; the host is started when it is first needed."""
-        self.block = block
-        self._workers = workers
         self._module = module
-        self._programs = {program.name: program for program in programs_of(block)}
+        self._by_name = {program.name: program for program in block.programs}
         self._catalogue = Catalogue()
-        self._catalogue.bring_up_to_date(self._programs[name] for name in sorted(self._programs))
-        self.arena = Arena(memory_limit_bytes, workers, HASH_SEED)
+        self._catalogue.bring_up_to_date(self._by_name[name] for name in sorted(self._by_name))
+        super().__init__(block, workers, memory_limit_bytes, programs=self._catalogue.programs)
         self._owner = os.getpid()
         self._hosts: list[Host] = []  # one at the most, where the finalizer finds it, too
         self._finalizer = weakref.finalize(self, _end, self.arena, self._hosts)
 
-    def load(self, rounds_per_gas: float) -> None:
-        """Lay the block out in the arena, ready to be started.
+    def check_process(self) -> None:
+        """Check that this process may start the block.
 
         Raises:
-            MemoryLimitError: the block does not fit.
-            EngineError: this process was forked from the one that made the arena.
+            EngineError: it was forked from the one that made the arena.
         """
         if self._owner != os.getpid():
             raise EngineError(
                 f"the simulation belongs to process {self._owner}, from which this one was forked; make one here"
             )
-        self.arena.load(self.block, self._catalogue.program_ids, rounds_per_gas)
 
     def call(self, function: Callable[..., Any], *arguments: object) -> Any:
         """Call a function in the host; its first argument is what the host has of the arena (`Attached`).
@@ -94,9 +89,9 @@ class HostedArena:
         self._hosts[:] = [host]
         try:
             while failures := host.call(
-                _open_workers, self._workers, self._catalogue.message(0), descriptors=[self.arena.fd]
+                _open_workers, self._slots, self._catalogue.message(0), descriptors=[self.arena.fd]
             ):
-                sent = [self._catalogue.send_by_value(self._programs[name]) for name in failures]
+                sent = [self._catalogue.send_by_value(self._by_name[name]) for name in failures]
                 if not any(sent):
                     name, why = next(iter(failures.items()))
                     raise ProgramError(
@@ -105,7 +100,7 @@ class HostedArena:
                     )
         except HostEndedError as end:
             self._hosts.clear()
-            names = " or ".join(sorted(self._programs))
+            names = " or ".join(sorted(self._by_name))
             raise ProgramError(
                 f"loading {names} ends a process, which {end.ending}; "
                 "import its modules in a process of their own to see why"
@@ -117,7 +112,7 @@ class HostedArena:
 
     def _blamed(self, ending: str) -> str:
         """Say which transaction ran when the host ended."""
-        running = (self.arena.running(slot) for slot in range(self._workers))
+        running = (self.arena.running(slot) for slot in range(self._slots))
         at_work = sorted({state[0] for state in running if state is not None})
         named = [
             f"{txn_idx} (program {one_line(self.block.transactions[txn_idx].program.name)})"
@@ -132,7 +127,7 @@ class HostedArena:
 
     def close(self) -> None:
         """Free the memory; the host is kept for others if nothing but programs of this package was loaded there."""
-        if self.is_open and all(map(_is_ours, self._programs.values())):
+        if self.is_open and all(map(_is_ours, self._by_name.values())):
             host = self._hosts.pop()
             try:
                 host.call(_close_workers)
@@ -151,9 +146,8 @@ def _end(arena: Arena, hosts: list[Host]) -> None:
 
 
 def _is_ours(program: Program) -> bool:
-    if isinstance(program, PythonProgram):
-        return (program.function.__module__ or "").startswith(OURS)
-    return isinstance(program, NativeProgram) and (not program.entry or program.entry.startswith(OURS))
+    code = program.code
+    return (code.entry if isinstance(code, NativeCode) else code.__module__ or "").startswith(OURS)
 
 
 def transaction_that_ends(block: Block, memory_limit_bytes: int) -> str | None:
@@ -166,16 +160,12 @@ def transaction_that_ends(block: Block, memory_limit_bytes: int) -> str | None:
     Raises:
         MemoryLimitError: the block does not fit.
     """
-    hosted = HostedArena(block, 1, memory_limit_bytes, __name__)
-    try:
-        hosted.load(0.0)
-        hosted.arena.start(Sequential(), 1)
-        if not hosted.arena.is_done():
-            hosted.call(_run_in_order)
-    except ProgramError as error:
-        return str(error)
-    finally:
-        hosted.close()
+    with closing(HostedRun(block, 1, memory_limit_bytes, __name__)) as run:
+        try:
+            if run.start(Sequential()):
+                run.call(_take_part)
+        except ProgramError as error:
+            return str(error)
     return None
 
 
@@ -205,12 +195,7 @@ def _open_workers(count: int, message: dict[str, Any], arena: int) -> dict[str, 
     os.close(arena)  # it is mapped
     workers = [Worker(attached, slot, -1) for slot in range(count)]
     _attached = Attached(workers)
-
-    def set_program(program_id: int, program: Any) -> None:
-        for worker in workers:
-            worker.set_program(program_id, program)
-
-    return load_programs(message, set_program)
+    return load_programs(message, workers)
 
 
 def _close_workers() -> None:
@@ -218,7 +203,6 @@ def _close_workers() -> None:
     _attached = Attached()
 
 
-def _run_in_order(attached: Attached) -> None:
-    (worker,) = attached.workers
-    if worker.wait():
-        worker.run()
+def _take_part(attached: Attached) -> None:
+    for worker in attached.workers:
+        take_part(worker)

@@ -100,8 +100,7 @@ class Pool:
 
     def failures(self, slot: int) -> dict[str, str]:
         """Return what went wrong where the worker of this slot could not load a program, by its name."""
-        held = self.catalogue.program_ids
-        return {name: why for name, why in self._workers[slot].failures.items() if name in held}
+        return {name: why for name, why in self._workers[slot].failures.items() if name in self.catalogue}
 
     def forget_news(self, since: int) -> list[str]:
         """Drop the programs that are new since that version of the catalogue, and return their names.

@@ -52,7 +52,7 @@ class Supervisor:
         self._tick_seconds = min(TICK_SECONDS, max(limit, 0.001))
         self._next_look = 0.0
         # The newest version of the catalogue that is known not to kill workers.
-        self._survived_version = 0
+        self._survived_version = pool.catalogue.version  # what is built in does not
         self._wanted = 0
         self._active: set[int] = set()
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from blockstm.engine.catalogue import load_programs
 from blockstm.engine.channel import WorkerChannel
@@ -50,7 +49,7 @@ def main(settings: Settings) -> None:
     logging.getLogger().addHandler(WorkerLogHandler(lambda packed: channel.send(("log", packed))))
     arena = Arena.attach(settings["arena"])
     worker = Worker(arena, settings["worker"], settings["events"])
-    holdings = Holdings(channel, worker.set_program)
+    holdings = Holdings(channel, worker)
     with suppress(EOFError):
         holdings.update()
         while worker.wait():
@@ -64,15 +63,15 @@ class Holdings:
 
     Arguments:
         channel: where the engine's messages come from.
-        set_program: takes the id of a program, and the function or the native program to run for it.
+        worker: the worker of this process.
     """
 
-    def __init__(self, channel: WorkerChannel, set_program: Callable[[int, Any], None]) -> None:
+    def __init__(self, channel: WorkerChannel, worker: Worker) -> None:
         """Start with nothing, version 0."""
         self.version = 0
         self._failures: dict[str, str] = {}
         self._channel = channel
-        self._set_program = set_program
+        self._worker = worker
         self._levels = LevelFollower()
 
     def update(self) -> None:
@@ -85,6 +84,6 @@ class Holdings:
         self._levels.follow(*message["levels"])
         for name, *_ in message["programs"]:
             self._failures.pop(name, None)
-        self._failures |= load_programs(message, self._set_program)
+        self._failures |= load_programs(message, [self._worker])
         self.version = message["version"]
         self._channel.send(("loaded", self.version, self._failures))

@@ -15,7 +15,8 @@ from blockstm.engine.hosted import transaction_that_ends
 from blockstm.errors import ProgramError
 from blockstm.explore.explorer import Plan, Report, replay, search
 from blockstm.explore.schedules import Schedule
-from blockstm.explore.trial import BLOCK_STM, MEMORY_LIMIT_BYTES
+from blockstm.explore.trial import BLOCK_STM
+from blockstm.limits import MEMORY_LIMIT_BYTES_EXPLORED
 from blockstm.models import Model
 from blockstm.processes.blocks import can_load, modules_of, pickled
 from blockstm.processes.host import Host, HostEndedError
@@ -125,7 +126,7 @@ def _packed(host: Host, block: Block) -> bytes:
 
 def _blamed(block: Block, ending: str) -> str:
     """Say which transaction ends the process, if it does so in sequential execution, too."""
-    blamed = transaction_that_ends(block, MEMORY_LIMIT_BYTES)
+    blamed = transaction_that_ends(block, MEMORY_LIMIT_BYTES_EXPLORED)
     if blamed is not None:
         return blamed
     return (

@@ -19,29 +19,24 @@ from typing import ClassVar, Final
 import greenlet
 
 from blockstm.blocks.block import Block
-from blockstm.engine.catalogue import FIRST_PROGRAM_ID
-from blockstm.errors import MemoryLimitError, UsageError, over_memory_limit
+from blockstm.engine.block_run import InProcessRun
+from blockstm.errors import MemoryLimitError, UsageError
 from blockstm.explore.schedules import IDLE, SLEEP, Decision, Schedule, death_of
 from blockstm.explore.strategies import Strategy
-from blockstm.models import BlockStm, Model, Sequential
+from blockstm.limits import MEMORY_LIMIT_BYTES_EXPLORED
+from blockstm.models import BlockStm, Model
 from blockstm.native._core import (
     INVARIANTS,
     MUTANTS,
-    Arena,
     Observer,
     VirtualWorker,
-    Worker,
 )
-from blockstm.programs.program import BUILT_IN
 from blockstm.results.result import Result
 from blockstm.results.verify import differences
 
-__all__ = ["MEMORY_LIMIT_BYTES", "Finding", "Step", "Trials"]
+__all__ = ["Finding", "Step", "Trials"]
 
 BLOCK_STM: Final = BlockStm()
-MEMORY_LIMIT_BYTES: Final = 64 << 20
-HASH_SEED: Final = 1
-"""Where keys lie in the core's table must not differ from trial to trial."""
 STEPS_MAX: Final = 20_000
 STEPS_A_TXN_MAX: Final = 2_000
 
@@ -95,7 +90,7 @@ class Trials:
         mutant: str | None = None,
         invariants: bool = True,
         steps_max: int | None = None,
-        memory_limit_bytes: int = MEMORY_LIMIT_BYTES,
+        memory_limit_bytes: int = MEMORY_LIMIT_BYTES_EXPLORED,
         states: bool = False,
     ) -> None:
         """Make the workers, and run the block sequentially for comparison."""
@@ -107,44 +102,24 @@ class Trials:
         self._mutant = 0 if mutant is None else MUTANTS[mutant]
         self._invariants = invariants
         self._states = states
-        self._memory_limit_bytes = memory_limit_bytes
         self._steps_max = steps_max or STEPS_MAX + STEPS_A_TXN_MAX * len(block.transactions)
-        self._arena = Arena(memory_limit_bytes, workers, HASH_SEED)
+        self._host = InProcessRun(block, workers, memory_limit_bytes, fix="try a smaller block")
+        self._arena = self._host.arena
         if not self.runs_in_forks:
             self._arena.keep_from_forks()  # those that a program makes, which would go on with the trial
         self.observer = Observer(self._arena)
-        self._programs = {transaction.program.name: transaction.program for transaction in block.transactions}
-        own = [name for name in sorted(self._programs) if name not in BUILT_IN]
-        self._program_ids = {**BUILT_IN, **{name: FIRST_PROGRAM_ID + place for place, name in enumerate(own)}}
         self._controller = greenlet.getcurrent()
         self._virtual = [self._make_worker(slot) for slot in range(workers)]
-        self._reference = self._run_in_order()
+        self._reference = self._host.in_order()
         self._seen_right = observed(self._reference)
 
     def _make_worker(self, slot: int) -> VirtualWorker:
-        worker = Worker(self._arena, slot, -1)
-        for name, program in self._programs.items():
-            if name not in BUILT_IN:
-                worker.set_program(self._program_ids[name], program)
-        virtual = VirtualWorker(worker, self._yield_control)
+        virtual = VirtualWorker(self._host.worker(slot), self._yield_control)
         virtual.mutant = self._mutant
         return virtual
 
     def _yield_control(self) -> None:
         self._controller.switch()
-
-    def _run_in_order(self) -> Result:
-        """Run the block sequentially."""
-        self._controller = greenlet.getcurrent()
-        self._arena.load(self.block, self._program_ids, 0.0)
-        self._arena.start(Sequential(), 1, False, 1)
-        self._virtual[0].begin()
-        running = greenlet.greenlet(self._virtual[0].run, self._controller)
-        while not running.dead:
-            running.switch()
-        if self._arena.failure():
-            raise MemoryLimitError(self.over_memory_limit("executing the block sequentially"))
-        return Result(self._arena.snapshot(), model=Sequential.name, workers=1, active_workers=1)
 
     def run(self, strategy: Strategy, trace: list[Step] | None = None) -> tuple[Schedule, Finding | None]:
         """Run the block under the next schedule of a strategy; return the schedule and what is wrong with it.
@@ -161,8 +136,7 @@ class Trials:
         self._controller = greenlet.getcurrent()
         if self._states:
             self.observer.clear()
-        self._arena.load(self.block, self._program_ids, 0.0)
-        self._arena.start(self._model, self.workers, False, 1)
+        self._host.start(self._model, self.workers)
         if self._states:
             self.observer.separate()
         self.observer.begin()
@@ -201,9 +175,7 @@ class Trials:
 
     def result(self) -> Result:
         """Return what came of the block in the last trial, which must have come to its end."""
-        return Result(
-            self._arena.snapshot(), model=self._model.name, workers=self.workers, active_workers=self.workers
-        )
+        return self._host.result("the run")
 
     def _compare(self) -> tuple[str, str] | None:
         """Compare what came of the block with sequential execution."""
@@ -213,13 +185,9 @@ class Trials:
         messages = differences(result, self._reference, 1) or ["what was written differs"]
         return "sequential", messages[0]
 
-    def over_memory_limit(self, what: str) -> str:
-        """Say that something takes too much memory."""
-        return over_memory_limit(what, self._memory_limit_bytes, "try a smaller block")
-
     def close(self) -> None:
         """Free the memory."""
-        self._arena.close()
+        self._host.close()
 
 
 def observed(result: Result) -> list[object]:
@@ -295,8 +263,11 @@ class Run:
         return self._trials.observer.look_at_waiters()
 
     def _out_of_memory(self) -> tuple[str, str] | None:
-        trials = self._trials
-        return ("memory", trials.over_memory_limit("the run")) if trials._arena.failure() else None
+        try:
+            self._trials._host.check_failure("the run")
+        except MemoryLimitError as error:
+            return "memory", str(error)
+        return None
 
     def _able(self) -> list[VirtualWorker]:
         """Return who can go on. Recoveries follow each other, as there is one supervisor."""

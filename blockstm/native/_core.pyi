@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import IntEnum
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
-from blockstm.blocks.block import Block
 from blockstm.programs.program import Program
 
 class _Model(Protocol):
@@ -53,17 +52,29 @@ class Arena:
     def memory_limit_bytes(self) -> int: ...
     @property
     def used_bytes(self) -> int: ...
-    def load(self, block: Block, program_ids: Mapping[str, int], rounds_per_gas: float = 1.0) -> None:
-        """Lay a block out, ready to be started.
+    def lay_out(
+        self,
+        txn_count: int,
+        programs: Iterable[tuple[int, tuple[str, ...]]],
+        keys: tuple[bytes, ...] | None,
+        state: Mapping[Any, bytes],
+        rows: Iterable[tuple[Any, ...]],
+        rounds_per_gas: float = 1.0,
+    ) -> None:
+        """Lay a block out, ready to be started once.
 
         Arguments:
-            block: the block.
-            program_ids: ids of the programs that it uses, by name.
+            txn_count: how many transactions it has.
+            programs: for each of its programs the number, and the kinds of its parameters.
+            keys: its keys, if rows and state name them by their places here; None if they hold the keys themselves.
+            state: values by key before the first transaction.
+            rows: for each transaction, what begins with the place of its program in `programs`, its arguments
+                (bytes where they are encoded), and its gas limit or None.
             rounds_per_gas: rounds of work that `trace` does for each unit of recorded gas.
 
         Raises:
             MemoryLimitError: the block does not fit.
-            EngineError: a packed row is not as its file's reader made it, or the system does not take memory back
+            EngineError: a row is not as it must be, or the system does not take memory back
                 that the last block has used. The arena takes the next block.
         """
 
@@ -93,7 +104,8 @@ class Arena:
 
 class Worker:
     def __init__(self, arena: Arena, worker: int, event_fd: int) -> None: ...
-    def set_program(self, program_id: int, program: Program | Callable[..., object]) -> None: ...
+    def set_python(self, number: int, function: Callable[..., object]) -> None: ...
+    def set_native(self, number: int, entry: str, kinds: tuple[str, ...]) -> None: ...
     def wait(self) -> bool: ...
     def run(self) -> None: ...
     def run_virtually(self) -> None: ...

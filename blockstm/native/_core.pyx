@@ -54,8 +54,8 @@ from blockstm.native.verbs.model cimport MODEL_CAPSULE_NAME, Model, model_of, ta
 from blockstm.native.instruments.timeline cimport cause_kind, cause_txn, span_items
 from blockstm.native.verbs.touched cimport append
 from blockstm.native.instruments.state_hash cimport hash_local, hash_shared, mix
-from blockstm.native.programs.trace cimport trace
-from blockstm.native.programs.transfer cimport transfer
+from blockstm.native.programs.trace cimport trace as trace_program
+from blockstm.native.programs.transfer cimport transfer as transfer_program
 from blockstm.native.instruments.virtual_time cimport (
     COSTS, Clock, Line, VirtualTime, begin_virtually, charge_step, heap_pop, heap_push, is_before, wake_first,
 )
@@ -74,6 +74,8 @@ from blockstm.programs.program import NativeProgram
 
 CALL_DEPTH_MAX = 64
 FAILURE_MEMORY_LIMIT = MEMORY_LIMIT
+transfer = PyCapsule_New(<void*><Program>transfer_program, CAPSULE_NAME, NULL)
+trace = PyCapsule_New(<void*><Program>trace_program, CAPSULE_NAME, NULL)
 check_layout()
 
 cdef Model block_stm_table

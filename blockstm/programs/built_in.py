@@ -1,4 +1,4 @@
-"""The native programs that come with blockstm."""
+"""The two native programs that every worker has."""
 
 from typing import Final
 
@@ -14,6 +14,7 @@ transfer: Final = NativeProgram(
         Parameter("amount", "u256"),
         Parameter("work", "u64", 0),
     ),
+    "blockstm.native._core:transfer",
 )
 """Moves an amount from one balance to another; insufficient funds revert.
 
@@ -31,6 +32,7 @@ trace: Final = NativeProgram(
         Parameter("adds", "adds"),
         Parameter("gas", "u64"),
     ),
+    "blockstm.native._core:trace",
 )
 """Replays a recorded access set: what it writes depends on every value that it reads.
 

@@ -12,19 +12,19 @@ import importlib
 import inspect
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from blockstm.errors import ProgramError, UnknownProgramError, install_extra, one_line, shown
 from blockstm.limits import PROGRAM_NAME_BYTES_MAX
 from blockstm.programs.arguments import decode_arguments, encode_arguments
-from blockstm.programs.parameters import REQUIRED, Parameter
+from blockstm.programs.parameters import REQUIRED, Kind, Parameter
 from blockstm.programs.transaction import Recorded, Transaction
 
 __all__ = [
     "REQUIRED",
+    "NativeCode",
     "NativeProgram",
     "Parameter",
     "Program",
@@ -52,8 +52,20 @@ _MAIN: Final = "__main__."
 _main_modules: Final[list[str]] = []
 """The modules in which programs of a main program are looked up."""
 
-BUILT_IN: Final[Mapping[str, int]] = MappingProxyType({"transfer": 0, "trace": 1})
-"""The native programs that the core has built in, with their ids there; see `blockstm.programs`."""
+_NATIVE: Final = "blockstm.native."
+"""How the entries of the native programs of this package begin; nobody else may take their names."""
+
+
+class NativeCode(NamedTuple):
+    """What workers need of a native program.
+
+    Arguments:
+        entry: `package.module:attribute` of the capsule that holds the code.
+        kinds: the kinds of its parameters, in order.
+    """
+
+    entry: str
+    kinds: tuple[Kind, ...]
 
 
 class Program(ABC):
@@ -62,6 +74,11 @@ class Program(ABC):
     __slots__ = ()
 
     name: str
+
+    @property
+    @abstractmethod
+    def code(self) -> Callable[..., object] | NativeCode:
+        """What workers run: a function, or what they need to find compiled code and to read its arguments."""
 
     def __copy__(self) -> Self:
         """Return the program itself."""
@@ -128,6 +145,11 @@ class PythonProgram(Program):
     def __call__(self, context: object, /, *arguments: object, **named: object) -> object:
         """Call the function."""
         return self.function(context, *arguments, **named)
+
+    @property
+    def code(self) -> Callable[..., object]:
+        """The function; see `Program.code`."""
+        return self.function
 
     def __repr__(self) -> str:
         """Name the program."""
@@ -253,7 +275,7 @@ class NativeProgram(Program):
     Arguments:
         name: how blocks name it.
         parameters: its parameters, in the order in which the code gets them.
-        entry: `package.module:attribute` of the capsule that holds the code; empty only for those built in.
+        entry: `package.module:attribute` of the capsule that holds the code.
 
     Raises:
         ProgramError: the definition is not sound, or the name is that of a built-in program.
@@ -272,11 +294,11 @@ class NativeProgram(Program):
         names = [parameter.name for parameter in self.parameters]
         if len(set(names)) != len(names):
             raise ProgramError(f"program {shown(self.name)} has two parameters of one name; rename one")
-        if not self.entry and self.name not in BUILT_IN:
+        if not self.entry:
             raise ProgramError(
                 f"program {shown(self.name)} has no entry; say where its code is: package.module:attribute"
             )
-        if self.entry and not all(self.entry.partition(":")):
+        if not all(self.entry.partition(":")):
             raise ProgramError(
                 f"program {shown(self.name)}: entry {shown(self.entry)} is not package.module:attribute"
             )
@@ -287,6 +309,11 @@ class NativeProgram(Program):
     def __hash__(self) -> int:
         """Hash by name."""
         return hash(self.name)
+
+    @property
+    def code(self) -> NativeCode:
+        """Where the code is, and the kinds of its parameters; see `Program.code`."""
+        return NativeCode(self.entry, tuple([parameter.kind for parameter in self.parameters]))
 
     def bind(self, arguments: tuple[object, ...], named: dict[str, object]) -> tuple[object, ...]:
         """Return all arguments by position; see `Program.bind`."""
@@ -320,7 +347,7 @@ def _register(new: Program) -> None:
             f"program name {shown(new.name)} is not a text of 1 to {PROGRAM_NAME_BYTES_MAX} bytes; rename it"
         )
     old = _registry.get(new.name)
-    if isinstance(old, NativeProgram) and not old.entry and old != new:
+    if isinstance(old, NativeProgram) and old.entry.startswith(_NATIVE) and old != new:
         raise ProgramError(f"program {shown(new.name)} is built in; choose another name")
     _registry[new.name] = new
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
@@ -244,3 +244,17 @@ class Transaction:
         parts = [(name, getattr(self, name)) for name in names]
         told = "".join(f", {name}={shown(value)}" for name, value in parts if value is not None)
         return f"<Transaction {self._program.name}{shown(self._arguments)}{told}>"
+
+
+def rows_of(
+    transactions: Iterable[Transaction], places: Mapping[str, int]
+) -> Iterator[tuple[int, object, int | None]]:
+    """Give what the core lays out of transactions; see `Arena.lay_out`.
+
+    Arguments:
+        transactions: the transactions.
+        places: the places of their programs, by name.
+    """
+    for transaction in transactions:
+        arguments = transaction._arguments if transaction._encoded is None else transaction._encoded
+        yield places[transaction._program.name], arguments, transaction._gas_limit

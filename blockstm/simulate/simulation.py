@@ -18,8 +18,8 @@ from typing import Any, Final, Self
 
 from blockstm.analysis import Dependencies, critical_path, dependencies, greedy_schedule
 from blockstm.blocks.block import Block
-from blockstm.engine.hosted import HostedArena
-from blockstm.errors import EngineError, MemoryLimitError, UsageError, over_memory_limit
+from blockstm.engine.hosted import HostedRun
+from blockstm.errors import UsageError
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, WORKERS_MAX
 from blockstm.models import BlockStm, Model, Sequential, model_of
 from blockstm.results.access_trace_writer import net_accesses
@@ -30,7 +30,6 @@ from blockstm.simulate.costmodel import PRICES, CostModel
 __all__ = ["Figures", "Reference", "Simulation"]
 
 BLOCK_STM: Final = BlockStm()
-START_NS: Final = 1
 SECONDS_MAX: Final = 1e4
 """No recorded time counts for more."""
 IDLE: Final = ("look", "pause")
@@ -172,9 +171,8 @@ class Simulation:
         self._model = model_of(model)
         self._cores_max = cores_max
         self._rounds_per_gas = rounds_per_gas
-        self._memory_limit_bytes = memory_limit_bytes
         self._recorded_seconds = recorded_seconds
-        self._hosted = HostedArena(block, cores_max, memory_limit_bytes, hosted.__name__)
+        self._hosted = HostedRun(block, cores_max, memory_limit_bytes, hosted.__name__)
         self._counts: dict[str, float] = dict.fromkeys(PRICES, 0.0)
         self._charged_ns = 0.0
 
@@ -274,19 +272,13 @@ class Simulation:
         self.close()
 
     def _run(self, model: Model, cores: int, timeline: bool) -> Result:
-        self._hosted.load(self._rounds_per_gas)
-        arena = self._hosted.arena
+        run, timed = self._hosted, not model.is_parallel
         workers = cores if model.is_parallel else 1
-        arena.start(model, workers, not model.is_parallel, START_NS, timeline)
-        if not arena.is_done():
-            if not self._hosted.is_open:
-                self._hosted.call(hosted.open_clock, self._costs.prices(), self._program_ns)
-            self._counts, self._charged_ns = self._hosted.call(hosted.run_clock, workers)
-        if arena.failure():
-            raise MemoryLimitError(over_memory_limit("simulating the block", self._memory_limit_bytes))
-        if not arena.is_done():
-            raise EngineError("the workers left the block before its end: report this as a bug")
-        return Result(arena.snapshot(), model=model.name, workers=cores, active_workers=workers)
+        if run.start(model, workers, rounds_per_gas=self._rounds_per_gas, timed=timed, timeline=timeline):
+            if not run.is_open:
+                run.call(hosted.open_clock, self._costs.prices(), self._program_ns)
+            self._counts, self._charged_ns = run.call(hosted.run_clock, workers)
+        return run.result("simulating the block")
 
     def _utilisation(self, cores: int, seconds: float) -> float | None:
         if not seconds:

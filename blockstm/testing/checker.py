@@ -12,7 +12,8 @@ from blockstm.engine.hosted import transaction_that_ends
 from blockstm.errors import DeterminismError, ProgramError, UsageError, shown
 from blockstm.explore.explorer import Plan
 from blockstm.explore.schedules import WORKERS_MAX
-from blockstm.explore.trial import MEMORY_LIMIT_BYTES, Finding
+from blockstm.explore.trial import Finding
+from blockstm.limits import MEMORY_LIMIT_BYTES_EXPLORED
 from blockstm.processes.blocks import can_load, modules_of, pickled
 from blockstm.programs.program import PythonProgram
 from blockstm.testing.diagnosis import HASH_SEEDS, Diagnosis
@@ -76,7 +77,7 @@ class Checker:
         try:
             return self._check(block, workers, schedules, seed, strategies)
         except ProgramEndedError as error:
-            blamed = transaction_that_ends(block, MEMORY_LIMIT_BYTES)
+            blamed = transaction_that_ends(block, MEMORY_LIMIT_BYTES_EXPLORED)
             raise ProgramError(blamed or str(error)) from None
 
     def _check(

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
 
 from blockstm.blocks.block import Block
-from blockstm.engine.catalogue import FIRST_PROGRAM_ID
-from blockstm.errors import MemoryLimitError, over_memory_limit
-from blockstm.explore.trial import MEMORY_LIMIT_BYTES
-from blockstm.models import Sequential
-from blockstm.native._core import Arena, Context, Worker
+from blockstm.engine.block_run import InProcessRun
+from blockstm.limits import MEMORY_LIMIT_BYTES_EXPLORED
+from blockstm.native._core import Context
 from blockstm.programs.arguments import decode_arguments
-from blockstm.programs.program import BUILT_IN, PythonProgram
+from blockstm.programs.program import PythonProgram
 from blockstm.testing.tape import Recorder, Replay, Tape, Watch, outcome_of, replay
 
 __all__ = ["Recording", "record"]
-
-HASH_SEED: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,28 +58,11 @@ def record(block: Block, watch: Watch, around: Callable[[], AbstractContextManag
         MemoryLimitError: the block does not fit.
     """
     tapes: list[Tape] = []
-    arena = Arena(MEMORY_LIMIT_BYTES, 1, HASH_SEED)
-    try:
-        worker = Worker(arena, 0, -1)
-        program_ids = dict(BUILT_IN)
-        programs = {transaction.program.name: transaction.program for transaction in block.transactions}
-        for number, (name, program) in enumerate(sorted(programs.items())):
-            if name not in BUILT_IN:
-                program_ids[name] = FIRST_PROGRAM_ID + number
-                taped = program
-                if isinstance(program, PythonProgram):
-                    taped = partial(_execute, program, tapes, watch, around)  # type: ignore[assignment]
-                worker.set_program(program_ids[name], taped)
-        arena.load(block, program_ids, 0.0)
-        arena.start(Sequential(), 1)
-        if len(block) and worker.wait():
-            worker.run()
-        if arena.failure():
-            raise MemoryLimitError(
-                over_memory_limit("the block", MEMORY_LIMIT_BYTES, "check a smaller block")
-            )
-    finally:
-        arena.close()
+    with closing(InProcessRun(block, 1, MEMORY_LIMIT_BYTES_EXPLORED, fix="check a smaller block")) as run:
+        for program in block.programs:
+            if isinstance(program, PythonProgram):
+                run.programs.add(program, partial(_execute, program, tapes, watch, around))
+        run.in_order()
     return Recording(block, tapes)
 
 

@@ -15,8 +15,10 @@ import pytest
 
 import blockstm
 from blockstm.blocks.access_trace import read_access_trace
+from blockstm.engine.block_run import lay_out
 from blockstm.native._core import Arena
 from blockstm.programs.built_in import trace
+from blockstm.programs.table import ProgramTable
 from tests.benchmarks.workloads import (
     ROOT,
     TXNS,
@@ -191,11 +193,11 @@ def test_loading(benchmark: Any, tmp_path: Path, figure: Note) -> None:
     block = transfers(10_000, 0)
     path = tmp_path / "transfers.block"
     block.save(path)
-    arena = Arena(1 << 28, 2)
+    arena, programs = Arena(1 << 28, 2), ProgramTable(block.programs)
 
     def load(get: Callable[[], blockstm.Block]) -> float:
         begin = time.perf_counter()
-        arena.load(get(), {"transfer": 0, "trace": 1})
+        lay_out(arena, get(), programs)
         return time.perf_counter() - begin
 
     runs = [partial(load, partial(blockstm.Block.load, path)), partial(load, lambda: block)]

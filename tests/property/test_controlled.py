@@ -12,7 +12,8 @@ from blockstm.blocks.block import Block
 from blockstm.errors import MemoryLimitError
 from blockstm.explore.schedules import Schedule
 from blockstm.explore.strategies import STEADINESS, GuidedStrategy, RandomStrategy
-from blockstm.explore.trial import MEMORY_LIMIT_BYTES, Step, Trials
+from blockstm.explore.trial import Step, Trials
+from blockstm.limits import MEMORY_LIMIT_BYTES_EXPLORED
 from blockstm.programs.built_in import transfer
 from blockstm.programs.program import program
 from tests.property.test_equivalence import SETTINGS, blocks, examples
@@ -103,5 +104,5 @@ def test_schedules_go_on_after_one_that_took_too_much_memory() -> None:
         finding = trials.run(RandomStrategy(seed))[1]
         assert finding is not None
         assert finding.check == "memory"
-        assert f"the memory limit of {MEMORY_LIMIT_BYTES} bytes" in finding.message
+        assert f"the memory limit of {MEMORY_LIMIT_BYTES_EXPLORED} bytes" in finding.message
     trials.close()

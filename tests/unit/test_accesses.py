@@ -11,11 +11,13 @@ import pytest
 
 from blockstm.blocks.block import Block
 from blockstm.engine import Engine
+from blockstm.engine.block_run import lay_out
 from blockstm.errors import MemoryLimitError, Revert
 from blockstm.models import Sequential
 from blockstm.native._core import Arena
 from blockstm.programs.built_in import transfer
 from blockstm.programs.program import program
+from blockstm.programs.table import ProgramTable
 from blockstm.results.result import Result
 
 U256 = (1 << 256) - 1
@@ -204,13 +206,13 @@ def test_times_that_do_not_fit_into_the_memory_limit() -> None:
 
     def loads(count: int) -> bool:
         try:
-            arena.load(block(count), {"transfer": 0})
+            lay_out(arena, block(count), programs)
         except MemoryLimitError:
             return False
         return True
 
     limit = 4 << 20
-    arena = Arena(limit, 1)
+    arena, programs = Arena(limit, 1), ProgramTable([transfer])
     count = bisect.bisect_left(range(1, limit // 128), True, key=lambda count: not loads(count))
     assert loads(count)
     with pytest.raises(MemoryLimitError, match="raise memory_limit_bytes"):

@@ -46,8 +46,12 @@ def test_packing_and_unpacking_give_the_same() -> None:
     assert [p.name for p in packed.programs] == ["transfer", "trace", note.name]
 
 
-def test_a_block_of_objects_has_no_rows() -> None:
-    assert BLOCK.rows() is None
+def test_a_block_of_objects_is_laid_out_as_it_is() -> None:
+    rows = BLOCK.rows()
+    assert rows.keys is None
+    assert rows.state == BLOCK.state
+    assert [gas_limit for _, _, gas_limit in rows.rows] == [each.gas_limit for each in BLOCK.transactions]
+    assert rows.programs == BLOCK.programs
     assert len(BLOCK) == 6
     assert repr(Block([], number=0)) == "<Block of 0 transactions, number 0>"
 

@@ -64,9 +64,7 @@ def test_a_block_comes_back(tmp_path: Path) -> None:
     loaded = Block.load(path)
     assert loaded == _block()
     assert len(loaded) == 5
-    rows = loaded.rows()
-    assert rows is not None
-    check_rows(rows)
+    check_rows(loaded.packed)
     loaded.save(tmp_path / "y.block")
     assert (tmp_path / "y.block").read_bytes() == path.read_bytes()
 

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import os
-from types import SimpleNamespace
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
 import blockstm
-from blockstm.blocks.packed import PackedBlock
+from blockstm.engine.block_run import lay_out
 from blockstm.errors import EngineError, MemoryLimitError
 from blockstm.native._core import Arena
 from blockstm.programs.built_in import transfer
+from blockstm.programs.table import ProgramTable
 
 RETAINED_BYTES = 64 << 20
 """What an arena keeps of its memory from block to block (native/faces/arena.pxi)."""
 VALUE = bytes(65_536)
 SMALL = blockstm.Block([transfer.txn(b"a", b"b", 1)], {b"a": b"\x05"})
-IDS = {"transfer": 0, "trace": 1}
+PROGRAMS = ProgramTable([transfer])
 
 
 @blockstm.program
@@ -36,32 +36,28 @@ def test_small_block_after_one_that_was_too_large(over_bytes: int) -> None:
             assert engine.execute(SMALL).state == {b"a": b"\x04", b"b": b"\x01"}
 
 
-def too_many_keys() -> Any:
-    """A block whose hash table alone takes more than what an arena keeps."""
-    packed = PackedBlock((), (b"k",) * 4_300_000, {}, ())
-    return SimpleNamespace(rows=lambda: packed)
-
-
 @pytest.mark.parametrize("limit_bytes", [1 << 20, RETAINED_BYTES, RETAINED_BYTES + (4 << 20)])
 def test_small_block_after_one_that_could_not_be_loaded(limit_bytes: int) -> None:
     arena = Arena(limit_bytes, 1)
     for _ in range(2):
         with pytest.raises(MemoryLimitError):
-            arena.load(too_many_keys(), IDS)
+            # The hash table alone takes more than what an arena keeps.
+            arena.lay_out(0, [], (b"k",) * 4_300_000, {}, [])
         assert arena.is_done()
-        arena.load(SMALL, IDS)
+        lay_out(arena, SMALL, PROGRAMS)
     arena.close()
 
 
 def test_block_whose_loading_ends_otherwise_leaves_the_arena_usable() -> None:
-    def rows() -> None:
+    def rows() -> Iterator[tuple[object, ...]]:
         raise KeyboardInterrupt
+        yield
 
     arena = Arena(1 << 20, 1)
     with pytest.raises(KeyboardInterrupt):
-        arena.load(SimpleNamespace(rows=rows), IDS)  # type: ignore[arg-type]
+        arena.lay_out(1, [], None, {}, rows())
     assert arena.is_done()
-    arena.load(SMALL, IDS)
+    lay_out(arena, SMALL, PROGRAMS)
     arena.close()
 
 

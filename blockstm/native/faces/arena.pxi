@@ -171,16 +171,22 @@ cdef class Arena:
 
     # --- the block ---
 
-    def load(self, block, program_ids, double rounds_per_gas=1.0):
-        """Lay a block out in the arena, ready to be started any number of times but once a load.
+    def lay_out(self, Py_ssize_t txn_count, programs, keys, state, rows, double rounds_per_gas=1.0):
+        """Lay a block out in the arena, ready to be started once.
 
         Arguments:
-            block: a blockstm.Block.
-            program_ids: ids of the programs that it uses, by name.
+            txn_count: how many transactions it has.
+            programs: for each of its programs the number, and the kinds of its parameters.
+            keys: its keys, if rows and state name them by their places here; None if they hold the keys themselves.
+            state: values by key before the first transaction.
+            rows: for each transaction, what begins with the place of its program in `programs`, its arguments
+                (bytes where they are encoded), and its gas limit or None.
             rounds_per_gas: rounds of work that `trace` does for each unit of recorded gas.
 
         Raises:
             MemoryLimitError: the block does not fit.
+            EngineError: a row is not as it must be, or the system does not take memory back that the last block has
+                used. The arena takes the next block.
         """
         cdef Header* header = self._header()
         cdef uint64_t used = self.used_bytes
@@ -190,11 +196,13 @@ cdef class Arena:
         try:
             if self.owner:
                 self._give_back(header.block_begin + RETAINED_BYTES, used)
-            packed = block.rows()
-            if packed is None:
-                load_objects(&self.local, block, program_ids)
-            else:
-                load_packed(&self.local, packed, program_ids)
+            entries = [(number, parameter_codes(kinds)) for number, kinds in programs]
+            lay_out_rows(&self.local, txn_count, entries, keys, state, rows)
+        except (IndexError, OverflowError, TypeError) as error:
+            header.done = 1
+            raise EngineError(
+                f"a row of the block is not as its file's reader made it ({error}): load the block from its file again"
+            ) from error
         except BaseException:
             header.done = 1
             raise

@@ -3,9 +3,9 @@
 cdef dict KIND_CODES = {"key": 0, "keys": 1, "u64": 2, "u256": 3, "adds": 4}
 
 
-cdef bytes parameter_codes(program):
-    """The kinds of a native program's parameters, one byte each; b"" for a Python program."""
-    return bytes([KIND_CODES[parameter.kind] for parameter in getattr(program, "parameters", ())])
+cdef bytes parameter_codes(kinds):
+    """The kinds of a program's parameters, one byte each."""
+    return bytes([KIND_CODES[kind] for kind in kinds])
 
 
 cdef object integer_of(object value, str what):

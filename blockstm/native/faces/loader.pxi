@@ -1,4 +1,4 @@
-# Loading a block into the arena: keys, state, transactions.
+# Laying a block out in the arena: keys, state, transactions.
 
 
 cdef uint64_t table_capacity_for(Py_ssize_t keys):
@@ -17,7 +17,7 @@ cdef uint64_t take_zeroed(Local* local, uint64_t size) except 0:
     return offset
 
 
-cdef int lay_out(Local* local, Py_ssize_t txn_count, Py_ssize_t key_count) except -1:
+cdef int make_room(Local* local, Py_ssize_t txn_count, Py_ssize_t key_count) except -1:
     """Make room for a block: transactions, hash table."""
     cdef Header* header = local.header
     cdef uint64_t capacity = table_capacity_for(key_count)
@@ -75,32 +75,7 @@ cdef int put_encoded(Local* local, Bytes* out, bytes encoded) except -1:
     return 0
 
 
-cdef int load_objects(Local* local, object block, object program_ids) except -1:
-    """Load a block made of Python objects."""
-    cdef Bytes* out = &local.scratch
-    cdef dict known = {}
-    cdef Py_ssize_t txn_idx = 0
-    transactions = block.transactions
-    state = block.state
-    lay_out(local, len(transactions), len(state) + len(transactions))
-    for key, value in state.items():
-        set_base(local, locate(local, key, NULL), value)
-    for transaction in transactions:
-        program = transaction.program
-        entry = known.get(program.name)
-        if entry is None:
-            entry = known[program.name] = (program_ids[program.name], parameter_codes(program))
-        encoded = transaction.encoded
-        if encoded is not None:
-            put_encoded(local, out, encoded)
-        else:
-            put_arguments(local, out, entry[1], transaction.arguments, NULL)
-        set_txn(local, txn_idx, entry[0], transaction.gas_limit, out)
-        txn_idx += 1
-    return 0
-
-
-cdef int load_keys(Local* local, tuple keys, const Locations* locations) except -1:
+cdef int set_locations(Local* local, tuple keys, const Locations* locations) except -1:
     cdef Py_ssize_t index = 0
     for key in keys:
         locations.items[index] = locate(local, key, NULL)
@@ -109,19 +84,17 @@ cdef int load_keys(Local* local, tuple keys, const Locations* locations) except 
 
 
 @cython.boundscheck(True)
-cdef int load_rows(Local* local, object packed, object program_ids, const Locations* locations) except -1:
-    """Load the rows of a block that came from a file. Its reader has checked them; nothing here relies on it."""
+cdef int set_rows(Local* local, list programs, state, rows, const Locations* locations) except -1:
+    """Fill in the state and the transactions. Whoever made the rows has checked them; nothing here relies on it."""
     cdef Bytes* out = &local.scratch
-    cdef list entries = [
-        (program_ids[program.name], parameter_codes(program)) for program in packed.programs
-    ]
-    cdef tuple rows = packed.rows
-    cdef tuple row
+    cdef tuple row, entry
     cdef Py_ssize_t txn_idx = 0
-    for index, value in packed.state.items():
-        set_base(local, locate(local, index, locations), value)
+    for key, value in state.items():
+        set_base(local, locate(local, key, locations), value)
     for row in rows:
-        entry = entries[row[0]]
+        if txn_idx == local.header.txn_count:
+            raise IndexError(f"more rows than the {txn_idx} transactions")
+        entry = programs[row[0]]
         arguments = row[1]
         if type(arguments) is bytes:
             put_encoded(local, out, arguments)
@@ -129,24 +102,24 @@ cdef int load_rows(Local* local, object packed, object program_ids, const Locati
             put_arguments(local, out, entry[1], arguments, locations)
         set_txn(local, txn_idx, entry[0], row[2], out)
         txn_idx += 1
+    if txn_idx != local.header.txn_count:
+        raise IndexError(f"{txn_idx} rows for {local.header.txn_count} transactions")
     return 0
 
 
-cdef int load_packed(Local* local, object packed, object program_ids) except -1:
-    """Load a block that came from a file."""
+cdef int lay_out_rows(Local* local, Py_ssize_t txn_count, list programs, tuple keys, state, rows) except -1:
+    """Lay out a block whose rows and state name keys by their places in `keys`; where that is None, by themselves."""
     cdef Locations locations
-    locations.count = len(packed.keys)
+    if keys is None:
+        make_room(local, txn_count, len(state) + txn_count)
+        return set_rows(local, programs, state, rows, NULL)
+    locations.count = len(keys)
     locations.items = <uint32_t*>malloc((locations.count + 1) * sizeof(uint32_t))
     if locations.items == NULL:
         raise MemoryError
     try:
-        lay_out(local, len(packed.rows), locations.count)
-        load_keys(local, packed.keys, &locations)
-        load_rows(local, packed, program_ids, &locations)
-    except (IndexError, OverflowError, TypeError) as error:
-        raise EngineError(
-            f"a row of the block is not as its file's reader made it ({error}): load the block from its file again"
-        ) from error
+        make_room(local, txn_count, locations.count)
+        set_locations(local, keys, &locations)
+        return set_rows(local, programs, state, rows, &locations)
     finally:
         free(locations.items)
-    return 0

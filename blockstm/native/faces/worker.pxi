@@ -80,9 +80,6 @@ cdef class Worker:
         self.leading_keys = <uint8_t*>calloc(PROGRAM_IDS_MAX, 1)
         if self.programs == NULL or self.leading_keys == NULL:
             raise MemoryError
-        self.programs[0] = transfer
-        self.leading_keys[0] = 2
-        self.programs[1] = trace
         local_open(&self.local, arena.base, worker, event_fd)
         self.local.programs = self.programs
         self.local.leading_keys = self.leading_keys
@@ -93,16 +90,23 @@ cdef class Worker:
         free(self.programs)
         free(self.leading_keys)
 
-    def set_program(self, uint32_t program_id, program):
-        """Make a program known under an id: a PythonProgram, or a NativeProgram of the user's own."""
-        if program_id >= PROGRAM_IDS_MAX:
-            raise LimitError(f"program id {program_id} is over {PROGRAM_IDS_MAX - 1}: use a new engine")
-        if isinstance(program, NativeProgram):
-            self.programs[program_id] = native_entry(program)
-            self.leading_keys[program_id] = leading_keys(program)
-        else:
-            self.functions[program_id] = program
-            self.programs[program_id] = run_python_program
+    def set_python(self, uint32_t number, function):
+        """Make a Python program known under a number: call a function with a context and the arguments."""
+        check_program_number(number)
+        self.functions[number] = function
+        self.programs[number] = run_python_program
+
+    def set_native(self, uint32_t number, entry, kinds):
+        """Make a native program known under a number.
+
+        Arguments:
+            number: the number.
+            entry: `package.module:attribute` of its capsule.
+            kinds: the kinds of its parameters.
+        """
+        check_program_number(number)
+        self.programs[number] = native_entry(entry)
+        self.leading_keys[number] = leading_keys(kinds)
 
     def wait(self):
         """Sleep until this worker is called to a block (True) or the pool shuts down (False)."""
@@ -178,29 +182,29 @@ cdef class Worker:
         return 0
 
 
-cdef uint8_t leading_keys(program):
+cdef int check_program_number(uint32_t number) except -1:
+    if number >= PROGRAM_IDS_MAX:
+        raise LimitError(f"program number {number} is over {PROGRAM_IDS_MAX - 1}: use a new engine")
+    return 0
+
+
+cdef uint8_t leading_keys(kinds):
     """How many of a native program's first parameters are single keys."""
     cdef uint8_t count = 0
-    for parameter in program.parameters:
-        if parameter.kind != "key" or count == 8:
+    for kind in kinds:
+        if kind != "key" or count == 8:
             break
         count += 1
     return count
 
 
-cdef Program native_entry(program) except *:
-    """The function behind a native program: a built-in one, or what its capsule holds."""
-    if not program.entry:
-        if program.name == "transfer":
-            return transfer
-        if program.name == "trace":
-            return trace
-        raise ProgramError(f"program {program.name} has no entry; say where its code is: package.module:attribute")
-    module, _, attribute = program.entry.partition(":")
+cdef Program native_entry(entry) except *:
+    """The function that the capsule of a native program holds."""
+    module, _, attribute = entry.partition(":")
     capsule = getattr(importlib.import_module(module), attribute)
     if not PyCapsule_IsValid(capsule, CAPSULE_NAME):
         raise ProgramError(
-            f"{program.entry} holds no native program for this version of blockstm ({CAPSULE_NAME.decode()}): "
+            f"{entry} holds no native program for this version of blockstm ({CAPSULE_NAME.decode()}): "
             "compile it again with blockstm.include_directory()"
         )
     return <Program>PyCapsule_GetPointer(capsule, CAPSULE_NAME)
@@ -389,11 +393,11 @@ cdef class Context:
     cdef object _call_native(self, program, arguments):
         cdef Local* local = self.local
         cdef Bytes encoded
-        cdef Program entry = native_entry(program)
+        cdef Program entry = native_entry(program.entry)
         memset(&encoded, 0, sizeof(Bytes))
         codes = self.codes.get(program.name)
         if codes is None:
-            codes = self.codes[program.name] = parameter_codes(program)
+            codes = self.codes[program.name] = parameter_codes(program.code.kinds)
         try:
             put_arguments(local, &encoded, codes, arguments, NULL)
             entry(local, encoded.data, <uint32_t>encoded.length)

@@ -1,0 +1,172 @@
+"""A block in an arena: how it gets there, and what its end means.
+
+An engine has one arena for many blocks, and processes for workers. Exploration, checks and modelled time have an
+arena for one block, a `BlockRun`, whose workers share a process: this one (`InProcessRun`), or a host (see
+`hosted`).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from blockstm.blocks.block import Block
+from blockstm.errors import RAISE_MEMORY_LIMIT, EngineError, MemoryLimitError, over_memory_limit
+from blockstm.models import Model, Sequential
+from blockstm.native._core import FAILURE_MEMORY_LIMIT, Arena, Worker
+from blockstm.programs.table import ProgramTable
+from blockstm.results.result import Result
+
+__all__ = ["BlockRun", "InProcessRun", "check_failure", "lay_out", "take_part"]
+
+HASH_SEED: Final = 1
+"""Where keys lie in the core's table must not differ from run to run."""
+START_NS: Final = 1
+"""When a block begins: its workers have a clock of their own, or its times do not matter."""
+
+
+def lay_out(arena: Arena, block: Block, programs: ProgramTable, rounds_per_gas: float = 0.0) -> None:
+    """Lay a block out in an arena, ready to be started once; raises as `Arena.lay_out` does.
+
+    Arguments:
+        arena: the arena.
+        block: the block.
+        programs: where its programs are numbered.
+        rounds_per_gas: rounds of work that `trace` does for each unit of recorded gas.
+    """
+    rows = block.rows()
+    numbers = programs.numbers(rows.programs)
+    arena.lay_out(len(block), numbers, rows.keys, rows.state, rows.rows, rounds_per_gas)
+
+
+def check_failure(arena: Arena, what: str, fix: str = RAISE_MEMORY_LIMIT) -> None:
+    """Check that a block in an arena can still be completed.
+
+    Arguments:
+        arena: the arena.
+        what: what is done, for the message.
+        fix: what the user can do where the memory is not enough.
+
+    Raises:
+        MemoryLimitError: it has come to the memory limit.
+        EngineError: a worker does not find the model.
+    """
+    failure = arena.failure()
+    if failure == FAILURE_MEMORY_LIMIT:
+        raise MemoryLimitError(over_memory_limit(what, arena.memory_limit_bytes, fix))
+    if failure:
+        raise EngineError(
+            "a worker does not find the model of the block; its module must be importable where workers run"
+        )
+
+
+def take_part(worker: Worker) -> None:
+    """Have a worker execute its share of a block that has been started."""
+    if worker.wait():
+        worker.run()
+
+
+class BlockRun:
+    """A block in an arena of its own, which can be executed there again and again; `close` it at the end.
+
+    Arguments:
+        block: the block.
+        workers: how many workers may share it.
+        memory_limit_bytes: the most memory that the block and its execution may take.
+        programs: where its programs are numbered; None for a table of its own.
+        fix: what the user can do where the memory is not enough.
+
+    Raises:
+        MemoryLimitError: not even the workers' bookkeeping fits.
+        EngineError: the system gives no such memory.
+    """
+
+    def __init__(
+        self,
+        block: Block,
+        workers: int,
+        memory_limit_bytes: int,
+        *,
+        programs: ProgramTable | None = None,
+        fix: str = RAISE_MEMORY_LIMIT,
+    ) -> None:
+        """Make the arena."""
+        self.block = block
+        self.programs = ProgramTable(block.programs) if programs is None else programs
+        self.arena = Arena(memory_limit_bytes, workers, HASH_SEED)
+        self._fix = fix
+        self._slots = workers
+
+    def check_process(self) -> None:
+        """Check that this process may start the block."""
+
+    def start(
+        self,
+        model: Model,
+        workers: int = 1,
+        *,
+        rounds_per_gas: float = 0.0,
+        timed: bool = False,
+        timeline: bool = False,
+    ) -> bool:
+        """Lay the block out and start it; return whether there is anything to execute.
+
+        Arguments:
+            model: the model of execution.
+            workers: how many take part.
+            rounds_per_gas: as for `lay_out`.
+            timed, timeline: as for `Engine.execute`.
+
+        Raises:
+            MemoryLimitError: the block does not fit.
+        """
+        self.check_process()
+        self._model = model
+        self._active = workers
+        try:
+            lay_out(self.arena, self.block, self.programs, rounds_per_gas)
+            self.arena.start(model, workers, timed, START_NS, timeline)
+        except MemoryLimitError:
+            message = over_memory_limit("the block", self.arena.memory_limit_bytes, self._fix)
+            raise MemoryLimitError(message) from None
+        return not self.arena.is_done()
+
+    def result(self, what: str) -> Result:
+        """Return what came of the block once its workers have left it.
+
+        Arguments:
+            what: what was done, for messages.
+
+        Raises:
+            MemoryLimitError: it took more memory than the limit.
+            EngineError: the workers have left before the end.
+        """
+        self.check_failure(what)
+        if not self.arena.is_done():
+            raise EngineError("the workers left the block before its end: report this as a bug")
+        return Result(
+            self.arena.snapshot(), model=self._model.name, workers=self._active, active_workers=self._active
+        )
+
+    def check_failure(self, what: str) -> None:
+        """Check that the block can still be completed; see `check_failure`."""
+        check_failure(self.arena, what, self._fix)
+
+    def close(self) -> None:
+        """Free the memory; results stay readable."""
+        self.arena.close()
+
+
+class InProcessRun(BlockRun):
+    """A block in an arena of its own, whose workers live in this process."""
+
+    def worker(self, slot: int) -> Worker:
+        """Make a worker that knows the programs."""
+        worker = Worker(self.arena, slot, -1)
+        self.programs.hand_to(worker)
+        return worker
+
+    def in_order(self) -> Result:
+        """Execute the block sequentially, and return what came of it; raises as `start` and `result` do."""
+        if self.start(Sequential()):
+            take_part(self.worker(0))
+        return self.result("executing the block sequentially")
