@@ -12,8 +12,8 @@
 #   make ethereum compare all Ethereum blocks of SHARED, and many made-up ones, with the execution specifications
 #                 (SEEDS=n: how many of each fork), and all of SHARED with their headers, with times; print the
 #                 bounds on their speed-up
-#   make workloads measure what each scenario gains, and write it into docs/workloads.md
-#   make fidelity compare simulated with measured times on the traces of SHARED, and write docs/fidelity.md
+#   make workloads measure what each scenario gains, and write it into docs/reference/workloads.md
+#   make fidelity compare simulated with measured times on the traces of SHARED, and write docs/explanation/fidelity.md
 #   make report   replay, simulate and inspect blocks of scenarios/, make build/report.html of it, and its picture
 #                 in docs/images (needs chromium)
 #   make lint     check style and types
@@ -91,10 +91,10 @@ explore: $(BUILT) $(TOOLS)
 	$(BIN)/python -m tests.exploration
 
 fidelity: $(BUILT) $(TOOLS)
-	$(BIN)/python -m tests.benchmarks.fidelity $(SHARED) -o docs/fidelity.md
+	$(BIN)/python -m tests.benchmarks.fidelity $(SHARED) -o docs/explanation/fidelity.md
 
 workloads: $(BUILT) $(TOOLS)
-	$(BIN)/python -m tests.benchmarks.workloads_table -o docs/workloads.md
+	$(BIN)/python -m tests.benchmarks.workloads_table -o docs/reference/workloads.md
 
 report: $(BUILT) $(TOOLS)
 	$(BIN)/python -m tests.benchmarks.example_report build

@@ -1,4 +1,4 @@
-"""Access traces of Ethereum blocks: ours against those of ../shared, up to the choices of docs/ethereum.md.
+"""Access traces of Ethereum blocks: ours against those of ../shared, up to the choices of docs/how-to/ethereum.md.
 
 Rules are applied by their numbers there. After them nothing may differ but the order.
 """

@@ -1,4 +1,4 @@
-"""Inspect recorded traces of real Ethereum blocks, and print the table of docs/inspect.md.
+"""Inspect recorded traces of real Ethereum blocks, and print the table of docs/explanation/inspect.md.
 
     python -m tests.benchmarks.ethereum_bounds FOLDER
 

@@ -1,4 +1,6 @@
-"""Execute real Ethereum blocks, compare each with its header, and print the table of docs/ethereum-corpus.md.
+"""Execute real Ethereum blocks, compare each with its header, and print a table.
+
+The table is that of docs/explanation/ethereum-corpus.md.
 
     python -m tests.benchmarks.ethereum_corpus FOLDER [NUMBER...] [--repeat K]
 

@@ -1,6 +1,6 @@
 """How close simulation comes: predicted against measured times, and the Block-STM paper's experiments, predicted.
 
-    python -m tests.benchmarks.fidelity SHARED [--costs COSTS.toml] [--repeat K] [-o docs/fidelity.md]
+    python -m tests.benchmarks.fidelity SHARED [--costs COSTS.toml] [--repeat K] [-o docs/explanation/fidelity.md]
 
 SHARED/ethereum holds the recorded access traces. Wants the machine to itself. Progress is on standard error.
 """

@@ -1,4 +1,4 @@
-"""How fast the engine is: every row of the table in docs/benchmarks.md. Run with `make bench`."""
+"""How fast the engine is: every row of the table in docs/explanation/benchmarks.md. Run with `make bench`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""The table of docs/workloads.md: what each shipped scenario gains on two real workers and on modelled cores.
+"""What each shipped scenario gains on two real workers and on modelled cores.
 
-    python -m tests.benchmarks.workloads_table [-o docs/workloads.md]
+This is a table of docs/reference/workloads.md:
+
+    python -m tests.benchmarks.workloads_table [-o docs/reference/workloads.md]
 
 Runs take turns, real times are medians. With -o the table of that page is replaced.
 """

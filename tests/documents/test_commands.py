@@ -19,7 +19,7 @@ import pytest
 import zstandard
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NODE_DATA = ROOT.parent / "shared" / "ethereum" / "116525"
 # Synopses have words in capitals for what a reader puts there, and say beside the command what it does. The sweep
 # of mine.toml takes half a minute; tests/unit/test_sweep_definition.py reads that sample.
@@ -109,7 +109,9 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.own_engine
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("page", [page for page in PAGES if commands_of(page)], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if commands_of(page)], ids=lambda page: str(page.relative_to(ROOT))
+)
 def test_commands_of_a_page_work_as_they_stand(
     page: Path, tmp_path: Path, environment: dict[str, str], swept: Path
 ) -> None:

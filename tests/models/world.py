@@ -1,8 +1,8 @@
 """The world that the models change: amounts, records and order books, as Python has them.
 
-The models are written down from what docs/workloads.md and the programs' own texts say, with Python's unbounded
-integers, fractions, sorted dicts and lists. They share no code with the programs; only how the state is laid out in
-bytes they take from `blockstm.workloads`. They run in the preset order, one transaction after the other.
+The models are written down from what docs/reference/workloads.md and the programs' own texts say, with Python's
+unbounded integers, fractions, sorted dicts and lists. They share no code with the programs; only how the state is
+laid out in bytes they take from `blockstm.workloads`. They run in the preset order, one after the other.
 """
 
 from __future__ import annotations

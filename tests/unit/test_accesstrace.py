@@ -113,7 +113,7 @@ def test_compression_and_the_last_line_end_do_not_matter(tmp_path: Path, ending:
 
 
 def test_the_examples_of_the_specification_run(tmp_path: Path) -> None:
-    page = Path(__file__).resolve().parents[2] / "docs" / "access-trace.md"
+    page = Path(__file__).resolve().parents[2] / "docs" / "reference" / "access-trace.md"
     json_part, python_part = page.read_text().split("```")[1::2]
     path = tmp_path / "t"
     path.write_text(json_part.removeprefix("json\n"))

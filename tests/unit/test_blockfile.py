@@ -126,12 +126,12 @@ def _example(page: str, number: int) -> str:
 
 def test_the_examples_of_the_specification_run(tmp_path: Path) -> None:
     path = tmp_path / "x.block"
-    subprocess.run([sys.executable, "-c", _example("block-file.md", 1), path], check=True)
+    subprocess.run([sys.executable, "-c", _example("reference/block-file.md", 1), path], check=True)
     block = Block.load(path)
     assert block.transactions == (transfer.txn(b"alice", b"bob", 30),)
     assert block.state == {b"alice": b"\x64"}
     _block().save(path)
-    reading = [sys.executable, "-c", _example("block-file.md", 0), str(path)]
+    reading = [sys.executable, "-c", _example("reference/block-file.md", 0), str(path)]
     shown = subprocess.run(reading, check=True, capture_output=True, text=True).stdout
     assert f"transfer {b'b'.hex()} {b'c'.hex()} {1 << 255}" in shown
     assert "trace reads ['61', '61'] gas 21000" in shown

@@ -236,7 +236,7 @@ def real_blocks() -> Iterator[Block]:
     not SHARED.is_dir(), reason=f"{SHARED} with recorded blocks of Ethereum's main network is not here"
 )
 def test_46_real_blocks_are_one_chain_if_fees_are_dependencies() -> None:
-    """The other figures are those that others found with the sets of rules applied by hand (docs/ethereum.md)."""
+    """The other figures are those found with the sets of rules applied by hand (docs/how-to/ethereum.md)."""
     total: dict[Rules, float] = dict.fromkeys(Rules, 0)
     on_two_cores, paths, count = dict(total), dict(total), 0
     for block in real_blocks():

@@ -1,4 +1,4 @@
-"""The worked example of docs/native-programs.md does what the page says."""
+"""The worked example of docs/how-to/native-programs.md does what the page says."""
 
 import os
 import shutil
@@ -31,7 +31,7 @@ def run(folder: Path, *arguments: str) -> str:
 
 def test_example_prints_what_the_page_shows(built_example: Path) -> None:
     printed = run(built_example, "election.py")
-    page = (ROOT / "docs" / "native-programs.md").read_text()
+    page = (ROOT / "docs" / "how-to" / "native-programs.md").read_text()
     shown = page.partition("$ python election.py\n")[2]
     assert printed.splitlines() == [line.strip() for line in shown.splitlines() if line.strip()]
 

@@ -128,7 +128,7 @@ def test_reports_and_options(run: Callable[..., pytest.RunResult]) -> None:
 
 def test_the_example_of_the_documentation_is_what_comes_out(run: Callable[..., pytest.RunResult]) -> None:
     """With Hypothesis, whose health checks the fixture passes; under pytest-xdist."""
-    page = (ROOT / "docs" / "testing.md").read_text()
+    page = (ROOT / "docs" / "how-to" / "testing.md").read_text()
     code, report = re.findall(r"```python\n([^`]*)```\n\n[^\n]*\n\n((?:    [^\n]*\n|\n)+)", page)[0]
     result = run(code, "-n1")
     result.assert_outcomes(failed=2)

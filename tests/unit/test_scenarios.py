@@ -265,7 +265,7 @@ def test_distributions_have_their_shape() -> None:
 
 
 def test_the_documentation_lists_every_field() -> None:
-    page = (ROOT / "docs" / "workloads.md").read_text()
+    page = (ROOT / "docs" / "reference" / "workloads.md").read_text()
     rows = re.findall(r"^\| `([a-z_.]+)` \| ([^|]*) \| ([^|]*) \| ([^|]*) \|$", page, re.MULTILINE)
     tables = {"": General} | {f"{name}.": workload.fields for name, workload in WORKLOADS.items()}
     expected = []
@@ -279,7 +279,7 @@ def test_the_documentation_lists_every_field() -> None:
 
 
 def test_the_documentation_names_every_shipped_scenario() -> None:
-    page = (ROOT / "docs" / "workloads.md").read_text()
+    page = (ROOT / "docs" / "reference" / "workloads.md").read_text()
     assert {name for name in re.findall(r"`scenarios/([a-z-]+)\.toml`", page)} == {
         path.stem for path in SHIPPED
     }

@@ -55,7 +55,7 @@ def test_fixed_values() -> None:
 
 
 def test_the_example_of_the_specification_runs() -> None:
-    page = Path(__file__).resolve().parents[2] / "docs" / "state-root.md"
+    page = Path(__file__).resolve().parents[2] / "docs" / "reference" / "state-root.md"
     names: dict[str, Any] = {}
     exec(page.read_text().split("```python\n")[1].split("```")[0], names)
     state = {bytes([i]) * (i % 5): bytes(i) for i in range(1, 60)}

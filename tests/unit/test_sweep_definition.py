@@ -175,7 +175,8 @@ def test_the_definitions_in_the_documentation(tmp_path: Path) -> None:
     """Each can be typed as it stands, next to the folder scenarios."""
     root = Path(__file__).parents[2]
     (tmp_path / "scenarios").symlink_to(root / "scenarios")
-    first, second = re.findall(r"```toml\n(.*?)```", (root / "docs" / "sweeps.md").read_text(), re.DOTALL)
+    page = (root / "docs" / "how-to" / "sweeps.md").read_text()
+    first, second = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     found = read_sweep(written(tmp_path, first, "mine"))
     assert len(runs_of(found)) == 144
     assert read_sweep(written(tmp_path, f"cores = [1]\n{second}")).scenario.general.transactions == 2_000
