@@ -166,7 +166,7 @@ def lines(rows: Sequence[Row]) -> Iterator[str]:
     yield f"- Sequential: {gas / 1e6:.1f} Mgas in {total:.2f} s: {gas / 1e6 / total:.1f} Mgas/s."
     for workers in WORKERS:
         spent = sum(row.seconds[workers] for row in rows)
-        yield f"- {workers} workers: {spent:.2f} s, {total / spent:.2f} x."
+        yield f"- {workers} worker{'s' if workers > 1 else ''}: {spent:.2f} s, {total / spent:.2f} x."
     if long:
         shares = sorted(row.share_of_bound for row in long)
         yield (
