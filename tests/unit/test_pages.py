@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,3 +67,37 @@ def test_the_index_names_every_page() -> None:
     index = ROOT / "docs" / "README.md"
     named = {(index.parent / target).resolve() for page, target in links() if page == index}
     assert {page for page in PAGES if page != index} <= named
+
+
+def code_in_text() -> Iterator[tuple[Path, str]]:
+    """Yield what stands between backticks in the text of all pages."""
+    for page in PAGES:
+        for code in re.findall(r"`([^`\n]+)`", without_code(page.read_text())):
+            yield page, code
+
+
+def test_every_path_that_a_page_names_exists() -> None:
+    paths = [
+        (page, code)
+        for page, code in code_in_text()
+        if re.fullmatch(r"(?:blockstm|docs|scenarios|tests)/[\w./*-]*", code) and "NAME" not in code
+    ]
+    assert len(paths) > 50
+    assert [(page.name, path) for page, path in paths if not any(ROOT.glob(path.rstrip("/")))] == []
+
+
+def test_every_name_that_a_page_gives_to_import_exists() -> None:
+    names = {
+        code.partition("(")[0] for _, code in code_in_text() if re.match(r"blockstm(?:\.\w+)+(?:\(|$)", code)
+    }
+    assert len(names) > 10
+    assert [name for name in sorted(names) if not exists(name)] == []
+
+
+def exists(name: str) -> bool:
+    """Tell whether a dotted name can be had, by importing as much of it as is modules."""
+    try:
+        pkgutil.resolve_name(name)
+    except (ImportError, AttributeError):
+        return False
+    return True
