@@ -19,7 +19,7 @@ from blockstm.measure import Measurement, measure
 from blockstm.programs import transfer
 from blockstm.results.result import Result
 
-DOCS = Path(__file__).parents[2] / "docs"
+GUIDES = Path(__file__).parents[2] / "docs" / "how-to"
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ def test_an_engine_of_its_own(block: Block) -> None:
 
 def test_the_examples_of_its_page() -> None:
     """Each block of code is one session with those before it."""
-    text = "\n".join(re.findall(r"```python\n(.*?)```", (DOCS / "measuring.md").read_text(), re.DOTALL))
+    text = "\n".join(re.findall(r"```python\n(.*?)```", (GUIDES / "measuring.md").read_text(), re.DOTALL))
     session = doctest.DocTestParser().get_doctest(text, {}, "measuring.md", None, 0)
     assert len(session.examples) > 10
     outcome = doctest.DocTestRunner(verbose=False).run(session, out=pytest.fail)
@@ -171,7 +171,7 @@ def test_the_example_of_the_chains_page(
     shared_engine: Engine, block: Block, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registry, "_registered", {})
-    (code,) = re.findall(r"```python\n(.*?)```", (DOCS / "chains.md").read_text(), re.DOTALL)
+    (code,) = re.findall(r"```python\n(.*?)```", (GUIDES / "chains.md").read_text(), re.DOTALL)
     exec(code, SimpleNamespace().__dict__)
     for sold in (3, 4):
         of_shop = Block(block.transactions, block.state, chain="shop", meta={"shop": {"sold": sold}})
