@@ -298,6 +298,7 @@ cdef class Arena:
         """Have the model lay out what it keeps, and say in the arena which it is."""
         cdef Header* header = self._header()
         cdef bytes entry = model.entry.encode()
+        cdef Record* record
         cdef uint32_t worker
         cdef int place
         self.model = find_model(entry)
@@ -307,8 +308,13 @@ cdef class Arena:
             if place == MODEL_OPTIONS_MAX:
                 raise EngineError(f"model {model.name} has more than {MODEL_OPTIONS_MAX} options")
             header.model_options[place] = option
-        header.model = make_record(&self.local, <const uint8_t*>entry, <uint32_t>len(entry), 0)
-        if header.model == 0 or not self.model.lay_out(&self.local):
+        header.model = take_bytes(&self.local, (sizeof(Record) + len(entry) + 7) & ~<uint64_t>7)
+        if header.model == 0:
+            raise MemoryLimitError(memory_limit_message(&self.local))
+        record = <Record*>address(&self.local, header.model)
+        record.length = <uint32_t>len(entry)
+        memcpy(record_bytes(record), <const uint8_t*>entry, record.length)
+        if not self.model.lay_out(&self.local):
             raise MemoryLimitError(memory_limit_message(&self.local))
         take_up(&self.local, self.model)
         for worker in range(header.worker_slots):
