@@ -1,7 +1,10 @@
 """Every exception that blockstm raises, and how values and paths are shown in their messages.
 
 A message is one line that says what is wrong, where, and the fix. Whatever a caller or a file can cause is
-a `BlockstmError`; what a program meets while it runs is a `ProgramException`.
+a `BlockstmError`; what a program meets while it runs is a `ProgramException`. An error that means what one of
+Python's own means derives from that, too: a bad value or file from ValueError, a program that is not known from
+LookupError, a memory limit from MemoryError, an engine that is closed or busy from RuntimeError. Where the system
+refused a file, its OSError is the `__cause__`. Errors can be pickled, so they travel between processes.
 """
 
 from __future__ import annotations
@@ -20,26 +23,26 @@ class BlockstmError(Exception):
     """Base of every error that a caller or an input can cause."""
 
 
-class BlockFileError(BlockstmError):
+class BlockFileError(BlockstmError, ValueError):
     """A .block file cannot be read or written: missing, damaged, foreign, of another version, or hostile."""
 
 
-class AccessTraceError(BlockstmError):
+class AccessTraceError(BlockstmError, ValueError):
     """An access trace cannot be read or written; the message names the file and, where there is one, the line."""
 
 
-class EthereumInputError(BlockstmError):
+class EthereumInputError(BlockstmError, ValueError):
     """What a node said about an Ethereum block is missing, damaged or does not fit together.
 
     The message names the file and, where there is one, the transaction, the address and the field.
     """
 
 
-class CostModelError(BlockstmError):
+class CostModelError(BlockstmError, ValueError):
     """A cost model cannot be read; the message names the file, the field and what is allowed."""
 
 
-class ScenarioError(BlockstmError):
+class ScenarioError(BlockstmError, ValueError):
     """A scenario cannot be read; the message names the file, the field and what is allowed."""
 
 
@@ -47,15 +50,15 @@ class SweepError(BlockstmError):
     """A sweep cannot be read, or not carried out as asked; the message names the file or folder, and the field."""
 
 
-class ReportError(BlockstmError):
+class ReportError(BlockstmError, ValueError):
     """What a report shall be made of cannot be read; the message names the file, the field and the fix."""
 
 
-class LimitError(BlockstmError):
+class LimitError(BlockstmError, ValueError):
     """A key, a value, a number or a count is over a limit of `blockstm.limits`."""
 
 
-class UnknownProgramError(BlockstmError):
+class UnknownProgramError(BlockstmError, LookupError):
     """A program is named that no imported module has defined."""
 
 
@@ -63,15 +66,15 @@ class ProgramError(BlockstmError):
     """A program cannot be used as it is: wrong arguments, a bad definition, or it does not reach a worker."""
 
 
-class UsageError(BlockstmError):
+class UsageError(BlockstmError, ValueError):
     """An option has a value that it cannot have."""
 
 
-class ScheduleError(BlockstmError):
+class ScheduleError(BlockstmError, ValueError):
     """A schedule string cannot be read, or does not fit the block that it shall be replayed with."""
 
 
-class MemoryLimitError(BlockstmError):
+class MemoryLimitError(BlockstmError, MemoryError):
     """A block does not fit into the memory limit that the user has set."""
 
 
@@ -79,7 +82,7 @@ class UnsupportedPlatformError(BlockstmError, ImportError):
     """The operating system is not one on which blockstm runs."""
 
 
-class EngineError(BlockstmError):
+class EngineError(BlockstmError, RuntimeError):
     """The engine cannot do this: it is closed, busy, or has failed inside."""
 
 
@@ -110,10 +113,6 @@ class BoundsError(ProgramException):
 
 class OutOfGas(ProgramException):
     """The gas that was charged is over the transaction's gas limit."""
-
-
-class SpeculationAborted(BaseException):
-    """Internal: unwinds a program whose incarnation is given up; a program must not catch it."""
 
 
 RAISE_MEMORY_LIMIT = "raise memory_limit_bytes (on the command line: --memory-limit)"
@@ -150,7 +149,13 @@ def shown(value: object) -> str:
     try:
         return one_line(_REPR.repr(value))
     except Exception:  # a foreign __repr__ may fail in any way; the message must not
-        return f"a {type(value).__name__}"
+        return type_shown(value)
+
+
+def type_shown(value: object) -> str:
+    """Return the type of `value` with its article: "an int", "a str"."""
+    name = type(value).__name__
+    return f"{'an' if name[:1].lower() in 'aeio' else 'a'} {name}"
 
 
 def one_line(text: str, characters_max: int = _SHOWN_CHARACTERS_MAX) -> str:

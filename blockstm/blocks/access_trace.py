@@ -11,7 +11,14 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from blockstm.blocks.block import Block
-from blockstm.errors import AccessTraceError, LimitError, ProgramError, UsageError, shown, shown_path
+from blockstm.errors import (
+    AccessTraceError,
+    ProgramError,
+    UsageError,
+    shown,
+    shown_path,
+    type_shown,
+)
 from blockstm.files.content import ContentError, content_pieces, open_input, reason_of
 from blockstm.files.strict_json import decode_json
 from blockstm.limits import ACCESS_TRACE_BYTES_MAX, ACCESS_TRACE_LINE_BYTES_MAX, TRANSACTIONS_MAX, U64_MAX
@@ -52,7 +59,7 @@ def read_access_trace(path: str | os.PathLike[str]) -> Block:
         except ContentError as error:
             place = f"after line {reader.line}: " if reader.line else ""
             raise AccessTraceError(f"{shown_path(path)}: {place}{error}") from error
-        except (ValueError, LimitError, ProgramError, UsageError) as error:
+        except (ValueError, ProgramError) as error:
             raise AccessTraceError(
                 f"{shown_path(path)}: line {reader.line}: {error}; correct the line or record it again"
             ) from error
@@ -199,7 +206,7 @@ class _Reader:
     def _object(self, line: bytes) -> dict[str, Any]:
         decoded = decode_json(line.decode())
         if not isinstance(decoded, dict):
-            raise ValueError(f"it is a {type(decoded).__name__}, not a JSON object")
+            raise ValueError(f"it is {type_shown(decoded)}, not a JSON object")
         return decoded
 
     def _key_list(self, keys: object, name: str) -> list[bytes]:

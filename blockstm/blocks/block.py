@@ -12,7 +12,7 @@ from blockstm.blocks.access_list import BlockAccessList, check_indexes
 from blockstm.blocks.block_header import BlockHeader
 from blockstm.blocks.packed import PackedBlock, Rows, pack, unpack_state, unpack_transactions
 from blockstm.blocks.sections import unpack_access_list
-from blockstm.errors import LimitError, UsageError, shown
+from blockstm.errors import LimitError, UsageError, shown, type_shown
 from blockstm.limits import KEYS_MAX, TRANSACTIONS_MAX, VALUE_BYTES_MAX
 from blockstm.programs.parameters import check_key
 from blockstm.programs.program import Program
@@ -209,7 +209,7 @@ def _unpickled(
 
 def _checked_state(state: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
     if not isinstance(state, Mapping):
-        raise UsageError(f"state is a {type(state).__name__}; give a dict of keys and values, both bytes")
+        raise UsageError(f"state is {type_shown(state)}; give a dict of keys and values, both bytes")
     if len(state) > KEYS_MAX:
         raise LimitError(
             f"the state has {len(state)} keys; the limit is {KEYS_MAX}: leave out what is not used"
@@ -217,10 +217,10 @@ def _checked_state(state: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
     copy = dict(state)
     for key, value in copy.items():
         if type(key) is not bytes:
-            raise UsageError(f"state key is {shown(key)}, a {type(key).__name__}; a key is bytes")
+            raise UsageError(f"state key is {shown(key)}, {type_shown(key)}; a key is bytes")
         check_key(key, "state key")
         if type(value) is not bytes:
-            raise UsageError(f"the value of state key {shown(key)} is a {type(value).__name__}; give bytes")
+            raise UsageError(f"the value of state key {shown(key)} is {type_shown(value)}; give bytes")
         if len(value) > VALUE_BYTES_MAX:
             raise LimitError(
                 f"the value of state key {shown(key)} is {len(value)} bytes long; "
@@ -247,7 +247,7 @@ def _checked_programs(transactions: tuple[Transaction, ...]) -> tuple[Program, .
     for txn_idx, transaction in enumerate(transactions):
         if type(transaction) is not Transaction:
             raise UsageError(
-                f"transaction {txn_idx} is {shown(transaction)}, a {type(transaction).__name__}; "
+                f"transaction {txn_idx} is {shown(transaction)}, {type_shown(transaction)}; "
                 "make it with program.txn(...)"
             )
         program = transaction.program

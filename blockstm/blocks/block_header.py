@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import msgpack
 
-from blockstm.errors import LimitError, UsageError, shown
+from blockstm.errors import LimitError, UsageError, shown, type_shown
 from blockstm.limits import BLOCK_META_BYTES_MAX, CHAIN_NAME_BYTES_MAX, U64_MAX
 from blockstm.programs.arguments import plain
 
@@ -34,17 +34,17 @@ class BlockHeader:
     def __post_init__(self) -> None:
         """Check everything, and copy the meta."""
         if self.chain is not None and not isinstance(self.chain, str):
-            raise UsageError(f"chain is {shown(self.chain)}, a {type(self.chain).__name__}; give a str")
+            raise UsageError(f"chain is {shown(self.chain)}, {type_shown(self.chain)}; give a str")
         if len((self.chain or "").encode(errors="replace")) > CHAIN_NAME_BYTES_MAX:
             raise LimitError(
                 f"chain {shown(self.chain)} is longer than {CHAIN_NAME_BYTES_MAX} bytes; shorten it"
             )
         if self.number is not None and type(self.number) is not int:
-            raise UsageError(f"number is {shown(self.number)}, a {type(self.number).__name__}; give an int")
+            raise UsageError(f"number is {shown(self.number)}, {type_shown(self.number)}; give an int")
         if not 0 <= (self.number or 0) <= U64_MAX:
             raise LimitError(f"number is {shown(self.number)}; it must be from 0 to 2**64 - 1")
         if not isinstance(self.meta, Mapping):
-            raise UsageError(f"meta is {shown(self.meta)}, a {type(self.meta).__name__}; give a dict")
+            raise UsageError(f"meta is {shown(self.meta)}, {type_shown(self.meta)}; give a dict")
         try:
             meta = plain(dict(self.meta), portable=True)
             packed = msgpack.packb([self.chain, meta])

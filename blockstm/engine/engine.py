@@ -18,7 +18,7 @@ from blockstm.blocks.block import Block
 from blockstm.engine.block_run import check_failure, lay_out
 from blockstm.engine.pool import Pool
 from blockstm.engine.supervisor import Supervisor
-from blockstm.errors import EngineError, UsageError, shown
+from blockstm.errors import EngineError, UsageError, shown, type_shown
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, MEMORY_LIMIT_BYTES_MIN, WORKERS_MAX
 from blockstm.models import BlockStm, Model, Sequential, model_of
 from blockstm.native._core import Arena
@@ -317,7 +317,7 @@ def _end(pool: Pool, arena: Arena) -> None:
 
 def _checked_block(block: Block) -> Block:
     if not isinstance(block, Block):
-        raise UsageError(f"{shown(block)} is a {type(block).__name__}; give a blockstm.Block")
+        raise UsageError(f"{shown(block)} is {type_shown(block)}; give a blockstm.Block")
     return block
 
 

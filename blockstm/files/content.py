@@ -12,7 +12,7 @@ from typing import BinaryIO, Final
 
 import zstandard
 
-from blockstm.errors import BlockstmError, UsageError, shown, shown_path
+from blockstm.errors import BlockstmError, UsageError, shown, shown_path, type_shown
 
 ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 
@@ -52,9 +52,7 @@ def check_path(path: object) -> None:
             return
     except TypeError:
         pass
-    raise UsageError(
-        f"{shown(path)} is a {type(path).__name__}; give the path of a file, as text or as a Path"
-    )
+    raise UsageError(f"{shown(path)} is {type_shown(path)}; give the path of a file, as text or as a Path")
 
 
 def open_input(path: str | os.PathLike[str], error_type: type[BlockstmError]) -> BinaryIO:
@@ -79,6 +77,8 @@ def open_input(path: str | os.PathLike[str], error_type: type[BlockstmError]) ->
     try:
         _check_regular(os.stat(path).st_mode, path, error_type)  # merely to open a device may do something
         return open(path, "rb", opener=opened_at_once)
+    except BlockstmError:
+        raise
     except FileNotFoundError:
         raise error_type(f"{shown_path(path)}: no such file; check the path") from None
     except (OSError, ValueError) as error:
@@ -379,6 +379,8 @@ def _told_as(path: str | os.PathLike[str], error_type: type[BlockstmError]) -> I
     """Tell of what the system, or an impossible path, does not let be written."""
     try:
         yield
+    except BlockstmError:
+        raise
     except (OSError, ValueError) as error:
         raise error_type(
             f"{shown_path(path)}: cannot be written: {reason_of(error)}; check the path and the space left"

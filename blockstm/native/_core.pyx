@@ -65,11 +65,12 @@ from blockstm import limits
 from blockstm.programs.arguments import decode_arguments
 from blockstm.errors import (
     BoundsError, EngineError, LimitError, MemoryLimitError, OutOfGas, ProgramError, ProgramException, Revert,
-    SpeculationAborted, UsageError, over_memory_limit, printable, shown, traceback_text,
+    UsageError, over_memory_limit, printable, shown, traceback_text, type_shown,
 )
 from blockstm.limits import U256_MAX
 from blockstm.programs.parameters import as_integer
 from blockstm.files.descriptors import above_standard
+from blockstm.native.speculation import SpeculationAborted
 from blockstm.programs.program import NativeProgram
 
 CALL_DEPTH_MAX = 64

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgpack
 
-from blockstm.errors import ProgramError, one_line, shown
+from blockstm.errors import ProgramError, one_line, shown, type_shown
 from blockstm.limits import ARGUMENTS_BYTES_MAX, ARGUMENTS_DEPTH_MAX, U64_MAX, U256_MAX
 
 BIG_INTEGER_EXTENSION = 1
@@ -58,7 +58,7 @@ def plain(value: object, *, portable: bool = False, depth: int = 0) -> Any:
 
 def _plain_key(key: object, portable: bool) -> object:
     if isinstance(key, list | tuple | dict) or (portable and type(key) is not str):
-        raise ValueError(f"a {type(key).__name__} cannot be the key of a dict here")
+        raise ValueError(f"{type_shown(key)} cannot be the key of a dict here")
     return plain(key, portable=portable)
 
 

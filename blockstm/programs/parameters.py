@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from blockstm.errors import LimitError, ProgramError, shown
+from blockstm.errors import LimitError, ProgramError, shown, type_shown
 from blockstm.limits import ACCESSES_MAX, KEY_BYTES_MAX, U64_MAX, U256_MAX
 
 Kind = Literal["key", "keys", "u64", "u256", "adds"]
@@ -38,7 +38,7 @@ def check_key(value: object, what: str) -> bytes:
         LimitError: it is longer than KEY_BYTES_MAX.
     """
     if type(value) is not bytes:
-        raise ProgramError(f"{what} is {shown(value)}, a {type(value).__name__}; a key is bytes")
+        raise ProgramError(f"{what} is {shown(value)}, {type_shown(value)}; a key is bytes")
     if len(value) > KEY_BYTES_MAX:
         raise LimitError(
             f"{what} {shown(value)} is {len(value)} bytes long; "
@@ -55,7 +55,7 @@ def check_keys(value: object, what: str) -> tuple[bytes, ...]:
         what: what they are, for the message.
     """
     if not isinstance(value, list | tuple):
-        raise ProgramError(f"{what} is {shown(value)}, a {type(value).__name__}; give a list of keys (bytes)")
+        raise ProgramError(f"{what} is {shown(value)}, {type_shown(value)}; give a list of keys (bytes)")
     _check_count(len(value), what)
     for key in value:
         if type(key) is not bytes or len(key) > KEY_BYTES_MAX:
@@ -76,7 +76,7 @@ def check_adds(value: object, what: str) -> dict[bytes, int]:
     """
     if not isinstance(value, Mapping):
         raise ProgramError(
-            f"{what} is {shown(value)}, a {type(value).__name__}; give a dict of keys (bytes) and amounts"
+            f"{what} is {shown(value)}, {type_shown(value)}; give a dict of keys (bytes) and amounts"
         )
     _check_count(len(value), what)
     return {
@@ -99,7 +99,7 @@ def check_integer(value: object, largest: int, what: str) -> int:
     """
     integer = as_integer(value)
     if integer is None:
-        raise ProgramError(f"{what} is {shown(value)}, a {type(value).__name__}; give an int")
+        raise ProgramError(f"{what} is {shown(value)}, {type_shown(value)}; give an int")
     if not 0 <= integer <= largest:
         raise LimitError(f"{what} is {shown(integer)}; it must be from 0 to 2**{largest.bit_length()} - 1")
     return integer

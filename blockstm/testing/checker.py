@@ -9,7 +9,7 @@ from typing import Final, Literal, Self
 
 from blockstm.blocks.block import Block
 from blockstm.engine.hosted import transaction_that_ends
-from blockstm.errors import DeterminismError, ProgramError, UsageError, shown
+from blockstm.errors import DeterminismError, ProgramError, UsageError, shown, type_shown
 from blockstm.explore.explorer import Plan
 from blockstm.explore.schedules import WORKERS_MAX
 from blockstm.explore.trial import Finding
@@ -188,7 +188,7 @@ def check_arguments(
         UsageError: one has a value that it cannot have.
     """
     if not isinstance(block, Block):
-        raise UsageError(f"block is {shown(block)}, a {type(block).__name__}; give a blockstm.Block")
+        raise UsageError(f"block is {shown(block)}, {type_shown(block)}; give a blockstm.Block")
     for name, value, smallest, largest in (
         ("workers", workers, 1, WORKERS_MAX),
         ("schedules", schedules, 0, 10**9),

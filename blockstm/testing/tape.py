@@ -18,9 +18,10 @@ from typing import Any, Final, NoReturn
 
 import greenlet
 
-from blockstm.errors import EngineError, Revert, SpeculationAborted, one_line, shown
+from blockstm.errors import EngineError, Revert, one_line, shown
 from blockstm.limits import U256_MAX
 from blockstm.native._core import Context
+from blockstm.native.speculation import SpeculationAborted
 from blockstm.programs.program import NativeProgram
 from blockstm.testing.sites import Site, caller, callers
 

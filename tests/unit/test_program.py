@@ -62,7 +62,7 @@ def test_native_arguments_are_bound_to_the_full_tuple() -> None:
         (lambda: transfer.txn(b"a", b"b", 1, 1 << 64), LimitError, "work is 18446744073709551616"),
         (lambda: transfer.txn(b"a", b"b", 1, gas_limit=-1), LimitError, "gas_limit is -1"),
         (lambda: trace.txn(b"ab", [], {}, 1), ProgramError, "reads is 0x6162, a bytes; give a list of keys"),
-        (lambda: trace.txn([1], [], {}, 1), ProgramError, "a key of reads is 1, a int"),
+        (lambda: trace.txn([1], [], {}, 1), ProgramError, "a key of reads is 1, an int"),
         (lambda: trace.txn([], [bytes(65)], {}, 1), LimitError, "a key of writes 0x0.* 65 bytes"),
         (lambda: trace.txn([], [], [], 1), ProgramError, "adds is .*, a list; give a dict"),
         (lambda: trace.txn([], [], {b"a": -1}, 1), LimitError, "an amount of adds is -1"),

@@ -12,7 +12,7 @@ cdef object integer_of(object value, str what):
     """What a program gave as a number, as an int, by the rule for arguments (parameters.as_integer)."""
     cdef object integer = value if type(value) is int else as_integer(value)
     if integer is None:
-        raise TypeError(f"{what} is {shown(value)}, a {type(value).__name__}; give an int")
+        raise TypeError(f"{what} is {shown(value)}, {type_shown(value)}; give an int")
     return integer
 
 
