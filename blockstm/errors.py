@@ -152,6 +152,11 @@ def shown(value: object) -> str:
         return type_shown(value)
 
 
+def counted(count: int, what: str) -> str:
+    """Return a count and its noun: "1 key", "2 keys"."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
 def type_shown(value: object) -> str:
     """Return the type of `value` with its article: "an int", "a str"."""
     name = type(value).__name__

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from blockstm.errors import LimitError, UsageError, shown
+from blockstm.errors import LimitError, UsageError, shown, type_shown
 from blockstm.limits import KEYS_MAX, TRANSACTIONS_MAX, VALUE_BYTES_MAX
 from blockstm.programs.parameters import as_integer, check_key
 
@@ -93,11 +93,11 @@ class BlockAccessList(Mapping[bytes, KeyAccesses]):
             )
         for key, entry in accesses.items():
             if type(key) is not bytes:
-                raise UsageError(f"key {shown(key)} of an access list is a {type(key).__name__}; give bytes")
+                raise UsageError(f"key {shown(key)} of an access list is {type_shown(key)}; give bytes")
             check_key(key, "a key of an access list")
             if type(entry) is not KeyAccesses:
                 raise UsageError(
-                    f"key {shown(key)} of an access list has {shown(entry)}, a {type(entry).__name__}; "
+                    f"key {shown(key)} of an access list has {shown(entry)}, {type_shown(entry)}; "
                     "give KeyAccesses"
                 )
         self._accesses: dict[bytes, KeyAccesses] = {key: accesses[key] for key in sorted(accesses)}
@@ -155,7 +155,7 @@ def _listed(values: object, what: str) -> list[object]:
 def _checked_index(index: object) -> int:
     number = as_integer(index)
     if number is None:
-        raise UsageError(f"index {shown(index)} of an access list is a {type(index).__name__}; give an int")
+        raise UsageError(f"index {shown(index)} of an access list is {type_shown(index)}; give an int")
     if not 0 <= number <= _INDEX_MAX:
         raise LimitError(f"index {shown(number)} of an access list must be from 0 to {_INDEX_MAX}")
     return number
@@ -167,7 +167,7 @@ def _checked_change(pair: object) -> tuple[int, bytes | None]:
     index, value = pair
     if value is not None and type(value) is not bytes:
         raise UsageError(
-            f"a value of an access list is {shown(value)}, a {type(value).__name__}; give bytes or None"
+            f"a value of an access list is {shown(value)}, {type_shown(value)}; give bytes or None"
         )
     if value is not None and len(value) > VALUE_BYTES_MAX:
         raise LimitError(

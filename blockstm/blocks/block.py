@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final
+from typing import Final, SupportsIndex, overload
 
 from blockstm.blocks import block_file as blockfile
 from blockstm.blocks.access_list import BlockAccessList, check_indexes
 from blockstm.blocks.block_header import BlockHeader
 from blockstm.blocks.packed import PackedBlock, Rows, pack, unpack_state, unpack_transactions
 from blockstm.blocks.sections import unpack_access_list
-from blockstm.errors import LimitError, UsageError, shown, type_shown
+from blockstm.errors import LimitError, UsageError, counted, shown, type_shown
 from blockstm.limits import KEYS_MAX, TRANSACTIONS_MAX, VALUE_BYTES_MAX
 from blockstm.programs.parameters import check_key
 from blockstm.programs.program import Program
@@ -24,8 +24,12 @@ _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 _EMPTY_STATE: Final[Mapping[bytes, bytes]] = MappingProxyType({})
 
 
-class Block:
+class Block(Sequence[Transaction]):
     """An ordered list of transactions and the state they start from. It does not change once made.
+
+    It is a sequence of its transactions: `len`, `block[txn_idx]`, slices, iteration, `in`, `index`. A slice is a
+    tuple of transactions, not a block, as the state from which they start is not known. Two blocks are equal when
+    everything in them is; a block has no hash, as its transactions' arguments may hold lists and dicts.
 
     Arguments:
         transactions: in the preset order, at most TRANSACTIONS_MAX.
@@ -58,7 +62,7 @@ class Block:
         self._transactions: tuple[Transaction, ...] | None = tuple(transactions)
         self._state: Mapping[bytes, bytes] | None = MappingProxyType(_checked_state(state))
         self._rows: PackedBlock | None = None
-        self._packed: PackedBlock | None = None
+        self._packed_once: PackedBlock | None = None
         self._length = len(self._transactions)
         self._header = BlockHeader(chain, number, meta)
         self._access_list = access_list
@@ -82,7 +86,7 @@ class Block:
         block._transactions = None
         block._state = None
         block._rows = packed
-        block._packed = packed
+        block._packed_once = packed
         block._programs = packed.programs
         block._length = len(packed.rows)
         block._header = header
@@ -97,7 +101,7 @@ class Block:
             LimitError: the block is larger than a file may be.
             UsageError: `path` is no path.
         """
-        blockfile.write(path, self._header, self.packed)
+        blockfile.write(path, self._header, self._packed)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle and copy what it was made of, in the form in which it is held."""
@@ -110,21 +114,21 @@ class Block:
     def transactions(self) -> tuple[Transaction, ...]:
         """The transactions in the preset order; those of a file are made when first looked at."""
         if self._transactions is None:
-            self._transactions = unpack_transactions(self.packed)
+            self._transactions = unpack_transactions(self._packed)
         return self._transactions
 
     @property
     def state(self) -> Mapping[bytes, bytes]:
         """The values by key before the first transaction; read-only."""
         if self._state is None:
-            self._state = MappingProxyType(unpack_state(self.packed))
+            self._state = MappingProxyType(unpack_state(self._packed))
         return self._state
 
     @property
     def access_list(self) -> BlockAccessList | None:
         """The block-level access list; None for none. That of a file is made when first looked at."""
-        if self._access_list is None and self._packed is not None:
-            self._access_list = unpack_access_list(self._packed.sections, self._packed.keys)
+        if self._access_list is None and self._packed_once is not None:
+            self._access_list = unpack_access_list(self._packed_once.sections, self._packed_once.keys)
         return self._access_list
 
     @property
@@ -143,22 +147,22 @@ class Block:
         return self._header.meta
 
     @property
-    def packed(self) -> PackedBlock:
+    def _packed(self) -> PackedBlock:
         """The block in the form in which a file holds it; made when first asked for.
 
         Raises:
             LimitError: it names more keys or programs than a block may.
         """
-        if self._packed is None:
-            self._packed = pack(self.transactions, self.state, self._access_list)
-        return self._packed
+        if self._packed_once is None:
+            self._packed_once = pack(self.transactions, self.state, self._access_list)
+        return self._packed_once
 
     @property
     def programs(self) -> tuple[Program, ...]:
         """The programs that its transactions run, each once."""
         return self._programs
 
-    def rows(self) -> Rows:
+    def _rows_for_core(self) -> Rows:
         """Return what the core lays out, in the form in which the block is held."""
         if self._rows is None:
             places = {program.name: place for place, program in enumerate(self._programs)}
@@ -168,6 +172,26 @@ class Block:
     def __len__(self) -> int:
         """Return the number of transactions."""
         return self._length
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> Transaction: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Transaction, ...]: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> Transaction | tuple[Transaction, ...]:
+        """Return one transaction, or for a slice a tuple of them.
+
+        Raises:
+            IndexError: there is no such transaction.
+        """
+        return self.transactions[index]
+
+    def __iter__(self) -> Iterator[Transaction]:
+        """Iterate over the transactions in the preset order."""
+        return iter(self.transactions)
+
+    def __contains__(self, transaction: object) -> bool:
+        """Tell whether the block has an equal transaction."""
+        return transaction in self.transactions
 
     def __eq__(self, other: object) -> bool:
         """Two blocks are equal when everything in them is."""
@@ -188,8 +212,11 @@ class Block:
         origin = "".join(
             f", {name} {shown(v)}" for name in ("chain", "number") if (v := getattr(self, name)) is not None
         )
+        keys = len(self._rows.state if self._rows is not None else self.state)
         listed = "" if self.access_list is None else ", with an access list"
-        return f"<Block of {len(self)} transactions{origin}{listed}>"
+        return (
+            f"<Block of {counted(len(self), 'transaction')}, {counted(keys, 'key')} of state{origin}{listed}>"
+        )
 
 
 def _unpickled(

@@ -53,7 +53,7 @@ def generate(
         "scenario": described.name,
         "workload": described.parameters["workload"],
         "transactions": len(block),
-        "keys": len(block.packed.keys),
+        "keys": len(block._packed.keys),
         "bytes": output.stat().st_size,
         "blake3": content_digest(output),
     }

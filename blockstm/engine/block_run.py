@@ -33,7 +33,7 @@ def lay_out(arena: Arena, block: Block, programs: ProgramTable, rounds_per_gas: 
         programs: where its programs are numbered.
         rounds_per_gas: rounds of work that `trace` does for each unit of recorded gas.
     """
-    rows = block.rows()
+    rows = block._rows_for_core()
     numbers = programs.numbers(rows.programs)
     arena.lay_out(len(block), numbers, rows.keys, rows.state, rows.rows, rounds_per_gas)
 

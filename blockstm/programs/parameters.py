@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, ItemsView, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -63,8 +63,46 @@ def check_keys(value: object, what: str) -> tuple[bytes, ...]:
     return tuple(value)
 
 
-def check_adds(value: object, what: str) -> dict[bytes, int]:
-    """Return amounts by key as a dict in the same order after checking them.
+class Amounts(Mapping[bytes, int]):
+    """Amounts by key, read-only; equal to any mapping of the same. It can be pickled, as a MappingProxyType cannot.
+
+    Arguments:
+        amounts: the amounts, which nobody else may change.
+    """
+
+    __slots__ = ("_amounts",)
+
+    def __init__(self, amounts: dict[bytes, int]) -> None:
+        """Wrap the amounts."""
+        self._amounts = amounts
+
+    def __getitem__(self, key: bytes) -> int:
+        """Return the amount of a key."""
+        return self._amounts[key]
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Iterate over the keys."""
+        return iter(self._amounts)
+
+    def __len__(self) -> int:
+        """Return the number of keys."""
+        return len(self._amounts)
+
+    def items(self) -> ItemsView[bytes, int]:
+        """Return the pairs of keys and amounts: those of the dict, as blocks hold tens of thousands of these."""
+        return self._amounts.items()
+
+    def __reduce__(self) -> tuple[type[Amounts], tuple[dict[bytes, int]]]:
+        """Pickle and copy as a dict."""
+        return Amounts, (dict(self._amounts),)
+
+    def __repr__(self) -> str:
+        """Show them as a dict."""
+        return repr(self._amounts)
+
+
+def check_adds(value: object, what: str) -> Amounts:
+    """Return amounts by key, in the same order, after checking them.
 
     Arguments:
         value: a mapping of keys to unsigned 256-bit numbers.
@@ -79,10 +117,12 @@ def check_adds(value: object, what: str) -> dict[bytes, int]:
             f"{what} is {shown(value)}, {type_shown(value)}; give a dict of keys (bytes) and amounts"
         )
     _check_count(len(value), what)
-    return {
-        check_key(key, f"a key of {what}"): check_integer(amount, U256_MAX, f"an amount of {what}")
-        for key, amount in value.items()
-    }
+    return Amounts(
+        {
+            check_key(key, f"a key of {what}"): check_integer(amount, U256_MAX, f"an amount of {what}")
+            for key, amount in value.items()
+        }
+    )
 
 
 def check_integer(value: object, largest: int, what: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from blockstm.errors import ProgramError, shown
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What was measured when the transaction ran for real, each part where it is known.
+    """What was measured when the transaction ran for real, each part where it is known. It does not change.
 
     Arguments:
         gas_used: gas.
@@ -35,7 +35,7 @@ class Recorded:
     seconds: float | None = None
     reads: tuple[bytes, ...] | None = None
     writes: tuple[bytes, ...] | None = None
-    adds: Mapping[bytes, int] | None = None
+    adds: Mapping[bytes, int] | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
         """Check every part, and copy the collections."""

@@ -2,113 +2,19 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, SupportsIndex, overload
+from typing import TYPE_CHECKING, SupportsIndex
 
+from blockstm.results.receipts import STATUSES, Receipt, Receipts, Status, receipt_at
 from blockstm.results.state_root import state_root
 from blockstm.results.timeline import Timeline
 
 if TYPE_CHECKING:
     from blockstm.native._core import Snapshot
 
-__all__ = ["Receipt", "Receipts", "Result", "Stats", "Status", "nearest_rank"]
-
-Status = Literal["success", "reverted", "failed"]
-
-# In the order of the core's status numbers.
-STATUSES: tuple[Status, ...] = ("success", "reverted", "failed")
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """The outcome of one transaction.
-
-    Two receipts are equal if the outcomes are; when they were committed is a measurement and does not count.
-    """
-
-    txn_idx: int
-    """The transaction's place in the preset order, from 0."""
-    status: Status
-    """``success``, ``reverted`` (the program said so) or ``failed`` (exception, out of gas, ...)."""
-    gas_used: int
-    error: str | None
-    """Why it was reverted or failed; None on success."""
-    events: list[bytes]
-    """What the program emitted, in order."""
-    commit_seconds: float = field(compare=False)
-    """Time from the start of the block to this transaction's commit."""
-    traceback: str | None = field(default=None, compare=False, repr=False)
-    """Where a Python program failed, of the execution that counts, at most 4,000 characters; else None."""
-
-
-def receipt_at(snapshot: Snapshot, txn_idx: int) -> Receipt:
-    """Return the receipt of one transaction, and decode no other.
-
-    Arguments:
-        snapshot: the core's view of the run.
-        txn_idx: from 0, below the number of transactions.
-    """
-    return Receipt(
-        txn_idx,
-        STATUSES[snapshot.status(txn_idx)],
-        snapshot.gas_used(txn_idx),
-        snapshot.error(txn_idx),
-        snapshot.events(txn_idx),
-        snapshot.commit_seconds(txn_idx),
-        snapshot.traceback(txn_idx),
-    )
-
-
-class Receipts(Sequence[Receipt]):
-    """All receipts of a block in the preset order; each is decoded when it is looked at.
-
-    Arguments:
-        snapshot: the core's view of the run.
-    """
-
-    __slots__ = ("_snapshot",)
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        """Stand for the receipts; decodes none."""
-        self._snapshot = snapshot
-
-    def __len__(self) -> int:
-        """Tell the number of transactions."""
-        return len(self._snapshot)
-
-    @overload
-    def __getitem__(self, index: SupportsIndex) -> Receipt: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Receipt]: ...
-    def __getitem__(self, index: SupportsIndex | slice) -> Receipt | list[Receipt]:
-        """Return one receipt, or for a slice a list of them.
-
-        Raises:
-            IndexError: there is no such transaction.
-        """
-        if isinstance(index, slice):
-            return [receipt_at(self._snapshot, txn_idx) for txn_idx in range(len(self))[index]]
-        return receipt_at(self._snapshot, range(len(self))[index])
-
-    def __eq__(self, other: object) -> bool:
-        """Compare with any sequence of receipts, such as those of another run or a list."""
-        if not isinstance(other, Sequence) or isinstance(other, str | bytes):
-            return NotImplemented
-        return len(self) == len(other) and all(map(operator.eq, self, other))
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __reduce__(self) -> tuple[type, tuple[list[Receipt]]]:
-        """Pickle and copy as a list: all of them, decoded."""
-        return list, (list(self),)
-
-    def __repr__(self) -> str:
-        """Say how many there are."""
-        return f"<{len(self)} receipts>"
+__all__ = ["STATUSES", "Receipt", "Receipts", "Result", "Stats", "Status", "nearest_rank", "receipt_at"]
 
 
 def nearest_rank(ordered: Sequence[float], percent: int) -> float:

@@ -127,7 +127,7 @@ def test_a_block_comes_back(block: Block) -> None:
     data = _file_of(block)
     loaded = _through_a_file(data)
     assert loaded == block
-    check_rows(loaded.packed)
+    check_rows(loaded._packed)
     assert _file_of(loaded) == data
     assert pickle.loads(pickle.dumps(loaded)) == block
 
@@ -209,5 +209,5 @@ def test_changed_content_is_refused_or_a_sound_block(block: Block, data: st.Data
         assert "\n" not in str(error)
         return
     assert len(loaded.transactions) == len(loaded)
-    check_rows(loaded.packed)
+    check_rows(loaded._packed)
     assert "nan" in repr(loaded.transactions) or _through_a_file(_file_of(loaded)) == loaded

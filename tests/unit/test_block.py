@@ -1,5 +1,10 @@
 """Blocks made of objects."""
 
+import copy
+import pickle
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,7 +44,7 @@ BLOCK = Block(
 
 
 def test_packing_and_unpacking_give_the_same() -> None:
-    packed = BLOCK.packed
+    packed = BLOCK._packed
     assert unpack_transactions(packed) == BLOCK.transactions
     assert unpack_state(packed) == BLOCK.state
     assert len(set(packed.keys)) == len(packed.keys)
@@ -47,13 +52,54 @@ def test_packing_and_unpacking_give_the_same() -> None:
 
 
 def test_a_block_of_objects_is_laid_out_as_it_is() -> None:
-    rows = BLOCK.rows()
+    rows = BLOCK._rows_for_core()
     assert rows.keys is None
     assert rows.state == BLOCK.state
     assert [gas_limit for _, _, gas_limit in rows.rows] == [each.gas_limit for each in BLOCK.transactions]
     assert rows.programs == BLOCK.programs
     assert len(BLOCK) == 6
-    assert repr(Block([], number=0)) == "<Block of 0 transactions, number 0>"
+    assert repr(Block([], number=0)) == "<Block of 0 transactions, 0 keys of state, number 0>"
+
+
+@pytest.mark.parametrize("from_file", [False, True], ids=["objects", "file"])
+def test_a_block_is_a_sequence_of_its_transactions(from_file: bool, tmp_path: Path) -> None:
+    block = BLOCK
+    if from_file:
+        BLOCK.save(tmp_path / "x.block")
+        block = Block.load(tmp_path / "x.block")
+        assert repr(block) == "<Block of 6 transactions, 3 keys of state, chain 'test', number 7>"
+    last = Transaction(transfer, (b"", b"x" * KEY_BYTES_MAX, 0), 0, Recorded())
+    assert isinstance(block, Sequence)
+    assert list(block) == list(block.transactions)
+    assert next(reversed(block)) == block[-1] == block[5] == last
+    assert block[1:3] == block.transactions[1:3]
+    assert last in block
+    assert 5 not in block
+    assert (block.index(last), block.count(last)) == (5, 1)
+    for txn_idx in (6, -7):
+        with pytest.raises(IndexError):
+            block[txn_idx]
+    assert Block(block, block.state, chain="test", number=7, meta=block.meta) == block
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(block)
+    with pytest.raises(TypeError):
+        block[0] = last  # type: ignore[index]
+
+
+def test_what_was_recorded_does_not_change_and_has_a_hash() -> None:
+    given = {b"k": 1}
+    recorded = Recorded(gas_used=3, adds=given)
+    given[b"k"] = 2
+    assert recorded.adds == {b"k": 1}
+    assert recorded.adds == {b"k": 1}
+    assert recorded.adds != {b"k": 2}
+    assert repr(recorded.adds) == "{b'k': 1}"
+    with pytest.raises(TypeError):
+        recorded.adds[b"k"] = 2  # type: ignore[index]
+    assert len({recorded, Recorded(gas_used=3, adds={b"k": 1}), Recorded(gas_used=4)}) == 2
+    for again in (copy.copy, copy.deepcopy, lambda given: pickle.loads(pickle.dumps(given))):
+        assert again(recorded) == recorded
+        assert asdict(again(recorded)) == asdict(recorded)
 
 
 def test_a_block_does_not_follow_what_it_was_made_of() -> None:

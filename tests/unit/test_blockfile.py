@@ -64,7 +64,7 @@ def test_a_block_comes_back(tmp_path: Path) -> None:
     loaded = Block.load(path)
     assert loaded == _block()
     assert len(loaded) == 5
-    check_rows(loaded.packed)
+    check_rows(loaded._packed)
     loaded.save(tmp_path / "y.block")
     assert (tmp_path / "y.block").read_bytes() == path.read_bytes()
 

@@ -19,11 +19,13 @@ from blockstm import (
     NativeProgram,
     Parameter,
     ProgramError,
+    Recorded,
+    Transaction,
     UnknownProgramError,
     UsageError,
     program,
 )
-from blockstm.programs.built_in import transfer
+from blockstm.programs.built_in import trace, transfer
 
 HERE = __name__
 ROOT = Path(__file__).parents[2]
@@ -108,6 +110,20 @@ def test_a_script_sends_blocks_of_its_own_programs_to_another_process_and_back(t
     assert (done.stdout, done.stderr) == ("True True\n", "")
 
 
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_a_transaction_is_pickled_with_all_that_it_has(protocol: int) -> None:
+    recorded = Recorded(gas_used=7, seconds=0.5, reads=(b"a",), writes=(), adds={b"b": 1})
+    for txn in (
+        Transaction(give, (b"a", 1 << 80), 9, recorded),
+        trace.txn([b"a"], (), {b"c": 5}, 3),
+        give.txn(b"a"),
+    ):
+        again = pickle.loads(pickle.dumps(txn, protocol))
+        assert (again, again.encoded, again.recorded) == (txn, txn.encoded, txn.recorded)
+        assert again.program == txn.program
+        assert copy.deepcopy(txn) == txn
+
+
 def test_a_program_that_is_gone_from_its_module_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     pickled = pickle.dumps(give)
     monkeypatch.setattr(sys.modules[HERE], "give", None)
@@ -150,7 +166,7 @@ def test_a_native_program_says_where_its_code_is() -> None:
 def test_the_packed_form_of_a_block_cannot_be_changed(tmp_path: Any) -> None:
     block = some_block()
     Block([transfer.txn(b"a", b"b", 1)], {b"a": b"\x05"}).save(tmp_path / "x.block")
-    for packed in (block.packed, Block.load(tmp_path / "x.block").packed):
+    for packed in (block._packed, Block.load(tmp_path / "x.block")._packed):
         with pytest.raises(TypeError):
             packed.rows[0][1][0] = 2_000_000_000
         with pytest.raises(TypeError):

@@ -149,7 +149,7 @@ def loaded(folder: Path, change: Callable[[PackedBlock], PackedBlock]) -> blocks
     """The block from its file, with something changed in what the file's reader has made."""
     BLOCK.save(folder / "x.block")
     block = blockstm.Block.load(folder / "x.block")
-    block._rows = change(block.packed)
+    block._rows = change(block._packed)
     return block
 
 

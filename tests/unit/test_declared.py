@@ -64,7 +64,7 @@ def test_a_promise_is_no_hint() -> None:
         (lambda: Declared(writes="a"), ProgramError, "declared writes is 'a', a str"),
         (lambda: Declared(adds={b"a": 1}), ProgramError, "declared adds is {b'a': 1}, a dict"),
         (lambda: Declared(adds=iter([])), ProgramError, "declared adds is <list_iterator"),
-        (lambda: Hints(writes=5), ProgramError, "hinted writes is 5, a int; give a list of keys"),
+        (lambda: Hints(writes=5), ProgramError, "hinted writes is 5, an int; give a list of keys"),
         (lambda: Hints([b"a", "a"]), ProgramError, "a key of hinted reads is 'a', a str; a key is bytes"),
         (lambda: Hints([bytes(65)]), LimitError, "a key of hinted reads 0x0.* is 65 bytes long"),
         (lambda: Declared([b"a"] * (ACCESSES_MAX + 1)), LimitError, "declared reads has 1048577 entries"),
@@ -178,7 +178,7 @@ def _block(**changes: Any) -> Block:
 def test_a_block_with_an_access_list() -> None:
     block = _block()
     assert block.access_list is ACCESS_LIST
-    assert repr(block) == "<Block of 2 transactions, with an access list>"
+    assert repr(block) == "<Block of 2 transactions, 1 key of state, with an access list>"
     assert block == _block()
     assert block != _block(access_list=None)
     assert _block(access_list=None).access_list is None
@@ -219,7 +219,7 @@ def test_packed_records_cannot_be_changed(tmp_path: Any) -> None:
     loaded = Block.load(tmp_path / "x.block")
     for held in (block, loaded, *(again(loaded) for again in COPIES)):
         with pytest.raises(TypeError):
-            held.packed.rows[0][3]["gas_used"] = 2
+            held._packed.rows[0][3]["gas_used"] = 2
         assert held.transactions[0].recorded == recorded
         held.save(tmp_path / "y.block")
         assert (tmp_path / "y.block").read_bytes() == (tmp_path / "x.block").read_bytes()

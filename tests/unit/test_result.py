@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import pickle
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, cast
@@ -88,6 +90,26 @@ def test_receipts_compare_by_outcome_not_by_time(result: Result) -> None:
     assert result.receipts != receipts[:2]
     assert result.receipts != [receipts[0], receipts[0], receipts[2]]
     assert result.receipts != "abc"
+
+
+def test_events_are_a_tuple_that_equals_a_list() -> None:
+    receipt = Receipt(0, "success", 1, None, [b"a", b"b"], 0.5)
+    assert receipt.events == [b"a", b"b"]
+    assert receipt.events == [b"a", b"b"]
+    assert receipt.events == (b"a", b"b")
+    assert receipt.events != [b"a"]
+    assert receipt.events != "ab"
+    assert (receipt.events != [b"a", b"b"]) is False
+    assert isinstance(receipt.events, tuple)
+    assert repr(receipt.events) == "[b'a', b'b']"
+    assert json.dumps([event.decode() for event in receipt.events]) == '["a", "b"]'
+    assert type(pickle.loads(pickle.dumps(receipt)).events) is type(receipt.events)
+
+
+def test_a_receipt_has_a_hash(result: Result) -> None:
+    later = Receipt(1, "reverted", 101, "no funds", (b"event",), 9.0)
+    assert len({*result.receipts, later}) == len(result.receipts)
+    assert hash(later) == hash(result.receipts[1])
 
 
 def test_the_state_is_read_only_and_decoded_once(snapshot: CountingSnapshot, result: Result) -> None:

@@ -61,7 +61,7 @@ def shipped_block(name: str) -> Block:
 
 def digest(block: Block) -> str:
     """Of all that is in a block but its meta, which holds the scenario's own text."""
-    packed = encode(BlockHeader(None, None, {}), block.packed)
+    packed = encode(BlockHeader(None, None, {}), block._packed)
     return blake3(zstandard.ZstdDecompressor().decompress(packed)).hexdigest()[:32]
 
 

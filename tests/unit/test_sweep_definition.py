@@ -94,7 +94,7 @@ def test_the_whole_text_of_a_scenario_is_the_scenario(path: Path) -> None:
     scenario = read_scenario(path).with_parameters({"transactions": 30, "seed": 3})
     again = scenario_from_text(whole_text(scenario), "again.toml")
     assert again.parameters == scenario.parameters
-    assert again.block().packed == scenario.block().packed
+    assert again.block()._packed == scenario.block()._packed
 
 
 @pytest.mark.parametrize("path", sorted((SCENARIOS / "sweeps").glob("*.toml")), ids=lambda path: path.stem)

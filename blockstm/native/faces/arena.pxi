@@ -135,6 +135,12 @@ cdef class Arena:
         """
         madvise(self.base, self.size, MADV_DONTFORK)
 
+    def __repr__(self):
+        """Say how large it is, and how much of it the block uses."""
+        if self.base == NULL:
+            return "<Arena, closed>"
+        return f"<Arena of {self.memory_limit_bytes:,} bytes, {self.used_bytes:,} used>"
+
     cdef Header* _header(self) except NULL:
         if self.base == NULL:
             raise EngineError("the arena is closed: make a new engine")

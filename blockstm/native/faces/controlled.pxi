@@ -51,6 +51,11 @@ cdef class VirtualWorker:
             self.history = hash_local(local, kind, what)
         self.yield_control()
 
+    def __repr__(self):
+        """Say which worker it is, and what it does next."""
+        names = [name for name, kind in STEPS.items() if kind == self.kind]
+        return f"<VirtualWorker {self.index}, {f'next {names[0]}' if names else 'at no step'}>"
+
     @property
     def index(self):
         """Its slot."""

@@ -35,6 +35,10 @@ cdef class Snapshot:
             raise IndexError(f"transaction {txn_idx} is not in a block of {self.local.header.txn_count}")
         return txn_at(&self.local, <uint32_t>txn_idx)
 
+    def __repr__(self):
+        """Say how many transactions it shows, and of which memory."""
+        return f"<Snapshot of {len(self)} transactions, {'a copy' if self.arena is None else 'of the arena'}>"
+
     def __len__(self):
         return self.local.header.txn_count
 
