@@ -56,8 +56,10 @@ if TYPE_CHECKING:
     from blockstm.programs.parameters import Parameter
     from blockstm.programs.program import NativeProgram, Program, PythonProgram
     from blockstm.programs.transaction import Recorded, Transaction
-    from blockstm.results.result import Receipt, Result, Stats
+    from blockstm.results.receipts import Receipt
+    from blockstm.results.result import Result, Stats
     from blockstm.results.timeline import Span, Timeline
+    from blockstm.results.transaction_result import TransactionResult
 
     __version__: str
 
@@ -99,6 +101,7 @@ __all__ = [
     "SweepError",
     "Timeline",
     "Transaction",
+    "TransactionResult",
     "UnknownProgramError",
     "UnsupportedPlatformError",
     "UsageError",
@@ -120,13 +123,14 @@ _MODULES: Final = {
     "Parameter": "programs.parameters",
     "Program": "programs.program",
     "PythonProgram": "programs.program",
-    "Receipt": "results.result",
+    "Receipt": "results.receipts",
     "Recorded": "programs.transaction",
     "Result": "results.result",
     "Span": "results.timeline",
     "Stats": "results.result",
     "Timeline": "results.timeline",
     "Transaction": "programs.transaction",
+    "TransactionResult": "results.transaction_result",
     "include_directory": "native",
 }
 """The module of each name; those that are not here are exceptions."""

@@ -47,7 +47,7 @@ def check_timeline(result: Result) -> list[Span]:
     assert kinds["suspended"] == stats.suspensions
     for span in spans:
         if span.kind == "execution":
-            assert span.incarnation == result.snapshot.incarnations(span.txn_idx or 0) - 1
+            assert span.incarnation == result[span.txn_idx or 0].incarnations - 1
         assert (span.cause is None) == (span.why is None)
         assert span.cause is None or (span.kind in CAUSED and span.cause < (span.txn_idx or 0))
     return spans

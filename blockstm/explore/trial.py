@@ -31,7 +31,7 @@ from blockstm.native._core import (
     Observer,
     VirtualWorker,
 )
-from blockstm.results.result import Result
+from blockstm.results.result import Result, snapshot_of
 from blockstm.results.verify import differences
 
 __all__ = ["Finding", "Step", "Trials"]
@@ -192,7 +192,7 @@ class Trials:
 
 def observed(result: Result) -> list[object]:
     """Return all of a result that must not depend on the schedule."""
-    snapshot = result.snapshot
+    snapshot = snapshot_of(result)
     seen: list[object] = [snapshot.state()]
     for txn_idx in range(len(snapshot)):
         seen.append((snapshot.status(txn_idx), snapshot.gas_used(txn_idx), snapshot.error(txn_idx)))

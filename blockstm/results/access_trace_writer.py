@@ -21,7 +21,7 @@ from blockstm.files.content import check_path, replace_file
 from blockstm.limits import ACCESS_TRACE_BYTES_MAX, ACCESS_TRACE_LINE_BYTES_MAX
 from blockstm.programs.declared import ACCESS_KINDS, Declared, Hints
 from blockstm.programs.transaction import Transaction
-from blockstm.results.result import Result
+from blockstm.results.result import Result, snapshot_of
 
 __all__ = ["NetAccesses", "net_accesses", "write_access_trace"]
 
@@ -104,9 +104,10 @@ def net_accesses(block: Block, result: Result) -> Iterator[NetAccesses]:
 def _entries(block: Block, result: Result) -> Iterator[dict[str, Any]]:
     """Yield what each line of the trace says, the header first."""
     yield _header(block)
+    snapshot = snapshot_of(result)
     for txn_idx, accesses in enumerate(net_accesses(block, result)):
         entry: dict[str, Any] = {
-            "gas_used": result.snapshot.gas_used(txn_idx),
+            "gas_used": snapshot.gas_used(txn_idx),
             "reads": _hex(accesses.reads),
             "writes": _hex(accesses.writes),
             "adds": {f"0x{key.hex()}": hex(amount) for key, amount in accesses.adds.items()},

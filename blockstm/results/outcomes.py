@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from blockstm.errors import one_line
-from blockstm.results.result import STATUSES, Receipt, Result, Status
+from blockstm.results.result import STATUSES, Receipt, Result, Status, snapshot_of
 
 __all__ = ["ChainOutcomes", "Outcomes", "Reason"]
 
@@ -99,7 +99,7 @@ def _endings(result: Result, chain: ChainOutcomes | None) -> Iterator[tuple[Stat
             status, error = chain.outcome(receipt)
             yield status, one_line(error or "", REASON_CHARACTERS_MAX)
         return
-    snapshot = result.snapshot
+    snapshot = snapshot_of(result)
     for txn_idx in range(len(result)):
         status_number = snapshot.status(txn_idx)
         if status_number == _SUCCESS:

@@ -5,16 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, SupportsIndex
+from typing import TYPE_CHECKING, SupportsIndex, overload
 
+from blockstm.errors import UsageError, counted, shown, type_shown
 from blockstm.results.receipts import STATUSES, Receipt, Receipts, Status, receipt_at
 from blockstm.results.state_root import state_root
 from blockstm.results.timeline import Timeline
+from blockstm.results.transaction_result import TransactionResult
+from blockstm.results.verify import DIFFERENCES_MAX, differences
 
 if TYPE_CHECKING:
     from blockstm.native._core import Snapshot
 
-__all__ = ["STATUSES", "Receipt", "Receipts", "Result", "Stats", "Status", "nearest_rank", "receipt_at"]
+__all__ = [
+    "STATUSES",
+    "Receipt",
+    "Receipts",
+    "Result",
+    "Stats",
+    "Status",
+    "TransactionResult",
+    "nearest_rank",
+    "receipt_at",
+    "snapshot_of",
+]
 
 
 def nearest_rank(ordered: Sequence[float], percent: int) -> float:
@@ -101,8 +115,12 @@ class Stats:
         )
 
 
-class Result:
+class Result(Sequence[TransactionResult]):
     """The outcome of executing a block. Making one costs the same for any block: nothing is decoded yet.
+
+    It is a sequence of what it tells of each transaction: `result[txn_idx].reads`. Two results are equal when
+    `diff` finds no difference: same final state, receipts and reads, whatever the model and the times were. A
+    result has no hash.
 
     It cannot be pickled or copied (UsageError), as it is a view of the engine's memory; what it tells can be.
 
@@ -115,8 +133,7 @@ class Result:
 
     def __init__(self, snapshot: Snapshot, *, model: str, workers: int, active_workers: int) -> None:
         """Wrap what the core left in the arena."""
-        self.snapshot = snapshot
-        """The core's undecoded view, for tools that compare or measure whole runs."""
+        self._snapshot = snapshot
         self.receipts = Receipts(snapshot)
         """The outcome of each transaction, in the preset order."""
         self.stats = Stats(snapshot, model=model, workers=workers, active_workers=active_workers)
@@ -124,12 +141,51 @@ class Result:
 
     def __len__(self) -> int:
         """Tell the number of transactions."""
-        return len(self.snapshot)
+        return len(self._snapshot)
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> TransactionResult: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[TransactionResult]: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> TransactionResult | list[TransactionResult]:
+        """Return what the run tells of one transaction, or for a slice a list of that.
+
+        Raises:
+            IndexError: there is no such transaction.
+        """
+        if isinstance(index, slice):
+            return [TransactionResult(self._snapshot, txn_idx) for txn_idx in range(len(self))[index]]
+        return TransactionResult(self._snapshot, range(len(self))[index])
+
+    def diff(self, other: Result, limit: int = DIFFERENCES_MAX) -> list[str]:
+        """Return where this run and another differ, in messages of one line each; an empty list if they agree.
+
+        Compared are the final state, every receipt (not the time of its commit) and every read.
+
+        Arguments:
+            other: the run to compare with, as of the same block under another model: "instead of" in a message
+                names what that one has.
+            limit: the most messages.
+
+        Raises:
+            UsageError: `other` is no result.
+        """
+        if not isinstance(other, Result):
+            raise UsageError(f"other is {shown(other)}, {type_shown(other)}; give a result of Engine.execute")
+        return differences(self, other, limit)
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether two runs came to the same: see `diff`."""
+        if not isinstance(other, Result):
+            return NotImplemented
+        return not differences(self, other, 1)
+
+    __hash__ = None  # type: ignore[assignment]
 
     @cached_property
     def state(self) -> Mapping[bytes, bytes]:
         """The state after the block: every key that holds a value, read-only."""
-        return MappingProxyType(self.snapshot.state())
+        return MappingProxyType(self._snapshot.state())
 
     @cached_property
     def state_root(self) -> bytes:
@@ -139,12 +195,12 @@ class Result:
     @cached_property
     def gas_used(self) -> int:
         """Gas of all transactions together."""
-        return sum(map(self.snapshot.gas_used, range(len(self))))
+        return sum(map(self._snapshot.gas_used, range(len(self))))
 
     @cached_property
     def timeline(self) -> Timeline | None:
         """What each worker did when; None where the block was executed without `timeline`."""
-        return Timeline(self.snapshot) if self.snapshot.has_timeline else None
+        return Timeline(self._snapshot) if self._snapshot.has_timeline else None
 
     def reads(self, txn_idx: SupportsIndex) -> list[tuple[bytes, bytes | None]]:
         """Return what a transaction's final incarnation read: keys, in the order first read, and values.
@@ -155,7 +211,7 @@ class Result:
         Raises:
             IndexError: there is no such transaction.
         """
-        return self.snapshot.reads(range(len(self))[txn_idx])
+        return self._snapshot.reads(range(len(self))[txn_idx])
 
     def writes(self, txn_idx: SupportsIndex) -> list[tuple[bytes, bytes | None]]:
         """Return what a transaction wrote: keys, in the order first written, and values, None for deleted.
@@ -169,7 +225,7 @@ class Result:
         Raises:
             IndexError: there is no such transaction.
         """
-        return self.snapshot.writes(range(len(self))[txn_idx])
+        return self._snapshot.writes(range(len(self))[txn_idx])
 
     def adds(self, txn_idx: SupportsIndex) -> list[tuple[bytes, int]]:
         """Return what a transaction added to numbers: keys, in the order first added to, and signed sums.
@@ -184,7 +240,7 @@ class Result:
         Raises:
             IndexError: there is no such transaction.
         """
-        return self.snapshot.adds(range(len(self))[txn_idx])
+        return self._snapshot.adds(range(len(self))[txn_idx])
 
     def execution_seconds(self, txn_idx: SupportsIndex) -> float | None:
         """Return how long the program of a transaction's final incarnation ran.
@@ -198,8 +254,13 @@ class Result:
         Raises:
             IndexError: there is no such transaction.
         """
-        return self.snapshot.execution_seconds(range(len(self))[txn_idx])
+        return self._snapshot.execution_seconds(range(len(self))[txn_idx])
 
     def __repr__(self) -> str:
         """Sum up the result."""
-        return f"<Result of {len(self)} transactions, {self.stats!r}>"
+        return f"<Result of {counted(len(self), 'transaction')}, {self.stats!r}>"
+
+
+def snapshot_of(result: Result) -> Snapshot:
+    """Return the core's undecoded view of a run, for the modules of this package that go through whole runs."""
+    return result._snapshot

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from itertools import chain, islice, zip_longest
 from typing import TYPE_CHECKING
 
-from blockstm.results.result import STATUSES, Result
+from blockstm.results.receipts import STATUSES
 
 if TYPE_CHECKING:
     from blockstm.native._core import Snapshot
+    from blockstm.results.result import Result
 
 __all__ = ["DIFFERENCES_MAX", "differences"]
 
@@ -31,7 +32,7 @@ def differences(result: Result, reference: Result, limit: int = DIFFERENCES_MAX)
         reference: the run that is right, usually the sequential one of the same block.
         limit: the most messages.
     """
-    ours, theirs = result.snapshot, reference.snapshot
+    ours, theirs = result._snapshot, reference._snapshot
     if len(ours) != len(theirs):
         return [f"the block: {len(ours)} transactions instead of {len(theirs)}"]
     turns = zip_longest(

@@ -13,6 +13,7 @@ from blockstm.explore.explorer import Plan, Search, search
 from blockstm.explore.schedules import Decision
 from blockstm.explore.trial import Trials
 from blockstm.native._core import MUTANTS, VirtualWorker
+from blockstm.results.result import snapshot_of
 from tests import mutants
 from tests.exploration import ADD, NOTHING, READ, UPDATE, WRITE, Shape, block_of
 
@@ -51,7 +52,7 @@ def outcomes(trials: Trials, strategy: ExhaustiveStrategy) -> tuple[set[Outcome]
         if finding is not None:
             came_to.add((finding.check, finding.message))
         elif strategy.pruned == pruned:
-            snapshot = trials.result().snapshot
+            snapshot = snapshot_of(trials.result())
             incarnations = [snapshot.incarnations(txn_idx) for txn_idx in range(len(snapshot))]
             came_to.add((*incarnations, *sorted(snapshot.state().items())))
     return came_to, steps

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 import types
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -348,3 +349,26 @@ def test_sets_iterate_alike_in_all_workers(shared_engine: Engine) -> None:
 
     result = shared_engine.execute(Block([emit_set.txn()] * 60))
     assert len({receipt.events[0] for receipt in result.receipts}) == 1
+
+
+def test_a_result_is_a_sequence_of_what_it_tells_of_each_transaction(shared_engine: Engine) -> None:
+    block = payments(40)
+    result = shared_engine.execute(block, timed=True)
+    assert isinstance(result, Sequence)
+    assert [each.txn_idx for each in result] == list(range(40))
+    for each in result:
+        assert each.receipt == result.receipts[each.txn_idx]
+        assert each.reads == result.reads(each.txn_idx)
+        assert each.writes == result.writes(each.txn_idx)
+        assert each.adds == result.adds(each.txn_idx)
+        assert each.execution_seconds == result.execution_seconds(each.txn_idx) is not None
+        assert each.incarnations >= 1
+    assert result[-1] == result[39] == result[38:][1]
+    assert result[0] in result
+    assert result[0] != result[1]
+    assert result[7] == shared_engine.execute(block, "sequential")[7]
+    assert result == shared_engine.execute(block, "sequential")
+    assert result != shared_engine.execute(payments(39))
+    assert repr(result[0]) == "<transaction 0: success, gas used 0>"
+    with pytest.raises(IndexError):
+        result[40]

@@ -43,7 +43,7 @@ def until(came_about: Callable[[Result], bool], engine: Engine, block: Block, wo
 
 
 def ran_again(txn_idx: int) -> Callable[[Result], bool]:
-    return lambda result: result.snapshot.incarnations(txn_idx) > 1
+    return lambda result: result[txn_idx].incarnations > 1
 
 
 def number(value: int) -> bytes:

@@ -14,6 +14,7 @@ from blockstm import Block, Engine, program
 from blockstm.errors import UsageError
 from blockstm.programs.built_in import trace, transfer
 from blockstm.results.perfetto import writing_trace
+from blockstm.results.result import snapshot_of
 from blockstm.results.verify import differences
 from blockstm.simulate import Simulation, default_model
 from tests.timelines import check_causes, check_lanes, check_timeline, check_trace, timeline_of
@@ -155,7 +156,7 @@ def test_memory_is_bounded() -> None:
     with Simulation(block, default_model(), 2, memory_limit_bytes=2 << 20) as simulation:
         result = simulation.run(2, timeline=True)
         timeline = timeline_of(result)
-        kept = sum(1 for _ in result.snapshot.spans())
+        kept = sum(1 for _ in snapshot_of(result).spans())
         stats = result.stats
         assert timeline.dropped > 0
         assert kept <= (2 << 20) // 8 // 32

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from blockstm.errors import UsageError
 from blockstm.results.result import Result
 from blockstm.results.verify import differences
 
@@ -124,3 +125,21 @@ def test_a_late_difference_is_found() -> None:
     reference = Run([0] * count, [1] * count, [None] * count, [[]] * count, [[]] * count, {})
     last = replace(reference, gas=[1] * (count - 1) + [2])
     assert compare(last, reference) == ["transaction 49: gas_used is 2 instead of 1"]
+
+
+def results(*runs: Run) -> list[Result]:
+    return [Result(cast(Any, run), model="block-stm", workers=2, active_workers=2) for run in runs]
+
+
+def test_results_are_equal_when_nothing_differs() -> None:
+    first, later, other = results(Run(), Run(seconds=9.0), Run(gas=[21_000, 1]))
+    assert first == later
+    assert first != other
+    assert first != list(first)
+    assert first.diff(later) == []
+    assert other.diff(first) == ["transaction 1: gas_used is 1 instead of 30000"]
+    assert other.diff(first, limit=0) == []
+    with pytest.raises(UsageError, match="other is 5, an int; give a result"):
+        first.diff(5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(first)
