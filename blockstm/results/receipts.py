@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, SupportsIndex, overload
+from typing import TYPE_CHECKING, Final, Literal, SupportsIndex, overload
+
+from blockstm.errors import counted
+from blockstm.tables.arrow import ArrowTable, Column
 
 if TYPE_CHECKING:
     from blockstm.native._core import Snapshot
@@ -16,6 +19,16 @@ Status = Literal["success", "reverted", "failed"]
 
 # In the order of the core's status numbers.
 STATUSES: tuple[Status, ...] = ("success", "reverted", "failed")
+
+_COLUMNS: Final = {
+    "txn_idx": Column("uint32"),
+    "status": Column("string"),
+    "gas_used": Column("uint64"),
+    "error": Column("string", True),
+    "events": Column("list<large_binary>"),
+    "commit_seconds": Column("double"),
+    "traceback": Column("string", True),
+}
 
 
 class Events(tuple[bytes, ...]):
@@ -87,8 +100,20 @@ def receipt_at(snapshot: Snapshot, txn_idx: int) -> Receipt:
     )
 
 
-class Receipts(Sequence[Receipt]):
+class Receipts(Sequence[Receipt], ArrowTable):
     """All receipts of a block in the preset order; each is decoded when it is looked at.
+
+    It is a table for data tools, too (``receipts.to_arrow()``, ``polars.DataFrame(receipts)``):
+
+    | column | type | what |
+    |---|---|---|
+    | ``txn_idx`` | uint32 | the transaction's place in the preset order, from 0 |
+    | ``status`` | string | ``success``, ``reverted`` or ``failed`` |
+    | ``gas_used`` | uint64 | |
+    | ``error`` | string | null on success |
+    | ``events`` | list of large_binary | in order |
+    | ``commit_seconds`` | double | from the start of the block |
+    | ``traceback`` | string | null where no Python program failed |
 
     Arguments:
         snapshot: the core's view of the run.
@@ -126,10 +151,17 @@ class Receipts(Sequence[Receipt]):
 
     __hash__ = None  # type: ignore[assignment]
 
+    def _arrow_columns(self) -> Mapping[str, Column]:
+        return _COLUMNS
+
+    def _arrow_rows(self) -> Iterator[tuple[object, ...]]:
+        for receipt in self:
+            yield tuple([getattr(receipt, name) for name in _COLUMNS])
+
     def __reduce__(self) -> tuple[type, tuple[list[Receipt]]]:
         """Pickle and copy as a list: all of them, decoded."""
         return list, (list(self),)
 
     def __repr__(self) -> str:
         """Say how many there are."""
-        return f"<{len(self)} receipts>"
+        return f"<{counted(len(self), 'receipt')}>"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal
+
+from blockstm.errors import counted
+from blockstm.tables.arrow import ArrowTable, Column
 
 if TYPE_CHECKING:
     from blockstm.native._core import Snapshot
@@ -25,6 +28,17 @@ KIND_FIRST: Final = 1
 EXECUTION: Final = 1
 COMMIT: Final = 7
 WHYS: Final[tuple[Why | None, ...]] = (None, "version", "gone", "estimate")
+
+_COLUMNS: Final = {
+    "kind": Column("string"),
+    "worker": Column("uint16"),
+    "begin_ns": Column("int64"),
+    "end_ns": Column("int64"),
+    "txn_idx": Column("uint32", True),
+    "incarnation": Column("uint32", True),
+    "cause": Column("uint32", True),
+    "why": Column("string", True),
+}
 
 _Raw = tuple[int, int, int, int, int, int, int, int]
 
@@ -65,8 +79,12 @@ class Span:
     a write, which need not have come."""
 
 
-class Timeline:
+class Timeline(ArrowTable):
     """What each worker did when. Iterate over it for the spans: worker by worker, each worker's in order.
+
+    It is a table for data tools, too (``timeline.to_arrow()``, ``polars.DataFrame(timeline)``), with the fields of
+    `Span` for columns: ``kind`` and ``why`` string, ``worker`` uint16, ``begin_ns`` and ``end_ns`` int64 (from the
+    start of the block), ``txn_idx``, ``incarnation`` and ``cause`` uint32; null where a span has None.
 
     A worker's spans do not overlap. Where there is none it looked for a task, or the system gave its core to
     others. What a worker was at when it was killed is not among them. Under the sequential model there are only
@@ -110,9 +128,29 @@ class Timeline:
             elif kind != COMMIT or is_final:
                 yield _decoded(raw, KINDS[kind - KIND_FIRST])
 
+    @cached_property
+    def _count(self) -> int:
+        return sum(1 for _ in self)
+
+    def __len__(self) -> int:
+        """Tell the number of spans; they are counted once, when first asked for."""
+        return self._count
+
+    def __bool__(self) -> bool:
+        """Be true, though there may be no span: it is there, where a result without one has None."""
+        return True
+
+    def _arrow_columns(self) -> Mapping[str, Column]:
+        return _COLUMNS
+
+    def _arrow_rows(self) -> Iterator[tuple[object, ...]]:
+        for span in self:
+            yield tuple([getattr(span, name) for name in _COLUMNS])
+
     def __repr__(self) -> str:
-        """Say how long the block is."""
-        return f"<Timeline of {len(self._snapshot)} transactions>"
+        """Say how much there is."""
+        spans, transactions = counted(len(self), "span"), counted(len(self._snapshot), "transaction")
+        return f"<Timeline of {transactions}, {spans}>"
 
 
 def _decoded(raw: _Raw, kind: Kind) -> Span:

@@ -7,5 +7,6 @@ Importing this package alone imports neither; `blockstm.sweep.parquet` and `bloc
 from blockstm.sweep.carryout import Outcome, carry_out
 from blockstm.sweep.definition import Sweep, read_sweep
 from blockstm.sweep.points import Run, runs_of
+from blockstm.sweep.table import SweepTable
 
-__all__ = ["Outcome", "Run", "Sweep", "carry_out", "read_sweep", "runs_of"]
+__all__ = ["Outcome", "Run", "Sweep", "SweepTable", "carry_out", "read_sweep", "runs_of"]

@@ -25,6 +25,7 @@ from blockstm.files.strict_json import decode_json
 from blockstm.sweep.parquet import parquet_bytes
 from blockstm.sweep.points import Run
 from blockstm.sweep.rows import Row, problem_of
+from blockstm.sweep.table import SweepTable
 
 __all__ = ["ResultsFolder"]
 
@@ -71,6 +72,11 @@ class ResultsFolder:
     def rows(self) -> list[Row]:
         """The rows of the finished runs, in the order of the sweep."""
         return [self._rows[run_id] for run_id in self._runs if run_id in self._rows]
+
+    @property
+    def table(self) -> SweepTable:
+        """The same rows as a table for data tools."""
+        return SweepTable(self.rows)
 
     @property
     def missing(self) -> list[Run]:

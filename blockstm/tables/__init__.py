@@ -1,0 +1,1 @@
+"""Tables as others take them: Arrow for data tools, HTML for notebooks."""
