@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from blockstm.analysis.accesses import AccessSet
-from blockstm.analysis.bounds import Bound
+from blockstm.analysis.bounds import CORES, Bound
 from blockstm.analysis.conflicts import conflicts, distances, independent_transactions
 from blockstm.analysis.conventions import Conventions, Fees, Unknown
 from blockstm.analysis.dependencies import Dependencies, dependencies
@@ -18,6 +18,7 @@ from blockstm.analysis.schedules import critical_path
 from blockstm.blocks.block import Block
 from blockstm.blocks.sections import PER_TRANSACTION
 from blockstm.errors import UsageError
+from blockstm.tables.html import ROWS_SHOWN, HtmlTable, html_of
 
 __all__ = ["Inspection", "RulesOutcome", "inspect_block"]
 
@@ -45,7 +46,7 @@ class RulesOutcome:
         return independent_transactions(self.graph) / count if count else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Inspection:
     """What limits a block.
 
@@ -148,6 +149,31 @@ class Inspection:
             }
         return {name: value for name, value in entry.items() if value is not None}
 
+    def __repr__(self) -> str:
+        """Say of which block and under which rules."""
+        return f"<Inspection of {self.block!r}, {self.rules}>"
+
+    def _repr_html_(self) -> str:
+        """Show in a notebook the bounds on the speed-up, and the keys that most transactions wait for."""
+        bounds = [
+            (str(rules), outcome.longest_chain, *_speedups(outcome.bounds[self.weight]))
+            for rules, outcome in self.outcomes.items()
+        ]
+        hot = [
+            (self.name(hot.key), hot.transactions, hot.longest_chain, *_speedups(hot.bound))
+            for hot in self.hot_keys[:ROWS_SHOWN]
+        ]
+        cores = ("unlimited cores", *(f"{count} cores" for count in CORES))
+        return html_of(
+            repr(self)[1:-1],
+            HtmlTable(
+                ("rules", "longest chain", *cores), bounds, f"Bounds on the speed-up, by {self.weight}:"
+            ),
+            HtmlTable(
+                ("key", "waiting", "longest chain", *cores), hot, "Hot keys, and the bounds without each:"
+            ),
+        )
+
     def _bounds_as_json(self) -> list[dict[str, Any]]:
         return [
             {
@@ -228,6 +254,10 @@ def inspect_block(
         conflicts(outcomes[rules].accesses),
         hot_keys(outcomes[rules].accesses, known[chosen], top),
     )
+
+
+def _speedups(bound: Bound) -> Sequence[float | None]:
+    return [bound.unlimited, *(bound.cores.get(cores) for cores in CORES)]
 
 
 def _outcome(accesses: Sequence[AccessSet], weights: Mapping[Weight, Sequence[float]]) -> RulesOutcome:

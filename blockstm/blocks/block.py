@@ -17,6 +17,7 @@ from blockstm.limits import KEYS_MAX, TRANSACTIONS_MAX, VALUE_BYTES_MAX
 from blockstm.programs.parameters import check_key
 from blockstm.programs.program import Program
 from blockstm.programs.transaction import Transaction, rows_of
+from blockstm.tables.html import ROWS_SHOWN, HtmlTable, html_of
 
 __all__ = ["Block", "PackedBlock"]
 
@@ -217,6 +218,16 @@ class Block(Sequence[Transaction]):
         return (
             f"<Block of {counted(len(self), 'transaction')}, {counted(keys, 'key')} of state{origin}{listed}>"
         )
+
+    def _repr_html_(self) -> str:
+        """Show the first transactions in a notebook."""
+        rows = [
+            (txn_idx, txn.program.name, shown(txn.arguments), txn.gas_limit)
+            for txn_idx, txn in enumerate(self[:ROWS_SHOWN])
+        ]
+        caption = f"The first {ROWS_SHOWN}:" if len(self) > ROWS_SHOWN else ""
+        table = HtmlTable(("transaction", "program", "arguments", "gas limit"), rows, caption)
+        return html_of(repr(self)[1:-1], table)
 
 
 def _unpickled(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
@@ -13,6 +14,7 @@ from blockstm.results.state_root import state_root
 from blockstm.results.timeline import Timeline
 from blockstm.results.transaction_result import TransactionResult
 from blockstm.results.verify import DIFFERENCES_MAX, differences
+from blockstm.tables.html import ROWS_SHOWN, HtmlTable, html_of
 
 if TYPE_CHECKING:
     from blockstm.native._core import Snapshot
@@ -259,6 +261,30 @@ class Result(Sequence[TransactionResult]):
     def __repr__(self) -> str:
         """Sum up the result."""
         return f"<Result of {counted(len(self), 'transaction')}, {self.stats!r}>"
+
+    def _repr_html_(self) -> str:
+        """Show the figures and the first receipts in a notebook."""
+        ended = Counter(map(self._snapshot.status, range(len(self))))
+        stats = self.stats
+        figures: dict[str, object] = {
+            "model": stats.model,
+            "workers": f"{stats.active_workers} of {stats.workers}",
+            "seconds": stats.wall_seconds,
+            "executions": stats.executions,
+            "validations": stats.validations,
+            "aborts": stats.aborts,
+            **{status: ended[number] for number, status in enumerate(STATUSES)},
+        }
+        receipts = [
+            (receipt.txn_idx, receipt.status, receipt.gas_used, receipt.error, len(receipt.events))
+            for receipt in self.receipts[:ROWS_SHOWN]
+        ]
+        caption = f"The first {ROWS_SHOWN} receipts:" if len(self) > ROWS_SHOWN else ""
+        return html_of(
+            f"Result of {counted(len(self), 'transaction')}",
+            HtmlTable(tuple(figures), [tuple(figures.values())]),
+            HtmlTable(("transaction", "status", "gas used", "error", "events"), receipts, caption),
+        )
 
 
 def snapshot_of(result: Result) -> Snapshot:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from blockstm.errors import counted
 from blockstm.tables.arrow import ArrowTable, Column
+from blockstm.tables.html import HtmlTable, html_of
 
 if TYPE_CHECKING:
     from blockstm.native._core import Snapshot
@@ -151,6 +153,16 @@ class Timeline(ArrowTable):
         """Say how much there is."""
         spans, transactions = counted(len(self), "span"), counted(len(self._snapshot), "transaction")
         return f"<Timeline of {transactions}, {spans}>"
+
+    def _repr_html_(self) -> str:
+        """Show in a notebook how many spans there are of each kind, and how long they took."""
+        counts: Counter[str] = Counter()
+        ns: Counter[str] = Counter()
+        for span in self:
+            counts[span.kind] += 1
+            ns[span.kind] += span.end_ns - span.begin_ns
+        rows = [(kind, count, ns[kind] / 1e6) for kind, count in counts.most_common()]
+        return html_of(repr(self)[1:-1], HtmlTable(("kind", "spans", "milliseconds"), rows))
 
 
 def _decoded(raw: _Raw, kind: Kind) -> Span:
