@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from blockstm.blocks.access_list import BlockAccessList, KeyAccesses, KeyChange
     from blockstm.blocks.block import Block
     from blockstm.engine import Engine
+    from blockstm.engine.running import Running
     from blockstm.errors import (
         AccessTraceError,
         BlockFileError,
@@ -94,6 +95,7 @@ __all__ = [
     "ReportError",
     "Result",
     "Revert",
+    "Running",
     "ScenarioError",
     "ScheduleError",
     "Span",
@@ -126,6 +128,7 @@ _MODULES: Final = {
     "Receipt": "results.receipts",
     "Recorded": "programs.transaction",
     "Result": "results.result",
+    "Running": "engine.running",
     "Span": "results.timeline",
     "Stats": "results.result",
     "Timeline": "results.timeline",

@@ -1,8 +1,9 @@
 """The engine: a pool of worker processes that execute blocks over shared memory.
 
-Modules: `engine` (the public class), `supervisor` (deaths and time limits while a block runs), `pool` (all
-worker processes), `process` (one of them), `catalogue` (what workers must hold), `channel` (talking with
-them), `worker_main` (their main function), `hosted` (an arena whose workers all live in one other process).
+Modules: `engine` (the public class), `running` (a block in execution), `supervisor` (deaths and time limits
+while a block runs), `pool` (all worker processes), `process` (one of them), `catalogue` (what workers must hold),
+`channel` (talking with them), `worker_main` (their main function), `hosted` (an arena whose workers all live in
+one other process).
 """
 
 from typing import TYPE_CHECKING, Any

@@ -9,7 +9,7 @@ import secrets
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Final, Self
@@ -17,12 +17,13 @@ from typing import Final, Self
 from blockstm.blocks.block import Block
 from blockstm.engine.block_run import check_failure, lay_out
 from blockstm.engine.pool import Pool
+from blockstm.engine.running import Running, Steps
 from blockstm.engine.supervisor import Supervisor
 from blockstm.errors import EngineError, UsageError, shown, type_shown
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, MEMORY_LIMIT_BYTES_MIN, WORKERS_MAX
 from blockstm.models import BlockStm, Model, Sequential, model_of
 from blockstm.native._core import Arena
-from blockstm.results.result import Receipt, Result, receipt_at
+from blockstm.results.result import Receipt, Result
 
 __all__ = ["Engine"]
 
@@ -146,9 +147,7 @@ class Engine:
             result = Result(
                 self._arena.snapshot(), model=model.name, workers=self._workers, active_workers=workers
             )
-            if logger.isEnabledFor(logging.DEBUG):
-                for receipt in result.receipts:
-                    _log_failure(receipt)
+            _log_failures(result.receipts)
             return result
 
     def warm_up(self, block: Block, model: Model | str = BLOCK_STM) -> None:
@@ -177,21 +176,43 @@ class Engine:
                 if time.monotonic() > deadline:
                     break
 
-    def stream(self, block: Block, model: Model | str = BLOCK_STM) -> Iterator[Receipt]:
-        """Execute a block and yield its receipts in the preset order, each as soon as it is final.
+    async def execute_async(
+        self, block: Block, model: Model | str = BLOCK_STM, *, timed: bool = False, timeline: bool = False
+    ) -> Result:
+        """Execute a block as `execute` does, without holding up the event loop (asyncio).
 
-        Execution starts when the first receipt is asked for, and goes on while the caller looks at one. An
-        iterator that is closed, or forgotten, before its end stops the block. Until then the engine takes no
-        other block.
+        A task that is cancelled meanwhile ends when no worker is in the block any more; then the engine takes the
+        next one.
 
         Arguments:
-            block: the transactions and the state they start from.
-            model: as for `execute`.
+            block, model, timed, timeline: as for `execute`.
+
+        Raises:
+            as `execute` does.
+        """
+        return await self.stream(block, model, timed=timed, timeline=timeline).result_async()
+
+    def stream(
+        self, block: Block, model: Model | str = BLOCK_STM, *, timed: bool = False, timeline: bool = False
+    ) -> Running:
+        """Execute a block and hand out its receipts in the preset order, each as soon as it is final.
+
+        What it returns is an iterator (``for``, ``async for``) with `result()` and `cancel()`; see `Running`.
+        Execution starts when the first receipt is asked for, or the result, and goes on while the caller looks at
+        one. An iterator that is closed, or forgotten, before its end stops the block. Until then the engine takes
+        no other block.
+
+        Arguments:
+            block, model, timed, timeline: as for `execute`.
 
         Raises:
             as `execute` does; all but UsageError when a receipt is asked for.
         """
-        return self._receipts(_checked_block(block), model_of(model))
+        cancellation = threading.Event()
+        steps = self._steps(
+            _checked_block(block), model_of(model), cancellation, timed=timed, timeline=timeline
+        )
+        return Running(steps, cancellation, wake=self._pool.wake, committed=self._arena.committed)
 
     def close(self) -> None:
         """End the workers and free the memory; results stay readable. May be called again.
@@ -276,22 +297,32 @@ class Engine:
             self._supervisor.step()
         self._supervisor.leave()
 
-    def _receipts(self, block: Block, model: Model) -> Iterator[Receipt]:
-        with self._at_work(block):
-            self._start(block, model)
-            snapshot = self._arena.snapshot()  # of what is final it shows the truth already
-            for txn_idx in range(len(block)):
-                self._await_commit(txn_idx)
-                receipt = receipt_at(snapshot, txn_idx)
-                if logger.isEnabledFor(logging.DEBUG):
-                    _log_failure(receipt)
+    def _steps(
+        self, block: Block, model: Model, cancellation: threading.Event, *, timed: bool, timeline: bool
+    ) -> Steps:
+        """Execute a block step by step; see `Steps`. The engine is not held while the caller looks at a receipt."""
+        to_the_end = yield None
+        with self._at_work(block), self._supervisor.heeding(cancellation):
+            workers = self._start(block, model, timed=timed, timeline=timeline)
+            # Of what is final it shows the truth already.
+            result = Result(
+                self._arena.snapshot(), model=model.name, workers=self._workers, active_workers=workers
+            )
+            handed_out = 0
+            while handed_out < len(block) and not to_the_end:
+                self._await_commit(handed_out)
+                receipt = result.receipts[handed_out]
+                _log_failures([receipt])
+                handed_out += 1
                 self._lock.release()
                 try:
-                    yield receipt
+                    to_the_end = yield receipt
                 finally:
                     self._lock.acquire()
                 self._check_open()
-            self._supervisor.leave()
+            self._finish()
+            _log_failures(map(result.receipts.__getitem__, range(handed_out, len(block))))
+            return result
 
     def _await_commit(self, txn_idx: int) -> None:
         while self._arena.committed() <= txn_idx:
@@ -302,10 +333,12 @@ class Engine:
                 self._supervisor.step()
 
 
-def _log_failure(receipt: Receipt) -> None:
-    """Log where a Python program failed, where it is final that it did."""
-    if receipt.traceback is not None:
-        logger.debug("transaction %d failed\n%s", receipt.txn_idx, receipt.traceback)
+def _log_failures(receipts: Iterable[Receipt]) -> None:
+    """Log where Python programs failed, where it is final that they did."""
+    if logger.isEnabledFor(logging.DEBUG):
+        for receipt in receipts:
+            if receipt.traceback is not None:
+                logger.debug("transaction %d failed\n%s", receipt.txn_idx, receipt.traceback)
 
 
 def _end(pool: Pool, arena: Arena) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final, NoReturn
 
 from blockstm.engine.pool import Pool
@@ -45,6 +47,7 @@ class Supervisor:
         """Supervise no block yet."""
         self.is_closing = False
         """Set (from any thread) to have whatever goes on end with an EngineError at its next step."""
+        self._cancellation: threading.Event | None = None
         self._arena = arena
         self._pool = pool
         self._time_limit_seconds = time_limit_seconds
@@ -55,6 +58,15 @@ class Supervisor:
         self._survived_version = pool.catalogue.version  # what is built in does not
         self._wanted = 0
         self._active: set[int] = set()
+
+    @contextmanager
+    def heeding(self, cancellation: threading.Event) -> Iterator[None]:
+        """Have what goes on within end with an EngineError at its next step, once the event is set."""
+        self._cancellation = cancellation
+        try:
+            yield
+        finally:
+            self._cancellation = None
 
     def make_ready(self, programs: Iterable[Program], workers: int) -> None:
         """Wait until the first `workers` workers are up and hold these programs as they are now.
@@ -144,7 +156,8 @@ class Supervisor:
             for _ in self._until_idle():
                 self._check_open()
         except EngineError as error:
-            suspects = [] if self.is_closing else self._pool.forget_news(self._survived_version)
+            from_outside = self.is_closing or self._is_cancelled
+            suspects = [] if from_outside else self._pool.forget_news(self._survived_version)
             if not suspects:
                 raise
             raise ProgramError(
@@ -154,9 +167,15 @@ class Supervisor:
         self._survived_version = self._pool.catalogue.version
         return {name: why for slot in range(workers) for name, why in self._pool.failures(slot).items()}
 
+    @property
+    def _is_cancelled(self) -> bool:
+        return self._cancellation is not None and self._cancellation.is_set()
+
     def _check_open(self) -> None:
         if self.is_closing or self._pool.is_closed:
             raise EngineError("the engine was closed while it ran a block; make a new one")
+        if self._is_cancelled:
+            raise EngineError("the block was cancelled before its end; execute it again")
 
     def _refuse(self, failures: Mapping[str, str]) -> NoReturn:
         for name in failures:

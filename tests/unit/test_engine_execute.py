@@ -126,7 +126,7 @@ def test_abandoned_stream_stops_the_block() -> None:
 
 
 def test_stream_closed_before_it_began(shared_engine: Engine) -> None:
-    shared_engine.stream(payments(3)).close()  # type: ignore[attr-defined]
+    shared_engine.stream(payments(3)).close()
     assert len(shared_engine.execute(payments(3)).receipts) == 3
 
 
@@ -136,7 +136,7 @@ def test_busy_with_a_stream_then_free() -> None:
         next(receipts)
         with pytest.raises(EngineError, match="busy with a stream"):
             engine.execute(payments(1))
-        receipts.close()  # type: ignore[attr-defined]
+        receipts.close()
         assert len(engine.execute(payments(1)).receipts) == 1
 
 

@@ -114,7 +114,7 @@ def test_stream_not_read_holds_nobody_up_for_good(keeper: Keeper) -> None:
     with Engine(2) as engine:
         receipts = engine.stream(Block([logs.txn(text, 1), *[logs.txn(text, 500)] * 4]))
         next(receipts)
-        receipts.close()  # type: ignore[attr-defined]
+        receipts.close()
         engine.execute(Block([logs.txn("after")]))
     assert keeper.records[-1].getMessage() == "after 0"
 
