@@ -152,9 +152,9 @@ def shown(value: object) -> str:
         return type_shown(value)
 
 
-def counted(count: int, what: str) -> str:
-    """Return a count and its noun: "1 key", "2 keys"."""
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+def counted(count: int, one: str, several: str = "") -> str:
+    """Return a count and its noun: "1 key", "2 keys", "2 processes" where that is given as `several`."""
+    return f"{count:,} {one if count == 1 else several or one + 's'}"
 
 
 def type_shown(value: object) -> str:

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import IntEnum
-from typing import Any, Final, Protocol
+from typing import Any, Final, NoReturn, Protocol, TypeVar, overload
 
-from blockstm.programs.program import Program
+from blockstm.programs.program import NativeProgram, Program, PythonProgram
+
+Returned = TypeVar("Returned")
 
 class _Model(Protocol):
     """What the core asks of a model of execution; see blockstm.models."""
@@ -38,20 +40,31 @@ STEPS_ON_TXNS: Final[frozenset[int]]
 COST_NAMES: Final[tuple[str, ...]]
 """The kinds of work that have a price in the cost model, in the order of their numbers."""
 
-def pause_ns() -> float: ...
+def pause_ns() -> float:
+    """How long one pause of a spinning worker takes, in ns."""
 
 class Arena:
+    """The shared memory that a pool of workers executes blocks in."""
+
     fd: Final[int]
     program_version: int
     delay_seed: int
     def __init__(self, memory_limit_bytes: int, worker_slots: int, hash_seed: int = 0) -> None: ...
     @staticmethod
-    def attach(fd: int) -> Arena: ...
-    def keep_from_forks(self) -> None: ...
+    def attach(fd: int) -> Arena:
+        """Map the arena behind a file descriptor that was inherited, as a worker."""
+
+    def keep_from_forks(self) -> None:
+        """Let forks of this process have no part in the arena."""
+
     @property
-    def memory_limit_bytes(self) -> int: ...
+    def memory_limit_bytes(self) -> int:
+        """The most memory that a block and its execution may take."""
+
     @property
-    def used_bytes(self) -> int: ...
+    def used_bytes(self) -> int:
+        """Bytes of the arena that the block uses, bookkeeping included."""
+
     def lay_out(
         self,
         txn_count: int,
@@ -86,31 +99,73 @@ class Arena:
         start_ns: int = 0,
         timeline: bool = False,
         first_worker: int = 0,
-    ) -> None: ...
-    def activate(self, worker: int) -> None: ...
-    def is_done(self) -> bool: ...
-    def committed(self) -> int: ...
-    def failure(self) -> int: ...
-    def stop(self) -> None: ...
-    def is_idle(self) -> bool: ...
-    def want_progress(self) -> None: ...
-    def shutdown(self) -> None: ...
-    def running(self, worker: int) -> tuple[int, int, float, bool] | None: ...
-    def is_doomed(self, worker: int) -> bool: ...
-    def recover(self, worker: int) -> None: ...
-    def expire(self, worker: int, reason: str) -> None: ...
-    def snapshot(self) -> Snapshot: ...
-    def close(self) -> None: ...
+    ) -> None:
+        """Start the loaded block: `active_workers` workers take part, from `first_worker` on."""
+
+    def activate(self, worker: int) -> None:
+        """Let a worker take part in the running block, or call it back after it was replaced."""
+
+    def is_done(self) -> bool:
+        """Whether the block is complete."""
+
+    def committed(self) -> int:
+        """The length of the committed prefix."""
+
+    def failure(self) -> int:
+        """Why the block cannot be completed: 0, or 1 where the memory limit is reached."""
+
+    def stop(self) -> None:
+        """Let the workers leave the block unfinished."""
+
+    def is_idle(self) -> bool:
+        """Whether no worker is in the block any more."""
+
+    def want_progress(self) -> None:
+        """Ask for one write to the event descriptor at the next commit."""
+
+    def shutdown(self) -> None:
+        """Let every Worker.wait() return False."""
+
+    def running(self, worker: int) -> tuple[int, int, float, bool] | None:
+        """What a worker runs: (txn_idx, incarnation, seconds since first asked, reads are final), or None."""
+
+    def is_doomed(self, worker: int) -> bool:
+        """Whether the incarnation that a worker runs has read something that is stale by now."""
+
+    def recover(self, worker: int) -> None:
+        """Put right what a worker that died (and was reaped) has left undone."""
+
+    def expire(self, worker: int, reason: str) -> None:
+        """As recover(), for a worker that was killed because its transaction ran past the time limit."""
+
+    def snapshot(self) -> Snapshot:
+        """What the finished block came to. Reads the arena until the next load(), then a copy."""
+
+    def close(self) -> None:
+        """Give the memory back. A snapshot still in use keeps a copy of what it shows."""
 
 class Worker:
+    """One worker process's end of the arena."""
+
     def __init__(self, arena: Arena, worker: int, event_fd: int) -> None: ...
-    def set_python(self, number: int, function: Callable[..., object]) -> None: ...
-    def set_native(self, number: int, entry: str, kinds: tuple[str, ...]) -> None: ...
-    def wait(self) -> bool: ...
-    def run(self) -> None: ...
-    def run_virtually(self) -> None: ...
+    def set_python(self, number: int, function: Callable[..., object]) -> None:
+        """Make a Python program known under a number: call a function with a context and the arguments."""
+
+    def set_native(self, number: int, entry: str, kinds: tuple[str, ...]) -> None:
+        """Make a native program known under a number."""
+
+    def wait(self) -> bool:
+        """Sleep until this worker is called to a block (True) or the pool shuts down (False)."""
+
+    def run(self) -> None:
+        """Take part in the block until it is done or stopped."""
+
+    def run_virtually(self) -> None:
+        """As run, under the virtual clock, which has set the step hook (see virtualclock.pxi)."""
 
 class VirtualWorker:
+    """A worker that shares its process with others, and runs only when it is resumed."""
+
     kind: Final[int]
     what: Final[int]
     mutant: int
@@ -120,28 +175,61 @@ class VirtualWorker:
     history: int
     def __init__(self, worker: Worker, yield_control: Callable[[], object]) -> None: ...
     @property
-    def index(self) -> int: ...
+    def index(self) -> int:
+        """Its slot."""
+
     @property
-    def may_wake(self) -> bool: ...
-    def begin(self) -> None: ...
-    def run(self) -> None: ...
-    def recover_and_run(self) -> None: ...
+    def may_wake(self) -> bool:
+        """Whether a sleeper (kind STEP_SLEEP) would be woken by now."""
+
+    def begin(self) -> None:
+        """Forget the last block: it stands before its first step."""
+
+    def run(self) -> None:
+        """Take part in the block until it is done or stopped; to be called in a greenlet of its own."""
+
+    def recover_and_run(self) -> None:
+        """Do what the supervisor does once the last worker of this slot is dead, then take its place."""
 
 class Observer:
+    """Looks at the arena of a controlled run from outside."""
+
     def __init__(self, arena: Arena) -> None: ...
-    def begin(self) -> None: ...
-    def clear(self) -> None: ...
-    def separate(self) -> None: ...
-    def remember(self) -> None: ...
-    def show(self, chosen: VirtualWorker) -> None: ...
-    def state(self, workers: Iterable[VirtualWorker]) -> int: ...
-    def look(self) -> int: ...
-    def look_at_waiters(self) -> int: ...
+    def begin(self) -> None:
+        """Start to watch a block that has just been loaded."""
+
+    def clear(self) -> None:
+        """Make the memory of the last block zero, before a block is loaded whose states are to be told apart."""
+
+    def separate(self) -> None:
+        """Give each worker memory of its own at once, so that offsets do not depend on who asks first."""
+
+    def remember(self) -> None:
+        """Take in what is shared, as it is now."""
+
+    def show(self, chosen: VirtualWorker) -> None:
+        """Note that a worker goes on, and finds what was taken in last."""
+
+    def state(self, workers: Iterable[VirtualWorker]) -> int:
+        """A number for what was taken in last and for where the workers stand: equal numbers mean equal
+        states."""
+
+    def look(self) -> int:
+        """What the step since the last look has broken: 0 for nothing, else a key of INVARIANTS."""
+
+    def look_at_waiters(self) -> int:
+        """As look(), for when every worker is idle or asleep: has one forgotten a transaction that waits?"""
+
     @property
-    def culprit(self) -> int: ...
-    def key(self, location: int) -> bytes: ...
+    def culprit(self) -> int:
+        """The transaction that the last finding is about."""
+
+    def key(self, location: int) -> bytes:
+        """The key that a step names as what it touches."""
 
 class VirtualClock:
+    """Virtual workers that share their process, each with a time of its own."""
+
     switches: Final[int]
     def __init__(
         self,
@@ -150,52 +238,151 @@ class VirtualClock:
         make_greenlet: Callable[[Callable[[], object]], object],
     ) -> None: ...
     @property
-    def counts(self) -> dict[str, float]: ...
+    def counts(self) -> dict[str, float]:
+        """How often each kind of work was charged in the last run, by its name."""
+
     @property
-    def charged_ns(self) -> float: ...
-    def run(self, active: int, program_ns: bytes | None = None) -> None: ...
+    def charged_ns(self) -> float:
+        """All that was charged in the last run."""
+
+    def run(self, active: int, program_ns: bytes | None = None) -> None:
+        """Run the block that has been started, on the first `active` workers."""
 
 class WakeUpTimer:
+    """Times one wake-up: one thread calls sleep(), another wake() a little later."""
+
     called_ns: Final[int]
     returned_ns: Final[int]
     woken_ns: Final[int]
-    def sleep(self) -> None: ...
-    def wake(self) -> None: ...
+    def sleep(self) -> None:
+        """Sleep until woken."""
+
+    def wake(self) -> None:
+        """Wake the sleeper."""
 
 class Snapshot:
+    """What a finished block came to: receipts, reads, writes, state. Made by Arena.snapshot()."""
+
     def __len__(self) -> int: ...
-    def status(self, txn_idx: int) -> int: ...
-    def gas_used(self, txn_idx: int) -> int: ...
-    def error(self, txn_idx: int) -> str | None: ...
-    def traceback(self, txn_idx: int) -> str | None: ...
-    def events(self, txn_idx: int) -> list[bytes]: ...
-    def commit_seconds(self, txn_idx: int) -> float: ...
-    def incarnations(self, txn_idx: int) -> int: ...
-    def reads(self, txn_idx: int) -> list[tuple[bytes, bytes | None]]: ...
-    def writes(self, txn_idx: int) -> list[tuple[bytes, bytes | None]]: ...
-    def adds(self, txn_idx: int) -> list[tuple[bytes, int]]: ...
-    def execution_seconds(self, txn_idx: int) -> float | None: ...
-    def state(self) -> dict[bytes, bytes]: ...
-    def counters(self) -> dict[str, int]: ...
+    def status(self, txn_idx: int) -> int:
+        """0 success, 1 reverted, 2 failed."""
+
+    def gas_used(self, txn_idx: int) -> int:
+        """The gas that it has charged."""
+
+    def error(self, txn_idx: int) -> str | None:
+        """Why it was reverted or failed, as one line; None where it was not."""
+
+    def traceback(self, txn_idx: int) -> str | None:
+        """Where a Python program failed; None where none did."""
+
+    def events(self, txn_idx: int) -> list[bytes]:
+        """The events that it emitted, in order."""
+
+    def commit_seconds(self, txn_idx: int) -> float:
+        """When it became final, from the start of the block."""
+
+    def incarnations(self, txn_idx: int) -> int:
+        """How many incarnations it had, those given up included."""
+
+    def reads(self, txn_idx: int) -> list[tuple[bytes, bytes | None]]:
+        """The keys that its final incarnation read from below, with the values: (key, value or None)."""
+
+    def writes(self, txn_idx: int) -> list[tuple[bytes, bytes | None]]:
+        """The keys that its final incarnation wrote, in the order first written: (key, value; None: deleted)."""
+
+    def adds(self, txn_idx: int) -> list[tuple[bytes, int]]:
+        """The keys whose value it does not say, only what it added: (key, signed delta), in order first
+        added."""
+
+    def execution_seconds(self, txn_idx: int) -> float | None:
+        """How long the program of its final incarnation ran; None where the run was not timed."""
+
+    def state(self) -> dict[bytes, bytes]:
+        """The state after the block, by key."""
+
+    def counters(self) -> dict[str, int]:
+        """Totals of the block: executions, validations, aborts, suspensions."""
+
     @property
-    def has_timeline(self) -> bool: ...
-    def spans(self) -> Iterator[tuple[int, int, int, int, int, int, int, int]]: ...
-    def spans_dropped(self) -> int: ...
+    def has_timeline(self) -> bool:
+        """Whether the workers have noted what they did when."""
+
+    def spans(self) -> Iterator[tuple[int, int, int, int, int, int, int, int]]:
+        """What each worker noted, in its order: (kind, worker, begin_ns, end_ns, txn_idx, incarnation, why,
+        cause)."""
+
+    def spans_dropped(self) -> int:
+        """How many spans were not kept for want of memory."""
+
     @property
-    def wall_seconds(self) -> float: ...
+    def wall_seconds(self) -> float:
+        """From the block's start to its last commit."""
+
     @property
-    def arena_bytes(self) -> int: ...
+    def arena_bytes(self) -> int:
+        """Bytes of shared memory that the block used."""
 
 class Context:
-    """What a program sees of its transaction."""
+    """What a program sees of its transaction, and all that it may see of the world.
+
+    It is usable only while the program runs. What a program reads may be stale, as it runs speculatively: then it
+    is executed again, and nothing that it did counts. So a verb may end the program, by an exception that is not
+    to be caught.
+
+    Keys are bytes of up to 64 bytes, values bytes of up to 64 KiB; numbers are kept as unsigned big-endian bytes of
+    at most 256 bits, an absent key being 0.
+    """
 
     @property
-    def txn_idx(self) -> int: ...
-    def read(self, key: bytes) -> bytes | None: ...
-    def write(self, key: bytes, value: bytes) -> None: ...
-    def delete(self, key: bytes) -> None: ...
+    def txn_idx(self) -> int:
+        """The transaction's place in the preset order, from 0."""
+
+    def read(self, key: bytes) -> bytes | None:
+        """Return the value of a key: what this transaction wrote, else what those before it left.
+
+        Arguments:
+            key: up to 64 bytes.
+
+        Returns:
+            the value; None where the key is absent or deleted.
+
+        Raises:
+            TypeError: the key is not bytes.
+            LimitError: the key is longer than 64 bytes.
+        """
+
+    def write(self, key: bytes, value: bytes) -> None:
+        """Write a value.
+
+        Arguments:
+            key: up to 64 bytes.
+            value: up to 64 KiB; copied.
+
+        Raises:
+            TypeError: the key or the value is not bytes.
+            LimitError: the key is longer than 64 bytes, or the value than 64 KiB.
+        """
+
+    def delete(self, key: bytes) -> None:
+        """Delete a key; it reads as None from here on.
+
+        Arguments:
+            key: up to 64 bytes.
+
+        Raises:
+            TypeError: the key is not bytes.
+            LimitError: the key is longer than 64 bytes.
+        """
+
     def add(self, key: bytes, delta: int, minimum: int = 0, maximum: int = ...) -> None:
-        """Add to a number without reading it.
+        """Add to a number without reading it, so that transactions which add to one key do not wait for each other.
+
+        Arguments:
+            key: up to 64 bytes; an absent key is 0.
+            delta: what to add, which may be negative; its magnitude is below 2**256.
+            minimum: the least that the sum may be.
+            maximum: the most that the sum may be, up to 2**256 - 1, which is the default.
 
         Raises:
             BoundsError: the sum would leave the bounds, or the value is no number; nothing is changed.
@@ -203,9 +390,22 @@ class Context:
             LimitError: a magnitude is 2**256 or more, or the bounds are not within 0..2**256 - 1.
         """
 
-    def emit(self, data: bytes) -> None: ...
+    def emit(self, data: bytes) -> None:
+        """Put an event into the receipt.
+
+        Arguments:
+            data: up to 64 KiB.
+
+        Raises:
+            TypeError: the event is not bytes.
+            LimitError: the event is longer than 64 KiB.
+        """
+
     def charge(self, gas: int) -> None:
         """Use up gas.
+
+        Arguments:
+            gas: how much, from 0 to 2**64 - 1.
 
         Raises:
             OutOfGas: the limit is passed; all gas is used up.
@@ -213,6 +413,39 @@ class Context:
             LimitError: it is negative, or 2**64 or more.
         """
 
-    def poll(self) -> None: ...
-    def revert(self, reason: str = "") -> None: ...
-    def call(self, program: Program, *arguments: object) -> object: ...
+    def poll(self) -> None:
+        """Go on, unless the work is in vain already: a hint in long work between other verbs.
+
+        Where something that the program has read is stale by now, it ends here instead of at its end.
+        """
+
+    def revert(self, reason: str = "") -> NoReturn:
+        """End the program and take back what it wrote; the receipt's status is ``reverted``.
+
+        Arguments:
+            reason: what the receipt says.
+
+        Raises:
+            Revert: always; a program that calls this one may catch it.
+        """
+
+    @overload
+    def call(self, program: PythonProgram[..., Returned], *arguments: object) -> Returned: ...
+    @overload
+    def call(self, program: NativeProgram, *arguments: object) -> None: ...
+    @overload
+    def call(self, program: Program, *arguments: object) -> object:
+        """Run another program within this transaction: it succeeds whole, or leaves nothing but its reads and gas.
+
+        Arguments:
+            program: the program, Python or native.
+            arguments: its arguments after the context, by position.
+
+        Returns:
+            what a Python program returns; None for a native one.
+
+        Raises:
+            what the program raises, after its writes and events are taken back: a native one that reverts raises
+            Revert, one that fails ProgramException.
+            LimitError: calls are nested deeper than 64.
+        """

@@ -75,7 +75,7 @@ def _count_reduced(count: itertools.count[Any]) -> str | tuple[object, ...]:
         return count.__reduce__()
 
 
-def _program_reduced(program: PythonProgram) -> tuple[object, ...]:
+def _program_reduced(program: PythonProgram[..., object]) -> tuple[object, ...]:
     return PythonProgram, (program.function,)
 
 

@@ -14,13 +14,27 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, Self
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Final,
+    Generic,
+    NamedTuple,
+    ParamSpec,
+    Self,
+    TypeVar,
+    overload,
+)
 
 from blockstm.errors import ProgramError, UnknownProgramError, install_extra, one_line, shown
 from blockstm.limits import PROGRAM_NAME_BYTES_MAX
 from blockstm.programs.arguments import decode_arguments, encode_arguments
 from blockstm.programs.parameters import REQUIRED, Kind, Parameter
 from blockstm.programs.transaction import Recorded, Transaction
+
+if TYPE_CHECKING:
+    from blockstm.native._core import Context
 
 __all__ = [
     "REQUIRED",
@@ -35,6 +49,9 @@ __all__ = [
     "lookup",
     "program",
 ]
+
+P = ParamSpec("P")
+Returned_co = TypeVar("Returned_co", covariant=True)
 
 _BY_POSITION: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -120,8 +137,11 @@ class Program(ABC):
         return Transaction(self, self.bind(arguments, named) if named else arguments, gas_limit)
 
 
-class PythonProgram(Program):
+class PythonProgram(Program, Generic[P, Returned_co]):
     """A Python function `f(ctx, ...)` as a program. Calling it calls the function.
+
+    It has the types of the function: ``PythonProgram[P, R]`` has the parameters ``P`` after the context, and
+    returns an ``R``. So type checkers check the arguments of `txn`.
 
     Arguments:
         function: takes the context first; all its parameters can be given by position.
@@ -130,7 +150,7 @@ class PythonProgram(Program):
         ProgramError: the function cannot serve as a program.
     """
 
-    def __init__(self, function: Callable[..., object]) -> None:
+    def __init__(self, function: Callable[Concatenate[Context, P], Returned_co]) -> None:
         """Check the function and register the program."""
         self.name = _function_name(function)
         self.function = function
@@ -142,9 +162,20 @@ class PythonProgram(Program):
         self._accepted_max = None if open_ended else len(parameters)
         _register(self)
 
-    def __call__(self, context: object, /, *arguments: object, **named: object) -> object:
+    def __call__(self, context: Context, /, *arguments: P.args, **named: P.kwargs) -> Returned_co:
         """Call the function."""
         return self.function(context, *arguments, **named)
+
+    if TYPE_CHECKING:
+        # No signature has both the function's parameters and one more keyword. So where a gas limit is given here,
+        # type checkers do not look at the other arguments; they do where `Transaction.replace` gives it.
+        @overload  # type: ignore[override]
+        def txn(self, *arguments: P.args, **named: P.kwargs) -> Transaction: ...
+        @overload
+        def txn(self, *arguments: Any, gas_limit: int | None, **named: Any) -> Transaction: ...
+        def txn(self, *arguments: Any, **named: Any) -> Transaction:
+            """Return a transaction that runs this program with these arguments; see `Program.txn`."""
+            raise NotImplementedError
 
     @property
     def code(self) -> Callable[..., object]:
@@ -256,7 +287,7 @@ def _signature_after_context(function: Callable[..., object], name: str) -> insp
     return signature.replace(parameters=rest)
 
 
-def program(function: Callable[..., object]) -> PythonProgram:
+def program(function: Callable[Concatenate[Context, P], Returned_co]) -> PythonProgram[P, Returned_co]:
     """Make a function `f(ctx, ...)` a program, and register it as `module.qualname`; a decorator.
 
     Arguments:

@@ -19,7 +19,7 @@ from typing import Any, Final, Self
 from blockstm.analysis import Dependencies, critical_path, dependencies, greedy_schedule
 from blockstm.blocks.block import Block
 from blockstm.engine.hosted import HostedRun
-from blockstm.errors import UsageError
+from blockstm.errors import UsageError, counted
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, WORKERS_MAX
 from blockstm.models import BlockStm, Model, Sequential, model_of
 from blockstm.results.access_trace_writer import net_accesses
@@ -253,6 +253,12 @@ class Simulation:
             commit_latency_seconds=stats.commit_latency_seconds,
         )
         return figures, result
+
+    def __repr__(self) -> str:
+        """Say what is simulated, and how."""
+        return (
+            f"<Simulation of {self._block!r}, {self._model.name}, up to {counted(self._cores_max, 'core')}>"
+        )
 
     def close(self) -> None:
         """Free the memory; results stay readable."""

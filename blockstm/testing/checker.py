@@ -9,7 +9,7 @@ from typing import Final, Literal, Self
 
 from blockstm.blocks.block import Block
 from blockstm.engine.hosted import transaction_that_ends
-from blockstm.errors import DeterminismError, ProgramError, UsageError, shown, type_shown
+from blockstm.errors import DeterminismError, ProgramError, UsageError, counted, shown, type_shown
 from blockstm.explore.explorer import Plan
 from blockstm.explore.schedules import WORKERS_MAX
 from blockstm.explore.trial import Finding
@@ -47,7 +47,7 @@ class Checker:
         """Start no process before it is needed."""
         self._fresh = FreshProcesses()
         self._by_value: set[str] = set()
-        self._loadable: set[PythonProgram] = set()
+        self._loadable: set[PythonProgram[..., object]] = set()
 
     def check(
         self,
@@ -150,6 +150,10 @@ class Checker:
             lines += explained.lines
             left = "; ".join(explained.left) or None
         return Fault("schedule", None, None, what, left, lines=tuple(lines))
+
+    def __repr__(self) -> str:
+        """Say how many processes it has."""
+        return f"<Checker with {counted(len(self._fresh), 'fresh process', 'fresh processes')}>"
 
     def close(self) -> None:
         """End the processes."""

@@ -87,6 +87,10 @@ class FreshProcesses:
             self._processes[place] = FreshProcess(hash_seed)
         return self._processes[place]
 
+    def __len__(self) -> int:
+        """Tell how many there are."""
+        return len(self._processes)
+
     def close(self) -> None:
         """End all."""
         for process in self._processes.values():

@@ -78,7 +78,7 @@ class Explained:
     """What it changes of the variables outside of contexts."""
 
 
-def programs_of(block: Block) -> list[PythonProgram]:
+def programs_of(block: Block) -> list[PythonProgram[..., object]]:
     """Return the Python programs of a block, each once."""
     found = {transaction.program.name: transaction.program for transaction in block.transactions}
     return [program for program in found.values() if isinstance(program, PythonProgram)]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from blockstm.blocks.block import Block
 from blockstm.engine.block_run import InProcessRun
@@ -67,7 +68,7 @@ def record(block: Block, watch: Watch, around: Callable[[], AbstractContextManag
 
 
 def _execute(
-    program: PythonProgram,
+    program: PythonProgram[..., object],
     tapes: list[Tape],
     watch: Watch,
     around: Callable[[], AbstractContextManager[object]],
@@ -81,7 +82,7 @@ def _execute(
     recorder = Recorder(context, tape, watch)
     raised: list[BaseException] = []
 
-    def noting(given: object, *rest: object) -> object:
+    def noting(given: Any, *rest: object) -> object:
         try:
             return program.function(given, *rest)
         except BaseException as error:

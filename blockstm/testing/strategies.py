@@ -86,7 +86,7 @@ def transactions(
 
 
 def of_hints(
-    program: PythonProgram, given: Arguments, keys: Sequence[bytes]
+    program: PythonProgram[..., object], given: Arguments, keys: Sequence[bytes]
 ) -> Iterable[tuple[str, st.SearchStrategy[Any]]]:
     """Yield the parameters of a Python program, each with the strategy that follows from its hint or default."""
     try:

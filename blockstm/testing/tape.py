@@ -235,7 +235,7 @@ class Recorder(TapedContext):
             return program(self, *given)
 
         try:
-            return self._context.call(nested, *arguments)  # type: ignore[arg-type]
+            return self._context.call(nested, *arguments)  # type: ignore[call-overload]
         except Exception as error:
             if not entered:  # it was refused
                 entry.raised = copy(error)
