@@ -67,6 +67,7 @@ class Receipt:
     status: Status
     """``success``, ``reverted`` (the program said so) or ``failed`` (exception, out of gas, ...)."""
     gas_used: int
+    """Gas that it charged."""
     error: str | None
     """Why it was reverted or failed; None on success."""
     events: Sequence[bytes]

@@ -64,14 +64,17 @@ class Span:
     """
 
     kind: Kind
+    """What it did: see the table."""
     worker: int
     """The worker's slot, from 0."""
     begin_ns: int
     """From the start of the block."""
     end_ns: int
+    """From the start of the block, too."""
     txn_idx: int | None
     """The transaction that it was about; None of a sleep."""
     incarnation: int | None
+    """Which incarnation of the transaction, from 0; None of a sleep."""
     cause: int | None
     """The transaction whose doing it was that the incarnation came to nothing; None where it did not, and where
     that is not known: of a sum of adds, and of bounds."""
