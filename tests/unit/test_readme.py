@@ -30,4 +30,5 @@ def test_each_page_has_its_examples() -> None:
         "README.md-0",
         "docs/how-to/python.md-0",
         "docs/how-to/python.md-1",
+        "docs/how-to/python.md-2",
     ]
