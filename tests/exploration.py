@@ -27,7 +27,7 @@ from blockstm.explore.batches import explore
 from blockstm.explore.explorer import Plan
 from blockstm.processes.pickling import dumps, loads
 from blockstm.programs.built_in import trace
-from blockstm.programs.program import Transaction
+from blockstm.programs.transaction import Transaction
 from tests import mutants
 
 KEYS = [b"x", b"y"]

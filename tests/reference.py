@@ -12,7 +12,8 @@ from typing import Any
 
 from blockstm.blocks.block import Block
 from blockstm.errors import BoundsError, LimitError, OutOfGas, ProgramException, Revert
-from blockstm.programs.program import NativeProgram, Program, PythonProgram, Transaction
+from blockstm.programs.program import NativeProgram, Program, PythonProgram
+from blockstm.programs.transaction import Transaction
 from blockstm.results.result import Result
 
 U64 = (1 << 64) - 1

@@ -25,7 +25,7 @@ from blockstm.limits import ACCESS_TRACE_BYTES_MAX, ACCESS_TRACE_LINE_BYTES_MAX,
 from blockstm.programs.built_in import trace
 from blockstm.programs.declared import ACCESS_KINDS, Declared, Hints
 from blockstm.programs.parameters import check_integer
-from blockstm.programs.program import Recorded, Transaction
+from blockstm.programs.transaction import Recorded, Transaction
 
 FORMAT: Final = "access-trace"
 VERSION_PLAIN: Final = 1

@@ -15,7 +15,8 @@ from blockstm.blocks.sections import NO_SECTIONS, PackedSections, pack_sections,
 from blockstm.errors import LimitError
 from blockstm.limits import KEYS_MAX, PROGRAMS_MAX, U64_MAX
 from blockstm.programs.arguments import decode_arguments
-from blockstm.programs.program import NativeProgram, Program, Recorded, Transaction
+from blockstm.programs.program import NativeProgram, Program
+from blockstm.programs.transaction import Recorded, Transaction
 
 RECORDED_FIELDS: Final = ("gas_used", "seconds", "reads", "writes", "adds")
 """What a row's record may hold, in the order in which it is written."""

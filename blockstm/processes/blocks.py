@@ -15,8 +15,7 @@ __all__ = ["can_load", "modules_of", "pickled"]
 
 def modules_of(block: Block) -> list[str]:
     """Return the modules that define a block's programs."""
-    programs = [transaction.program for transaction in block.transactions]
-    names = {program.function.__module__ for program in programs if isinstance(program, PythonProgram)}
+    names = {each.function.__module__ for each in block.programs if isinstance(each, PythonProgram)}
     return sorted(names - {"__main__"})
 
 

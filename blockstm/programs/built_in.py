@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from blockstm.programs.program import NativeProgram, Parameter
+from blockstm.programs.parameters import Parameter
+from blockstm.programs.program import NativeProgram
 
 __all__ = ["trace", "transfer"]
 

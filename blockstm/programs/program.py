@@ -31,20 +31,16 @@ from blockstm.errors import ProgramError, UnknownProgramError, install_extra, on
 from blockstm.limits import PROGRAM_NAME_BYTES_MAX
 from blockstm.programs.arguments import decode_arguments, encode_arguments
 from blockstm.programs.parameters import REQUIRED, Kind, Parameter
-from blockstm.programs.transaction import Recorded, Transaction
+from blockstm.programs.transaction import Transaction
 
 if TYPE_CHECKING:
     from blockstm.native._core import Context
 
 __all__ = [
-    "REQUIRED",
     "NativeCode",
     "NativeProgram",
-    "Parameter",
     "Program",
     "PythonProgram",
-    "Recorded",
-    "Transaction",
     "look_for_main_in",
     "lookup",
     "program",

@@ -18,9 +18,10 @@ from blockstm.processes.blocks import can_load, modules_of, pickled
 from blockstm.programs.program import PythonProgram
 from blockstm.testing.diagnosis import HASH_SEEDS, Diagnosis
 from blockstm.testing.faults import Fault
-from blockstm.testing.fresh import FreshProcess, FreshProcesses, ProgramEndedError
-from blockstm.testing.freshrun import Explained, Explored, explain, explore, programs_of
+from blockstm.testing.fork_server import FreshProcess, FreshProcesses, ProgramEndedError
+from blockstm.testing.fork_tasks import Explained, Explored, explain, explore
 from blockstm.testing.probes import Probed, Suspicion, probe
+from blockstm.testing.reach import python_programs
 
 __all__ = ["SCHEDULES_DEFAULT", "STRATEGIES", "Checked", "Checker", "StrategyName", "check"]
 
@@ -45,7 +46,7 @@ class Checker:
 
     def __init__(self) -> None:
         """Start no process before it is needed."""
-        self._fresh = FreshProcesses()
+        self._fresh = FreshProcesses([__name__])
         self._by_value: set[str] = set()
         self._loadable: set[PythonProgram[..., object]] = set()
 
@@ -108,7 +109,7 @@ class Checker:
     def _packed(self, block: Block) -> bytes:
         """Return the block in a form that a fresh process can read."""
         packed = pickled(block, self._by_value)
-        programs = programs_of(block)
+        programs = python_programs(block)
         if self._loadable.issuperset(programs):
             return packed
         modules = modules_of(block)

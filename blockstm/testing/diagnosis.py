@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from blockstm.testing.faults import Fault, Kind
-from blockstm.testing.fresh import FreshProcesses
-from blockstm.testing.freshrun import Alone, Change, changes, outside_call, repeat_alone
+from blockstm.testing.fork_server import FreshProcesses
+from blockstm.testing.fork_tasks import Alone, Change, changes, outside_call, repeat_alone
 from blockstm.testing.sites import Site
 from blockstm.testing.tape import Divergence, Tape
 
@@ -117,7 +117,7 @@ class Diagnosis:
         return fault_of("hash order", tape, divergence, cause, None)
 
     def _alone(self, hash_seed: int, numbers: Sequence[int], process: int = 0) -> list[Alone]:
-        """Execute transactions again, each in a process that has executed nothing; see `freshrun.repeat_alone`."""
+        """Execute transactions, each in a process that has executed nothing; see `fork_tasks.repeat_alone`."""
         alone: list[Alone] = self._fresh.get(hash_seed, process).call(
             self._modules, repeat_alone, self._packed, self._tapes, numbers
         )

@@ -28,8 +28,7 @@ from blockstm.blocks.block import Block
 from blockstm.processes.pickling import loads
 from blockstm.testing.diagnosis import Calls, fault_of
 from blockstm.testing.faults import Fault, Kind
-from blockstm.testing.freshrun import programs_of
-from blockstm.testing.reach import reach
+from blockstm.testing.reach import python_programs, reach
 from blockstm.testing.recording import record
 from blockstm.testing.sites import Site, swallowing_clause
 from blockstm.testing.tape import Divergence, Misuse, Tape, Watch
@@ -107,7 +106,7 @@ class Probes:
         """Execute nothing yet."""
         self._block = block
         self._watch = Watch()
-        self._world = World(reach(programs_of(block)).namespaces)
+        self._world = World(reach(python_programs(block)).namespaces)
         self._threads = set(threading.enumerate())
         self.tapes: list[Tape] = []
         """What the transactions did."""

@@ -18,15 +18,21 @@ from dataclasses import dataclass, field
 from types import CellType, CodeType, FunctionType, GeneratorType, MethodType, ModuleType
 from typing import Any, Final
 
+from blockstm.blocks.block import Block
 from blockstm.errors import shown
 from blockstm.programs.program import PythonProgram
 from blockstm.testing.sites import Site, is_library
 
-__all__ = ["Reach", "Variable", "reach"]
+__all__ = ["Reach", "Variable", "python_programs", "reach"]
 
 NODES_MAX: Final = 20_000
 DEPTH_MAX: Final = 12
 FUNCTIONS_MAX: Final = 2_000
+
+
+def python_programs(block: Block) -> list[PythonProgram]:
+    """Return the Python programs of a block, each once."""
+    return [program for program in block.programs if isinstance(program, PythonProgram)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from blockstm.blocks.block import Block
 from blockstm.errors import UsageError, shown
-from blockstm.programs.parameters import REQUIRED
-from blockstm.programs.program import NativeProgram, Parameter, Program, PythonProgram
+from blockstm.programs.parameters import REQUIRED, Parameter
+from blockstm.programs.program import NativeProgram, Program, PythonProgram
 from blockstm.programs.transaction import Transaction
 
 __all__ = ["KEYS", "blocks", "transactions"]

@@ -16,7 +16,8 @@ from blockstm.blocks.block_file import check_rows
 from blockstm.errors import BlockFileError, BlockstmError
 from blockstm.programs.built_in import trace, transfer
 from blockstm.programs.declared import Declared, Hints
-from blockstm.programs.program import Recorded, Transaction, program
+from blockstm.programs.program import program
+from blockstm.programs.transaction import Recorded, Transaction
 from tests.block_files import compress, content_of, read_by_the_page
 
 

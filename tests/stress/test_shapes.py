@@ -20,7 +20,8 @@ from blockstm.blocks.block import Block
 from blockstm.engine import Engine
 from blockstm.errors import BoundsError
 from blockstm.programs.built_in import trace, transfer
-from blockstm.programs.program import Transaction, program
+from blockstm.programs.program import program
+from blockstm.programs.transaction import Transaction
 from blockstm.results.verify import differences
 from tests.programs import KEYS, script
 from tests.reference import assert_equal, run_in_order

@@ -15,7 +15,7 @@ from blockstm.errors import AccessTraceError, BlockFileError, UsageError
 from blockstm.limits import ACCESS_TRACE_LINE_BYTES_MAX
 from blockstm.programs.built_in import trace
 from blockstm.programs.declared import Declared, Hints
-from blockstm.programs.program import Recorded
+from blockstm.programs.transaction import Recorded
 
 REAL_TRACES = sorted(Path(__file__).resolve().parents[3].glob("shared/ethereum/*/trace.jsonl.zst"))
 

@@ -14,7 +14,8 @@ from blockstm.blocks.packed import unpack_state, unpack_transactions
 from blockstm.errors import BlockstmError, LimitError, UsageError
 from blockstm.limits import KEY_BYTES_MAX, VALUE_BYTES_MAX
 from blockstm.programs.built_in import trace, transfer
-from blockstm.programs.program import Program, Recorded, Transaction, program
+from blockstm.programs.program import Program, program
+from blockstm.programs.transaction import Recorded, Transaction
 
 
 @program

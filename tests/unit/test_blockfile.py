@@ -20,7 +20,8 @@ from blockstm.blocks.packed import PackedBlock
 from blockstm.errors import BlockFileError, LimitError, UnknownProgramError, UsageError
 from blockstm.limits import BLOCK_FILE_BYTES_MAX, VALUE_BYTES_MAX
 from blockstm.programs.built_in import trace, transfer
-from blockstm.programs.program import NativeProgram, Recorded, Transaction, program
+from blockstm.programs.program import NativeProgram, program
+from blockstm.programs.transaction import Recorded, Transaction
 from blockstm.simulate import read_model
 from blockstm.workloads.scenario import read_scenario
 from tests.block_files import compress, content_of, refused, write_objects

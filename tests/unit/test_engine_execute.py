@@ -15,7 +15,8 @@ from blockstm.blocks.block import Block
 from blockstm.engine import Engine
 from blockstm.errors import EngineError, MemoryLimitError, ProgramError
 from blockstm.programs.built_in import transfer
-from blockstm.programs.program import NativeProgram, Parameter, PythonProgram, program
+from blockstm.programs.parameters import Parameter
+from blockstm.programs.program import NativeProgram, PythonProgram, program
 from blockstm.results.verify import differences
 
 pytestmark = pytest.mark.usefixtures("leaves_nothing")

@@ -11,15 +11,9 @@ import pytest
 from blockstm.errors import LimitError, ProgramError, UnknownProgramError
 from blockstm.limits import ACCESSES_MAX, U64_MAX, U256_MAX
 from blockstm.programs.built_in import trace, transfer
-from blockstm.programs.program import (
-    NativeProgram,
-    Parameter,
-    PythonProgram,
-    Recorded,
-    Transaction,
-    lookup,
-    program,
-)
+from blockstm.programs.parameters import Parameter
+from blockstm.programs.program import NativeProgram, PythonProgram, lookup, program
+from blockstm.programs.transaction import Recorded, Transaction
 
 
 @program

@@ -1,4 +1,4 @@
-"""Fresh processes: programs as a worker that has executed nothing yet would have them.
+"""Fork servers: fresh processes, with programs as a worker that has executed nothing yet would have them.
 
 For each hash seed there is one process, started when first needed and kept. It imports the modules of programs, and
 forks for every piece of work; so each piece finds these modules as they are after import, at the cost of a fork.
@@ -11,7 +11,7 @@ import os
 import socket
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
 from typing import Any
@@ -37,13 +37,14 @@ class FreshProcess:
 
     Arguments:
         hash_seed: PYTHONHASHSEED.
+        imports: the modules of this package that it imports before forking, instead of in each fork.
     """
 
-    def __init__(self, hash_seed: int) -> None:
+    def __init__(self, hash_seed: int, imports: Sequence[str]) -> None:
         """Start it."""
         self._process = ConnectedProcess(
-            "blockstm.testing.fresh",
-            imports=["blockstm.testing.checker"],  # before forking instead of in each fork
+            __name__,
+            imports=imports,
             environment={"PYTHONHASHSEED": str(hash_seed)},
         )
 
@@ -74,17 +75,22 @@ class FreshProcess:
 
 
 class FreshProcesses:
-    """The fresh processes of one checker, by hash seed and number."""
+    """The fresh processes of one checker, by hash seed and number.
 
-    def __init__(self) -> None:
+    Arguments:
+        imports: as for `FreshProcess`.
+    """
+
+    def __init__(self, imports: Sequence[str]) -> None:
         """Start none."""
+        self._imports = imports
         self._processes: dict[tuple[int, int], FreshProcess] = {}
 
     def get(self, hash_seed: int, number: int = 0) -> FreshProcess:
         """Return one; those of one seed and different numbers differ only in what no seed decides."""
         place = hash_seed, number
         if place not in self._processes:
-            self._processes[place] = FreshProcess(hash_seed)
+            self._processes[place] = FreshProcess(hash_seed, self._imports)
         return self._processes[place]
 
     def __len__(self) -> int:

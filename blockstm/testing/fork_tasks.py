@@ -14,10 +14,9 @@ from blockstm.explore.shrink import shrink
 from blockstm.explore.strategies import GuidedStrategy, Strategy
 from blockstm.explore.trial import Finding, Step, Trials
 from blockstm.processes.pickling import loads
-from blockstm.programs.program import PythonProgram
-from blockstm.testing.fresh import forked, outcome
+from blockstm.testing.fork_server import forked, outcome
 from blockstm.testing.outside import OutsideCalls
-from blockstm.testing.reach import Reach, reach
+from blockstm.testing.reach import Reach, python_programs, reach
 from blockstm.testing.recording import Recording
 from blockstm.testing.sites import Site
 from blockstm.testing.tape import Divergence, Tape, Watch
@@ -32,7 +31,6 @@ __all__ = [
     "explain",
     "explore",
     "outside_call",
-    "programs_of",
     "repeat_alone",
 ]
 
@@ -78,12 +76,6 @@ class Explained:
     """What it changes of the variables outside of contexts."""
 
 
-def programs_of(block: Block) -> list[PythonProgram[..., object]]:
-    """Return the Python programs of a block, each once."""
-    found = {transaction.program.name: transaction.program for transaction in block.transactions}
-    return [program for program in found.values() if isinstance(program, PythonProgram)]
-
-
 def repeat_alone(packed: bytes, tapes: Sequence[Tape], only: Sequence[int]) -> list[Alone]:
     """Execute transactions again with the same reads, each in a fork of its own.
 
@@ -98,7 +90,7 @@ def repeat_alone(packed: bytes, tapes: Sequence[Tape], only: Sequence[int]) -> l
 
 def repeat_one(block: Block, tapes: list[Tape], number: int) -> Alone:
     """Execute one transaction again."""
-    world = World(reach(programs_of(block)).namespaces)
+    world = World(reach(python_programs(block)).namespaces)
     world.install()
     with world.running():
         repeated = Recording(block, tapes).repeat(tapes[number], Watch())
@@ -114,7 +106,7 @@ def outside_call(packed: bytes, tapes: list[Tape], number: int) -> tuple[str, Si
         number: the number of the tape in question.
     """
     block = loads(packed)
-    world, outside = World(reach(programs_of(block)).namespaces), OutsideCalls()
+    world, outside = World(reach(python_programs(block)).namespaces), OutsideCalls()
     world.install()
     with world.running():
         Recording(block, tapes).repeat(tapes[number], Watch(), wrap=outside.noting)
@@ -132,8 +124,8 @@ def changes(packed: bytes, tapes: list[Tape], program: str, give_up: tuple[int, 
             to the end.
     """
     block = loads(packed)
-    own = [found for found in programs_of(block) if found.name == program]
-    world = World(reach(programs_of(block)).namespaces)
+    own = [found for found in python_programs(block) if found.name == program]
+    world = World(reach(python_programs(block)).namespaces)
     world.install()
     recording, watch = Recording(block, tapes), Watch()
     found: dict[str, Change] = {}
@@ -215,11 +207,11 @@ def read(packed: bytes, workers: int, shortest: Finding) -> Explained:
     """Write a schedule down for people."""
     block = loads(packed)
     trials = Trials(block, workers)
-    before = reach(programs_of(block)).variables
+    before = reach(python_programs(block)).variables
     lines = interleaving(trials, shortest)
     left = [
         f"{label} was {before[label].shown if label in before else 'not there'} and is {variable.shown}"
-        for label, variable in reach(programs_of(block)).variables.items()
+        for label, variable in reach(python_programs(block)).variables.items()
         if label not in before or before[label].fingerprint != variable.fingerprint
     ]
     return Explained(shortest, lines, left)
