@@ -6,10 +6,11 @@ import random
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from blockstm.blocks.block import Block
 from blockstm.engine import Engine
+from blockstm.engine.stress import kill_worker
 from blockstm.programs.built_in import trace, transfer
 
 
@@ -29,7 +30,7 @@ def killer(engine: Engine, seed: int, kills: int, within_seconds: float) -> Iter
             while (left := moment - (time.monotonic() - began)) > 0:
                 time.sleep(min(left, 0.0001))
             slot = choice.randrange(engine.workers)
-            kill(engine, slot)
+            kill_worker(engine, slot)
             killed.append(slot)
 
     thread = threading.Thread(target=run, name="killer")
@@ -38,12 +39,6 @@ def killer(engine: Engine, seed: int, kills: int, within_seconds: float) -> Iter
         yield killed
     finally:
         thread.join()
-
-
-def kill(engine: Engine, slot: int) -> None:
-    """Kill the worker of a slot through the engine's own handle on it, so that nobody else can be hit."""
-    with suppress(OSError):  # it may be being replaced at this very moment, and its handle closed
-        engine._pool._workers[slot].kill()
 
 
 def transfers(seed: int, count: int, accounts: int, work: int) -> Block:

@@ -14,13 +14,14 @@ import pytest
 
 from blockstm.blocks.block import Block
 from blockstm.engine import Engine
+from blockstm.engine.stress import kill_worker
 from blockstm.errors import UsageError
 from blockstm.programs.built_in import transfer
 from blockstm.programs.program import program
 from blockstm.results.perfetto import writing_trace
 from blockstm.results.result import Result
 from blockstm.results.verify import differences
-from tests.crash.killing import kill, killer, traces, transfers
+from tests.crash.killing import killer, traces, transfers
 from tests.timelines import check_lanes, check_trace, timeline_of
 
 SCALE = float(os.environ.get("BLOCKSTM_STRESS", "1"))
@@ -131,7 +132,7 @@ def test_all_killed_at_once() -> None:
             receipts = engine.stream(block)
             found = [next(receipts)]
             for slot in range(3):
-                kill(engine, slot)
+                kill_worker(engine, slot)
             found += receipts
             assert found == list(reference.receipts)
 
@@ -143,7 +144,7 @@ def test_killed_while_idle() -> None:
         for slots in ([0], [1, 2], [0, 1, 2]):
             pids = engine.worker_pids
             for slot in slots:
-                kill(engine, slot)
+                kill_worker(engine, slot)
             time.sleep(0.05)
             assert differences(engine.execute(block), reference) == []
             assert [old != new for old, new in zip(pids, engine.worker_pids, strict=True)] == [
@@ -156,7 +157,7 @@ def test_killed_while_starting() -> None:
     with Engine(3) as engine:
         for moment in range(6):
             for slot in range(3):
-                kill(engine, slot)
+                kill_worker(engine, slot)
             time.sleep(moment * 0.02)
         assert engine.execute(block).state == {b"a": b"\x0e", b"b": b"\x32"}
 

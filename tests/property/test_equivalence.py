@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from blockstm.blocks.block import Block
 from blockstm.engine import Engine
+from blockstm.engine.stress import stressed
 from blockstm.programs.built_in import trace, transfer
-from blockstm.programs.program import Transaction
+from blockstm.programs.transaction import Transaction
 from tests.programs import KEYS, U256, script
 from tests.reference import assert_equal, run_in_order
 from tests.running import WORKERS_MAX, run
-from tests.running import settings as running_with
 
 SETTINGS = settings(
     deadline=None,  # workers share the cores with whatever else runs
@@ -156,7 +156,7 @@ def test_receipts_of_a_stream_are_those_of_the_oracle(
         (txn_idx, outcome.status, outcome.gas_used, outcome.error, outcome.events)
         for txn_idx, outcome in enumerate(run_in_order(block).outcomes)
     ]
-    with running_with(engine, workers, seed):
+    with stressed(engine, active_workers=workers, delay_seed=seed):
         receipts = [(r.txn_idx, r.status, r.gas_used, r.error, r.events) for r in engine.stream(block)]
     assert receipts == expected
 

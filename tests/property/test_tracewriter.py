@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from blockstm.blocks.access_trace import read_access_trace
 from blockstm.blocks.block import Block
 from blockstm.engine import Engine
+from blockstm.engine.stress import stressed
 from blockstm.results.access_trace_writer import write_access_trace
 from blockstm.results.result import Result
 from tests.property.test_equivalence import SCALE, SETTINGS, blocks, examples, seeds
 from tests.reference import Outcome, run_in_order
 from tests.running import WORKERS_MAX
-from tests.running import settings as running_with
 
 pytestmark = pytest.mark.timeout(60 + 120 * SCALE)
 
@@ -64,7 +64,7 @@ def test_a_trace_says_what_the_oracle_says_however_the_block_was_run(
     expected = [header, *map(expected_line, run_in_order(block).outcomes)]
     assert lines_of(block, engine.execute(block, "sequential", timed=True), path) == expected
     for delay_seed in (0, seed):
-        with running_with(engine, workers, delay_seed):
+        with stressed(engine, active_workers=workers, delay_seed=delay_seed):
             assert lines_of(block, engine.execute(block, timed=True), path) == expected
 
 

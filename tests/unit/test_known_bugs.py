@@ -13,13 +13,15 @@ import pytest
 
 from blockstm.blocks.block import Block
 from blockstm.engine import Engine
+from blockstm.engine.stress import committed, stressed
 from blockstm.errors import BoundsError, LimitError, MemoryLimitError
 from blockstm.programs.built_in import trace, transfer
-from blockstm.programs.program import Transaction, program
+from blockstm.programs.program import program
+from blockstm.programs.transaction import Transaction
 from blockstm.results.result import Result
 from blockstm.results.verify import differences
 from tests.reference import assert_equal, run_in_order
-from tests.running import WORKERS_MAX, run, settings
+from tests.running import WORKERS_MAX, run
 
 NAP_SECONDS = 0.03
 TRIES = 30
@@ -76,7 +78,7 @@ def test_a_block_is_not_done_while_a_validation_is_under_way(engine: Engine, wor
             result = run(engine, block, workers, delay_seed)
             assert result.state == {b"n": number(count)}, delay_seed
             assert [receipt.events for receipt in result.receipts] == [[number(n)] for n in range(count)]
-            assert engine._arena.committed() == count
+            assert committed(engine) == count
 
 
 # --- suspension after the first execution -----------------------------------------------------------
@@ -283,7 +285,7 @@ def test_receipts_of_a_stream_are_final_while_later_transactions_run(engine: Eng
     assert {outcome.status for outcome in expected} == {"success", "reverted"}
     early = 0
     for delay_seed in range(12):
-        with settings(engine, 2 + delay_seed % 7, delay_seed):
+        with stressed(engine, active_workers=2 + delay_seed % 7, delay_seed=delay_seed):
             for receipt in engine.stream(block):
                 outcome = expected[receipt.txn_idx]
                 assert (receipt.status, receipt.error, receipt.events) == (
@@ -291,7 +293,7 @@ def test_receipts_of_a_stream_are_final_while_later_transactions_run(engine: Eng
                     outcome.error,
                     outcome.events,
                 )
-                early += engine._arena.committed() < len(block)
+                early += committed(engine) < len(block)
     assert early > 12 * len(block) // 4
 
 
@@ -376,7 +378,7 @@ def test_blocks_of_no_transaction_and_of_one(engine: Engine, count: int, model: 
     # Bug: indices that begin at the end, or a collector that nobody calls.
     block = Block([increment.txn(b"n")] * count, {b"kept": b"1"})
     for workers in (1, 2, WORKERS_MAX):
-        with settings(engine, workers, 0):
+        with stressed(engine, active_workers=workers):
             result = engine.execute(block, model)
             streamed = list(engine.stream(block, model))
         assert_equal(result, run_in_order(block))
@@ -399,7 +401,7 @@ def test_twenty_thousand_new_keys(engine: Engine) -> None:
     result = run(engine, block)
     assert dict(result.state) == expected.state
     assert {receipt.status for receipt in result.receipts} == {"success"}
-    with settings(engine, 1, 0):
+    with stressed(engine, active_workers=1):
         assert dict(engine.execute(block, "sequential").state) == expected.state
 
 
