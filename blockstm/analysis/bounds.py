@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from blockstm.analysis.dependencies import Dependencies
 from blockstm.analysis.schedules import critical_path, greedy_schedule
@@ -37,9 +37,3 @@ class Bound:
             return cls(None, {}, path)
         speedups = {cores: total / greedy_schedule(graph, weights, cores) for cores in CORES}
         return cls(total / path, speedups, path)
-
-    def as_json(self) -> dict[str, Any]:
-        """Give the speed-ups; what is not known is left out."""
-        if self.unlimited is None:
-            return {"cores": {}}
-        return {"unlimited": self.unlimited, "cores": {str(cores): x for cores, x in self.cores.items()}}

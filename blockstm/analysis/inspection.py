@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from blockstm.analysis.accesses import AccessSet
 from blockstm.analysis.bounds import CORES, Bound
@@ -18,6 +17,17 @@ from blockstm.analysis.schedules import critical_path
 from blockstm.blocks.block import Block
 from blockstm.blocks.sections import PER_TRANSACTION
 from blockstm.errors import UsageError
+from blockstm.schema.common import NO_OPTIONS, OptionsEntry, OutcomesEntry
+from blockstm.schema.inspect import (
+    BoundEntry,
+    DistanceEntry,
+    FeesEntry,
+    HotKeyEntry,
+    InspectOutput,
+    KeyEntry,
+    NotToldEntry,
+    PerTransactionEntry,
+)
 from blockstm.tables.html import ROWS_SHOWN, HtmlTable, html_of
 
 __all__ = ["Inspection", "RulesOutcome", "inspect_block"]
@@ -89,7 +99,7 @@ class Inspection:
         """How many keys the transactions accessed."""
         return len(frozenset[bytes]().union(*(access.keys for access in self.profile.accesses)))
 
-    def per_transaction(self) -> dict[str, dict[str, float]]:
+    def per_transaction(self) -> dict[str, PerTransactionEntry]:
         """Return how many keys a transaction reads, writes and adds to: their mean, and the most."""
         counts = {
             "reads": [len(access.reads) for access in self.profile.accesses],
@@ -97,7 +107,9 @@ class Inspection:
             "adds": [len(access.adds) for access in self.profile.accesses],
         }
         return {
-            name: {"mean": sum(each) / len(each), "max": max(each)} for name, each in counts.items() if each
+            name: PerTransactionEntry(sum(each) / len(each), max(each))
+            for name, each in counts.items()
+            if each
         }
 
     @property
@@ -117,37 +129,46 @@ class Inspection:
         is_fee = isinstance(self.fees, Fees) and key in self.fees.keys
         return f"{name} (fee recipient)" if is_fee else name
 
-    def as_json(self) -> dict[str, Any]:
-        """Give the entries of the JSON output (schema 1); what is not known is left out."""
+    def output(
+        self,
+        file: str,
+        *,
+        outcomes: OutcomesEntry | None = None,
+        header_checks: Mapping[str, bool | None] | None = None,
+        options: OptionsEntry = NO_OPTIONS,
+    ) -> InspectOutput:
+        """Return what the JSON output says.
+
+        Arguments:
+            file: where the block comes from.
+            outcomes, header_checks: what came of it, where it was executed.
+            options: of the command.
+        """
         outcome = self.outcome
-        entry: dict[str, Any] = {
-            "chain": self.block.chain,
-            "number": self.block.number,
-            "transactions": len(self.block),
-            "keys": self.keys,
-            "accesses": self.profile.source,
-            "seconds": self.profile.seconds_source if self.profile.seconds is not None else None,
-            "sections": self.sections or None,
-            "per_transaction": self.per_transaction(),
-            "rules": str(self.rules),
-            "weight": self.weight,
-            "independent_share": outcome.independent_share,
-            "longest_chain": outcome.longest_chain,
-            "conflicts": dict(self.conflicts),
-            "distances": [
-                {"from": low, "to": 2 * low - 1, "transactions": count}
-                for low, count in self.distances.items()
-            ],
-            "bounds": self._bounds_as_json(),
-            "not_told": [{"rules": str(rules), "reason": why} for rules, why in self.not_told.items()],
-            "hot_keys": [self._hot_key_as_json(hot) for hot in self.hot_keys],
-        }
-        if isinstance(self.fees, Fees):
-            entry["fees"] = {
-                "keys": [{"key": f"0x{key.hex()}", "name": self.name(key)} for key in sorted(self.fees.keys)],
-                "source": self.fees.source,
-            }
-        return {name: value for name, value in entry.items() if value is not None}
+        return InspectOutput(
+            file=file,
+            outcomes=outcomes,
+            header_checks=header_checks,
+            chain=self.block.chain,
+            number=self.block.number,
+            transactions=len(self.block),
+            keys=self.keys,
+            accesses=self.profile.source,
+            seconds=self.profile.seconds_source if self.profile.seconds is not None else None,
+            sections=self.sections or None,
+            per_transaction=self.per_transaction(),
+            rules=str(self.rules),
+            weight=self.weight,
+            independent_share=outcome.independent_share,
+            longest_chain=outcome.longest_chain,
+            conflicts=self.conflicts,
+            distances=tuple(DistanceEntry(low, 2 * low - 1, count) for low, count in self.distances.items()),
+            bounds=tuple(self._bound_entries()),
+            not_told=tuple(NotToldEntry(str(rules), why) for rules, why in self.not_told.items()),
+            hot_keys=tuple(map(self._hot_key_entry, self.hot_keys)),
+            fees=self._fees_entry(),
+            options=options,
+        )
 
     def __repr__(self) -> str:
         """Say of which block and under which rules."""
@@ -174,29 +195,35 @@ class Inspection:
             ),
         )
 
-    def _bounds_as_json(self) -> list[dict[str, Any]]:
-        return [
-            {
-                "rules": str(rules),
-                "weight": weight,
-                **bound.as_json(),
-                "critical_path": bound.critical_path,
-                "longest_chain": outcome.longest_chain,
-                "independent_share": outcome.independent_share,
-            }
-            for rules, outcome in self.outcomes.items()
-            for weight, bound in outcome.bounds.items()
-            if bound.unlimited is not None
-        ]
+    def _bound_entries(self) -> Iterator[BoundEntry]:
+        for rules, outcome in self.outcomes.items():
+            for weight, bound in outcome.bounds.items():
+                if bound.unlimited is not None:
+                    yield BoundEntry(
+                        rules=str(rules),
+                        weight=weight,
+                        unlimited=bound.unlimited,
+                        cores=bound.cores,
+                        critical_path=bound.critical_path,
+                        longest_chain=outcome.longest_chain,
+                        independent_share=outcome.independent_share,
+                    )
 
-    def _hot_key_as_json(self, hot: HotKey) -> dict[str, Any]:
-        return {
-            "key": f"0x{hot.key.hex()}",
-            "name": self.name(hot.key),
-            "transactions": hot.transactions,
-            "longest_chain": hot.longest_chain,
-            **hot.bound.as_json(),
-        }
+    def _hot_key_entry(self, hot: HotKey) -> HotKeyEntry:
+        return HotKeyEntry(
+            key=f"0x{hot.key.hex()}",
+            name=self.name(hot.key),
+            transactions=hot.transactions,
+            longest_chain=hot.longest_chain,
+            unlimited=hot.bound.unlimited,
+            cores=hot.bound.cores,
+        )
+
+    def _fees_entry(self) -> FeesEntry | None:
+        if not isinstance(self.fees, Fees):
+            return None
+        keys = tuple(KeyEntry(f"0x{key.hex()}", self.name(key)) for key in sorted(self.fees.keys))
+        return FeesEntry(keys, self.fees.source)
 
 
 def inspect_block(

@@ -26,6 +26,7 @@ from blockstm.explore.batches import repeat
 from blockstm.explore.explorer import KILLS_MAX, Plan, Report
 from blockstm.explore.schedules import WORKERS_MAX, Schedule
 from blockstm.models import Sequential, model_of
+from blockstm.schema.explore import ExploreOutput, FailureEntry
 
 __all__ = ["explore"]
 
@@ -97,7 +98,7 @@ def explore(
                 report = explore_block(loaded.block, plan, progress=progress.count)
     name = strategy if recorded is None else "replay"
     if as_json:
-        print(json.dumps(as_object(report, block, name, plan)))
+        print(json.dumps(output_of(report, block, name, plan).as_json()))
     else:
         print_report(report)
     loaded.print_disagreements()
@@ -116,28 +117,26 @@ def check(loaded: LoadedBlock) -> None:
             loaded.check(engine.execute(loaded.block, Sequential()))
 
 
-def as_object(report: Report, block: Path, strategy: str, plan: Plan) -> dict[str, object]:
-    """Return what --json prints."""
-    return {
-        "schema": 1,
-        "command": "explore",
-        "file": shown_path(block),
-        "strategy": strategy,
-        "seed": plan.seed,
-        "schedules": report.schedules,
-        "pruned": report.pruned,
-        "steps": report.steps,
-        "failures": [
-            {
-                "schedule": str(failure.found.schedule),
-                "check": failure.found.check,
-                "message": failure.found.message,
-                "shortest": str(failure.shortest.schedule),
-                "interleaving": failure.lines,
-            }
+def output_of(report: Report, block: Path, strategy: str, plan: Plan) -> ExploreOutput:
+    """Return what the JSON output says."""
+    return ExploreOutput(
+        file=shown_path(block),
+        strategy=strategy,
+        seed=plan.seed,
+        schedules=report.schedules,
+        pruned=report.pruned,
+        steps=report.steps,
+        failures=tuple(
+            FailureEntry(
+                schedule=str(failure.found.schedule),
+                check=failure.found.check,
+                message=failure.found.message,
+                shortest=str(failure.shortest.schedule),
+                interleaving=tuple(failure.lines),
+            )
             for failure in report.failures
-        ],
-    }
+        ),
+    )
 
 
 def print_report(report: Report) -> None:

@@ -132,24 +132,18 @@ def inspect(
             memory_limit=(memory_limit, MEMORY_LIMIT_BYTES_DEFAULT),
             programs=(programs, None),
         )
-        print(json.dumps(as_object(loaded, inspection, outcomes) | options))
+        output = inspection.output(
+            str(loaded.file),
+            outcomes=None if outcomes is None else outcomes.entry(),
+            header_checks=loaded.header_checks,
+            options=options,
+        )
+        print(json.dumps(output.as_json()))
     elif dot != STANDARD_OUTPUT:
         print_inspection(block, inspection, outcomes)
     if loaded.has_header_equal is False:
         loaded.print_disagreements()
         raise typer.Exit(DISAGREES)
-
-
-def as_object(loaded: LoadedBlock, inspection: Inspection, outcomes: Outcomes | None) -> dict[str, object]:
-    """Return what --json prints (schema 1)."""
-    return {
-        "schema": 1,
-        "command": "inspect",
-        "file": str(loaded.file),
-        **({} if outcomes is None else outcomes.as_json()),
-        **({} if loaded.header_checks is None else {"header_checks": loaded.header_checks}),
-        **inspection.as_json(),
-    }
 
 
 def key_of(text: str) -> bytes:

@@ -54,7 +54,7 @@ def summary(file: Path, inspection: Inspection, outcomes: Outcomes | None) -> di
     count = len(block)
     independent = independent_transactions(outcome.graph)
     accesses = [
-        f"{each['mean']:.2f} {name} (at most {each['max']:,})"
+        f"{each.mean:.2f} {name} (at most {each.max:,})"
         for name, each in inspection.per_transaction().items()
     ]
     return {

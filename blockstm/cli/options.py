@@ -10,13 +10,14 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
 from blockstm.errors import BlockstmError, UsageError, shown_path
 from blockstm.models import MODELS, BlockStm
 from blockstm.programs.program import look_for_main_in
+from blockstm.schema.common import OptionsEntry
 
 __all__ = [
     "MODEL_DEFAULT",
@@ -95,14 +96,13 @@ def named_in_errors(file: Path) -> Iterator[None]:
         raise type(error)(f"{shown_path(file)}: {error}") from error
 
 
-def told_options(**options: tuple[object, object]) -> dict[str, dict[str, object]]:
+def told_options(**options: tuple[Any, object]) -> OptionsEntry:
     """Return what a command's JSON output says of options, so that a report can tell how to repeat it.
 
     Arguments:
         options: the value of each, and its default, which is not told.
     """
-    told = {name: value for name, (value, default) in options.items() if value != default}
-    return {"options": told} if told else {}
+    return OptionsEntry(**{name: value for name, (value, default) in options.items() if value != default})
 
 
 def check_output_path(option: str, path: Path, inputs: Iterable[Path]) -> None:

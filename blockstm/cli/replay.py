@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -37,6 +37,8 @@ from blockstm.errors import UsageError, printable, shown_path
 from blockstm.files.content import replace_file
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, WORKERS_MAX
 from blockstm.measure import measure, steps_of
+from blockstm.schema.common import OptionsEntry
+from blockstm.schema.replay import ReplayOutput
 
 __all__ = ["replay"]
 
@@ -173,7 +175,7 @@ def replay(
 def show(
     measured: Sequence[MeasuredBlock],
     loaded: list[LoadedBlock],
-    options: Mapping[str, object],
+    options: OptionsEntry,
     as_json: bool,
 ) -> None:
     """Print the figures in the form asked for, and on standard error where runs disagree with what must be.
@@ -185,10 +187,12 @@ def show(
         as_json: whether JSON is asked for.
     """
     if as_json:
-        entries = [each.as_json() for each in measured]
-        totals = Totals.of(each.figures for each in measured).as_json()
-        head = {"schema": 1, "command": "replay", **options}
-        print(json.dumps(head | {"blocks": entries, "totals": totals}))
+        output = ReplayOutput(
+            options=options,
+            blocks=tuple(each.entry() for each in measured),
+            totals=Totals.of(each.figures for each in measured).entry(),
+        )
+        print(json.dumps(output.as_json()))
     elif len(measured) == 1:
         print_summary(measured[0])
     else:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from blockstm.cli.blocks import LoadedBlock
 from blockstm.measure import Measurement
 from blockstm.measure.measurement import ratio
+from blockstm.schema.common import LatencyEntry
+from blockstm.schema.replay import BlockEntry, TotalsEntry
 
 __all__ = ["MeasuredBlock", "Totals"]
 
@@ -43,35 +44,32 @@ class MeasuredBlock:
             figures=measurement.without_result(),
         )
 
-    def as_json(self) -> dict[str, Any]:
-        """Give this block's entry of the JSON output (schema 1)."""
+    def entry(self) -> BlockEntry:
+        """Return what the JSON output says."""
         figures = self.figures
-        header_checks = figures.header_checks
-        return known(
-            {
-                "file": str(self.file),
-                "chain": self.chain,
-                "number": self.number,
-                "transactions": figures.transactions,
-                "gas_used": figures.gas_used,
-                "model": figures.model,
-                "workers": figures.workers,
-                "active_workers": figures.active_workers,
-                "runs": figures.runs,
-                "wall_seconds": figures.wall_seconds,
-                "sequential_seconds": figures.sequential_seconds,
-                "speedup": figures.speedup,
-                "mgas_per_second": None if header_checks is None else figures.mgas_per_second,
-                "executions": figures.executions,
-                "validations": figures.validations,
-                "aborts": figures.aborts,
-                "commit_latency_seconds": dict(figures.commit_latency_seconds),
-                **figures.outcomes.as_json(),
-                "state_root": f"0x{self.state_root.hex()}",
-                "verified": figures.verified,
-                "differences": list(figures.differences) if figures.differences else None,
-                "header_checks": None if header_checks is None else dict(header_checks),
-            }
+        return BlockEntry(
+            file=str(self.file),
+            chain=self.chain,
+            number=self.number,
+            transactions=figures.transactions,
+            gas_used=figures.gas_used,
+            model=figures.model,
+            workers=figures.workers,
+            active_workers=figures.active_workers,
+            runs=figures.runs,
+            wall_seconds=figures.wall_seconds,
+            sequential_seconds=figures.sequential_seconds,
+            speedup=figures.speedup,
+            mgas_per_second=None if figures.header_checks is None else figures.mgas_per_second,
+            executions=figures.executions,
+            validations=figures.validations,
+            aborts=figures.aborts,
+            commit_latency_seconds=LatencyEntry(**figures.commit_latency_seconds),
+            outcomes=figures.outcomes.entry(),
+            state_root=f"0x{self.state_root.hex()}",
+            verified=figures.verified,
+            differences=figures.differences or (),
+            header_checks=figures.header_checks,
         )
 
 
@@ -115,23 +113,16 @@ class Totals:
         """Sum of sequential times over sum of times; None if it took no time."""
         return ratio(self.sequential_seconds, self.wall_seconds)
 
-    def as_json(self) -> dict[str, Any]:
-        """Give the totals of the JSON output (schema 1)."""
-        return known(
-            {
-                "transactions": self.transactions,
-                "gas_used": self.gas_used,
-                "wall_seconds": self.wall_seconds,
-                "sequential_seconds": self.sequential_seconds,
-                "speedup": self.speedup,
-                "succeeded": self.succeeded,
-                "reverted": self.reverted,
-                "failed": self.failed,
-                "verified": self.verified,
-            }
+    def entry(self) -> TotalsEntry:
+        """Return what the JSON output says."""
+        return TotalsEntry(
+            transactions=self.transactions,
+            gas_used=self.gas_used,
+            wall_seconds=self.wall_seconds,
+            sequential_seconds=self.sequential_seconds,
+            speedup=self.speedup,
+            succeeded=self.succeeded,
+            reverted=self.reverted,
+            failed=self.failed,
+            verified=self.verified,
         )
-
-
-def known(entry: dict[str, Any]) -> dict[str, Any]:
-    """Drop what is not known (None), as the JSON schema asks."""
-    return {name: value for name, value in entry.items() if value is not None}

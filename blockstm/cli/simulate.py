@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -32,6 +32,8 @@ from blockstm.cli.timelines import timeline_file
 from blockstm.errors import UsageError, shown, shown_path
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, WORKERS_MAX
 from blockstm.results.outcomes import Outcomes
+from blockstm.schema.common import OptionsEntry
+from blockstm.schema.simulate import SimulateOutput
 from blockstm.simulate import Figures, Simulation, default_model, read_model
 
 __all__ = ["simulate"]
@@ -176,7 +178,7 @@ def show(
     loaded: LoadedBlock,
     figures: Sequence[Figures],
     outcomes: Outcomes,
-    options: Mapping[str, object] | None,
+    options: OptionsEntry | None,
 ) -> None:
     """Print the figures, and on standard error where a run disagrees with the header.
 
@@ -187,26 +189,18 @@ def show(
         options: what the JSON says of the command's options; None: text is asked for.
     """
     if options is not None:
-        print(json.dumps(as_object(loaded, figures, outcomes, options)))
+        output = SimulateOutput(
+            file=str(loaded.file),
+            options=options,
+            transactions=len(loaded.block),
+            outcomes=outcomes.entry(),
+            header_checks=loaded.header_checks,
+            results=tuple(each.entry() for each in figures),
+        )
+        print(json.dumps(output.as_json()))
     else:
         print_figures(loaded, figures, outcomes)
     loaded.print_disagreements()
-
-
-def as_object(
-    loaded: LoadedBlock, figures: Sequence[Figures], outcomes: Outcomes, options: Mapping[str, object]
-) -> dict[str, object]:
-    """Return what --json prints (schema 1)."""
-    return {
-        "schema": 1,
-        "command": "simulate",
-        "file": str(loaded.file),
-        **options,
-        "transactions": len(loaded.block),
-        **outcomes.as_json(),
-        **({} if loaded.header_checks is None else {"header_checks": loaded.header_checks}),
-        "results": [each.as_json() for each in figures],
-    }
 
 
 def print_figures(loaded: LoadedBlock, figures: Sequence[Figures], outcomes: Outcomes) -> None:

@@ -17,6 +17,7 @@ from blockstm.cli.progress import Progress
 from blockstm.cli.sweep_tables import points_of, print_speedups
 from blockstm.errors import UsageError, install_extra, shown_path
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, WORKERS_MAX
+from blockstm.schema.sweep import SweepOutput
 from blockstm.sweep import Outcome, Run, Sweep, carry_out, read_sweep, runs_of
 from blockstm.sweep.carryout import Executor, InProcess
 
@@ -93,12 +94,17 @@ def sweep(
         outcome = follow(defined, runs, folder, executor)
         found = folder.rows
     if as_json:
-        print(
-            json.dumps(
-                as_object(defined, folder, outcome)
-                | {"points": [point.as_json() for point in points_of(defined, found)]}
-            )
+        printed = SweepOutput(
+            sweep=defined.name,
+            folder=str(folder.path),
+            results=str(folder.results),
+            clock=defined.clock,
+            runs=outcome.runs,
+            executed=outcome.executed,
+            wall_seconds=outcome.seconds,
+            points=tuple(point.entry() for point in points_of(defined, found)),
         )
+        print(json.dumps(printed.as_json()))
         return
     print_speedups(defined, found)
     before = outcome.runs - outcome.executed
@@ -148,18 +154,3 @@ def follow(
                 file=sys.stderr,
             )
             raise
-
-
-def as_object(defined: Sweep, folder: ResultsFolder, outcome: Outcome) -> dict[str, object]:
-    """Return what the JSON output says of the whole sweep (schema 1)."""
-    return {
-        "schema": 1,
-        "command": "sweep",
-        "sweep": defined.name,
-        "folder": str(folder.path),
-        "results": str(folder.results),
-        "clock": defined.clock,
-        "runs": outcome.runs,
-        "executed": outcome.executed,
-        "wall_seconds": outcome.seconds,
-    }

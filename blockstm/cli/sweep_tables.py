@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from blockstm.cli.columns import Column, print_columns, print_wrapped
 from blockstm.cli.figures_text import NONE, per_cent, times
 from blockstm.measure.spread import Spread, spread_of
+from blockstm.schema.fields import Scalar
+from blockstm.schema.sweep import PARAMETER, PointEntry
 from blockstm.sweep import Sweep
-from blockstm.sweep.rows import PARAMETER, Row
+from blockstm.sweep.rows import Row
 
 __all__ = ["Point", "points_of", "print_speedups"]
 
@@ -30,23 +32,22 @@ class Point:
 
     number: int
     cores: int
-    parameters: Mapping[str, object]
+    parameters: Mapping[str, Scalar | None]
     runs: int
     speedup: Spread | None
 
-    def as_json(self) -> dict[str, object]:
-        """Return what --json says of it."""
-        entry: dict[str, object] = {
-            "point": self.number,
-            "cores": self.cores,
-            "parameters": self.parameters,
-            "runs": self.runs,
-        }
-        if self.speedup is not None:
-            entry["speedup"] = self.speedup.median
-            entry["speedup_min"] = self.speedup.least
-            entry["speedup_max"] = self.speedup.greatest
-        return entry
+    def entry(self) -> PointEntry:
+        """Return what the JSON output says."""
+        speedup = self.speedup
+        return PointEntry(
+            point=self.number,
+            cores=self.cores,
+            parameters=self.parameters,
+            runs=self.runs,
+            speedup=None if speedup is None else speedup.median,
+            speedup_min=None if speedup is None else speedup.least,
+            speedup_max=None if speedup is None else speedup.greatest,
+        )
 
 
 def points_of(sweep: Sweep, rows: Iterable[Row]) -> list[Point]:
@@ -68,10 +69,15 @@ def _point(sweep: Sweep, rows: Sequence[Row]) -> Point:
     return Point(
         number=int(str(first["point"])),
         cores=int(str(first["cores"])),
-        parameters={field: first.get(f"{PARAMETER}{field}") for field in sweep.varied},
+        parameters={field: _scalar(first.get(f"{PARAMETER}{field}")) for field in sweep.varied},
         runs=len(rows),
         speedup=spread_of(value for value in values if isinstance(value, int | float)),
     )
+
+
+def _scalar(value: object) -> Scalar | None:
+    assert value is None or isinstance(value, Scalar)
+    return value
 
 
 def print_speedups(sweep: Sweep, rows: Sequence[Row]) -> None:

@@ -35,7 +35,7 @@ LOG_FROM: Final = 20
 DECADES_FINE: Final = 3
 MARGIN: Final = 1.06
 POWERS: Final = 100
-"""Of two, from 1, in both directions; no speed-up is beyond (`blockstm.report.fields.NUMBER_MAX`)."""
+"""Of two, from 1, in both directions; no speed-up is beyond (`blockstm.schema.fields.NUMBER_MAX`)."""
 
 CONFIG: Final[Specification] = {
     "background": None,

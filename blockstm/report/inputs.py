@@ -10,14 +10,14 @@ from typing import Any, Final
 from blockstm.errors import ReportError, shown, shown_path
 from blockstm.files.content import ContentError, TooLargeError, content_pieces, open_input, reason_of
 from blockstm.files.strict_json import decode_json
-from blockstm.report.fields import Fields
 from blockstm.report.results import Inspection, Replay, Simulation
 from blockstm.report.sweeps import Sweep, read_sweep
 from blockstm.report.traces import Timeline
+from blockstm.schema.entry import SCHEMA
+from blockstm.schema.fields import Fields
 
 __all__ = ["Inputs", "read_inputs"]
 
-SCHEMA: Final = 1
 JSON_BYTES_MAX: Final = 1 << 27
 BRACKETS_MAX: Final = 2_000_000
 """Objects and lists: an empty one takes 3 bytes of a file, and 72 of memory."""

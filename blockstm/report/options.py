@@ -2,62 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
 from typing import Final
 
-from blockstm.report.fields import Fields
+from blockstm.schema.common import OptionsEntry
 
-__all__ = ["options_of"]
+__all__ = ["words_of"]
+
+_ORDER: Final = (
+    "cost_model", "model", "rounds_per_gas", "as_replay", "execute", "fee_key", "top", "time_limit", "memory_limit",
+    "programs",
+)  # fmt: skip
+_OTHER_WORDS: Final = {"cost_model": "--costs"}
 
 
-def options_of(content: Fields) -> tuple[str, ...]:
+def words_of(options: OptionsEntry) -> list[str]:
     """Return the words that give a command the same options again.
 
     Arguments:
-        content: the command's output; its field ``options`` holds them by name.
-
-    Raises:
-        ContentError: one has a value that it cannot have.
+        options: of its output.
     """
-    options = content.optional_nested("options")
-    return tuple(
-        word
-        for name, words in _WORDS.items()
-        if options.has(name)
-        for word in words(options, name, f"--{name.replace('_', '-')}")
-    )
+    return [word for name in _ORDER for word in _words(name, getattr(options, name))]
 
 
-def _number(options: Fields, name: str, option: str) -> list[str]:
-    number = options.number(name)
-    return [option, str(int(number)) if number.is_integer() else repr(number)]
+def _words(name: str, value: object) -> Iterator[str]:
+    option = _OTHER_WORDS.get(name, f"--{name.replace('_', '-')}")
+    if value is True:
+        yield option
+    elif isinstance(value, tuple):
+        for each in value:
+            yield from (option, each)
+    elif value is not None and value is not False:
+        yield from (option, _written(value))
 
 
-def _count(options: Fields, name: str, option: str) -> list[str]:
-    return [option, str(options.count(name))]
-
-
-def _text(options: Fields, name: str, option: str) -> list[str]:
-    return [option, options.text(name)]
-
-
-def _flag(options: Fields, name: str, option: str) -> list[str]:
-    return [option] * bool(options.optional_flag(name))
-
-
-def _repeated(options: Fields, name: str, option: str) -> list[str]:
-    return [word for text in options.texts(name) for word in (option, text)]
-
-
-_WORDS: Final[Mapping[str, Callable[[Fields, str, str], list[str]]]] = {
-    "cost_model": lambda options, name, option: _text(options, name, "--costs"),
-    "model": _text,
-    "rounds_per_gas": _number,
-    "as_replay": _flag,
-    "execute": _flag,
-    "fee_key": _repeated,
-    "top": _count,
-    "time_limit": _number,
-    "memory_limit": _count,
-    "programs": _repeated,
-}
+def _written(value: object) -> str:
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else repr(value)
+    return str(value)

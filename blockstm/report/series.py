@@ -76,19 +76,21 @@ def short_names(files: Iterable[str]) -> dict[str, str]:
 
 
 def _of_simulations(inputs: Inputs) -> list[Series]:
-    names = short_names(simulation.file for simulation in inputs.simulations)
+    names = short_names(simulation.told.file for simulation in inputs.simulations)
     return [
-        Series(names[simulation.file], "Simulated blocks", VIRTUAL, "block-stm", _by_cores(simulation.runs))
+        Series(
+            names[simulation.told.file], "Simulated blocks", VIRTUAL, "block-stm", _by_cores(simulation.runs)
+        )
         for simulation in inputs.simulations
     ]
 
 
 def _of_replays(inputs: Inputs) -> list[Series]:
     blocks = [block for replay in inputs.replays for block in replay.blocks]
-    names = short_names(block.file for block in blocks)
+    names = short_names(block.told.file for block in blocks)
     groups: dict[tuple[str, str], list[Run]] = defaultdict(list)
     for block in blocks:
-        groups[block.file, block.model].append(block.run)
+        groups[block.told.file, block.told.model].append(block.run)
     found = [
         Series(names[file], "Replayed blocks", REAL, model, _by_cores(runs))
         for (file, model), runs in groups.items()

@@ -13,8 +13,10 @@ from blockstm.errors import ReportError, install_extra, shown, shown_path
 from blockstm.files.content import ContentError, content_pieces, open_input
 from blockstm.report.columns import Values, Wanted
 from blockstm.report.columns_process import read_columns
-from blockstm.report.fields import NUMBER_MAX, Fields, check_cores, printable
-from blockstm.report.results import Latency, Run, cores_of
+from blockstm.report.results import Run
+from blockstm.schema.common import LatencyEntry
+from blockstm.schema.fields import NUMBER_MAX, Fields, check_cores, printable
+from blockstm.schema.sweep import COLUMNS, PARAMETER
 
 __all__ = ["Sweep", "SweepRun", "read_sweep"]
 
@@ -22,15 +24,11 @@ RESULTS: Final = "results.parquet"
 DEFINITION: Final = "sweep.toml"
 RESULTS_BYTES_MAX: Final = 1 << 26
 DEFINITION_BYTES_MAX: Final = 1 << 20
-PARAMETER: Final = "parameter."
 MACHINE_COLUMNS: Final = ("machine", "cpu_count", "blockstm_version", "python_version")
 STARTED: Final = "started_at"
 
 COUNTS: Final = ("executions", "validations", "aborts", "transactions")
-NUMBERS: Final = (
-    "seconds", "sequential_seconds", "speedup", "utilisation", "bound_critical_path", "bound_greedy",
-    "commit_latency_p50_seconds", "commit_latency_p99_seconds", "commit_latency_max_seconds",
-)  # fmt: skip
+NUMBERS: Final = tuple(name for name, kind in COLUMNS.items() if kind is float)
 TEXTS: Final = ("clock", "model", "scenario")
 REQUIRED: Final = ("cores", "seconds", *TEXTS)
 IDENTIFYING: Final = ("point", "run_id", "seed", "repeat")
@@ -147,11 +145,11 @@ def _sweep_run(row: Fields) -> SweepRun:
         if name.startswith(PARAMETER):
             parameters[printable(name.removeprefix(PARAMETER))] = _parameter(row, name)
     run = Run(
-        cores=cores_of(row, "cores"),
+        cores=row.cores("cores"),
         seconds=row.number("seconds"),
         sequential_seconds=numbers["sequential_seconds"],
         speedup=numbers["speedup"],
-        latency=Latency(*(numbers[f"commit_latency_{name}_seconds"] for name in ("p50", "p99", "max"))),
+        latency=LatencyEntry(*(numbers[f"commit_latency_{name}_seconds"] for name in ("p50", "p99", "max"))),
         utilisation=numbers["utilisation"],
         bound_critical_path=numbers["bound_critical_path"],
         bound_greedy=numbers["bound_greedy"],

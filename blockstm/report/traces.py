@@ -9,7 +9,7 @@ from typing import Final, Self
 
 from blockstm.errors import shown
 from blockstm.files.content import ContentError
-from blockstm.report.fields import Fields, is_number, printable
+from blockstm.schema.fields import Fields, is_number, printable
 
 __all__ = ["Lane", "Span", "Timeline", "TimelineRun"]
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from blockstm.errors import one_line
 from blockstm.results.result import STATUSES, Receipt, Result, Status, snapshot_of
+from blockstm.schema.common import OutcomesEntry, ReasonEntry
 
-__all__ = ["ChainOutcomes", "Outcomes", "Reason"]
+__all__ = ["ChainOutcomes", "Outcomes"]
 
 REASONS_MAX: Final = 5
 REASON_CHARACTERS_MAX: Final = 200
@@ -22,25 +23,6 @@ class ChainOutcomes(Protocol):
 
     def outcome(self, receipt: Receipt) -> tuple[Status, str | None]:
         """Return how the transaction of a receipt ended, and why if it did not succeed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why transactions were reverted or failed.
-
-    Arguments:
-        reason: as their receipts say it, in one line of bounded length; empty where they say nothing.
-        status: what it led to.
-        count: of how many transactions.
-    """
-
-    reason: str
-    status: Status
-    count: int
-
-    def as_json(self) -> dict[str, Any]:
-        """Give this entry of the JSON output (schema 1)."""
-        return {"reason": self.reason, "status": self.status, "count": self.count}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +38,7 @@ class Outcomes:
     succeeded: int
     reverted: int
     failed: int
-    reasons: tuple[Reason, ...]
+    reasons: tuple[ReasonEntry, ...]
     other_reasons: int
 
     @staticmethod
@@ -73,7 +55,7 @@ class Outcomes:
             counts[status] += count
         of_reasons = {ending: count for ending, count in endings.items() if ending[0] != "success"}
         commonest = sorted(of_reasons.items(), key=lambda entry: (-entry[1], entry[0]))[:REASONS_MAX]
-        reasons = tuple(Reason(reason, status, count) for (status, reason), count in commonest)
+        reasons = tuple(ReasonEntry(reason, status, count) for (status, reason), count in commonest)
         return Outcomes(
             succeeded=counts["success"],
             reverted=counts["reverted"],
@@ -82,14 +64,9 @@ class Outcomes:
             other_reasons=sum(of_reasons.values()) - sum(reason.count for reason in reasons),
         )
 
-    def as_json(self) -> dict[str, Any]:
-        """Give the keys of the JSON output (schema 1)."""
-        return {
-            "succeeded": self.succeeded,
-            "reverted": self.reverted,
-            "failed": self.failed,
-            "reasons": [reason.as_json() for reason in self.reasons],
-        }
+    def entry(self) -> OutcomesEntry:
+        """Return what the JSON output says."""
+        return OutcomesEntry(self.succeeded, self.reverted, self.failed, self.reasons)
 
 
 def _endings(result: Result, chain: ChainOutcomes | None) -> Iterator[tuple[Status, str]]:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from blockstm.analysis import Dependencies, critical_path, dependencies, greedy_schedule
 from blockstm.blocks.block import Block
@@ -24,6 +24,8 @@ from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, WORKERS_MAX
 from blockstm.models import BlockStm, Model, Sequential, model_of
 from blockstm.results.access_trace_writer import net_accesses
 from blockstm.results.result import Result
+from blockstm.schema.common import LatencyEntry
+from blockstm.schema.simulate import SimulatedRunEntry
 from blockstm.simulate import hosted
 from blockstm.simulate.costmodel import PRICES, CostModel
 
@@ -75,23 +77,22 @@ class Figures:
         """The speed-up for each core."""
         return None if self.speedup is None else self.speedup / self.cores
 
-    def as_json(self) -> dict[str, Any]:
-        """Give this entry of the JSON output (schema 1); what is not known is left out."""
-        entry = {
-            "cores": self.cores,
-            "seconds": self.seconds,
-            "sequential_seconds": self.sequential_seconds,
-            "speedup": self.speedup,
-            "efficiency": self.efficiency,
-            "executions": self.executions,
-            "validations": self.validations,
-            "aborts": self.aborts,
-            "utilisation": self.utilisation,
-            "bound_critical_path": self.bound_critical_path,
-            "bound_greedy": self.bound_greedy,
-            "commit_latency_seconds": dict(self.commit_latency_seconds),
-        }
-        return {name: value for name, value in entry.items() if value is not None}
+    def entry(self) -> SimulatedRunEntry:
+        """Return what the JSON output says."""
+        return SimulatedRunEntry(
+            cores=self.cores,
+            seconds=self.seconds,
+            sequential_seconds=self.sequential_seconds,
+            speedup=self.speedup,
+            efficiency=self.efficiency,
+            executions=self.executions,
+            validations=self.validations,
+            aborts=self.aborts,
+            utilisation=self.utilisation,
+            bound_critical_path=self.bound_critical_path,
+            bound_greedy=self.bound_greedy,
+            commit_latency_seconds=LatencyEntry(**self.commit_latency_seconds),
+        )
 
 
 @dataclass(frozen=True)

@@ -15,47 +15,13 @@ from typing import Final
 
 from blockstm import __version__
 from blockstm.errors import shown
+from blockstm.schema.sweep import COLUMNS, PARAMETER
 from blockstm.sweep.points import MODEL, Run
 
-__all__ = ["COLUMNS", "PARAMETER", "Row", "parameter_columns", "problem_of", "row_of"]
+__all__ = ["Row", "parameter_columns", "problem_of", "row_of"]
 
 Row = Mapping[str, object]
 """A run's values by column; None where there is none."""
-
-COLUMNS: Final[Mapping[str, type]] = {
-    "point": int,
-    "run_id": str,
-    "clock": str,
-    "cores": int,
-    "model": str,
-    "scenario": str,
-    "seed": int,
-    "repeat": int,
-    "transactions": int,
-    "seconds": float,
-    "sequential_seconds": float,
-    "speedup": float,
-    "executions": int,
-    "validations": int,
-    "aborts": int,
-    "commit_latency_p50_seconds": float,
-    "commit_latency_p99_seconds": float,
-    "commit_latency_max_seconds": float,
-    "bound_critical_path": float,
-    "bound_greedy": float,
-    "utilisation": float,
-    "scenario_text": str,
-    "cost_model": str,
-    "blockstm_version": str,
-    "python_version": str,
-    "machine": str,
-    "cpu_count": int,
-    "started_at": str,
-}
-"""The columns of every table, in order, and their types; then come those of the scenario's parameters."""
-
-PARAMETER: Final = "parameter."
-"""What the names of the parameters' columns begin with."""
 
 INTEGER_MAX: Final = (1 << 63) - 1
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, SupportsIndex, overload
 
 from blockstm.errors import counted
-from blockstm.sweep.rows import COLUMNS, Row, parameter_columns
+from blockstm.schema.sweep import COLUMNS
+from blockstm.sweep.rows import Row, parameter_columns
 from blockstm.tables.arrow import ArrowTable, Column
 
 __all__ = ["SweepTable"]

@@ -13,7 +13,8 @@ from blockstm import Block
 from blockstm.chains import chain_block_of
 from blockstm.engine import Engine
 from blockstm.programs.program import program
-from blockstm.results.outcomes import REASON_CHARACTERS_MAX, Outcomes, Reason
+from blockstm.results.outcomes import REASON_CHARACTERS_MAX, Outcomes
+from blockstm.schema.common import ReasonEntry
 from tests.cli.test_replay_ethereum import BEHIND, Inputs
 from tests.ethereum_synthetic.assembly import asm
 from tests.ethereum_synthetic.builder import BlockBuilder, Contract
@@ -37,14 +38,15 @@ def test_reasons_are_counted_and_bounded(shared_engine: Engine) -> None:
     outcomes = Outcomes.of(result)
     assert (outcomes.succeeded, outcomes.reverted, outcomes.failed) == (3, 14, 4)
     assert outcomes.reasons == (
-        Reason("poor", "reverted", 5),
-        Reason("ValueError: oops", "failed", 4),
-        Reason("", "reverted", 2),
-        Reason("reason 0", "reverted", 1),
-        Reason("reason 1", "reverted", 1),
+        ReasonEntry("poor", "reverted", 5),
+        ReasonEntry("ValueError: oops", "failed", 4),
+        ReasonEntry("", "reverted", 2),
+        ReasonEntry("reason 0", "reverted", 1),
+        ReasonEntry("reason 1", "reverted", 1),
     )
     assert outcomes.other_reasons == 5
-    assert outcomes.as_json()["reasons"][1] == {"reason": "ValueError: oops", "status": "failed", "count": 4}
+    reason = outcomes.entry().as_json()["reasons"][1]
+    assert reason == {"reason": "ValueError: oops", "status": "failed", "count": 4}
 
 
 def test_reasons_are_one_printable_line(shared_engine: Engine) -> None:

@@ -102,7 +102,7 @@ def test_of_an_unknown_chain_it_says_what_it_cannot_tell() -> None:
         Rules.FEES_COMMUTATIVE,
         Rules.LAZY_TRANSFERS,
     ]
-    found = inspection.as_json()
+    found = inspection.output("x.block").as_json()
     assert {entry["rules"] for entry in found["bounds"]} == {"credits-commutative"}
     assert "--fee-key" in found["not_told"][0]["reason"]
     assert "fees" not in found
@@ -213,7 +213,7 @@ def test_blocks_of_nothing() -> None:
         Block([], chain="ethereum"),
         Block([traced([], [], [], gas=0)], chain="ethereum"),
     ):
-        found = json.loads(json.dumps(inspected(block).as_json()))
+        found = json.loads(json.dumps(inspected(block).output("x.block").as_json()))
         assert found["transactions"] == len(block)
         assert found["longest_chain"] == len(block)
         assert found["hot_keys"] == []
@@ -221,7 +221,7 @@ def test_blocks_of_nothing() -> None:
 
 def test_weights_that_are_not_known_are_refused() -> None:
     block = Block([Transaction(trace, ([], [], {}, 0), None, None)])
-    assert [entry["weight"] for entry in inspected(block).as_json()["bounds"]] == ["transactions"] * 1
+    assert [entry.weight for entry in inspected(block).output("x.block").bounds] == ["transactions"]
     with pytest.raises(UsageError, match="seconds is not known of every transaction; known: transactions"):
         inspected(block, weight="seconds")
 

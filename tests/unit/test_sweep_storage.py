@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blockstm.errors import SweepError
+from blockstm.schema.sweep import COLUMNS
 from blockstm.sweep import Run, read_sweep, runs_of
 from blockstm.sweep import storage as storage_module
 from blockstm.sweep.carryout import InProcess, carry_out
-from blockstm.sweep.rows import COLUMNS, Row
+from blockstm.sweep.rows import Row
 from blockstm.sweep.storage import ResultsFolder
 from tests.sweeps import SMALL, table_of, without_chance, written
 

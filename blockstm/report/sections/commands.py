@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from pathlib import PurePath
 
 from blockstm.report.inputs import Inputs
+from blockstm.report.options import words_of
 from blockstm.report.parts import Commands, Part, Section
-from blockstm.report.results import BlockReplay, Inspection, Replay, Simulation
+from blockstm.report.results import Inspection, Replay, Simulation
 from blockstm.report.traces import Timeline
+from blockstm.schema.replay import BlockEntry
 
 __all__ = ["commands"]
 
@@ -50,30 +52,28 @@ def _to(line: str, target: str) -> str:
 
 def _replay(replay: Replay) -> Iterator[str]:
     """Yield one command for each group of blocks that were run alike; together they are what the file holds."""
-    groups: dict[tuple[str, int, int | None, bool], list[BlockReplay]] = {}
-    for block in replay.blocks:
-        groups.setdefault((block.model, block.workers, block.runs, block.verified is not None), []).append(
-            block
-        )
+    groups: dict[tuple[str, int, int | None, bool], list[BlockEntry]] = {}
+    for told in (block.told for block in replay.blocks):
+        groups.setdefault((told.model, told.workers, told.runs, told.verified is not None), []).append(told)
     for (model, workers, runs, verified), blocks in groups.items():
         words = ["replay", *(block.file for block in blocks), "--workers", str(workers), "--model", model]
         words += ["--repeat", str(runs)] if runs not in (None, 1) else []
         words += ["--verify"] if verified else []
-        words += replay.options
+        words += words_of(replay.options)
         yield _to(_line(*words, "--json"), replay.source)
 
 
 def _simulate(simulation: Simulation) -> str:
     cores = ",".join(str(run.cores) for run in simulation.runs)
-    words = ["simulate", simulation.file, "--cores", cores, *simulation.options]
+    words = ["simulate", simulation.told.file, "--cores", cores, *words_of(simulation.told.options)]
     return _to(_line(*words, "--json"), simulation.source)
 
 
 def _inspect(inspection: Inspection) -> str:
-    words = ["inspect", inspection.file]
-    words += ["--rules", inspection.rules] if inspection.rules else []
-    words += ["--weight", inspection.weight] if inspection.weight else []
-    return _to(_line(*words, *inspection.options, "--json"), inspection.source)
+    words = ["inspect", inspection.told.file]
+    words += ["--rules", inspection.told.rules] if inspection.told.rules else []
+    words += ["--weight", inspection.told.weight] if inspection.told.weight else []
+    return _to(_line(*words, *words_of(inspection.told.options), "--json"), inspection.source)
 
 
 def _timeline(timeline: Timeline) -> Iterator[str]:

@@ -31,7 +31,7 @@ MEASURES: Final = (
         "latency-p99", "commit latency p99 (ms)", lambda run: run.latency.p99, milliseconds, MILLISECONDS
     ),
     Measure(
-        "latency-max", "commit latency max (ms)", lambda run: run.latency.maximum, milliseconds, MILLISECONDS
+        "latency-max", "commit latency max (ms)", lambda run: run.latency.max, milliseconds, MILLISECONDS
     ),
 )
 DOTS: Final = (
@@ -65,7 +65,7 @@ def latency(inputs: Inputs, series: Sequence[Series]) -> Section | None:
 
 
 def _is_known(run: Run) -> bool:
-    return run.latency.p50 is not None or run.latency.p99 is not None or run.latency.maximum is not None
+    return run.latency.p50 is not None or run.latency.p99 is not None or run.latency.max is not None
 
 
 def _dots(blocks: Sequence[tuple[str, BlockReplay]]) -> Charts:

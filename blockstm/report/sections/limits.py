@@ -9,8 +9,8 @@ from blockstm.report.charts import SERIES_MAX, line_chart, series_legend
 from blockstm.report.inputs import Inputs
 from blockstm.report.numbers import count, share, two_digits
 from blockstm.report.parts import Cell, Chart, Charts, Column, Part, Section, cell, table, text_cell
-from blockstm.report.results import Bound, HotKey, Inspection
 from blockstm.report.series import short_names
+from blockstm.schema.inspect import BoundEntry, HotKeyEntry, InspectOutput
 
 __all__ = ["hot_keys", "limits"]
 
@@ -19,11 +19,11 @@ PANELS_MAX: Final = 12
 
 def limits(inputs: Inputs) -> Section | None:
     """Return the section: how parallel each inspected block can be."""
-    inspections = [inspection for inspection in inputs.inspections if inspection.bounds]
+    inspections = [each.told for each in inputs.inspections if each.told.bounds]
     if not inspections:
         return None
     names = short_names(inspection.file for inspection in inspections)
-    cores = sorted({count for each in inspections for bound in each.bounds for count in bound.cores})
+    cores = sorted({count for each in inspections for bound in each.bounds for count in bound.cores or ()})
     columns = [
         Column("block", is_number=False), Column("rules", is_number=False), Column("weight", is_number=False),
         Column("longest chain (txns)"), Column("independent"), Column("any number of cores (x)"),
@@ -46,7 +46,7 @@ def limits(inputs: Inputs) -> Section | None:
 
 def hot_keys(inputs: Inputs) -> Section | None:
     """Return the section: the keys that make transactions wait."""
-    inspections = [inspection for inspection in inputs.inspections if inspection.hot_keys]
+    inspections = [each.told for each in inputs.inspections if each.told.hot_keys]
     if not inspections:
         return None
     names = short_names(inspection.file for inspection in inspections)
@@ -68,9 +68,11 @@ def hot_keys(inputs: Inputs) -> Section | None:
     )
 
 
-def _charts(inspections: Sequence[Inspection], names: dict[str, str]) -> Iterator[Charts]:
+def _charts(inspections: Sequence[InspectOutput], names: dict[str, str]) -> Iterator[Charts]:
     """Yield the charts of bounds against cores, if there are any."""
-    drawn = [each for each in inspections if any(len(bound.cores) > 1 for bound in each.bounds)][:PANELS_MAX]
+    drawn = [each for each in inspections if any(len(bound.cores or ()) > 1 for bound in each.bounds)][
+        :PANELS_MAX
+    ]
     labels = list(dict.fromkeys(bound.rules for each in drawn for bound in each.bounds))[:SERIES_MAX]
     charts = []
     for place, each in enumerate(drawn, 1):
@@ -79,7 +81,7 @@ def _charts(inspections: Sequence[Inspection], names: dict[str, str]) -> Iterato
             {"series": bound.rules, "cores": cores, "value": speedup}
             for bound in each.bounds
             if bound.weight == weight and bound.rules in labels
-            for cores, speedup in bound.cores.items()
+            for cores, speedup in (bound.cores or {}).items()
         ]
         if values:
             title = f"{names[each.file]}: bound on the speed-up (x), by {weight}"
@@ -92,18 +94,18 @@ def _charts(inspections: Sequence[Inspection], names: dict[str, str]) -> Iterato
         )
 
 
-def _bound_cells(bound: Bound, cores: Sequence[int]) -> list[Cell]:
+def _bound_cells(bound: BoundEntry, cores: Sequence[int]) -> list[Cell]:
     return [
         text_cell(bound.rules),
         text_cell(bound.weight),
         cell(bound.longest_chain, count),
         cell(bound.independent_share, share),
         cell(bound.unlimited, two_digits),
-        *(cell(bound.cores.get(each), two_digits) for each in cores),
+        *(cell((bound.cores or {}).get(each), two_digits) for each in cores),
     ]
 
 
-def _key_cells(hot: HotKey, inspection: Inspection) -> list[Cell]:
+def _key_cells(hot: HotKeyEntry, inspection: InspectOutput) -> list[Cell]:
     part = hot.transactions / inspection.transactions if inspection.transactions else None
     return [
         text_cell(hot.name or hot.key),

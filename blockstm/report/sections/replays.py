@@ -34,7 +34,7 @@ def replays(inputs: Inputs) -> Section | None:
     blocks = labelled_blocks(inputs)
     if not blocks:
         return None
-    runs = {block.runs for _, block in blocks}
+    runs = {block.told.runs for _, block in blocks}
     median = (
         f" Times are medians of {runs.pop()} runs." if len(runs) == 1 and runs not in ({None}, {1}) else ""
     )
@@ -56,7 +56,7 @@ def _reasons(blocks: Sequence[tuple[str, BlockReplay]]) -> list[Table]:
     rows = [
         [text_cell(label), cell(each.count, count), text_cell(each.status), text_cell(each.reason or NONE)]
         for label, block in blocks
-        for each in block.endings.reasons
+        for each in (() if block.told.outcomes is None else block.told.outcomes.reasons)
     ]
     return [table("Commonest reasons of reverts and failures", REASON_COLUMNS, rows)] if rows else []
 
@@ -74,7 +74,8 @@ def _bars(blocks: Sequence[tuple[str, BlockReplay]]) -> Charts:
 
 
 def _row(label: str, block: BlockReplay) -> list[Cell]:
-    root = block.state_root or ""
+    outcomes = block.told.outcomes
+    root = block.told.state_root or ""
     return [
         text_cell(label),
         cell(block.run.transactions, count),
@@ -82,11 +83,11 @@ def _row(label: str, block: BlockReplay) -> list[Cell]:
         cell(block.run.seconds, milliseconds),
         cell(block.run.sequential_seconds, milliseconds),
         cell(block.run.speedup, two_digits),
-        cell(block.mgas_per_second, two_digits),
-        cell(block.endings.succeeded, count),
-        cell(block.endings.reverted, count),
-        cell(block.endings.failed, count),
+        cell(block.told.mgas_per_second, two_digits),
+        cell(None if outcomes is None else outcomes.succeeded, count),
+        cell(None if outcomes is None else outcomes.reverted, count),
+        cell(None if outcomes is None else outcomes.failed, count),
         text_cell(root[:ROOT_CHARACTERS] + "..." * (len(root) > ROOT_CHARACTERS)),
-        text_cell(verdict(block.verified, "yes", "NO")),
-        text_cell(verdict(block.has_header_equal, "equal", "DIFFERS")),
+        text_cell(verdict(block.told.verified, "yes", "NO")),
+        text_cell(verdict(block.told.has_header_equal, "equal", "DIFFERS")),
     ]

@@ -140,11 +140,11 @@ def _limits(low: float, high: float) -> list[float]:
 def labelled_blocks(inputs: Inputs) -> list[tuple[str, BlockReplay]]:
     """Return the replayed blocks, each with a label that no other has."""
     blocks = [block for replay in inputs.replays for block in replay.blocks]
-    names = short_names(block.file for block in blocks)
-    labels = [names[block.file] for block in blocks]
-    if len({(block.model, block.run.cores) for block in blocks}) > 1:
+    names = short_names(block.told.file for block in blocks)
+    labels = [names[block.told.file] for block in blocks]
+    if len({(block.told.model, block.run.cores) for block in blocks}) > 1:
         labels = [
-            f"{label}, {block.model}, {block.run.cores} workers"
+            f"{label}, {block.told.model}, {block.run.cores} workers"
             for label, block in zip(labels, blocks, strict=True)
         ]
     count = Counter(labels)

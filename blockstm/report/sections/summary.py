@@ -42,7 +42,7 @@ def _of_replays(inputs: Inputs) -> Iterator[Figure]:
     transactions = sum(run.transactions or 0 for run in runs)
     seconds, sequential = sum(run.seconds for run in runs), sum(run.sequential_seconds or 0 for run in runs)
     of_blocks = (
-        short_names([blocks[0].file])[blocks[0].file]
+        short_names([blocks[0].told.file])[blocks[0].told.file]
         if len(blocks) == 1
         else f"{len(blocks)} replayed blocks"
     )
@@ -59,7 +59,7 @@ def _of_replays(inputs: Inputs) -> Iterator[Figure]:
     if counted and transactions:
         lost = sum(run.aborts or 0 for run in counted) / max(1, sum(run.transactions or 0 for run in counted))
         yield Figure("aborts per transaction", cell(lost, three_digits), of_blocks)
-    checks = [block.verified for block in blocks]
+    checks = [block.told.verified for block in blocks]
     if any(check is not None for check in checks):
         right = sum(check is True for check in checks)
         wrong = sum(check is False for check in checks)
@@ -68,7 +68,7 @@ def _of_replays(inputs: Inputs) -> Iterator[Figure]:
             text_cell(f"{right} of {len(blocks)}"),
             f"{wrong} disagree" if wrong else "state, receipts and all values read",
         )
-    headers = [block.has_header_equal for block in blocks if block.has_header_equal is not None]
+    headers = [block.told.has_header_equal for block in blocks if block.told.has_header_equal is not None]
     if headers:
         yield Figure(
             "equal to their headers",
@@ -79,9 +79,9 @@ def _of_replays(inputs: Inputs) -> Iterator[Figure]:
 
 def _of_endings(blocks: Sequence[BlockReplay], of_blocks: str) -> Iterator[Figure]:
     """Yield how many transactions succeeded, where some did not: an outcome that times do not show."""
-    known = [block.endings for block in blocks if block.endings.succeeded is not None]
+    known = [block.told.outcomes for block in blocks if block.told.outcomes is not None]
     succeeded, reverted, failed = (
-        sum(getattr(each, name) or 0 for each in known) for name in ("succeeded", "reverted", "failed")
+        sum(getattr(each, name) for each in known) for name in ("succeeded", "reverted", "failed")
     )
     if reverted or failed:
         yield Figure(
@@ -136,38 +136,39 @@ def _of_inspections(inputs: Inputs) -> Iterator[Figure]:
             text_cell(text),
             f"{len(bounds)} inspected blocks, any number of cores",
         )
-    if len(inputs.inspections) == 1 and inputs.inspections[0].independent_share is not None:
+    if len(inputs.inspections) == 1 and inputs.inspections[0].told.independent_share is not None:
         each = inputs.inspections[0]
         yield Figure(
-            "independent", cell(each.independent_share, share), f"transactions of {_file(inputs, each)}"
+            "independent", cell(each.told.independent_share, share), f"transactions of {_file(inputs, each)}"
         )
 
 
 def _file(inputs: Inputs, inspection: Inspection) -> str:
-    return short_names(each.file for each in inputs.inspections)[inspection.file]
+    return short_names(each.told.file for each in inputs.inspections)[inspection.told.file]
 
 
 def _bound(inspection: Inspection) -> float | None:
     """Return the bound on any number of cores under the rules and the weight that the inspection is told of."""
     chosen = [
         bound
-        for bound in inspection.bounds
-        if inspection.rules in (None, bound.rules) and inspection.weight in (None, bound.weight)
+        for bound in inspection.told.bounds
+        if inspection.told.rules in (None, bound.rules) and inspection.told.weight in (None, bound.weight)
     ]
     return chosen[0].unlimited if chosen else None
 
 
 def _inputs(inputs: Inputs) -> Iterator[Sequence[Cell]]:
     for replay in inputs.replays:
-        models = ", ".join(sorted({block.model for block in replay.blocks}))
+        models = ", ".join(sorted({block.told.model for block in replay.blocks}))
         yield _line(replay.source, "replay", f"{_blocks(len(replay.blocks))}, {models}, real time")
     for simulation in inputs.simulations:
         cores = ", ".join(f"{run.cores:,}" for run in simulation.runs)
-        yield _line(simulation.source, "simulation", f"{simulation.file} on {cores} cores, modelled time")
-    for inspection in inputs.inspections:
         yield _line(
-            inspection.source, "inspection", f"{inspection.file}, {inspection.transactions:,} transactions"
+            simulation.source, "simulation", f"{simulation.told.file} on {cores} cores, modelled time"
         )
+    for inspection in inputs.inspections:
+        told = inspection.told
+        yield _line(inspection.source, "inspection", f"{told.file}, {told.transactions:,} transactions")
     for sweep in inputs.sweeps:
         yield _line(sweep.source, "sweep", _sweep(sweep))
     for timeline in inputs.timelines:

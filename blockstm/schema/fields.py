@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeAlias
 
 from blockstm.errors import shown
 from blockstm.files.content import ContentError
 
-__all__ = ["NUMBER_MAX", "Fields", "check_cores", "is_count", "is_number", "printable"]
+__all__ = ["NUMBER_MAX", "Fields", "Scalar", "check_cores", "is_count", "is_number", "printable"]
+
+Scalar: TypeAlias = str | int | float | bool
+"""What a field of a scenario can be."""
 
 NAME_CHARACTERS_MAX: Final = 1000
 NUMBER_MAX: Final = 1e30
 """More than any time, count or speed-up; what is computed of it stays finite."""
 OBJECTS_MAX: Final = 100_000
 """Of one list, where no other limit is given: as many as a sweep has runs."""
+CORES_MAX: Final = 1_000_000
 CORES_DIFFERENT_MAX: Final = 256
 """Of one input: a table has a column for each number of cores."""
 
@@ -34,6 +38,13 @@ def is_number(value: object) -> bool:
 def is_count(value: object) -> bool:
     """Tell whether a value is a whole number, 0 or more."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def is_scalar(value: object) -> bool:
+    """Tell whether a value is text, true or false, or a number from -NUMBER_MAX to NUMBER_MAX."""
+    return isinstance(value, str | bool) or (
+        isinstance(value, int | float) and -NUMBER_MAX <= value <= NUMBER_MAX
+    )
 
 
 def check_cores(cores: Collection[object]) -> None:
@@ -90,6 +101,10 @@ class Fields:
         """Return a field that is text, or None if it is missing."""
         return self.text(name) if self.has(name) else None
 
+    def whole_text(self, name: str) -> str:
+        """Return a field that is text as it is, however long it is and whatever characters it has."""
+        return str(self._checked(name, "text", lambda value: isinstance(value, str)))
+
     def count(self, name: str) -> int:
         """Return a field that is a whole number, 0 or more."""
         return int(self._checked(name, "a whole number, 0 or more", is_count))
@@ -97,6 +112,13 @@ class Fields:
     def optional_count(self, name: str) -> int | None:
         """Return a field that is a whole number, or None if it is missing."""
         return self.count(name) if self.has(name) else None
+
+    def cores(self, name: str) -> int:
+        """Return a field that is a number of cores, 1 or more."""
+        cores = self.count(name)
+        if not 1 <= cores <= CORES_MAX:
+            self.refuse(name, f"is {cores}, not a number from 1 to {CORES_MAX}")
+        return cores
 
     def number(self, name: str) -> float:
         """Return a field that is a number, 0 or more, and not beyond all measure."""
@@ -106,11 +128,14 @@ class Fields:
         """Return a field that is a number, or None if it is missing."""
         return self.number(name) if self.has(name) else None
 
-    def optional_flag(self, name: str) -> bool | None:
-        """Return a field that is true or false, or None if it is missing."""
-        if not self.has(name):
-            return None
+    def flag(self, name: str) -> bool:
+        """Return a field that is true or false."""
         return bool(self._checked(name, "true or false", lambda value: isinstance(value, bool)))
+
+    def scalar(self, name: str) -> Scalar:
+        """Return a field that is text, true or false, or a number of either sign and not beyond all measure."""
+        value = self._checked(name, "text, a number, true or false", is_scalar)
+        return printable(value) if isinstance(value, str) else value
 
     def texts(self, name: str) -> list[str]:
         """Return a field that is a list of texts."""
@@ -141,14 +166,14 @@ class Fields:
         for index, value in enumerate(values):
             yield Fields(value, f"{self.place(name)}[{index}]")
 
-    def optional_objects(self, name: str, objects_max: int = OBJECTS_MAX) -> Iterator[Fields]:
-        """Yield the objects of a field that is a list of objects, so many at most, or none if it is missing."""
+    def optional_objects(self, name: str) -> Iterator[Fields]:
+        """Yield the objects of a field that is a list of objects, or none if it is missing."""
         if self.has(name):
-            yield from self.objects(name, objects_max)
+            yield from self.objects(name)
 
-    def names(self) -> list[str]:
-        """Return the names of the fields that are there."""
-        return [name for name in self._values if self.has(name)]
+    def names(self, *, with_null: bool = False) -> list[str]:
+        """Return the names of the fields that are there, with or without those that are null."""
+        return [name for name in self._values if with_null or self.has(name)]
 
     def refuse(self, name: str, problem: str) -> NoReturn:
         """Raise the error that a field is not as it must be.
