@@ -13,7 +13,7 @@ from blockstm.ethereum.checks import HEADER_CHECKS, ExecutedBlock
 from blockstm.ethereum.outcome import Outcome
 from blockstm.ethereum.prestate import Account as FinalAccount
 from blockstm.ethereum.record import read_ethereum
-from blockstm.results.access_trace_writer import net_accesses
+from blockstm.results.accesses import net_accesses
 from blockstm.results.result import Result
 from blockstm.results.verify import differences
 from tests.ethereum_oracle import FORKS, Account, OracleResult

@@ -14,7 +14,7 @@ import zstandard
 
 from blockstm import Block
 from blockstm.ethereum.keys import decode_number, encode_number
-from blockstm.results.access_trace_writer import net_accesses
+from blockstm.results.accesses import net_accesses
 from blockstm.results.result import Result
 
 

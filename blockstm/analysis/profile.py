@@ -10,7 +10,7 @@ from blockstm.analysis.accesses import AccessSet
 from blockstm.blocks.block import Block
 from blockstm.programs.built_in import trace
 from blockstm.programs.transaction import Transaction
-from blockstm.results.access_trace_writer import NetAccesses, net_accesses
+from blockstm.results.accesses import NetAccesses, net_accesses
 from blockstm.results.result import Result
 
 __all__ = [

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from blockstm.errors import UsageError, printable, shown_path
-from blockstm.results.perfetto import writing_trace
+from blockstm.results.perfetto import writing_timelines
 from blockstm.results.result import Result
 
 __all__ = ["timeline_file"]
@@ -32,7 +32,7 @@ def timeline_file(path: Path | None, **details: Any) -> Iterator[Callable[..., N
     if path is None:
         yield lambda name, result, **of_run: None
         return
-    with writing_trace(path, details, UsageError) as writer:
+    with writing_timelines(path, details, UsageError) as writer:
 
         def add(name: str, result: Result, **of_run: Any) -> None:
             timeline = result.timeline

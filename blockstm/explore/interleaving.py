@@ -38,11 +38,11 @@ def interleaving(trials: Trials, finding: Finding) -> list[str]:
         trials: where it was found.
         finding: the finding.
     """
-    trace: list[Step] = []
-    trials.run(GuidedStrategy(finding.schedule), trace)
-    del trace[len(finding.schedule.decisions) :]
-    texts = [described(trials, kind, what) for _, kind, what in trace]
-    steps = list(zip((decision for decision, _, _ in trace), texts, strict=True))
+    taken: list[Step] = []
+    trials.run(GuidedStrategy(finding.schedule), taken)
+    del taken[len(finding.schedule.decisions) :]
+    texts = [described(trials, kind, what) for _, kind, what in taken]
+    steps = list(zip((decision for decision, _, _ in taken), texts, strict=True))
     loop = loop_at_end(steps) if finding.check == "livelock" else None
     if loop is None:
         return ending(lines(steps, 0))

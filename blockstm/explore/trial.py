@@ -121,14 +121,14 @@ class Trials:
     def _yield_control(self) -> None:
         self._controller.switch()
 
-    def run(self, strategy: Strategy, trace: list[Step] | None = None) -> tuple[Schedule, Finding | None]:
+    def run(self, strategy: Strategy, steps: list[Step] | None = None) -> tuple[Schedule, Finding | None]:
         """Run the block under the next schedule of a strategy; return the schedule and what is wrong with it.
 
         Where the strategy gives the schedule up, nothing is wrong so far.
 
         Arguments:
             strategy: the strategy.
-            trace: where to note each step, if wanted.
+            steps: where to note each step, if wanted.
 
         Raises:
             ScheduleError: the strategy replays a schedule that does not fit.
@@ -141,7 +141,7 @@ class Trials:
             self.observer.separate()
         self.observer.begin()
         strategy.begin()
-        run = self._run = Run(self, strategy, trace)
+        run = self._run = Run(self, strategy, steps)
         try:
             failed = run.to_the_end()
         finally:
@@ -204,11 +204,11 @@ def observed(result: Result) -> list[object]:
 class Run:
     """The workers of one trial while it goes on."""
 
-    def __init__(self, trials: Trials, strategy: Strategy, trace: list[Step] | None) -> None:
+    def __init__(self, trials: Trials, strategy: Strategy, steps: list[Step] | None) -> None:
         """Let every worker stand before its first step."""
         self._trials = trials
         self._strategy = strategy
-        self._trace = trace
+        self._steps = steps
         self.decisions: list[Decision] = []
         self.is_given_up = False
         """Whether the strategy gave the schedule up."""
@@ -227,7 +227,7 @@ class Run:
     def to_the_end(self) -> tuple[str, str] | None:
         """Run until the block is done; return the check that failed, and why."""
         decide, running, observer = self._strategy.decide, self._running, self._trials.observer
-        invariants, trace = self._trials._invariants, self._trace
+        invariants, steps = self._trials._invariants, self._steps
         while running:
             able = self._able()
             if not able:
@@ -245,8 +245,8 @@ class Run:
                 self._kill(death_of(decision))
                 continue
             chosen = next(virtual for virtual in able if virtual.index == decision)
-            if trace is not None:
-                trace.append((decision, chosen.kind, chosen.what))
+            if steps is not None:
+                steps.append((decision, chosen.kind, chosen.what))
             if self.tells_states:
                 observer.show(chosen)
             running[chosen].switch()
@@ -290,8 +290,8 @@ class Run:
         """Let the worker of a slot never run again, and a fresh one recover from its death."""
         trials = self._trials
         old = trials._virtual[slot]
-        if self._trace is not None:
-            self._trace.append((death_of(slot), old.kind, old.what))
+        if self._steps is not None:
+            self._steps.append((death_of(slot), old.kind, old.what))
         _dead.append(self._running.pop(old))
         virtual = trials._virtual[slot] = trials._make_worker(slot)
         virtual.begin()

@@ -12,7 +12,7 @@ from blockstm.files.content import ContentError, TooLargeError, content_pieces, 
 from blockstm.files.strict_json import decode_json
 from blockstm.report.results import Inspection, Replay, Simulation
 from blockstm.report.sweeps import Sweep, read_sweep
-from blockstm.report.traces import Timeline
+from blockstm.report.timelines import Timeline
 from blockstm.schema.entry import SCHEMA
 from blockstm.schema.fields import Fields
 

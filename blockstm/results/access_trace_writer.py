@@ -1,7 +1,7 @@
 """Writing access traces: what each transaction of a block that was run read, changed and added.
 
-docs/access-trace.md specifies the format, and what counts as a write and as an add of a block that was run.
-The content does not depend on how the block was run; only the measured times do.
+docs/access-trace.md specifies the format. The content does not depend on how the block was run; only the measured
+times do.
 """
 
 from __future__ import annotations
@@ -9,24 +9,23 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import zstandard
 
 from blockstm.blocks.access_trace import FORMAT, VERSION_PLAIN, VERSION_TOLD
 from blockstm.blocks.block import Block
-from blockstm.errors import AccessTraceError, LimitError, UsageError, shown_path
+from blockstm.errors import AccessTraceError, LimitError, shown_path
 from blockstm.files.content import check_path, replace_file
 from blockstm.limits import ACCESS_TRACE_BYTES_MAX, ACCESS_TRACE_LINE_BYTES_MAX
 from blockstm.programs.declared import ACCESS_KINDS, Declared, Hints
 from blockstm.programs.transaction import Transaction
+from blockstm.results.accesses import net_accesses
 from blockstm.results.result import Result, snapshot_of
 
-__all__ = ["NetAccesses", "net_accesses", "write_access_trace"]
+__all__ = ["write_access_trace"]
 
 _ZSTD_ENDING: Final = ".zst"
-_FOREIGN_RESULT: Final = "the result is not that of this block; give the block that was executed"
 
 
 def write_access_trace(block: Block, result: Result, path: str | os.PathLike[str]) -> None:
@@ -63,42 +62,6 @@ def write_access_trace(block: Block, result: Result, path: str | os.PathLike[str
     if os.fsdecode(path).endswith(_ZSTD_ENDING):
         content = zstandard.ZstdCompressor(write_checksum=True).compress(content)
     replace_file(path, content, AccessTraceError)
-
-
-@dataclass(frozen=True, slots=True)
-class NetAccesses:
-    """What a transaction read, and what it changed in the end.
-
-    Arguments:
-        reads: the keys that it read from below, in the order first read.
-        writes: the keys that hold something else after it than before.
-        adds: by key that it added to without reading it, the magnitude of what it added.
-    """
-
-    reads: list[bytes]
-    writes: list[bytes]
-    adds: dict[bytes, int]
-
-
-def net_accesses(block: Block, result: Result) -> Iterator[NetAccesses]:
-    """Yield the accesses of each transaction, in the preset order; they are the same however the block was run.
-
-    Arguments:
-        block: the block.
-        result: what came of it.
-
-    Raises:
-        UsageError: the result is not that of the block.
-    """
-    if len(result) != len(block):
-        raise UsageError(_FOREIGN_RESULT)
-    state = dict(block.state)
-    for txn_idx in range(len(block)):
-        reads = [key for key, _ in result.reads(txn_idx)]
-        writes, adds = _changes(state, result, txn_idx, set(reads))
-        yield NetAccesses(reads, writes, adds)
-    if state != result.state:
-        raise UsageError(_FOREIGN_RESULT)
 
 
 def _entries(block: Block, result: Result) -> Iterator[dict[str, Any]]:
@@ -151,34 +114,3 @@ def _fork(meta: Mapping[str, object]) -> str | None:
     ethereum = meta.get("ethereum")
     found = [meta.get("fork"), ethereum.get("fork") if isinstance(ethereum, Mapping) else None]
     return next((fork for fork in found if isinstance(fork, str)), None)
-
-
-def _changes(
-    state: dict[bytes, bytes], result: Result, txn_idx: int, reads: set[bytes]
-) -> tuple[list[bytes], dict[bytes, int]]:
-    """Carry the state over a transaction; return the keys that it changed, and amounts by key that it added.
-
-    Raises:
-        UsageError: it cannot have had this state below.
-    """
-    writes: list[bytes] = []
-    adds: dict[bytes, int] = {}
-    for key, value in result.writes(txn_idx):
-        if value != state.get(key):
-            writes.append(key)
-        if value is None:
-            state.pop(key, None)
-        else:
-            state[key] = value
-    for key, delta in result.adds(txn_idx):
-        before = state.get(key)
-        number = int.from_bytes(before or b"", "big") + delta
-        if number < 0:
-            raise UsageError(_FOREIGN_RESULT)
-        state[key] = number.to_bytes((number.bit_length() + 7) // 8, "big")
-        if key not in reads:
-            if delta != 0:
-                adds[key] = abs(delta)
-        elif state[key] != before:
-            writes.append(key)
-    return writes, adds

@@ -30,7 +30,7 @@ from blockstm.errors import BlockstmError
 from blockstm.files.content import replacing_file
 from blockstm.results.timeline import Kind, Span, Timeline
 
-__all__ = ["TraceWriter", "writing_trace"]
+__all__ = ["TimelineWriter", "writing_timelines"]
 
 THREADS_A_PROCESS: Final = 1000
 """More than there are workers in any run."""
@@ -71,7 +71,7 @@ ABORTED: Final = ("abort", "refusal")
 STALE: Final = ("abort", "doomed")
 
 
-class TraceWriter:
+class TimelineWriter:
     """Writes the events of one run after the other.
 
     Arguments:
@@ -108,9 +108,9 @@ class TraceWriter:
 
 
 @contextmanager
-def writing_trace(
+def writing_timelines(
     path: str | os.PathLike[str], details: Mapping[str, Any], error_type: type[BlockstmError]
-) -> Iterator[TraceWriter]:
+) -> Iterator[TimelineWriter]:
     """Write a file of trace events, which is there when the body has ended, and not if it raises.
 
     Arguments:
@@ -122,7 +122,7 @@ def writing_trace(
         error_type: the path names something other than a regular file, or it cannot be written.
     """
     with replacing_file(path, error_type) as write:
-        writer = TraceWriter(write)
+        writer = TimelineWriter(write)
         yield writer
         writer.end(details)
 

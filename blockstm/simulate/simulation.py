@@ -22,7 +22,7 @@ from blockstm.engine.hosted import HostedRun
 from blockstm.errors import UsageError, counted
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, WORKERS_MAX
 from blockstm.models import BlockStm, Model, Sequential, model_of
-from blockstm.results.access_trace_writer import net_accesses
+from blockstm.results.accesses import net_accesses
 from blockstm.results.result import Result
 from blockstm.schema.common import LatencyEntry
 from blockstm.schema.simulate import SimulatedRunEntry

@@ -26,7 +26,7 @@ from blockstm.analysis import dependencies, greedy_schedule
 from blockstm.ethereum.block import EthereumBlock
 from blockstm.ethereum.checks import ExecutedBlock
 from blockstm.ethereum.record import read_ethereum
-from blockstm.results.access_trace_writer import net_accesses
+from blockstm.results.accesses import net_accesses
 from blockstm.results.result import Result
 from blockstm.results.verify import differences
 

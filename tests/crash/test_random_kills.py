@@ -18,7 +18,7 @@ from blockstm.engine.stress import kill_worker
 from blockstm.errors import UsageError
 from blockstm.programs.built_in import transfer
 from blockstm.programs.program import program
-from blockstm.results.perfetto import writing_trace
+from blockstm.results.perfetto import writing_timelines
 from blockstm.results.result import Result
 from blockstm.results.verify import differences
 from tests.crash.killing import killer, traces, transfers
@@ -108,7 +108,7 @@ def test_killed_while_a_timeline_is_kept(tmp_path: Path) -> None:
             result = engine.execute(block, timeline=True)
         assert differences(result, reference) == []
         check_lanes(result)
-    with writing_trace(tmp_path / "out.json", {}, UsageError) as writer:
+    with writing_timelines(tmp_path / "out.json", {}, UsageError) as writer:
         writer.add("killed", timeline_of(result), {})
     check_trace((tmp_path / "out.json").read_text())
 

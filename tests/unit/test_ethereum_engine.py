@@ -15,7 +15,7 @@ from blockstm import Block, Engine
 from blockstm.analysis import critical_path, dependencies
 from blockstm.ethereum.block import EthereumBlock
 from blockstm.ethereum.checks import ExecutedBlock
-from blockstm.results.access_trace_writer import net_accesses
+from blockstm.results.accesses import net_accesses
 from blockstm.results.result import Result
 from tests.ethereum_agreement import assert_agrees, recorded
 from tests.ethereum_oracle import read_json, run

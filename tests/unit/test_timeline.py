@@ -13,7 +13,7 @@ import pytest
 from blockstm import Block, Engine, program
 from blockstm.errors import UsageError
 from blockstm.programs.built_in import trace, transfer
-from blockstm.results.perfetto import writing_trace
+from blockstm.results.perfetto import writing_timelines
 from blockstm.results.result import snapshot_of
 from blockstm.results.verify import differences
 from blockstm.simulate import Simulation, default_model
@@ -197,7 +197,7 @@ def test_trace_events(tmp_path: Path, cores: int) -> None:
     for _ in range(2):
         with (
             Simulation(transfers(20, 2000, 300), default_model(), cores) as simulation,
-            writing_trace(path, {"command": "test"}, UsageError) as writer,
+            writing_timelines(path, {"command": "test"}, UsageError) as writer,
         ):
             for count in (1, cores):
                 result = simulation.run(count, timeline=True)
@@ -222,8 +222,8 @@ def test_trace_events(tmp_path: Path, cores: int) -> None:
 
 
 def test_no_file_is_left_of_one_that_is_not_ended(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="my own"), writing_trace(tmp_path / "out.json", {}, UsageError):
+    with pytest.raises(ValueError, match="my own"), writing_timelines(tmp_path / "out.json", {}, UsageError):
         raise ValueError("my own")
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(UsageError, match=r"none/out\.json: cannot be written: No such file"):
-        writing_trace(tmp_path / "none" / "out.json", {}, UsageError).__enter__()
+        writing_timelines(tmp_path / "none" / "out.json", {}, UsageError).__enter__()

@@ -10,7 +10,7 @@ from blockstm.report.inputs import Inputs
 from blockstm.report.options import words_of
 from blockstm.report.parts import Commands, Part, Section
 from blockstm.report.results import Inspection, Replay, Simulation
-from blockstm.report.traces import Timeline
+from blockstm.report.timelines import Timeline
 from blockstm.schema.replay import BlockEntry
 
 __all__ = ["commands"]

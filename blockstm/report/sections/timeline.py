@@ -22,7 +22,7 @@ from blockstm.report.parts import (
     table,
     text_cell,
 )
-from blockstm.report.traces import Lane, TimelineRun
+from blockstm.report.timelines import Lane, TimelineRun
 
 __all__ = ["timeline"]
 
