@@ -30,7 +30,7 @@ DEPTH_MAX: Final = 12
 FUNCTIONS_MAX: Final = 2_000
 
 
-def python_programs(block: Block) -> list[PythonProgram]:
+def python_programs(block: Block) -> list[PythonProgram[..., object]]:
     """Return the Python programs of a block, each once."""
     return [program for program in block.programs if isinstance(program, PythonProgram)]
 
