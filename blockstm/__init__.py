@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         UnknownProgramError,
         UsageError,
     )
+    from blockstm.models import BlockStm, Model, Sequential
     from blockstm.native import include_directory
     from blockstm.native._core import Context
     from blockstm.programs.declared import Declared, Hints
@@ -69,6 +70,7 @@ __all__ = [
     "Block",
     "BlockAccessList",
     "BlockFileError",
+    "BlockStm",
     "BlockstmError",
     "BoundsError",
     "Context",
@@ -83,6 +85,7 @@ __all__ = [
     "KeyChange",
     "LimitError",
     "MemoryLimitError",
+    "Model",
     "NativeProgram",
     "OutOfGas",
     "Parameter",
@@ -98,6 +101,7 @@ __all__ = [
     "Running",
     "ScenarioError",
     "ScheduleError",
+    "Sequential",
     "Span",
     "Stats",
     "SweepError",
@@ -115,12 +119,14 @@ __all__ = [
 _MODULES: Final = {
     "Block": "blocks.block",
     "BlockAccessList": "blocks.access_list",
+    "BlockStm": "models",
     "Context": "native._core",
     "Declared": "programs.declared",
     "Engine": "engine",
     "Hints": "programs.declared",
     "KeyAccesses": "blocks.access_list",
     "KeyChange": "blocks.access_list",
+    "Model": "models",
     "NativeProgram": "programs.program",
     "Parameter": "programs.parameters",
     "Program": "programs.program",
@@ -129,6 +135,7 @@ _MODULES: Final = {
     "Recorded": "programs.transaction",
     "Result": "results.result",
     "Running": "engine.running",
+    "Sequential": "models",
     "Span": "results.timeline",
     "Stats": "results.result",
     "Timeline": "results.timeline",

@@ -57,9 +57,13 @@ def page() -> str:
 
 
 def module_part(name: str) -> str:
-    """Return the part of a module: its docstring, then its names: functions and classes, errors last."""
+    """Return the part of a module: its docstring, then its names: functions and classes, errors last.
+
+    What `blockstm` itself exports stands there only.
+    """
     module = import_module(name)
-    names = [each for each in module.__all__ if not each.startswith("_")]
+    elsewhere = () if module is blockstm else blockstm.__all__
+    names = [each for each in module.__all__ if not each.startswith("_") and each not in elsewhere]
     errors = [each for each in names if is_exception(getattr(module, each))]
     others = [each for each in names if each not in errors]
     parts = [f"## {name}", short(inspect.getdoc(module) or "")]
