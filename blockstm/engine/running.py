@@ -136,9 +136,7 @@ class Running(Iterator[Receipt]):
             as `__next__` does.
         """
         if self._has_receipt():
-            import asyncio
-
-            await asyncio.sleep(0)  # others shall have their turn, however many receipts are there
+            await self._give_others_a_turn()
             receipt = next(self, None)
         else:
             receipt = await self._in_thread(partial(next, self, None))
@@ -198,11 +196,24 @@ class Running(Iterator[Receipt]):
         """Tell whether the next receipt can be had without waiting."""
         if self._result is not None:
             return True
-        return bool(self._handed_out) and self._committed() > self._handed_out
+        try:
+            return bool(self._handed_out) and self._committed() > self._handed_out
+        except EngineError:  # it is closed, as `next` will say
+            return True
 
     def _request_cancellation(self) -> None:
         self._cancellation.set()
         self._wake()
+
+    async def _give_others_a_turn(self) -> None:
+        """Let the event loop go on, however many receipts are there. If the task is cancelled, cancel the block."""
+        import asyncio
+
+        try:
+            await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            await self._in_thread(self.cancel)
+            raise
 
     async def _in_thread(self, function: Callable[[], Returned]) -> Returned:
         """Call a function in a thread. Where the task is cancelled, cancel the block, and wait for that."""

@@ -309,6 +309,28 @@ def test_a_task_that_is_cancelled_ends_its_block(
     assert is_free(engine)
 
 
+def test_a_task_that_is_cancelled_while_receipts_are_there_ends_its_block(
+    engine: Engine, stuck: Block, tmp_path: Path
+) -> None:
+    """Bug: the exception kept the stream, and so the block, which nobody had stopped."""
+
+    async def main() -> None:
+        running = engine.stream(stuck)
+        await anext(running)
+        await asyncio.to_thread(when, tmp_path / "started")
+        while engine._arena.committed() < 3:
+            await asyncio.sleep(0.005)
+        task = asyncio.ensure_future(anext(running))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert (await engine.execute_async(Block([count.txn()]))).state == {b"n": b"\0\1"}
+        assert await anext(running, None) is None
+
+    run_async(main)
+
+
 def test_errors_reach_who_awaits(engine: Engine, stuck: Block) -> None:
     async def main() -> None:
         with pytest.raises(UsageError, match="model 'x' is unknown"):
@@ -332,6 +354,17 @@ def test_errors_reach_who_awaits(engine: Engine, stuck: Block) -> None:
             await engine.execute_async(Block([]))
 
     run_async(closed)
+
+
+def test_a_stream_of_an_engine_that_was_closed_meanwhile_says_so(engine: Engine) -> None:
+    async def main() -> None:
+        running = engine.stream(Block([count.txn()] * 3))
+        await anext(running)
+        await asyncio.to_thread(engine.close)
+        with pytest.raises(EngineError, match="the engine is closed"):
+            await anext(running)
+
+    run_async(main)
 
 
 def test_two_engines_work_at_once(engine: Engine, tmp_path: Path) -> None:
