@@ -26,7 +26,7 @@ from blockstm.files.content import ContentError
 from blockstm.report import columns as columns_module
 from blockstm.report import inputs as inputs_module
 from blockstm.report import read_inputs
-from blockstm.report import traces as traces_module
+from blockstm.report import timelines as timelines_module
 from blockstm.report.columns import decoded_columns
 from blockstm.report.page import sections_of
 from blockstm.report.sweeps import WANTED
@@ -189,8 +189,8 @@ def test_the_limits_of_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         (inputs_module, "JSON_BYTES_MAX", 1000, "the content takes more than 1000 bytes"),
         (inputs_module, "BRACKETS_MAX", 10, "has more than 10 brackets"),
         (inputs_module, "COMMAS_MAX", 10, "has more than 10 commas"),
-        (traces_module, "EVENTS_MAX", 10, "traceEvents: has 11 entries, more than 10"),
-        (traces_module, "THREADS_MAX", 0, "has spans of more than 0 threads"),
+        (timelines_module, "EVENTS_MAX", 10, "traceEvents: has 11 entries, more than 10"),
+        (timelines_module, "THREADS_MAX", 0, "has spans of more than 0 threads"),
     ):
         with monkeypatch.context() as patched:
             patched.setattr(module, name, limit)
