@@ -28,7 +28,7 @@ from blockstm.explore.explorer import Plan
 from blockstm.processes.pickling import dumps, loads
 from blockstm.programs.built_in import trace
 from blockstm.programs.transaction import Transaction
-from tests import mutants
+from tests.support import mutants
 
 KEYS = [b"x", b"y"]
 NOTHING, READ, WRITE, ADD, UPDATE = range(5)

@@ -3,9 +3,9 @@
     python -m tests.benchmarks.ethereum_oracle_run FOLDER [NUMBER...] [--seeds N] [--first SEED]
 
 FOLDER/ethereum holds a folder a block, as nodes write them. Of each block all is compared that
-tests/ethereum_agreement.py compares, and its accesses with the recorded trace; of each fork the block with all that
-is hard, and N random blocks. The first difference ends it with a traceback. All 46 blocks take some six minutes, a
-hundred seeds of every fork some ten.
+tests/support/ethereum/agreement.py compares, and its accesses with the recorded trace; of each fork the block with
+all that is hard, and N random blocks. The first difference ends it with a traceback. All 46 blocks take some six
+minutes, a hundred seeds of every fork some ten.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from blockstm import Engine
-from tests.ethereum_agreement import assert_agrees, assert_synthetic_agrees, recorded
-from tests.ethereum_oracle import execute, read_json
 from tests.ethereum_synthetic.chain import NUMBER_AND_TIME
 from tests.ethereum_synthetic.randomblocks import random_block
 from tests.ethereum_synthetic.scenarios import scenario_block
-from tests.ethereum_traces import differences, read_trace
+from tests.support.ethereum.access_traces import differences, read_trace
+from tests.support.ethereum.agreement import assert_agrees, assert_synthetic_agrees, recorded
+from tests.support.ethereum.oracle import execute, read_json
 
 WORKERS = 2
 

@@ -11,7 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.browser import INSTALL, chromium_path, open_report, running_chromium
+from tests.support.browser import INSTALL, chromium_path, open_report, running_chromium
 
 DESKTOP = {"width": 1200, "height": 900}
 README = {"width": 1000, "height": 870}

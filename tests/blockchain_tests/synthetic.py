@@ -10,7 +10,9 @@ from ethereum_rlp import rlp
 from ethereum_types.bytes import Bytes, Bytes32
 from ethereum_types.numeric import U256, Uint
 
-from tests.ethereum_oracle import (
+from tests.ethereum_synthetic.builder import HEADER, HEADER_NUMBERS, Json, SyntheticBlock, header_hash
+from tests.ethereum_synthetic.chain import hex_of, is_since
+from tests.support.ethereum.oracle import (
     Account,
     Execution,
     as_hex,
@@ -20,8 +22,6 @@ from tests.ethereum_oracle import (
     number_of,
     raw_transaction,
 )
-from tests.ethereum_synthetic.builder import HEADER, HEADER_NUMBERS, Json, SyntheticBlock, header_hash
-from tests.ethereum_synthetic.chain import hex_of, is_since
 
 NETWORKS = {
     "frontier": "Frontier",

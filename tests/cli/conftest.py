@@ -18,7 +18,7 @@ import blockstm
 from blockstm import Block, Engine
 from blockstm.cli import main
 from blockstm.programs.built_in import transfer
-from tests.running import SharedEngine
+from tests.support.engines import SharedEngine
 
 ROOT = Path(blockstm.__file__).parent.parent
 

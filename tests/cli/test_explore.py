@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from tests import mutants
+from tests.support import mutants
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 

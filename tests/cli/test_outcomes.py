@@ -15,10 +15,10 @@ from blockstm.engine import Engine
 from blockstm.programs.program import program
 from blockstm.results.outcomes import REASON_CHARACTERS_MAX, Outcomes
 from blockstm.schema.common import ReasonEntry
-from tests.cli.test_replay_ethereum import BEHIND, Inputs
 from tests.ethereum_synthetic.assembly import asm
 from tests.ethereum_synthetic.builder import BlockBuilder, Contract
 from tests.ethereum_synthetic.chain import SENDERS, named
+from tests.support.ethereum.inputs import BEHIND, Inputs
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 

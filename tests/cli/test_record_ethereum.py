@@ -21,7 +21,7 @@ from blockstm.ethereum.keys import (
     storage_key,
 )
 from blockstm.ethereum.program import evm
-from tests.ethereum_node import CONTRACT, ETHEREUM, account, address, block, transaction
+from tests.support.ethereum.node import CONTRACT, ETHEREUM, account, address, block, transaction
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 Refused = Callable[..., str]

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from blockstm import Engine
-from tests.cli.test_replay_ethereum import BEHIND, FAR_HASH, Inputs
-from tests.ethereum_node import ETHEREUM
 from tests.ethereum_synthetic.chain import hex_of
-from tests.running import SharedEngine
+from tests.support.engines import SharedEngine
+from tests.support.ethereum.inputs import BEHIND, FAR_HASH, Inputs
+from tests.support.ethereum.node import ETHEREUM
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 Refused = Callable[..., str]

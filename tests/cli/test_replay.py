@@ -15,7 +15,7 @@ import pytest
 
 from blockstm import Block
 from blockstm.results.state_root import state_root
-from tests.timelines import check_trace
+from tests.support.timelines import check_trace
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -6,7 +6,6 @@ import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from eth_hash.auto import keccak
@@ -18,11 +17,12 @@ from blockstm.ethereum.nodejson import Fields
 from blockstm.ethereum.program import evm
 from blockstm.ethereum.tries import encode_rlp
 from blockstm.programs.built_in import transfer
-from tests.ethereum_node import ETHEREUM, account, address, block, transaction
-from tests.ethereum_oracle import execute, read_json
-from tests.ethereum_synthetic.assembly import asm, call, push
+from tests.ethereum_synthetic.assembly import asm
 from tests.ethereum_synthetic.builder import BlockBuilder, Contract
-from tests.ethereum_synthetic.chain import SENDERS, address_of, hex_of, named
+from tests.ethereum_synthetic.chain import SENDERS, hex_of, named
+from tests.support.ethereum.inputs import BEHIND, FAR_HASH, HASHES, LOGGER, OTHER, SENDER, Inputs
+from tests.support.ethereum.node import ETHEREUM, account, address, block, transaction
+from tests.support.ethereum.oracle import execute, read_json
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 Refused = Callable[..., str]
@@ -59,38 +59,6 @@ CHECKS = (
 )
 BEFORE_PARIS = {"withdrawals root", "difficulty", "nonce", "blob gas used", "blob gas limit", "requests hash"}
 """What headers from then do not have, or may have as they like."""
-BEHIND, LOGGER, HASHES = named("behind"), named("logger"), named("hashes")
-SENDER = hex_of(address_of(SENDERS[0]))
-OTHER = hex_of(address_of(SENDERS[1]))
-FAR_HASH = 5
-"""How many blocks back the hash is that the block asks for."""
-
-
-class Inputs:
-    """A node's answers about a made-up block, for a test to spoil: transactions 0 to 4 do different things."""
-
-    def __init__(self, fork: str = "cancun") -> None:
-        contracts = [
-            Contract(LOGGER, asm(7, 0, 0, "LOG1") + call(push(BEHIND), asm(50_000)) + asm(0, "SSTORE")),
-            Contract(BEHIND, asm(0, "SLOAD", 1, "ADD", 0, "SSTORE"), storage={0: 3}),
-            Contract(HASHES, asm(FAR_HASH, "NUMBER SUB BLOCKHASH", 0, "SSTORE")),
-        ]
-        builder = BlockBuilder(fork, contracts)
-        first, second = SENDERS[:2]
-        assert builder.send(first, named("friend"), value=5, gas=21_000)
-        assert builder.send(second, LOGGER, b"log")
-        assert builder.send(first, BEHIND, b"count")
-        assert builder.send(second, HASHES, b"keep")
-        assert builder.send(first, named("friend"), value=5, gas=21_000)
-        made = builder.finish()
-        self.block: dict[str, Any] = made.block
-        self.prestate: dict[str, Any] = made.prestate
-        self.hashes = made.hashes
-
-    def transaction(self, txn_idx: int) -> str:
-        """How messages name a transaction."""
-        told = self.block["transactions"][txn_idx]
-        return f"transaction {txn_idx} ({told['hash']}) of sender {told['from']}"
 
 
 @pytest.fixture

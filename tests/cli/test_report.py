@@ -17,8 +17,8 @@ pytest.importorskip("vl_convert", reason="reports need the extra: pip install -e
 
 from blockstm.cli import main
 from blockstm.simulate import default_model, model_text
-from tests import reports
-from tests.browser import INSTALL, chromium_path, open_report, running_chromium
+from tests.support import reports
+from tests.support.browser import INSTALL, chromium_path, open_report, running_chromium
 
 PHONE = {"width": 390, "height": 844}
 ABOUT_A_PIXEL = 1

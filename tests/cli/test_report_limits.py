@@ -30,7 +30,7 @@ from blockstm.report import timelines as timelines_module
 from blockstm.report.columns import decoded_columns
 from blockstm.report.page import sections_of
 from blockstm.report.sweeps import WANTED
-from tests import reports
+from tests.support import reports
 
 Refused = Callable[..., str]
 

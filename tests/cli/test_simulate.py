@@ -12,7 +12,7 @@ import pytest
 from blockstm import Block
 from blockstm.programs.built_in import transfer
 from blockstm.simulate import default_model, model_text
-from tests.timelines import check_trace
+from tests.support.timelines import check_trace
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 Refused = Callable[..., str]

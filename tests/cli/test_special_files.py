@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sweeps import SMALL, written
+from tests.support.sweeps import SMALL, written
 
 Refused = Callable[..., str]
 
@@ -56,7 +56,7 @@ def test_a_pipe_that_another_file_names(refused: Refused, tmp_path: Path) -> Non
 @pytest.mark.parametrize("name", ["results.parquet", "sweep.toml"])
 def test_a_pipe_in_the_folder_of_a_sweep(refused: Refused, tmp_path: Path, name: str) -> None:
     pytest.importorskip("pyarrow", reason="reports need pyarrow")
-    from tests import reports
+    from tests.support import reports
 
     folder = reports.write_sweep(tmp_path / "sweep", reports.sweep_rows())
     (folder / name).unlink()

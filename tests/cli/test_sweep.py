@@ -19,7 +19,7 @@ from blockstm.report.inputs import read_inputs
 from blockstm.report.series import all_series
 from blockstm.sweep import read_sweep, runs_of
 from blockstm.sweep.execution import execute
-from tests.sweeps import SMALL, table_of, without_chance, written
+from tests.support.sweeps import SMALL, table_of, without_chance, written
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 Refused = Callable[..., str]

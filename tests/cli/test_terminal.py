@@ -12,7 +12,7 @@ from blockstm import Block
 from blockstm.errors import printable
 from blockstm.programs.built_in import transfer
 from blockstm.programs.program import program
-from tests.sweeps import SMALL
+from tests.support.sweeps import SMALL
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 

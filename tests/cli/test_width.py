@@ -14,7 +14,7 @@ from blockstm.programs.built_in import trace, transfer
 from blockstm.programs.transaction import Transaction
 from blockstm.simulate import default_model
 from blockstm.simulate.calibration import Calibration, Fit, _transfers_name
-from tests import mutants
+from tests.support import mutants
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 

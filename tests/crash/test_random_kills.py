@@ -22,7 +22,7 @@ from blockstm.results.perfetto import writing_timelines
 from blockstm.results.result import Result
 from blockstm.results.verify import differences
 from tests.crash.killing import killer, traces, transfers
-from tests.timelines import check_lanes, check_trace, timeline_of
+from tests.support.timelines import check_lanes, check_trace, timeline_of
 
 SCALE = float(os.environ.get("BLOCKSTM_STRESS", "1"))
 BLOCKS = max(4, round(4 * SCALE))

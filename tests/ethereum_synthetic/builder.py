@@ -16,16 +16,6 @@ from ethereum_rlp import rlp
 from ethereum_types.bytes import Bytes
 from ethereum_types.numeric import U64, U256, Uint
 
-from tests.ethereum_oracle import (
-    Execution,
-    OracleResult,
-    as_hex,
-    decode_transaction,
-    execute,
-    fork_of,
-    load_spec,
-    raw_transaction,
-)
 from tests.ethereum_synthetic.assembly import asm
 from tests.ethereum_synthetic.chain import (
     COINBASE,
@@ -36,6 +26,16 @@ from tests.ethereum_synthetic.chain import (
     address_of,
     hex_of,
     is_since,
+)
+from tests.support.ethereum.oracle import (
+    Execution,
+    OracleResult,
+    as_hex,
+    decode_transaction,
+    execute,
+    fork_of,
+    load_spec,
+    raw_transaction,
 )
 
 FIRST_FORK_OF_TYPE = ("frontier", "berlin", "london", "cancun", "prague")

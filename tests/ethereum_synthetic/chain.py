@@ -8,7 +8,7 @@ from ethereum_rlp import rlp
 from ethereum_types.bytes import Bytes
 from ethereum_types.numeric import Uint
 
-from tests.ethereum_oracle import FORKS
+from tests.support.ethereum.oracle import FORKS
 
 NUMBER_AND_TIME = {
     "frontier": (1_000_000, 1_455_000_000),

@@ -18,7 +18,7 @@ from blockstm.programs.built_in import trace, transfer
 from blockstm.programs.declared import Declared, Hints
 from blockstm.programs.program import program
 from blockstm.programs.transaction import Recorded, Transaction
-from tests.block_files import compress, content_of, read_by_the_page
+from tests.support.block_files import compress, content_of, read_by_the_page
 
 
 @program

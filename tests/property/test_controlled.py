@@ -16,8 +16,8 @@ from blockstm.explore.trial import Step, Trials
 from blockstm.limits import MEMORY_LIMIT_BYTES_EXPLORED
 from blockstm.programs.built_in import transfer
 from blockstm.programs.program import program
-from tests.property.test_equivalence import SETTINGS, blocks, examples
-from tests.reference import assert_equal, run_in_order
+from tests.support.blocks import SETTINGS, blocks, examples
+from tests.support.oracle import assert_equal, run_in_order
 
 
 @program

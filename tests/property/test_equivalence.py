@@ -1,118 +1,26 @@
-"""Random blocks of random programs: every run comes to what the oracle of tests/reference.py comes to.
+"""Random blocks of random programs: every run comes to what the oracle of tests/support/oracle.py comes to.
 
 BLOCKSTM_STRESS=10 tries ten times as many.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blockstm.blocks.block import Block
 from blockstm.engine import Engine
 from blockstm.engine.stress import stressed
-from blockstm.programs.built_in import trace, transfer
-from blockstm.programs.transaction import Transaction
-from tests.programs import KEYS, U256, script
-from tests.reference import assert_equal, run_in_order
-from tests.running import WORKERS_MAX, run
-
-SETTINGS = settings(
-    deadline=None,  # workers share the cores with whatever else runs
-    print_blob=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
-SCALE = float(os.environ.get("BLOCKSTM_STRESS", "1"))
+from tests.support.blocks import SCALE, SETTINGS, blocks, examples, operations, seeds, states
+from tests.support.engines import WORKERS_MAX, run
+from tests.support.oracle import assert_equal, run_in_order
+from tests.support.programs import script
 
 pytestmark = pytest.mark.timeout(60 + 120 * SCALE)
-
-
-def examples(count: int) -> int:
-    return max(1, round(count * SCALE))
-
-
-VALUES = [b"", b"\1", b"\x0a", b"\0\0\7", b"\xff" * 32, b"\xff" * 31 + b"\xf0", b"no number".ljust(40)]
-BOUNDS = [(0, U256), (0, 10), (0, 10), (3, 8), (5, 5), (0, U256 - 20), (U256 - 20, U256)]
-DELTAS = [None, None, 1, 2, -1, -3, 0, 7, -7, U256, -U256, U256 - 5]
-
-choices = st.integers(0, 14)
-key_lists = st.lists(choices, max_size=3)
-simple_operations = st.one_of(
-    st.tuples(st.just("read"), choices),
-    st.tuples(st.just("write"), choices, st.sampled_from([None, *VALUES])),
-    st.tuples(st.just("copy"), choices),
-    st.tuples(st.just("delete"), choices),
-    st.builds(
-        lambda key, delta, bounds, catch: ("add", key, delta, *bounds, catch),
-        choices,
-        st.sampled_from(DELTAS),
-        st.sampled_from(BOUNDS),
-        st.booleans(),
-    ),
-    st.tuples(st.just("emit")),
-    st.tuples(st.just("charge"), st.sampled_from([None, 0, 7]), st.booleans()),
-    st.tuples(st.just("revert_if"), st.integers(1, 5)),
-    st.tuples(st.just("raise_if"), st.integers(1, 5)),
-    st.tuples(st.just("transfer"), choices, choices, st.integers(0, 9), st.booleans()),
-    st.tuples(st.just("trace"), key_lists, key_lists, key_lists, st.integers(0, 9), st.booleans()),
-)
-operations: st.SearchStrategy[list[Any]] = st.recursive(
-    st.lists(simple_operations, max_size=5),
-    lambda inner: st.lists(
-        st.one_of(
-            simple_operations,
-            st.tuples(st.just("read"), choices),
-            st.tuples(st.just("branch"), st.integers(2, 3), inner, inner),
-            st.tuples(st.just("loop"), inner),
-            st.tuples(st.just("call"), inner, st.booleans()),
-            st.tuples(st.just("swallow"), inner),
-        ),
-        max_size=6,
-    ),
-    max_leaves=4,
-)
-# Keys that the state may hold, and new ones.
-native_keys = st.integers(0, 8).map(lambda n: ([*KEYS, b"new", b"other", b""])[n])
-native_transactions = st.one_of(
-    st.builds(
-        lambda sender, receiver, amount, limit: transfer.txn(sender, receiver, amount, gas_limit=limit),
-        native_keys,
-        native_keys,
-        st.sampled_from([0, 1, 1, 3, U256]),
-        st.sampled_from([None, None, 21_000, 20_999]),
-    ),
-    st.builds(
-        lambda reads, writes, adds, gas: trace.txn(reads, writes, adds, gas),
-        st.lists(native_keys, max_size=4),
-        st.lists(native_keys, max_size=3),
-        st.dictionaries(native_keys, st.sampled_from([0, 1, 200, U256]), max_size=2),
-        st.integers(0, 50),
-    ),
-)
-states = st.dictionaries(st.sampled_from(KEYS), st.sampled_from(VALUES))
-seeds = st.integers(1, 1 << 20)
-
-
-@st.composite
-def blocks(draw: st.DrawFn, length_max: int) -> Block:
-    """A block of transactions that are drawn from a few, so that large ones cost little to draw."""
-    bodies = draw(st.lists(operations, min_size=1, max_size=4))
-    natives = draw(st.lists(native_transactions, max_size=4))
-    picks = draw(st.lists(st.integers(0, 63), max_size=12)) * draw(st.sampled_from([1, 4, 8, 16]))
-    return Block([pick_transaction(bodies, natives, pick) for pick in picks[:length_max]], draw(states))
-
-
-def pick_transaction(bodies: list[list[Any]], natives: list[Transaction], pick: int) -> Transaction:
-    kind, variant = divmod(pick, 8)
-    if kind < len(natives):
-        return natives[kind]
-    gas_limit = [None, None, None, 40][variant % 4]
-    return script.txn(bodies[kind % len(bodies)], variant, gas_limit=gas_limit)
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from blockstm.explore.batches import explore, repeat
 from blockstm.explore.explorer import Plan, Report, search
 from blockstm.explore.schedules import Schedule
 from blockstm.native._core import INVARIANTS, MUTANTS
-from tests import mutants
-from tests.mutants import HUNTS
+from tests.support import mutants
+from tests.support.mutants import HUNTS
 
 BLOCKS = [
     mutants.chain,

@@ -13,7 +13,7 @@ from blockstm.engine import Engine
 from blockstm.errors import BoundsError
 from blockstm.programs.program import program
 from blockstm.results.result import Result
-from tests.running import run
+from tests.support.engines import run
 
 U256 = (1 << 256) - 1
 SETTINGS = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])

@@ -14,8 +14,8 @@ from blockstm.explore.schedules import Decision
 from blockstm.explore.trial import Trials
 from blockstm.native._core import MUTANTS, VirtualWorker
 from blockstm.results.result import snapshot_of
-from tests import mutants
 from tests.exploration import ADD, NOTHING, READ, UPDATE, WRITE, Shape, block_of
+from tests.support import mutants
 
 SHAPES: list[Shape] = [
     ((ADD, READ), (UPDATE, WRITE)),

@@ -19,7 +19,7 @@ from blockstm.schema.inspect import InspectOutput
 from blockstm.schema.replay import ReplayOutput
 from blockstm.schema.simulate import SimulateOutput
 from blockstm.schema.sweep import SweepOutput
-from tests import reports
+from tests.support import reports
 
 OUTPUTS: list[type[Output]] = [ReplayOutput, SimulateOutput, InspectOutput, ExploreOutput, SweepOutput]
 

@@ -15,7 +15,7 @@ from blockstm.errors import UsageError
 from blockstm.programs.built_in import trace, transfer
 from blockstm.programs.program import PythonProgram, program
 from blockstm.testing import blocks
-from tests.reference import run_in_order
+from tests.support.oracle import run_in_order
 
 FEW = settings(max_examples=30, deadline=None, database=None)
 MANY = settings(max_examples=2000, deadline=None, database=None, derandomize=True)

@@ -17,9 +17,9 @@ from blockstm.engine import Engine
 from blockstm.engine.stress import stressed
 from blockstm.results.access_trace_writer import write_access_trace
 from blockstm.results.result import Result
-from tests.property.test_equivalence import SCALE, SETTINGS, blocks, examples, seeds
-from tests.reference import Outcome, run_in_order
-from tests.running import WORKERS_MAX
+from tests.support.blocks import SCALE, SETTINGS, blocks, examples, seeds
+from tests.support.engines import WORKERS_MAX
+from tests.support.oracle import Outcome, run_in_order
 
 pytestmark = pytest.mark.timeout(60 + 120 * SCALE)
 

@@ -26,7 +26,7 @@ from blockstm.workloads.programs import payment
 from blockstm.workloads.records import encode_amount
 from tests.models.programs import PROGRAMS
 from tests.models.world import RECORDS, Outcome, World, run_in_order
-from tests.running import run
+from tests.support.engines import run
 
 SCALE = float(os.environ.get("BLOCKSTM_STRESS", "1"))
 WORKERS = 3

@@ -23,9 +23,9 @@ from blockstm.programs.built_in import trace, transfer
 from blockstm.programs.program import program
 from blockstm.programs.transaction import Transaction
 from blockstm.results.verify import differences
-from tests.programs import KEYS, script
-from tests.reference import assert_equal, run_in_order
-from tests.running import WORKERS_MAX, run
+from tests.support.engines import WORKERS_MAX, run
+from tests.support.oracle import assert_equal, run_in_order
+from tests.support.programs import KEYS, script
 
 SCALE = float(os.environ.get("BLOCKSTM_STRESS", "1"))
 FIRST_SEED = int(os.environ.get("BLOCKSTM_STRESS_SEED", "1"))

@@ -24,7 +24,7 @@ from blockstm.programs.program import NativeProgram, program
 from blockstm.programs.transaction import Recorded, Transaction
 from blockstm.simulate import read_model
 from blockstm.workloads.scenario import read_scenario
-from tests.block_files import compress, content_of, refused, write_objects
+from tests.support.block_files import compress, content_of, refused, write_objects
 
 
 @program

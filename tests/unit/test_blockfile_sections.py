@@ -15,7 +15,7 @@ import pytest
 from blockstm import Block, BlockAccessList, Declared, Hints, KeyAccesses, LimitError, Recorded
 from blockstm.limits import ACCESSES_MAX, VALUE_BYTES_MAX
 from blockstm.programs.built_in import trace, transfer
-from tests.block_files import compress, content_of, read_by_the_page, refused, write_objects
+from tests.support.block_files import compress, content_of, read_by_the_page, refused, write_objects
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIOS = sorted((ROOT / "scenarios").glob("*.block"))

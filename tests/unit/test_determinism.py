@@ -14,16 +14,23 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-import tests.canaries
+import tests.support.canaries
 from blockstm.blocks.block import Block
 from blockstm.errors import DeterminismError, ProgramError, UsageError
 from blockstm.explore.schedules import Schedule
 from blockstm.programs.built_in import transfer
 from blockstm.programs.program import program
 from blockstm.testing import Checker, check
-from tests.canaries import CANARIES, TWINS, UNDER_SCHEDULES, Canary, hidden_global, state_kept_in_the_state
-from tests.programs import script
-from tests.property.test_equivalence import SETTINGS, native_transactions, simple_operations, states
+from tests.support.blocks import SETTINGS, native_transactions, simple_operations, states
+from tests.support.canaries import (
+    CANARIES,
+    TWINS,
+    UNDER_SCHEDULES,
+    Canary,
+    hidden_global,
+    state_kept_in_the_state,
+)
+from tests.support.programs import script
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +64,7 @@ def test_a_canary_is_found_and_named(checker: Checker, canary: Canary) -> None:
     if expected is not None:
         named = re.search(r"^cause     (\S+):(\d+): ", report, re.MULTILINE)
         assert named, report
-        assert named[1].endswith("tests/canaries.py")
+        assert named[1].endswith("tests/support/canaries.py")
         assert int(named[2]) == expected, report
 
 
@@ -74,7 +81,9 @@ def test_what_shows_under_schedules_only_comes_with_the_shortest_schedule(checke
         "schedule: the block comes to something else under a schedule (sequential: state: "
     )
     assert re.search(
-        r"^cause     module global surprises of tests.canaries was \[\] and is \[", report, re.MULTILINE
+        r"^cause     module global surprises of tests.support.canaries was \[\] and is \[",
+        report,
+        re.MULTILINE,
     )
     found, shortest = (
         Schedule.parse(text) for text in re.findall(r"^(?:schedule|shortest)  (\S+)$", report, re.MULTILINE)
@@ -87,7 +96,7 @@ def test_what_is_found_does_not_depend_on_earlier_checks(checker: Checker) -> No
     """Nothing is executed in this process, and everything in processes that have executed nothing."""
     block = Block([hidden_global.txn(b"a")], {})
     assert report_of(checker, block) == report_of(checker, block)
-    assert tests.canaries.executions == 0
+    assert tests.support.canaries.executions == 0
 
 
 operations = st.recursive(

@@ -31,7 +31,7 @@ from blockstm.ethereum.keys import (
 from blockstm.ethereum.program import evm
 from blockstm.ethereum.record import read_ethereum
 from blockstm.programs.built_in import transfer
-from tests.ethereum_node import CONTRACT, account, address, block, transaction
+from tests.support.ethereum.node import CONTRACT, account, address, block, transaction
 
 WHERE = bytes(range(20))
 WITHDRAWAL_CONTRACT = bytes.fromhex("00000961ef480eb55e80d19ad83579a64c007002")

@@ -20,7 +20,7 @@ from blockstm.ethereum.chain_block import EthereumChainBlock
 from blockstm.ethereum.checks import ExecutedBlock
 from blockstm.ethereum.keys import balance_key
 from blockstm.ethereum.record import read_ethereum
-from tests.ethereum_oracle import execute
+from tests.support.ethereum.oracle import execute
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 REPORTED, OFFICIAL = SHARED / "reported", SHARED / "official-tests" / "cases"

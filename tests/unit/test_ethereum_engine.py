@@ -17,9 +17,9 @@ from blockstm.ethereum.block import EthereumBlock
 from blockstm.ethereum.checks import ExecutedBlock
 from blockstm.results.accesses import net_accesses
 from blockstm.results.result import Result
-from tests.ethereum_agreement import assert_agrees, recorded
-from tests.ethereum_oracle import read_json, run
-from tests.ethereum_traces import differences, read_trace
+from tests.support.ethereum.access_traces import differences, read_trace
+from tests.support.ethereum.agreement import assert_agrees, recorded
+from tests.support.ethereum.oracle import read_json, run
 
 SHARED = Path(__file__).parents[3] / "shared"
 

@@ -39,8 +39,8 @@ from blockstm.ethereum.rpc import read_block
 from blockstm.ethereum.system import DAO_FORK_EXTRA_DATA, DAO_FORK_NUMBER, is_dao_fork, move_dao_ether
 from blockstm.ethereum.tries import encode_rlp, state_root
 from tests.blockchain_tests.synthetic import state_root_of
-from tests.ethereum_node import account, address, block, transaction
-from tests.ethereum_oracle import Account as SpecifiedAccount
+from tests.support.ethereum.node import account, address, block, transaction
+from tests.support.ethereum.oracle import Account as SpecifiedAccount
 
 ONE, TWO, THREE = (bytes([number]) * 20 for number in (1, 2, 3))
 

@@ -11,8 +11,8 @@ from ethereum.forks.prague.vm.runtime import get_valid_jump_destinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.ethereum_oracle import Account, fork_of, read_json, run, valid_jump_destinations
-from tests.ethereum_state import assert_same_state
+from tests.support.ethereum.oracle import Account, fork_of, read_json, run, valid_jump_destinations
+from tests.support.ethereum.state import assert_same_state
 
 SHARED = Path(__file__).parents[3] / "shared"
 

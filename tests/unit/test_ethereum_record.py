@@ -31,7 +31,7 @@ from blockstm.ethereum.prestate import read_prestate
 from blockstm.ethereum.record import read_ethereum, record_ethereum
 from blockstm.ethereum.rpc import read_block
 from blockstm.ethereum.system import BEACON_ROOTS_ADDRESS, HISTORY_ADDRESS, before_transactions
-from tests.ethereum_node import CONTRACT, ETHEREUM, MINER, TIMES, account, address, block, transaction
+from tests.support.ethereum.node import CONTRACT, ETHEREUM, MINER, TIMES, account, address, block, transaction
 
 FOLDERS = sorted((folder for folder in ETHEREUM.glob("[0-9]*")), key=lambda folder: int(folder.name))
 real_blocks = pytest.mark.skipif(not FOLDERS, reason="the recorded blocks of ../shared are not here")

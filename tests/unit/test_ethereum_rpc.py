@@ -21,7 +21,7 @@ from blockstm.ethereum.prestate import Account, read_prestate
 from blockstm.ethereum.rpc import NodeBlock, read_block, read_block_hashes
 from blockstm.ethereum.transactions import contract_address
 from blockstm.ethereum.tries import encode_rlp, ordered_trie_root
-from tests.ethereum_node import CONTRACT, MINER, account, address, block, transaction
+from tests.support.ethereum.node import CONTRACT, MINER, account, address, block, transaction
 
 Save = Callable[[str, object], Path]
 

@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 
 from blockstm import Engine
-from tests.ethereum_agreement import assert_synthetic_agrees
-from tests.ethereum_oracle import Account, OracleResult, read_json, run
 from tests.ethereum_synthetic.assembly import CHILD_INIT, CHILD_RUNTIME, CHILD_SALT
 from tests.ethereum_synthetic.builder import HISTORY_ADDRESS, SyntheticBlock, header_hash
 from tests.ethereum_synthetic.chain import (
@@ -22,6 +20,8 @@ from tests.ethereum_synthetic.chain import (
 )
 from tests.ethereum_synthetic.randomblocks import random_block
 from tests.ethereum_synthetic.scenarios import scenario_block
+from tests.support.ethereum.agreement import assert_synthetic_agrees
+from tests.support.ethereum.oracle import Account, OracleResult, read_json, run
 
 SHARED = Path(__file__).parents[3] / "shared"
 needs_blocks = pytest.mark.skipif(

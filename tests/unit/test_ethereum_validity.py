@@ -17,7 +17,7 @@ from blockstm.ethereum.record import read_ethereum
 from blockstm.ethereum.rpc import read_block
 from blockstm.ethereum.transactions import SignedTransaction
 from blockstm.ethereum.validity import broken_rule
-from tests.ethereum_node import CONTRACT, account, address, block, transaction
+from tests.support.ethereum.node import CONTRACT, account, address, block, transaction
 
 Told = tuple[dict[str, Any], bytes]
 Broken = Callable[..., str | None]

@@ -6,7 +6,7 @@ import pytest
 
 from blockstm.explore.explorer import Plan, search
 from blockstm.explore.interleaving import DEEDS_MAX, LINES_MAX, ending, lines, loop_at_end
-from tests import mutants
+from tests.support import mutants
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ from blockstm.programs.program import program
 from blockstm.programs.transaction import Transaction
 from blockstm.results.result import Result
 from blockstm.results.verify import differences
-from tests.reference import assert_equal, run_in_order
-from tests.running import WORKERS_MAX, run
+from tests.support.engines import WORKERS_MAX, run
+from tests.support.oracle import assert_equal, run_in_order
 
 NAP_SECONDS = 0.03
 TRIES = 30

@@ -15,7 +15,7 @@ from blockstm.limits import EVENT_BYTES_MAX, KEY_BYTES_MAX, REASON_BYTES_MAX, VA
 from blockstm.native import _coretest as core
 from blockstm.results.result import Receipt
 from blockstm.results.verify import differences
-from tests.running import run
+from tests.support.engines import run
 
 WRITE, WRITE_REST, EMIT, REVERT, FAIL, LOCATE, REVERT_WITH_REASON = range(7)
 KEY, U64 = "key", "u64"

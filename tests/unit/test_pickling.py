@@ -16,7 +16,7 @@ from blockstm.errors import DeterminismError
 from blockstm.processes.pickling import dumps, loads
 from blockstm.programs.program import program
 from blockstm.testing import check
-from tests.canaries import hidden_global
+from tests.support.canaries import hidden_global
 
 Reduction = tuple[Callable[..., CodeType], tuple[Any, ...]]
 
@@ -91,7 +91,7 @@ def test_the_checker_names_file_and_line(cloudpickle_file_names: str) -> None:
         check(Block([hidden_global.txn(b"a")]), schedules=0)
     lines, first = inspect.getsourcelines(hidden_global.function)
     line = first + next(number for number, text in enumerate(lines) if text.rstrip().endswith("# cause"))
-    assert f"tests/canaries.py:{line}: module global executions " in str(found.value)
+    assert f"tests/support/canaries.py:{line}: module global executions " in str(found.value)
 
 
 @pytest.mark.parametrize(

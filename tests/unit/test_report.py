@@ -23,7 +23,7 @@ from blockstm.report.page import sections_of
 from blockstm.report.parts import Charts, Section, Table
 from blockstm.report.sections.timeline import EXACT_SPANS_MAX
 from blockstm.report.series import all_series
-from tests import reports
+from tests.support import reports
 
 
 class Page(HTMLParser):

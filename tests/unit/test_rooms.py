@@ -125,6 +125,16 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     TopologicalSorter(inner).prepare()
 
 
+def test_tests_are_no_libraries() -> None:
+    """What several tests need stands in tests/support."""
+    borrowed = [
+        f"{file.relative_to(ROOT)} -> {name}"
+        for file in (ROOT / "tests").rglob("*.py")
+        for name in re.findall(r"^(?:from|import) (tests\.[\w.]*test_\w+)", file.read_text(), re.M)
+    ]
+    assert borrowed == []
+
+
 STOREYS = first_column("The core, storey by storey")
 
 

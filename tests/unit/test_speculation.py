@@ -18,7 +18,7 @@ from blockstm.errors import BoundsError, EngineError, ProgramException, Revert
 from blockstm.programs.built_in import trace, transfer
 from blockstm.programs.program import program
 from blockstm.results.result import Result
-from tests.reference import assert_equal, outcomes_of, run_in_order
+from tests.support.oracle import assert_equal, outcomes_of, run_in_order
 
 PATIENCE_SECONDS = 20.0
 

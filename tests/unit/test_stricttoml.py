@@ -15,7 +15,7 @@ from blockstm.files.strict_toml import decode_toml
 from blockstm.simulate import default_model, model_from_text, model_text
 from blockstm.sweep import read_sweep, runs_of
 from blockstm.workloads import scenario_from_text
-from tests.sweeps import SMALL, written
+from tests.support.sweeps import SMALL, written
 
 LONG = "1" * 5000
 """Python's `int` raises a plain ValueError for it."""

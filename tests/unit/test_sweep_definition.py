@@ -12,7 +12,7 @@ from blockstm.simulate import default_model, model_text
 from blockstm.sweep import read_sweep, runs_of
 from blockstm.sweep.points import whole_text
 from blockstm.workloads import read_scenario, scenario_from_text
-from tests.sweeps import SMALL, written
+from tests.support.sweeps import SMALL, written
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 LEAST = 'cores = [1]\n[scenario]\nworkload = "transfers"\n'

@@ -20,7 +20,7 @@ from blockstm.sweep.execution import execute
 from blockstm.sweep.rows import Row
 from blockstm.sweep.storage import ResultsFolder
 from blockstm.workloads import scenario_from_text
-from tests.sweeps import SMALL, without_chance, written
+from tests.support.sweeps import SMALL, without_chance, written
 
 MEMORY = 1 << 28
 

@@ -20,7 +20,7 @@ from blockstm.sweep import storage as storage_module
 from blockstm.sweep.carryout import InProcess, carry_out
 from blockstm.sweep.rows import Row
 from blockstm.sweep.storage import ResultsFolder
-from tests.sweeps import SMALL, table_of, without_chance, written
+from tests.support.sweeps import SMALL, table_of, without_chance, written
 
 
 @pytest.fixture(scope="module")

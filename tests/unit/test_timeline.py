@@ -17,7 +17,7 @@ from blockstm.results.perfetto import writing_timelines
 from blockstm.results.result import snapshot_of
 from blockstm.results.verify import differences
 from blockstm.simulate import Simulation, default_model
-from tests.timelines import check_causes, check_lanes, check_timeline, check_trace, timeline_of
+from tests.support.timelines import check_causes, check_lanes, check_timeline, check_trace, timeline_of
 
 
 def transfers(accounts: int, work: int, txns: int) -> Block:

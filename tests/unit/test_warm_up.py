@@ -14,7 +14,7 @@ from blockstm import Block, program
 from blockstm.engine import Engine
 from blockstm.measure import measure, steps_of
 from blockstm.sweep import execution, read_sweep, runs_of
-from tests.sweeps import SMALL, written
+from tests.support.sweeps import SMALL, written
 
 WORKERS = 3
 TRANSACTIONS = 4

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from ethereum.crypto.hash import keccak256
 
 from blockstm.ethereum.finalaccounts import accounts_of
-from tests.ethereum_oracle import Account
+from tests.support.ethereum.oracle import Account
 
 ADDRESS_BYTES = 20
 SLOT_BYTES = 32

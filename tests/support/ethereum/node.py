@@ -12,7 +12,7 @@ from eth_hash.auto import keccak
 
 from blockstm.ethereum.tries import ordered_trie_root
 
-ETHEREUM = Path(__file__).resolve().parents[2] / "shared" / "ethereum"
+ETHEREUM = Path(__file__).resolve().parents[4] / "shared" / "ethereum"
 CONTRACT = "0x" + "c0" * 20
 MINER = "0x" + "fe" * 20
 EMPTY_HASH = keccak(rlp.encode([]))

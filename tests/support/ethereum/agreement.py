@@ -16,10 +16,10 @@ from blockstm.ethereum.record import read_ethereum
 from blockstm.results.accesses import net_accesses
 from blockstm.results.result import Result
 from blockstm.results.verify import differences
-from tests.ethereum_oracle import FORKS, Account, OracleResult
-from tests.ethereum_state import assert_same_state
 from tests.ethereum_synthetic.builder import SyntheticBlock
-from tests.running import run as run_speculatively
+from tests.support.engines import run as run_speculatively
+from tests.support.ethereum.oracle import FORKS, Account, OracleResult
+from tests.support.ethereum.state import assert_same_state
 
 WORKERS = 2
 
