@@ -18,6 +18,8 @@ KEYS_MAX: Final = 1 << 23
 """Distinct keys that one block may name."""
 ACCESSES_MAX: Final = 1 << 20
 """Entries of one list of keys, or of one mapping of adds, of one transaction."""
+BYTES_ARGUMENT_BYTES_MAX: Final = 1 << 20
+"""One argument of kind `bytes` of a native program; an Ethereum transaction takes up to 128 KiB in its raw form."""
 
 MEMORY_LIMIT_BYTES_DEFAULT: Final = 1 << 30
 MEMORY_LIMIT_BYTES_MIN: Final = 1 << 20

@@ -28,6 +28,7 @@ from blockstm.limits import (
     ARGUMENTS_BYTES_MAX,
     BLOCK_HEADER_BYTES_MAX,
     BLOCK_ROW_BYTES_MAX,
+    BYTES_ARGUMENT_BYTES_MAX,
     KEY_BYTES_MAX,
     KEYS_MAX,
     PROGRAMS_MAX,
@@ -274,7 +275,7 @@ def _read_only(pairs: list[tuple[Any, Any]]) -> Mapping[Any, Any]:
 def _decode_rows(sections: _Sections, count: int, checker: RowChecker) -> tuple[tuple[Any, ...], ...]:
     sections.begin(
         "transactions",
-        max_bin_len=ARGUMENTS_BYTES_MAX,
+        max_bin_len=max(ARGUMENTS_BYTES_MAX, BYTES_ARGUMENT_BYTES_MAX),
         max_str_len=max(map(len, RECORDED_FIELDS)),
         max_array_len=2 * ACCESSES_MAX,
         max_map_len=len(RECORDED_FIELDS),

@@ -122,6 +122,7 @@ def pack(
         "u64": pack_integer,
         "u256": pack_integer,
         "adds": table.amounts,
+        "bytes": bytes,
     }
     packed_state = {table[key]: value for key, value in state.items()}
     programs: dict[str, tuple[int, Program, list[Callable[[Any], object]]]] = {}
@@ -210,6 +211,7 @@ def _unpackers(keys: tuple[bytes, ...]) -> dict[str, Callable[[Any], object]]:
         "u64": unpack_integer,
         "u256": unpack_integer,
         "adds": unpack_adds,
+        "bytes": bytes,
     }
 
 

@@ -26,7 +26,7 @@ from blockstm.blocks.columns import (
 from blockstm.blocks.packed import RECORDED_FIELDS, PackedBlock
 from blockstm.errors import BlockFileError, ProgramError, shown
 from blockstm.files.content import ContentError
-from blockstm.limits import ACCESSES_MAX
+from blockstm.limits import ACCESSES_MAX, BYTES_ARGUMENT_BYTES_MAX
 from blockstm.programs.arguments import check_encoded_arguments
 from blockstm.programs.program import NativeProgram, Program, PythonProgram
 
@@ -63,6 +63,7 @@ class RowChecker:
             "u64": check_u64,
             "u256": _check_u256,
             "adds": self._check_amounts,
+            "bytes": _check_bytes,
         }
 
     def check(self, rows: Sequence[Any], first: int) -> None:
@@ -155,6 +156,13 @@ def _check_u256(column: Column) -> None:
     for number in column:
         if type(number) is bytes and not (8 < len(number) <= 32 and number[0]):
             raise Broken(f"{shown(number)} is not a number from 2**64 to 2**256 - 1 without leading zeros")
+
+
+def _check_bytes(column: Column) -> None:
+    if not all_of(column, bytes):
+        raise Broken("it is not bytes")
+    if column and max(map(len, column)) > BYTES_ARGUMENT_BYTES_MAX:
+        raise Broken(f"it is longer than {BYTES_ARGUMENT_BYTES_MAX} bytes")
 
 
 def _check_seconds(column: Column) -> None:

@@ -24,6 +24,7 @@ from blockstm.native.verbs.context cimport (
     savepoint_keep, savepoint_open, savepoint_roll_back,
 )
 from blockstm.native.instruments.delays cimport DelayState, delay_at_step, delays_open
+from blockstm.native.programs.arguments cimport KIND_ADDS, KIND_BYTES, KIND_KEY, KIND_KEYS, KIND_U256, KIND_U64
 from blockstm.native.programs.native_program cimport CAPSULE_NAME, PROGRAM_IDS_MAX, Program
 from blockstm.native.instruments.watch cimport Watch, WatchedTxn
 from blockstm.native.versions.key_table cimport find_or_insert, table_capacity

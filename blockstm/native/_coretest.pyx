@@ -10,7 +10,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from blockstm.native.verbs.adds cimport allowed_below as core_allowed_below
-from blockstm.native.programs.arguments cimport Arguments, next_key, next_u64
+from blockstm.native.programs.arguments cimport Arguments, next_bytes, next_key, next_u256, next_u64
 from blockstm.native.verbs.context cimport (
     OK, Savepoint, Value, ctx_emit, ctx_fail, ctx_location, ctx_read, ctx_revert, ctx_write, savepoint_open,
     savepoint_roll_back,
@@ -381,12 +381,31 @@ cdef void use_pattern(Local* local, const uint8_t* data, uint32_t length) noexce
     use(local, next_u64(&arguments), key, PATTERN, <uint32_t>size)
 
 
+cdef void emit_bytes(Local* local, const uint8_t* data, uint32_t length) noexcept nogil:
+    """Emit each of two byte strings, between which stands a number that has to be 2**70 + 1."""
+    cdef Arguments arguments
+    cdef const uint8_t* one
+    cdef uint64_t count
+    cdef Number number
+    arguments.next = data
+    one = next_bytes(&arguments, &count)
+    if ctx_emit(local, one, <uint32_t>count) != OK:
+        return
+    next_u256(&arguments, &number)
+    if number.limb[0] != 1 or number.limb[1] != 64 or number.limb[2] != 0 or number.limb[3] != 0:
+        ctx_fail(local, "the number is another one", 25)
+        return
+    one = next_bytes(&arguments, &count)
+    ctx_emit(local, one, <uint32_t>count)
+
+
 cdef object capsule(Program program):
     return PyCapsule_New(<void*>program, CAPSULE_NAME, NULL)
 
 
 write_and_use_entry = capsule(write_and_use)
 use_pattern_entry = capsule(use_pattern)
+emit_bytes_entry = capsule(emit_bytes)
 
 
 # --- a model of execution ---------------------------------------------------------------------------

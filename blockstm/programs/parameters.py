@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from blockstm.errors import LimitError, ProgramError, shown, type_shown
-from blockstm.limits import ACCESSES_MAX, KEY_BYTES_MAX, U64_MAX, U256_MAX
+from blockstm.limits import ACCESSES_MAX, BYTES_ARGUMENT_BYTES_MAX, KEY_BYTES_MAX, U64_MAX, U256_MAX
 
-Kind = Literal["key", "keys", "u64", "u256", "adds"]
+Kind = Literal["key", "keys", "u64", "u256", "adds", "bytes"]
 
 
 class _Required:
@@ -125,6 +125,27 @@ def check_adds(value: object, what: str) -> Amounts:
     )
 
 
+def check_bytes(value: object, what: str) -> bytes:
+    """Return a byte string after checking it.
+
+    Arguments:
+        value: the byte string.
+        what: what it is, for the message.
+
+    Raises:
+        ProgramError: it is not bytes.
+        LimitError: it is longer than BYTES_ARGUMENT_BYTES_MAX.
+    """
+    if type(value) is not bytes:
+        raise ProgramError(f"{what} is {shown(value)}, {type_shown(value)}; give bytes")
+    if len(value) > BYTES_ARGUMENT_BYTES_MAX:
+        raise LimitError(
+            f"{what} is {len(value)} bytes long; the limit is {BYTES_ARGUMENT_BYTES_MAX}: "
+            "put large data into the state"
+        )
+    return value
+
+
 def check_integer(value: object, largest: int, what: str) -> int:
     """Return an unsigned number after checking it.
 
@@ -178,6 +199,7 @@ _CHECKS: Final[dict[str, Callable[[object, str], object]]] = {
     "u64": _check_u64,
     "u256": _check_u256,
     "adds": check_adds,
+    "bytes": check_bytes,
 }
 
 
@@ -187,8 +209,8 @@ class Parameter:
 
     Arguments:
         name: its name.
-        kind: "key" (bytes), "keys" (a list of keys), "u64", "u256" (unsigned numbers), or
-            "adds" (a mapping of keys to unsigned 256-bit amounts).
+        kind: "key" (bytes), "keys" (a list of keys), "u64", "u256" (unsigned numbers),
+            "adds" (a mapping of keys to unsigned 256-bit amounts), or "bytes" (any byte string).
         default: its value where none is given, kept as a copy; REQUIRED for none.
 
     Raises:

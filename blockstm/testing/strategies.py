@@ -25,6 +25,7 @@ __all__ = ["KEYS", "blocks", "transactions"]
 KEYS: Final = (b"a", b"b", b"c", b"d")
 NUMBER_MAX: Final = 100
 ITEMS_MAX: Final = 3
+BYTES_MAX: Final = 40
 
 Arguments = Mapping[str, st.SearchStrategy[Any]]
 
@@ -155,6 +156,8 @@ def of_kind(parameter: Parameter, keys: Sequence[bytes]) -> st.SearchStrategy[An
         return st.lists(key, max_size=ITEMS_MAX)
     if parameter.kind == "adds":
         return st.dictionaries(key, number, max_size=ITEMS_MAX)
+    if parameter.kind == "bytes":
+        return st.binary(max_size=BYTES_MAX)
     return number if parameter.default is REQUIRED else st.just(parameter.default)
 
 

@@ -16,7 +16,8 @@ from blockstm.blocks.block_file import check_rows
 from blockstm.errors import BlockFileError, BlockstmError
 from blockstm.programs.built_in import trace, transfer
 from blockstm.programs.declared import Declared, Hints
-from blockstm.programs.program import program
+from blockstm.programs.parameters import Parameter
+from blockstm.programs.program import NativeProgram, program
 from blockstm.programs.transaction import Recorded, Transaction
 from tests.support.block_files import compress, content_of, read_by_the_page
 
@@ -26,6 +27,11 @@ def anything(ctx: Any, *values: object) -> None:
     """Takes anything."""
 
 
+raw = NativeProgram(
+    "tests.raw",
+    (Parameter("raw", "bytes"), Parameter("key", "key"), Parameter("rest", "bytes")),
+    "no.module:entry",
+)
 KEYS = st.binary(max_size=64) | st.sampled_from([b"a", b"b", b"c"])
 U64 = st.integers(0, (1 << 64) - 1)
 U256 = st.integers(0, (1 << 256) - 1) | U64
@@ -59,6 +65,7 @@ RECORDED = st.none() | st.builds(
 ARGUMENTS = (
     st.tuples(st.just(transfer), st.tuples(KEYS, KEYS, U256, U64))
     | st.tuples(st.just(trace), st.tuples(KEY_LISTS, KEY_LISTS, ADDS, U64))
+    | st.tuples(st.just(raw), st.tuples(st.binary(max_size=300), KEYS, st.binary(max_size=8)))
     | st.tuples(st.just(anything), st.lists(VALUES, max_size=3).map(tuple))
 )
 TRANSACTIONS = st.builds(

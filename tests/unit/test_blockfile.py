@@ -20,6 +20,7 @@ from blockstm.blocks.packed import PackedBlock
 from blockstm.errors import BlockFileError, LimitError, UnknownProgramError, UsageError
 from blockstm.limits import BLOCK_FILE_BYTES_MAX, VALUE_BYTES_MAX
 from blockstm.programs.built_in import trace, transfer
+from blockstm.programs.parameters import Parameter
 from blockstm.programs.program import NativeProgram, program
 from blockstm.programs.transaction import Recorded, Transaction
 from blockstm.simulate import read_model
@@ -37,6 +38,9 @@ def exactly_two(ctx: Any, first: object, second: object) -> None:
     """Takes two arguments."""
 
 
+raw = NativeProgram("tests.blockfile.raw", (Parameter("raw", "bytes"),), "some.module:capsule")
+
+
 def _block() -> Block:
     recorded = Recorded(
         gas_used=21_000, seconds=0.25, reads=(b"a", b"z"), writes=(b"a",), adds={b"e": 1 << 70}
@@ -47,6 +51,7 @@ def _block() -> Block:
             transfer.txn(b"b", b"c", 1 << 255, work=3),
             trace.txn([b"a", b"a"], [b"d"], {b"e": 1 << 64, b"a": 1}, 21_000),
             note.txn(1, [2, {"x": 1 << 200}], None),
+            raw.txn(bytes(range(256)) * 512),
             Transaction(trace, ([], [], {}, 0), None, recorded),
         ],
         {b"a": b"\x05", b"only in state": b"\x01\x02"},
@@ -64,7 +69,7 @@ def test_a_block_comes_back(tmp_path: Path) -> None:
     _block().save(path)
     loaded = Block.load(path)
     assert loaded == _block()
-    assert len(loaded) == 5
+    assert len(loaded) == 6
     check_rows(loaded._packed)
     loaded.save(tmp_path / "y.block")
     assert (tmp_path / "y.block").read_bytes() == path.read_bytes()
@@ -101,7 +106,7 @@ def test_any_msgpack_library_reads_it(tmp_path: Path) -> None:
     unpacker.feed(content_of(tmp_path / "x.block"))
     header, keys, state, rows = unpacker
     assert header["format"] == "blockstm-block"
-    assert header["counts"] == {"keys": len(keys), "state": 2, "transactions": 5}
+    assert header["counts"] == {"keys": len(keys), "state": 2, "transactions": 6}
     assert {keys[index]: value for index, value in state.items()} == _block().state
     assert [header["programs"][row[0]] for row in rows][:2] == ["transfer", "transfer"]
 
@@ -265,8 +270,8 @@ def _sound() -> list[Any]:
             "chain": "c",
             "number": 1,
             "meta": {},
-            "programs": ["transfer", "trace", note.name, exactly_two.name],
-            "counts": {"keys": 3, "state": 1, "transactions": 4},
+            "programs": ["transfer", "trace", note.name, exactly_two.name, raw.name],
+            "counts": {"keys": 3, "state": 1, "transactions": 5},
         },
         [b"a", b"b", b"c"],
         {0: b"\x01"},
@@ -275,6 +280,7 @@ def _sound() -> list[Any]:
             [0, [1, 2, b"\x01" + bytes(8), 0], 7, {"gas_used": 1, "seconds": 0.5, "reads": [0]}],
             [1, [[0, 1], [2], [0, 5, 1, b"\xff" * 32], 21_000], None, None],
             [2, b"\x93\x01\x02\x03", None, {"adds": [0, 1], "writes": []}],
+            [4, [bytes(3)], None, None],
         ],
     ]
 
@@ -323,7 +329,7 @@ BAD_CONTENT: list[tuple[Callable[[list[Any]], Any], str]] = [
     (_set(0, "counts", "transactions", 1_000_001), "count of transactions is 1000001"),
     (_set(0, "counts", "keys", 4), "keys, near byte"),
     (_set(0, "counts", "state", 0), "state, near byte"),
-    (_set(0, "counts", "transactions", 5), "it has 4 entries, and the header announces 5"),
+    (_set(0, "counts", "transactions", 6), "it has 5 entries, and the header announces 6"),
     (_set(1, {}), "keys, near byte"),
     (_set(1, 1, "b"), "keys, near byte"),
     (_set(1, 1, 5), "a key is not bytes"),
@@ -347,7 +353,7 @@ BAD_CONTENT: list[tuple[Callable[[list[Any]], Any], str]] = [
     (_set(3, 2, b"abcd"), "transaction 2: "),
     (_set(3, 2, {"a": 1, "b": 2, "c": 3, "d": 4}), "transaction 2: "),
     (_set(3, 0, [0, [0, 1, 5, 0], None]), "transaction 0: a row must have 4 elements"),
-    (_set(3, 1, 0, 4), "transaction 1: the program index is not that of one of 4 programs"),
+    (_set(3, 1, 0, 5), "transaction 1: the program index is not that of one of 5 programs"),
     (_set(3, 1, 0, -1), "transaction 1: the program index"),
     (_set(3, 1, 0, False), "transaction 1: the program index"),
     (_set(3, 1, 0, []), "transaction 1: the program index"),
@@ -385,6 +391,10 @@ BAD_CONTENT: list[tuple[Callable[[list[Any]], Any], str]] = [
     (_set(3, 3, 1, b"\x81\x01\x02"), "the encoded arguments are not a list"),
     (_set(3, 3, [3, b"\x91\x01", None, None]), "missing a required argument: 'second'"),
     (_set(3, 3, 1, bytes((1 << 20) + 1)), "exceeds max_bin_len"),
+    (_set(3, 4, 1, 0, "x"), "transaction 4: argument raw: it is not bytes"),
+    (_set(3, 4, 1, 0, 5), "transaction 4: argument raw: it is not bytes"),
+    (_set(3, 4, 1, bytes(3)), "transaction 4: arguments: it is not a list"),
+    (_set(3, 4, 1, 0, bytes((1 << 20) + 1)), "exceeds max_bin_len"),
 ]
 
 

@@ -6,12 +6,20 @@ The programs are those of native/_coretest.pyx; test_native_program.py compiles 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 import blockstm
 from blockstm.errors import printable
-from blockstm.limits import EVENT_BYTES_MAX, KEY_BYTES_MAX, REASON_BYTES_MAX, VALUE_BYTES_MAX
+from blockstm.limits import (
+    BYTES_ARGUMENT_BYTES_MAX,
+    EVENT_BYTES_MAX,
+    KEY_BYTES_MAX,
+    REASON_BYTES_MAX,
+    VALUE_BYTES_MAX,
+)
 from blockstm.native import _coretest as core
 from blockstm.results.result import Receipt
 from blockstm.results.verify import differences
@@ -32,6 +40,22 @@ use_pattern = blockstm.NativeProgram(
     tuple(blockstm.Parameter(name, kind) for name, kind in (("key", KEY), ("size", U64), ("verb", U64))),
     "blockstm.native._coretest:use_pattern_entry",
 )
+emit_bytes = blockstm.NativeProgram(
+    "tests.emit_bytes",
+    (
+        blockstm.Parameter("first", "bytes"),
+        blockstm.Parameter("number", "u256"),
+        blockstm.Parameter("second", "bytes"),
+    ),
+    "blockstm.native._coretest:emit_bytes_entry",
+)
+
+
+@blockstm.program
+def call_emit_bytes(ctx: Any, first: bytes, second: bytes) -> None:
+    ctx.call(emit_bytes, first, (1 << 70) + 1, second)
+
+
 # The first buffer has 4 KiB: from small to those for which it has to move, once and more often.
 SIZES = [1, 15, 16, 17, 100, 2_048, 2_049, 4_095, 4_096, 40_000, VALUE_BYTES_MAX]
 
@@ -128,3 +152,20 @@ def test_long_reasons_are_cut(engine: blockstm.Engine, verb: int, status: str) -
 def test_what_native_programs_write_can_be_a_block(engine: blockstm.Engine) -> None:
     result = engine.execute(blockstm.Block([use_pattern.txn(b"k", VALUE_BYTES_MAX, WRITE)]))
     assert blockstm.Block([], dict(result.state)).state == {b"k": core.pattern(VALUE_BYTES_MAX)}
+
+
+def test_byte_strings_arrive_in_every_way(engine: blockstm.Engine, tmp_path: Path) -> None:
+    """In blocks made of objects, in those of files, and in calls."""
+    lengths = [*range(18), 511, 512, 513, 65_535, EVENT_BYTES_MAX]
+    pairs = [(core.pattern(length), core.pattern(lengths[-n])) for n, length in enumerate(lengths)]
+    block = blockstm.Block([emit_bytes.txn(first, (1 << 70) + 1, second) for first, second in pairs])
+    block.save(tmp_path / "x.block")
+    called = blockstm.Block([call_emit_bytes.txn(first, second) for first, second in pairs])
+    for each in (block, blockstm.Block.load(tmp_path / "x.block"), called):
+        result = both_ways(engine, each)
+        assert [receipt.events for receipt in result.receipts] == [list(pair) for pair in pairs]
+
+
+def test_byte_strings_may_be_longer_than_events(engine: blockstm.Engine) -> None:
+    result = both_ways(engine, blockstm.Block([emit_bytes.txn(b"", 0, bytes(BYTES_ARGUMENT_BYTES_MAX))]))
+    assert result.receipts[0].error == "the number is another one"

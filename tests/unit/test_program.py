@@ -9,7 +9,7 @@ import cloudpickle
 import pytest
 
 from blockstm.errors import LimitError, ProgramError, UnknownProgramError
-from blockstm.limits import ACCESSES_MAX, U64_MAX, U256_MAX
+from blockstm.limits import ACCESSES_MAX, BYTES_ARGUMENT_BYTES_MAX, U64_MAX, U256_MAX
 from blockstm.programs.built_in import trace, transfer
 from blockstm.programs.parameters import Parameter
 from blockstm.programs.program import NativeProgram, PythonProgram, lookup, program
@@ -20,6 +20,9 @@ from blockstm.programs.transaction import Recorded, Transaction
 def pay(ctx: Any, sender: bytes, receiver: bytes, amount: int = 1, *notes: str) -> object:
     """Pays."""
     return (ctx, sender, receiver, amount, notes)
+
+
+raw = NativeProgram("tests.program.raw", (Parameter("raw", "bytes"),), "some.module:capsule")
 
 
 def test_native_arguments_are_bound_to_the_full_tuple() -> None:
@@ -62,6 +65,13 @@ def test_native_arguments_are_bound_to_the_full_tuple() -> None:
         (lambda: trace.txn([], [], {b"a": -1}, 1), LimitError, "an amount of adds is -1"),
         (lambda: trace.txn([], [], {"a": 1}, 1), ProgramError, "a key of adds is 'a'"),
         (lambda: trace.txn([b""] * (ACCESSES_MAX + 1), [], {}, 1), LimitError, "reads has 1048577 entries"),
+        (lambda: raw.txn("a"), ProgramError, "raw is 'a', a str; give bytes"),
+        (lambda: raw.txn(bytearray(1)), ProgramError, "raw is .*, a bytearray; give bytes"),
+        (
+            lambda: raw.txn(bytes(BYTES_ARGUMENT_BYTES_MAX + 1)),
+            LimitError,
+            "raw is 1048577 bytes long; the limit",
+        ),
         (lambda: pay.txn(b"a"), ProgramError, "missing a required argument: 'receiver'; it takes"),
         (lambda: pay.txn(b"a", b"b", 1, oops=1), ProgramError, "unexpected keyword argument 'oops'"),
         (lambda: pay.txn(b"a", b"b", {1}), ProgramError, "test_program.pay.*: argument 3: .*type set"),

@@ -1,6 +1,12 @@
 # Native programs' arguments: from Python objects to the layout that arguments.pxd reads.
 
-cdef dict KIND_CODES = {"key": 0, "keys": 1, "u64": 2, "u256": 3, "adds": 4}
+cdef dict KIND_CODES = {
+    "key": KIND_KEY, "keys": KIND_KEYS, "u64": KIND_U64, "u256": KIND_U256, "adds": KIND_ADDS, "bytes": KIND_BYTES,
+}
+
+
+cdef enum:
+    ARGUMENTS_LENGTH_MAX = 0x7FFFFFFF   # of one transaction, as programs get them: a 32-bit number
 
 
 cdef bytes parameter_codes(kinds):
@@ -90,6 +96,15 @@ cdef int put_keys(Local* local, Bytes* out, object keys, const Locations* locati
     return 0
 
 
+cdef int put_bytes(Local* local, Bytes* out, bytes value) except -1:
+    cdef uint64_t padding = 0
+    put_u64(local, out, len(value))
+    put_encoded(local, out, value)
+    if len(value) % 8 and not append(local, out, &padding, 8 - len(value) % 8):
+        raise MemoryLimitError(memory_limit_message(local))
+    return 0
+
+
 cdef int put_number(Local* local, Bytes* out, object value) except -1:
     cdef Number number
     number_from_object(value, &number)
@@ -119,14 +134,21 @@ cdef int put_arguments(
     cdef Py_ssize_t index
     for index in range(len(codes)):
         argument = arguments[index]
-        if code[index] == 0:
+        if code[index] == KIND_KEY:
             put_u64(local, out, locate(local, argument, locations))
-        elif code[index] == 1:
+        elif code[index] == KIND_KEYS:
             put_keys(local, out, argument, locations)
-        elif code[index] == 2:
+        elif code[index] == KIND_U64:
             put_u64(local, out, int.from_bytes(argument, "big") if type(argument) is bytes else argument)
-        elif code[index] == 3:
+        elif code[index] == KIND_U256:
             put_number(local, out, argument)
+        elif code[index] == KIND_BYTES:
+            put_bytes(local, out, argument)
         else:
             put_adds(local, out, argument, locations)
+    if out.length > ARGUMENTS_LENGTH_MAX:
+        raise LimitError(
+            f"the arguments of a transaction take {out.length} bytes; the limit is {ARGUMENTS_LENGTH_MAX}: "
+            "put large data into the state"
+        )
     return 0
