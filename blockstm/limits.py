@@ -29,6 +29,8 @@ MEMORY_LIMIT_BYTES_EXPLORED: Final = 64 << 20
 PROGRAMS_MAX: Final = 1024
 """Different programs in one block."""
 PROGRAM_NAME_BYTES_MAX: Final = 512
+LEADING_KEYS_MAX: Final = 8
+"""Keys of a native program that are announced before it reads them; the core keeps it, too (memory/local.pxd)."""
 ARGUMENTS_BYTES_MAX: Final = 1 << 20
 """Encoded arguments of one Python program's transaction."""
 ARGUMENTS_DEPTH_MAX: Final = 32

@@ -119,7 +119,7 @@ def load_programs(message: Mapping[str, Any], workers: Iterable[Worker]) -> dict
     failures: dict[str, str] = {}
     for name, number, packed in message["programs"]:
         try:
-            code = loads(packed) if isinstance(packed, bytes) else NativeCode(packed[0], tuple(packed[1]))
+            code = loads(packed) if isinstance(packed, bytes) else NativeCode(packed[0], *map(tuple, packed[1:]))
             for worker in workers:
                 hand_over(worker, number, code)
         except (Exception, SystemExit) as error:  # importing a module may raise anything

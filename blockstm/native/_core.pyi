@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import IntEnum
 from typing import Any, Final, NoReturn, Protocol, TypeVar, overload
 
-from blockstm.programs.program import NativeProgram, Program, PythonProgram
+from blockstm.programs.program import NativeCode, NativeProgram, Program, PythonProgram
 
 Returned = TypeVar("Returned")
 
@@ -151,7 +151,7 @@ class Worker:
     def set_python(self, number: int, function: Callable[..., object]) -> None:
         """Make a Python program known under a number: call a function with a context and the arguments."""
 
-    def set_native(self, number: int, entry: str, kinds: tuple[str, ...]) -> None:
+    def set_native(self, number: int, code: NativeCode) -> None:
         """Make a native program known under a number."""
 
     def wait(self) -> bool:

@@ -37,7 +37,8 @@ from blockstm.native.memory.layout cimport (
 )
 from blockstm.native.programs.layout_checks cimport check_layout
 from blockstm.native.memory.local cimport (
-    ABORT_NONE, Bytes, Local, address, allocate, fail_block, local_close, local_open, location_at, slot_at, take_bytes, txn_at,
+    ABORT_NONE, Bytes, LEADING_KEYS_MAX, LeadingKeys, Local, address, allocate, fail_block, local_close, local_open,
+    location_at, slot_at, take_bytes, txn_at,
 )
 from blockstm.native.memory.layout cimport FAILURE_MEMORY_LIMIT as MEMORY_LIMIT
 from blockstm.native.versions.multi_version cimport (
@@ -90,6 +91,7 @@ sequential = PyCapsule_New(&sequential_table, MODEL_CAPSULE_NAME, NULL)
 LIMITS = {
     "EVENT_BYTES_MAX": EVENT_BYTES_MAX,
     "KEY_BYTES_MAX": KEY_BYTES_MAX,
+    "LEADING_KEYS_MAX": LEADING_KEYS_MAX,
     "REASON_BYTES_MAX": REASON_BYTES_MAX,
     "TRANSACTIONS_MAX": TRANSACTIONS_MAX,
     "VALUE_BYTES_MAX": VALUE_BYTES_MAX,
@@ -99,7 +101,7 @@ for name, limit in LIMITS.items():
     if getattr(limits, name) != limit:
         raise ImportError(
             f"the core was compiled with {name} = {limit}, but blockstm/limits.py says {getattr(limits, name)}: "
-            "let blockstm/native/memory/layout.pxd say the same, and compile again"
+            "let blockstm/native/memory say the same, and compile again"
         )
 
 include "memory/steps.pxi"

@@ -399,6 +399,28 @@ cdef void emit_bytes(Local* local, const uint8_t* data, uint32_t length) noexcep
     ctx_emit(local, one, <uint32_t>count)
 
 
+cdef int lengthen(Local* local, uint32_t key) noexcept nogil:
+    cdef Value value
+    cdef uint8_t longer[256]
+    if ctx_read(local, key, &value) != OK or value.length == sizeof(longer):
+        return 1
+    memset(longer, 1, sizeof(longer))
+    return ctx_write(local, key, longer, value.length + 1)
+
+
+cdef void lengthen_one_or_both(Local* local, const uint8_t* data, uint32_t length) noexcept nogil:
+    """Lengthen the value of a first key and, where the last argument is not 0, of a second."""
+    cdef Arguments arguments
+    cdef Number number
+    cdef uint32_t first, second
+    arguments.next = data
+    first = next_key(&arguments)
+    next_u256(&arguments, &number)
+    second = next_key(&arguments)
+    if lengthen(local, first) == OK and next_u64(&arguments) != 0:
+        lengthen(local, second)
+
+
 cdef object capsule(Program program):
     return PyCapsule_New(<void*>program, CAPSULE_NAME, NULL)
 
@@ -406,6 +428,7 @@ cdef object capsule(Program program):
 write_and_use_entry = capsule(write_and_use)
 use_pattern_entry = capsule(use_pattern)
 emit_bytes_entry = capsule(emit_bytes)
+lengthen_one_or_both_entry = capsule(lengthen_one_or_both)
 
 
 # --- a model of execution ---------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import itertools
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -28,7 +29,7 @@ from typing import (
 )
 
 from blockstm.errors import ProgramError, UnknownProgramError, install_extra, one_line, shown
-from blockstm.limits import PROGRAM_NAME_BYTES_MAX
+from blockstm.limits import LEADING_KEYS_MAX, PROGRAM_NAME_BYTES_MAX
 from blockstm.programs.arguments import decode_arguments, encode_arguments
 from blockstm.programs.parameters import REQUIRED, Kind, Parameter
 from blockstm.programs.transaction import Transaction
@@ -49,6 +50,8 @@ __all__ = [
 P = ParamSpec("P")
 Returned_co = TypeVar("Returned_co", covariant=True)
 
+_WORDS: Final = {"key": 1, "u64": 1, "u256": 4}
+"""How many words of 8 bytes an argument takes in the core, where that is always the same."""
 _BY_POSITION: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 _registry: dict[str, Program] = {}
@@ -75,10 +78,12 @@ class NativeCode(NamedTuple):
     Arguments:
         entry: `package.module:attribute` of the capsule that holds the code.
         kinds: the kinds of its parameters, in order.
+        leading_words: where its leading keys stand in its arguments, in words of 8 bytes.
     """
 
     entry: str
     kinds: tuple[Kind, ...]
+    leading_words: tuple[int, ...]
 
 
 class Program(ABC):
@@ -303,6 +308,10 @@ class NativeProgram(Program):
         name: how blocks name it.
         parameters: its parameters, in the order in which the code gets them.
         entry: `package.module:attribute` of the capsule that holds the code.
+        leading_keys: names of `key` parameters that a transaction most likely writes, at most LEADING_KEYS_MAX.
+            Where it has to wait before it has got to them, those after it that read them wait for it; and they are
+            fetched into the cache ahead. None of kind `keys`, `adds` or `bytes` stands before them. None: the keys
+            that the parameters begin with.
 
     Raises:
         ProgramError: the definition is not sound, or the name is that of a built-in program.
@@ -311,6 +320,7 @@ class NativeProgram(Program):
     name: str
     parameters: tuple[Parameter, ...]
     entry: str = ""
+    leading_keys: tuple[str, ...] | None = field(default=None, kw_only=True)
     _checks: tuple[tuple[Callable[[object, str], object], str], ...] = field(
         init=False, repr=False, compare=False
     )
@@ -331,7 +341,27 @@ class NativeProgram(Program):
             )
         checks = tuple((parameter.check, parameter.name) for parameter in self.parameters)
         object.__setattr__(self, "_checks", checks)
+        object.__setattr__(self, "leading_keys", self._checked_leading_keys())
         _register(self)
+
+    def _checked_leading_keys(self) -> tuple[str, ...]:
+        if self.leading_keys is None:
+            keys = itertools.takewhile(lambda parameter: parameter.kind == "key", self.parameters)
+            return tuple(key.name for key in itertools.islice(keys, LEADING_KEYS_MAX))
+        names = tuple(self.leading_keys)
+        allowed = self._words_of_keys()
+        for name in names:
+            if name not in allowed:
+                raise ProgramError(
+                    f"program {shown(self.name)}: leading key {shown(name)} is not a parameter of kind key that "
+                    "stands before all of kind keys, adds and bytes; put one of that name there"
+                )
+        if len(set(names)) != len(names) or len(names) > LEADING_KEYS_MAX:
+            raise ProgramError(
+                f"program {shown(self.name)} has {len(names)} leading keys; "
+                f"name at most {LEADING_KEYS_MAX}, each once"
+            )
+        return names
 
     def __hash__(self) -> int:
         """Hash by name."""
@@ -339,8 +369,24 @@ class NativeProgram(Program):
 
     @property
     def code(self) -> NativeCode:
-        """Where the code is, and the kinds of its parameters; see `Program.code`."""
-        return NativeCode(self.entry, tuple([parameter.kind for parameter in self.parameters]))
+        """Where the code is, and what its parameters are; see `Program.code`."""
+        words = self._words_of_keys()
+        return NativeCode(
+            self.entry,
+            tuple([parameter.kind for parameter in self.parameters]),
+            tuple([words[name] for name in self.leading_keys or ()]),
+        )
+
+    def _words_of_keys(self) -> dict[str, int]:
+        """Return where keys stand in the arguments, in words of 8 bytes, as far as that is the same in all."""
+        words, word = {}, 0
+        for parameter in self.parameters:
+            if parameter.kind not in _WORDS:
+                break
+            if parameter.kind == "key":
+                words[parameter.name] = word
+            word += _WORDS[parameter.kind]
+        return words
 
     def bind(self, arguments: tuple[object, ...], named: dict[str, object]) -> tuple[object, ...]:
         """Return all arguments by position; see `Program.bind`."""

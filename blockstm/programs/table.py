@@ -32,7 +32,7 @@ def hand_over(worker: Worker, number: int, code: Code) -> None:
         ImportError: its module cannot be imported; importing one may raise anything else, too.
     """
     if isinstance(code, NativeCode):
-        worker.set_native(number, *code)
+        worker.set_native(number, code)
     else:
         worker.set_python(number, code)
 

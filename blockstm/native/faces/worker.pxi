@@ -68,7 +68,7 @@ cdef class Worker:
     cdef Arena arena
     cdef Local local
     cdef Program* programs
-    cdef uint8_t* leading_keys
+    cdef LeadingKeys* leading_keys
     cdef DelayState delays
     cdef dict functions
     cdef uint32_t seen_epoch
@@ -77,7 +77,7 @@ cdef class Worker:
         self.arena = arena
         self.functions = {}
         self.programs = <Program*>calloc(PROGRAM_IDS_MAX, sizeof(Program))
-        self.leading_keys = <uint8_t*>calloc(PROGRAM_IDS_MAX, 1)
+        self.leading_keys = <LeadingKeys*>calloc(PROGRAM_IDS_MAX, sizeof(LeadingKeys))
         if self.programs == NULL or self.leading_keys == NULL:
             raise MemoryError
         local_open(&self.local, arena.base, worker, event_fd)
@@ -96,17 +96,16 @@ cdef class Worker:
         self.functions[number] = function
         self.programs[number] = run_python_program
 
-    def set_native(self, uint32_t number, entry, kinds):
+    def set_native(self, uint32_t number, code):
         """Make a native program known under a number.
 
         Arguments:
             number: the number.
-            entry: `package.module:attribute` of its capsule.
-            kinds: the kinds of its parameters.
+            code: where it is found, and what its parameters are.
         """
         check_program_number(number)
-        self.programs[number] = native_entry(entry)
-        self.leading_keys[number] = leading_keys(kinds)
+        self.programs[number] = native_entry(code.entry)
+        self.leading_keys[number] = leading_keys(code.leading_words)
 
     def wait(self):
         """Sleep until this worker is called to a block (True) or the pool shuts down (False)."""
@@ -188,14 +187,13 @@ cdef int check_program_number(uint32_t number) except -1:
     return 0
 
 
-cdef uint8_t leading_keys(kinds):
-    """How many of a native program's first parameters are single keys."""
-    cdef uint8_t count = 0
-    for kind in kinds:
-        if kind != "key" or count == 8:
-            break
-        count += 1
-    return count
+cdef LeadingKeys leading_keys(words):
+    cdef LeadingKeys leading
+    leading.count = 0
+    for word in words[:LEADING_KEYS_MAX]:
+        leading.words[leading.count] = word
+        leading.count += 1
+    return leading
 
 
 cdef Program native_entry(entry) except *:

@@ -55,6 +55,13 @@ cdef struct Bytes:              # a growing buffer
     uint64_t length
     uint64_t capacity
 
+cdef enum:
+    LEADING_KEYS_MAX = 8
+
+cdef struct LeadingKeys:        # of a native program: where in its arguments those keys stand that it most likely writes
+    uint32_t count
+    uint32_t words[LEADING_KEYS_MAX]    # in words of 8 bytes
+
 cdef struct Local:
     uint8_t* base
     Header* header
@@ -64,7 +71,7 @@ cdef struct Local:
     uint32_t worker
     int event_fd
     void* programs              # Program[], by program id (executor)
-    uint8_t* leading_keys       # by program id: how many of its first arguments are single keys
+    LeadingKeys* leading_keys   # by program id
     void* python                # what runs Python programs, NULL where none can run
     uint64_t virtual_ns         # the time under a controlled clock, 0 under the real one
     void* virtual_time          # VirtualTime under the virtual clock, else NULL

@@ -15,7 +15,7 @@
 // number up, and put the digest here that the compiler names as computed.
 #define BLOCKSTM_CAPSULE_NAME "blockstm.program.6"
 #define BLOCKSTM_MODEL_CAPSULE_NAME "blockstm.model.6"
-#define BLOCKSTM_LAYOUT_DIGEST 14218409543406426076ull
+#define BLOCKSTM_LAYOUT_DIGEST 10469654104153622309ull
 
 // For rules between constants, as a statement in Cython code.
 #define BLOCKSTM_REQUIRE(condition) static_assert(condition)
@@ -177,6 +177,10 @@ template <typename T> constexpr uint64_t fold_Local() {
     });
 }
 
+template <typename T> constexpr uint64_t fold_LeadingKeys() {
+    return fold({sizeof(T), offsetof(T, count), offsetof(T, words)});
+}
+
 template <typename T> constexpr uint64_t fold_Touched() {
     return fold({
         sizeof(T), offsetof(T, epoch), offsetof(T, location), offsetof(T, read_index), offsetof(T, write_index),
@@ -210,18 +214,18 @@ template <uint64_t Computed, uint64_t Stated> constexpr void compare_digests() {
 
 template <typename Header, typename WorkerSlot, typename Txn, typename Location, typename Leaf, typename Node,
     typename Record, typename Read, typename ReadSet, typename WriteSet, typename Write, typename Waiter,
-    typename Span, typename SpanChunk, typename Number, typename Bounds, typename Local, typename Touched,
-    typename PendingWrite, typename Undo, typename Bytes>
+    typename Span, typename SpanChunk, typename Number, typename Bounds, typename Local, typename LeadingKeys,
+    typename Touched, typename PendingWrite, typename Undo, typename Bytes>
 constexpr void check_digest(const Header*, const WorkerSlot*, const Txn*, const Location*, const Leaf*,
     const Node*, const Record*, const Read*, const ReadSet*, const WriteSet*, const Write*, const Waiter*,
-    const Span*, const SpanChunk*, const Number*, const Bounds*, const Local*, const Touched*,
+    const Span*, const SpanChunk*, const Number*, const Bounds*, const Local*, const LeadingKeys*, const Touched*,
     const PendingWrite*, const Undo*, const Bytes*) {
     compare_digests<fold({
         fold_Header<Header>(), fold_WorkerSlot<WorkerSlot>(), fold_Txn<Txn>(), fold_Location<Location>(),
         fold_Leaf<Leaf>(), fold_Node<Node>(), fold_Record<Record>(), fold_Read<Read>(), fold_ReadSet<ReadSet>(),
         fold_WriteSet<WriteSet>(), fold_Write<Write>(), fold_Waiter<Waiter>(), fold_Span<Span>(),
         fold_SpanChunk<SpanChunk>(), fold_Number<Number>(), fold_Bounds<Bounds>(), fold_Local<Local>(),
-        fold_Touched<Touched>(), fold_PendingWrite<PendingWrite>(), fold_Undo<Undo>(), fold_Bytes<Bytes>(),
+        fold_LeadingKeys<LeadingKeys>(), fold_Touched<Touched>(), fold_PendingWrite<PendingWrite>(), fold_Undo<Undo>(), fold_Bytes<Bytes>(),
     }), BLOCKSTM_LAYOUT_DIGEST>();
 }
 

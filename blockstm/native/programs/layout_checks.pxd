@@ -7,7 +7,7 @@ from blockstm.native.memory.layout cimport (
     ReadSet, Record, SPANS_A_CHUNK, Span, SpanChunk, TRANSACTIONS_MAX, Txn, WORD_INTENT,
     WORKERS_MAX, Waiter, WorkerSlot, Write, WriteSet,
 )
-from blockstm.native.memory.local cimport Bytes, Local, PendingWrite, Touched, Undo
+from blockstm.native.memory.local cimport Bytes, LeadingKeys, Local, PendingWrite, Touched, Undo
 from blockstm.native.versions.multi_version cimport BASE_TXN, ESTIMATE_SHIFT, KIND_SHIFT, TXN_SHIFT
 from blockstm.native.instruments.timeline cimport CAUSE_TXN_BITS
 from blockstm.native.instruments.virtual_time cimport SHARER_WORDS
@@ -24,7 +24,8 @@ cdef extern from "blockstm/native/programs/layout_checks.h" namespace "blockstm"
     void check_list[L, E](L*, E*) noexcept
     void check_digest(
         Header*, WorkerSlot*, Txn*, Location*, Leaf*, Node*, Record*, Read*, ReadSet*, WriteSet*, Write*, Waiter*,
-        Span*, SpanChunk*, Number*, Bounds*, Local*, Touched*, PendingWrite*, Undo*, Bytes*,
+        Span*, SpanChunk*, Number*, Bounds*, Local*, LeadingKeys*, Touched*, PendingWrite*, Undo*,
+        Bytes*,
     ) noexcept
 
 
@@ -55,5 +56,6 @@ cdef inline void check_layout() noexcept nogil:
     check_digest(
         <Header*>NULL, <WorkerSlot*>NULL, <Txn*>NULL, <Location*>NULL, <Leaf*>NULL, <Node*>NULL, <Record*>NULL,
         <Read*>NULL, <ReadSet*>NULL, <WriteSet*>NULL, <Write*>NULL, <Waiter*>NULL, <Span*>NULL, <SpanChunk*>NULL,
-        <Number*>NULL, <Bounds*>NULL, <Local*>NULL, <Touched*>NULL, <PendingWrite*>NULL, <Undo*>NULL, <Bytes*>NULL,
+        <Number*>NULL, <Bounds*>NULL, <Local*>NULL, <LeadingKeys*>NULL, <Touched*>NULL, <PendingWrite*>NULL, <Undo*>NULL,
+        <Bytes*>NULL,
     )

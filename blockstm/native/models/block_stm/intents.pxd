@@ -4,7 +4,7 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from blockstm.native.memory.atomics cimport load_acquire, store_release
 from blockstm.native.memory.layout cimport INTENTS_MAX, LOCATION_READ_MODIFY_WRITE, WORD_INTENT, WORD_TOMBSTONE
-from blockstm.native.memory.local cimport Local, STEP_INTENT, Touched, address, location_at, step
+from blockstm.native.memory.local cimport LeadingKeys, Local, STEP_INTENT, Touched, address, location_at, step
 from blockstm.native.models.block_stm.state cimport own, shared
 from blockstm.native.verbs.touched cimport touch
 from blockstm.native.versions.multi_version cimport claim_place, pack_word, word_kind
@@ -37,18 +37,21 @@ cdef inline void announce_intent(Local* local, Touched* touched) noexcept nogil:
 
 
 cdef inline void announce_arguments(Local* local) noexcept nogil:
-    """Announce the keys that a native program's arguments begin with, where they are usually written.
+    """Announce the leading keys of a native program, where they are usually written.
 
     For a transaction that has to wait before it got to them: those after it then queue up behind it
     instead of behind the one that it waits for.
     """
-    cdef uint32_t keys = local.leading_keys[local.txn.program]
+    cdef const LeadingKeys* leading = local.leading_keys + local.txn.program
     cdef const uint64_t* arguments = <const uint64_t*>address(local, local.txn.arguments)
+    cdef uint32_t keys = leading.count
+    cdef uint32_t location
     cdef Touched* touched
     while keys > 0:
         keys -= 1
-        if location_at(local, <uint32_t>arguments[keys]).flags & LOCATION_READ_MODIFY_WRITE:
-            touched = touch(local, <uint32_t>arguments[keys])
+        location = <uint32_t>arguments[leading.words[keys]]
+        if location_at(local, location).flags & LOCATION_READ_MODIFY_WRITE:
+            touched = touch(local, location)
             if touched != NULL:
                 announce_intent(local, touched)
 

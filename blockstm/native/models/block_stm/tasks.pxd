@@ -5,7 +5,7 @@ from libc.string cimport memset
 
 from blockstm.native.memory.atomics cimport load_relaxed, load_sc, prefetch_line
 from blockstm.native.memory.layout cimport Header, Txn
-from blockstm.native.memory.local cimport Local, address, location_at, now_ns, txn_at
+from blockstm.native.memory.local cimport LeadingKeys, Local, address, location_at, now_ns, txn_at
 from blockstm.native.models.block_stm.collector cimport commit_ready, may_commit
 from blockstm.native.models.block_stm.execution cimport execute, validate
 from blockstm.native.models.block_stm.ready_set cimport ready_lowest
@@ -76,14 +76,15 @@ cdef inline bint execute_ready(Local* local, uint32_t txn_idx) noexcept nogil:
 
 
 cdef inline void prefetch_keys(Local* local, uint32_t txn_idx) noexcept nogil:
-    """Fetch what the next transaction will touch first: its keys, where its program's come first."""
+    """Fetch what the next transaction will touch first: the leading keys of its program."""
     cdef Txn* txn = txn_at(local, txn_idx)
-    cdef uint32_t keys = local.leading_keys[txn.program]
+    cdef const LeadingKeys* leading = local.leading_keys + txn.program
     cdef const uint64_t* arguments = <const uint64_t*>address(local, txn.arguments)
+    cdef uint32_t keys = leading.count
     cdef uint8_t* location
     while keys > 0:
         keys -= 1
-        location = <uint8_t*>location_at(local, <uint32_t>arguments[keys])
+        location = <uint8_t*>location_at(local, <uint32_t>arguments[leading.words[keys]])
         prefetch_line(location)
         prefetch_line(location + 64)
 
