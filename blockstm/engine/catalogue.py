@@ -110,7 +110,7 @@ class Catalogue:
 
 
 def load_programs(message: Mapping[str, Any], workers: Iterable[Worker]) -> dict[str, str]:
-    """Load the programs that a catalogue has sent; return why some cannot be loaded, by name.
+    """Load the programs that a catalogue has sent; return why some cannot be loaded, with the fix, by name.
 
     Arguments:
         message: what `Catalogue.message` has returned.
@@ -119,11 +119,16 @@ def load_programs(message: Mapping[str, Any], workers: Iterable[Worker]) -> dict
     failures: dict[str, str] = {}
     for name, number, packed in message["programs"]:
         try:
-            code = loads(packed) if isinstance(packed, bytes) else NativeCode(packed[0], *map(tuple, packed[1:]))
+            code = loads(packed) if isinstance(packed, bytes) else NativeCode.of(packed)
             for worker in workers:
                 hand_over(worker, number, code)
+        except ProgramError as error:
+            failures[name] = str(error)
         except (Exception, SystemExit) as error:  # importing a module may raise anything
-            failures[name] = f"{type(error).__name__}: {error}"
+            failures[name] = (
+                f"{type(error).__name__}: {error}; "
+                "what it refers to must be importable there, or be picklable by value"
+            )
     return failures
 
 

@@ -94,10 +94,7 @@ class HostedRun(BlockRun):
                 sent = [self._catalogue.send_by_value(self._by_name[name]) for name in failures]
                 if not any(sent):
                     name, why = next(iter(failures.items()))
-                    raise ProgramError(
-                        f"program {name} cannot be loaded in another process: {why}; "
-                        "what it refers to must be importable there, or be picklable by value"
-                    )
+                    raise ProgramError(f"program {name} cannot be loaded in another process: {why}")
         except HostEndedError as end:
             self._hosts.clear()
             names = " or ".join(sorted(self._by_name))

@@ -181,10 +181,7 @@ class Supervisor:
         for name in failures:
             self._pool.catalogue.forget(name)
         name, why = next(iter(failures.items()))
-        raise ProgramError(
-            f"program {name} cannot be loaded in a worker process: {why}; "
-            "what it refers to must be importable there, or be picklable by value"
-        )
+        raise ProgramError(f"program {name} cannot be loaded in a worker process: {why}")
 
     def _wait(self, timeout_seconds: float) -> None:
         """Wait for news from the workers, and replace those that have died."""

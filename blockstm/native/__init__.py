@@ -2,7 +2,7 @@
 
 It lies in storeys, each on those before it: memory, instruments, versions, verbs, programs, workloads, models,
 faces (docs/architecture.md). Native programs of users cimport from here, as from `blockstm.native.verbs.context`;
-`include_directory` says where a compiler finds that (docs/native-programs.md).
+`include_directory` says where a compiler finds that (docs/how-to/native-programs.md).
 """
 
 from pathlib import Path

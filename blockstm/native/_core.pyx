@@ -11,7 +11,7 @@ import weakref
 cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid, PyCapsule_New
-from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
@@ -25,7 +25,11 @@ from blockstm.native.verbs.context cimport (
 )
 from blockstm.native.instruments.delays cimport DelayState, delay_at_step, delays_open
 from blockstm.native.programs.arguments cimport KIND_ADDS, KIND_BYTES, KIND_KEY, KIND_KEYS, KIND_U256, KIND_U64
-from blockstm.native.programs.native_program cimport CAPSULE_NAME, PROGRAM_IDS_MAX, Program
+from blockstm.native.programs.c_interface cimport fill_table, run_entry
+from blockstm.native.programs.native_program cimport CAPSULE_NAME, PROGRAM_IDS_MAX, Program, ProgramEntry
+from blockstm.native.programs.verb_table cimport (
+    BLOCKSTM_ABI_VERSION, BLOCKSTM_MAGIC, blockstm_function, blockstm_program, blockstm_verbs,
+)
 from blockstm.native.instruments.watch cimport Watch, WatchedTxn
 from blockstm.native.versions.key_table cimport find_or_insert, table_capacity
 from blockstm.native.memory.layout cimport (
@@ -73,6 +77,7 @@ from blockstm.limits import U256_MAX
 from blockstm.programs.parameters import as_integer
 from blockstm.files.descriptors import above_standard
 from blockstm.native.speculation import SpeculationAborted
+from blockstm.programs import shared_library
 from blockstm.programs.program import NativeProgram
 
 CALL_DEPTH_MAX = 64
@@ -119,6 +124,7 @@ include "faces/encoding.pxi"
 include "faces/loader.pxi"
 include "faces/snapshot.pxi"
 include "faces/arena.pxi"
+include "faces/programs.pxi"
 include "faces/worker.pxi"
 include "faces/controlled.pxi"
 include "faces/exploration.pxi"

@@ -1,7 +1,7 @@
 """The programs of the workloads as capsules, which `blockstm.workloads.programs` names.
 
 They use the verbs of native programs and nothing else of the core, as programs of users do
-(docs/native-programs.md). Each stands in a file of its own in native/workloads/.
+(docs/how-to/native-programs.md). Each stands in a file of its own in native/workloads/.
 """
 
 from cpython.pycapsule cimport PyCapsule_New

@@ -32,6 +32,7 @@ from blockstm.errors import ProgramError, UnknownProgramError, install_extra, on
 from blockstm.limits import LEADING_KEYS_MAX, PROGRAM_NAME_BYTES_MAX
 from blockstm.programs.arguments import decode_arguments, encode_arguments
 from blockstm.programs.parameters import REQUIRED, Kind, Parameter
+from blockstm.programs.shared_library import split_entry
 from blockstm.programs.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ __all__ = [
 P = ParamSpec("P")
 Returned_co = TypeVar("Returned_co", covariant=True)
 
+_ENTRY_FORMS: Final = "package.module:attribute or path/to/library.so:symbol"
 _WORDS: Final = {"key": 1, "u64": 1, "u256": 4}
 """How many words of 8 bytes an argument takes in the core, where that is always the same."""
 _BY_POSITION: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -76,14 +78,22 @@ class NativeCode(NamedTuple):
     """What workers need of a native program.
 
     Arguments:
-        entry: `package.module:attribute` of the capsule that holds the code.
+        entry: `path/to/library.so:symbol`, or `package.module:attribute` of the capsule that holds the code.
         kinds: the kinds of its parameters, in order.
         leading_words: where its leading keys stand in its arguments, in words of 8 bytes.
+        calls: the programs that it may call.
     """
 
     entry: str
     kinds: tuple[Kind, ...]
     leading_words: tuple[int, ...]
+    calls: tuple[NativeCode, ...]
+
+    @classmethod
+    def of(cls, parts: Sequence[Any]) -> Self:
+        """Return what has become a list of lists on its way to another process."""
+        entry, kinds, leading_words, calls = parts
+        return cls(entry, tuple(kinds), tuple(leading_words), tuple(map(cls.of, calls)))
 
 
 class Program(ABC):
@@ -307,11 +317,14 @@ class NativeProgram(Program):
     Arguments:
         name: how blocks name it.
         parameters: its parameters, in the order in which the code gets them.
-        entry: `package.module:attribute` of the capsule that holds the code.
+        entry: where the code is: `path/to/library.so:symbol` of a shared library that is compiled against
+            blockstm.h, or `package.module:attribute` of a capsule that is compiled against the core.
+            A path is made absolute.
         leading_keys: names of `key` parameters that a transaction most likely writes, at most LEADING_KEYS_MAX.
             Where it has to wait before it has got to them, those after it that read them wait for it; and they are
             fetched into the cache ahead. None of kind `keys`, `adds` or `bytes` stands before them. None: the keys
             that the parameters begin with.
+        calls: native programs that a program in a shared library may call, which knows them by their numbers here.
 
     Raises:
         ProgramError: the definition is not sound, or the name is that of a built-in program.
@@ -321,6 +334,7 @@ class NativeProgram(Program):
     parameters: tuple[Parameter, ...]
     entry: str = ""
     leading_keys: tuple[str, ...] | None = field(default=None, kw_only=True)
+    calls: tuple[NativeProgram, ...] = field(default=(), kw_only=True)
     _checks: tuple[tuple[Callable[[object, str], object], str], ...] = field(
         init=False, repr=False, compare=False
     )
@@ -333,16 +347,36 @@ class NativeProgram(Program):
             raise ProgramError(f"program {shown(self.name)} has two parameters of one name; rename one")
         if not self.entry:
             raise ProgramError(
-                f"program {shown(self.name)} has no entry; say where its code is: package.module:attribute"
+                f"program {shown(self.name)} has no entry; say where its code is: {_ENTRY_FORMS}"
             )
-        if not all(self.entry.partition(":")):
-            raise ProgramError(
-                f"program {shown(self.name)}: entry {shown(self.entry)} is not package.module:attribute"
-            )
+        if not all(self.entry.rpartition(":")):
+            raise ProgramError(f"program {shown(self.name)}: entry {shown(self.entry)} is not {_ENTRY_FORMS}")
+        if self.library is not None:
+            object.__setattr__(self, "entry", ":".join(self.library))
+        object.__setattr__(self, "calls", self._checked_calls())
         checks = tuple((parameter.check, parameter.name) for parameter in self.parameters)
         object.__setattr__(self, "_checks", checks)
         object.__setattr__(self, "leading_keys", self._checked_leading_keys())
         _register(self)
+
+    @property
+    def library(self) -> tuple[str, str] | None:
+        """The absolute path of the shared library that holds the code, and the symbol there; None for a capsule."""
+        return split_entry(self.entry)
+
+    def _checked_calls(self) -> tuple[NativeProgram, ...]:
+        calls = tuple(self.calls)
+        for callee in calls:
+            if not isinstance(callee, NativeProgram):
+                raise ProgramError(
+                    f"program {shown(self.name)}: {shown(callee)} is no native program; it can call no other"
+                )
+        if calls and self.library is None:
+            raise ProgramError(
+                f"program {shown(self.name)} names calls, which only one in a shared library does; "
+                "what is compiled against the core calls others as functions"
+            )
+        return calls
 
     def _checked_leading_keys(self) -> tuple[str, ...]:
         if self.leading_keys is None:
@@ -375,6 +409,7 @@ class NativeProgram(Program):
             self.entry,
             tuple([parameter.kind for parameter in self.parameters]),
             tuple([words[name] for name in self.leading_keys or ()]),
+            tuple([program.code for program in self.calls]),
         )
 
     def _words_of_keys(self) -> dict[str, int]:

@@ -1,11 +1,13 @@
-"""Run the example: an election with a voter who tries twice."""
+"""Run the example: an election with a voter who tries twice. The argument: where the program's code is."""
+
+import sys
 
 import blockstm
 
 vote = blockstm.NativeProgram(
     "vote",
     (blockstm.Parameter("voter", "key"), blockstm.Parameter("candidate", "key")),
-    "vote:entry",
+    sys.argv[1],
 )
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ cdef class Worker:
 
     cdef Arena arena
     cdef Local local
-    cdef Program* programs
+    cdef ProgramEntry* programs
     cdef LeadingKeys* leading_keys
     cdef DelayState delays
     cdef dict functions
@@ -76,7 +76,7 @@ cdef class Worker:
     def __cinit__(self, Arena arena not None, uint32_t worker, int event_fd):
         self.arena = arena
         self.functions = {}
-        self.programs = <Program*>calloc(PROGRAM_IDS_MAX, sizeof(Program))
+        self.programs = <ProgramEntry*>calloc(PROGRAM_IDS_MAX, sizeof(ProgramEntry))
         self.leading_keys = <LeadingKeys*>calloc(PROGRAM_IDS_MAX, sizeof(LeadingKeys))
         if self.programs == NULL or self.leading_keys == NULL:
             raise MemoryError
@@ -94,7 +94,7 @@ cdef class Worker:
         """Make a Python program known under a number: call a function with a context and the arguments."""
         check_program_number(number)
         self.functions[number] = function
-        self.programs[number] = run_python_program
+        self.programs[number].function = run_python_program
 
     def set_native(self, uint32_t number, code):
         """Make a native program known under a number.
@@ -104,7 +104,7 @@ cdef class Worker:
             code: where it is found, and what its parameters are.
         """
         check_program_number(number)
-        self.programs[number] = native_entry(code.entry)
+        self.programs[number] = load(code).entry
         self.leading_keys[number] = leading_keys(code.leading_words)
 
     def wait(self):
@@ -164,7 +164,6 @@ cdef class Worker:
         cdef int c_calls_left = c_calls_allow()
         context.local = local
         context.txn_idx = local.txn_idx
-        context.codes = {}
         try:
             try:
                 arguments = decode_arguments(PyBytes_FromStringAndSize(<const char*>data, length))
@@ -187,33 +186,11 @@ cdef int check_program_number(uint32_t number) except -1:
     return 0
 
 
-cdef LeadingKeys leading_keys(words):
-    cdef LeadingKeys leading
-    leading.count = 0
-    for word in words[:LEADING_KEYS_MAX]:
-        leading.words[leading.count] = word
-        leading.count += 1
-    return leading
-
-
-cdef Program native_entry(entry) except *:
-    """The function that the capsule of a native program holds."""
-    module, _, attribute = entry.partition(":")
-    capsule = getattr(importlib.import_module(module), attribute)
-    if not PyCapsule_IsValid(capsule, CAPSULE_NAME):
-        raise ProgramError(
-            f"{entry} holds no native program for this version of blockstm ({CAPSULE_NAME.decode()}): "
-            "compile it again with blockstm.include_directory()"
-        )
-    return <Program>PyCapsule_GetPointer(capsule, CAPSULE_NAME)
-
-
 cdef class Context:
     """What a program sees of its transaction. Usable only while the program runs."""
 
     cdef Local* local
     cdef uint32_t txn_idx
-    cdef dict codes
 
     def __repr__(self):
         """Name the transaction: an address would differ from worker to worker, and stand in receipts."""
@@ -391,14 +368,11 @@ cdef class Context:
     cdef object _call_native(self, program, arguments):
         cdef Local* local = self.local
         cdef Bytes encoded
-        cdef Program entry = native_entry(program.entry)
+        cdef LoadedProgram loaded = load(program.code)
         memset(&encoded, 0, sizeof(Bytes))
-        codes = self.codes.get(program.name)
-        if codes is None:
-            codes = self.codes[program.name] = parameter_codes(program.code.kinds)
         try:
-            put_arguments(local, &encoded, codes, arguments, NULL)
-            entry(local, encoded.data, <uint32_t>encoded.length)
+            put_arguments(local, &encoded, loaded.kinds, arguments, NULL)
+            run_entry(local, &loaded.entry, encoded.data, <uint32_t>encoded.length, 0)
         finally:
             free(encoded.data)
         if local.abort != ABORT_NONE:

@@ -5,8 +5,8 @@ so nothing is atomic. Functions of the core take a `Local*` first.
 """
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t, int32_t
-from libc.stdlib cimport calloc, free, realloc
-from libc.string cimport memset
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memcpy, memset
 
 from blockstm.native.memory.atomics cimport (
     compare_exchange_sc, fetch_add_sc, load_relaxed, monotonic_ns, store_relaxed, store_sc, unlikely_true,
@@ -55,6 +55,10 @@ cdef struct Bytes:              # a growing buffer
     uint64_t length
     uint64_t capacity
 
+cdef struct Retired:            # what a buffer held before it moved; programs may still point into it
+    Retired* next
+    uint8_t* data
+
 cdef enum:
     LEADING_KEYS_MAX = 8
 
@@ -70,7 +74,7 @@ cdef struct Local:
     void* step_state
     uint32_t worker
     int event_fd
-    void* programs              # Program[], by program id (executor)
+    void* programs              # ProgramEntry[], by program id (native_program)
     LeadingKeys* leading_keys   # by program id
     void* python                # what runs Python programs, NULL where none can run
     uint64_t virtual_ns         # the time under a controlled clock, 0 under the real one
@@ -104,11 +108,13 @@ cdef struct Local:
     Bytes writes                # PendingWrite[]
     uint32_t write_count
     uint32_t depth              # open savepoints
-    Bytes scratch
+    Bytes scratch               # values written; stays where it is until the incarnation ends (reserve_in_place)
+    Retired* retired
     Bytes events
     uint32_t event_count
     Bytes reason
     Bytes undo                  # Undo[]
+    Bytes savepoints            # Savepoint[], by depth: those that programs have opened through blockstm.h
 
 
 cdef inline void step(Local* local, uint32_t kind, uint64_t what) noexcept nogil:
@@ -232,6 +238,43 @@ cdef inline bint reserve(Local* local, Bytes* buffer, uint64_t capacity) noexcep
     return True
 
 
+cdef inline bint reserve_in_place(Local* local, Bytes* buffer, uint64_t capacity) noexcept nogil:
+    """As reserve, for a buffer of which programs have pointers; False (and the block failed) without memory.
+
+    Invariant: what the buffer holds, and is only appended to, stays readable where it was until release_retired.
+    """
+    cdef Bytes grown
+    cdef Retired* retired
+    if capacity <= buffer.capacity:
+        return True
+    grown.data = NULL
+    grown.capacity = buffer.capacity
+    retired = <Retired*>malloc(sizeof(Retired))
+    if retired == NULL or not reserve(local, &grown, capacity):
+        free(retired)
+        free(grown.data)
+        fail_block(local, FAILURE_MEMORY_LIMIT)
+        return False
+    if buffer.length != 0:
+        memcpy(grown.data, buffer.data, buffer.length)
+    retired.data = buffer.data
+    retired.next = local.retired
+    local.retired = retired
+    buffer.data = grown.data
+    buffer.capacity = grown.capacity
+    return True
+
+
+cdef inline void release_retired(Local* local) noexcept nogil:
+    """Give back what buffers held before they moved: no program runs that may point there."""
+    cdef Retired* retired
+    while unlikely_true(local.retired != NULL):
+        retired = local.retired
+        local.retired = retired.next
+        free(retired.data)
+        free(retired)
+
+
 cdef inline void local_open(Local* local, uint8_t* base, uint32_t worker, int event_fd) noexcept nogil:
     """Make a zeroed Local the view of worker slot `worker`."""
     local.base = base
@@ -245,10 +288,12 @@ cdef inline void local_open(Local* local, uint8_t* base, uint32_t worker, int ev
 
 
 cdef inline void local_close(Local* local) noexcept nogil:
+    release_retired(local)
     free(local.touched)
     free(local.writes.data)
     free(local.scratch.data)
     free(local.events.data)
     free(local.reason.data)
     free(local.undo.data)
+    free(local.savepoints.data)
     memset(local, 0, sizeof(Local))

@@ -3,7 +3,7 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from blockstm.native.memory.atomics cimport big_endian, highest_bit
+from blockstm.native.memory.atomics cimport big_endian, highest_bit, known_at_most
 from blockstm.native.memory.layout cimport Number
 
 
@@ -58,7 +58,7 @@ cdef inline uint32_t number_encode(const Number* number, uint8_t* out) noexcept 
         word = big_endian(number.limb[limb])
         memcpy(out + length, &word, 8)
         length += 8
-    return length
+    return known_at_most(length, 32)
 
 
 cdef inline int number_compare(const Number* a, const Number* b) noexcept nogil:

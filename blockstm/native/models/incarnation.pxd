@@ -5,10 +5,11 @@ from libc.string cimport memset
 
 from blockstm.native.memory.atomics cimport load_acquire, store_release, unlikely_true
 from blockstm.native.memory.layout cimport OUTCOME_FAILED, OUTCOME_SUCCESS, Record, Txn, WorkerSlot
-from blockstm.native.memory.local cimport ABORT_NONE, Local, Touched, address, now_ns, txn_at
-from blockstm.native.programs.native_program cimport Program
+from blockstm.native.memory.local cimport ABORT_NONE, Local, Touched, address, now_ns, release_retired, txn_at
+from blockstm.native.programs.c_interface cimport run_entry
+from blockstm.native.programs.native_program cimport ProgramEntry
 from blockstm.native.verbs.context cimport decide
-from blockstm.native.verbs.work cimport work_as_recorded
+from blockstm.native.verbs.work cimport work_as_recorded, work_for_gas
 from blockstm.native.versions.multi_version cimport record_bytes
 
 
@@ -33,6 +34,7 @@ cdef inline void begin_incarnation(Local* local, uint32_t txn_idx, uint32_t inca
     local.write_count = 0
     local.depth = 0
     local.scratch.length = 0
+    release_retired(local)
     local.events.length = 0
     local.event_count = 0
     local.reason.length = 0
@@ -42,13 +44,17 @@ cdef inline void begin_incarnation(Local* local, uint32_t txn_idx, uint32_t inca
 cdef inline void run_program(Local* local) noexcept nogil:
     """Run the program of the transaction, or fail one that is not run any more."""
     cdef Txn* txn = local.txn
+    cdef const ProgramEntry* entry
     cdef Record* why
     if txn.condemned != 0:
         why = <Record*>address(local, txn.condemned)
         decide(local, OUTCOME_FAILED, record_bytes(why), why.length)
         return
-    (<Program*>local.programs)[txn.program](local, address(local, txn.arguments), txn.arguments_bytes)
+    entry = <ProgramEntry*>local.programs + txn.program
+    run_entry(local, entry, address(local, txn.arguments), txn.arguments_bytes, 0)
     if unlikely_true(local.virtual_time != NULL):
+        if entry.function == NULL:
+            work_for_gas(local)
         work_as_recorded(local)
 
 

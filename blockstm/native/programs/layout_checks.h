@@ -15,7 +15,7 @@
 // number up, and put the digest here that the compiler names as computed.
 #define BLOCKSTM_CAPSULE_NAME "blockstm.program.6"
 #define BLOCKSTM_MODEL_CAPSULE_NAME "blockstm.model.6"
-#define BLOCKSTM_LAYOUT_DIGEST 10469654104153622309ull
+#define BLOCKSTM_LAYOUT_DIGEST 7755303209624077461ull
 
 // For rules between constants, as a statement in Cython code.
 #define BLOCKSTM_REQUIRE(condition) static_assert(condition)
@@ -172,8 +172,8 @@ template <typename T> constexpr uint64_t fold_Local() {
         offsetof(T, checks), offsetof(T, published_seen), offsetof(T, gas_used), offsetof(T, gas_limit),
         offsetof(T, reads), offsetof(T, read_count), offsetof(T, read_capacity), offsetof(T, touched),
         offsetof(T, touched_mask), offsetof(T, touched_count), offsetof(T, touched_epoch), offsetof(T, writes),
-        offsetof(T, write_count), offsetof(T, depth), offsetof(T, scratch), offsetof(T, events),
-        offsetof(T, event_count), offsetof(T, reason), offsetof(T, undo),
+        offsetof(T, write_count), offsetof(T, depth), offsetof(T, scratch), offsetof(T, retired), offsetof(T, events),
+        offsetof(T, event_count), offsetof(T, reason), offsetof(T, undo), offsetof(T, savepoints),
     });
 }
 

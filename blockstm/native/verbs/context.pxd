@@ -24,8 +24,8 @@ from blockstm.native.verbs.work cimport do_work, poll
 cdef inline int ctx_read(Local* local, uint32_t location, Value* out) noexcept nogil:
     """Read a key: the transaction's own write, else what earlier transactions left.
 
-    `out.data` is valid until the next verb returns: it may be that verb's argument. A key is read from below
-    once an incarnation, so a program never sees two values of one key.
+    `out.data` is valid until the program returns, whatever it does next. A key is read from below once an
+    incarnation, so a program never sees two values of one key.
     """
     cdef Touched* touched
     if unlikely_true(local.abort | local.closed):

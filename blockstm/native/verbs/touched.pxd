@@ -6,7 +6,9 @@ from libc.string cimport memmove, memset
 
 from blockstm.native.memory.atomics cimport copy_small, unlikely_true
 from blockstm.native.memory.layout cimport FAILURE_MEMORY_LIMIT
-from blockstm.native.memory.local cimport Bytes, Local, PendingWrite, Touched, Undo, fail_block, reserve
+from blockstm.native.memory.local cimport (
+    Bytes, Local, PendingWrite, Touched, Undo, fail_block, reserve, reserve_in_place,
+)
 
 # What a verb returns.
 cdef enum:
@@ -67,8 +69,8 @@ cdef inline PendingWrite* pending(Local* local, int32_t index) noexcept nogil:
 cdef inline bint make_room(Local* local, Bytes* buffer, uint64_t length, const uint8_t** data) noexcept nogil:
     """Room for `length` bytes more; False (and the block failed) without memory.
 
-    Invariant: `data` points to the same bytes as before, which may lie in the buffer itself (what ctx_read hands out
-    does): where the buffer moves, so does the pointer.
+    Invariant: `data` points to the same bytes as before, which may lie in the buffer itself (a reason that is made of
+    the last one does): where the buffer moves, so does the pointer.
     """
     cdef uint8_t* before = buffer.data
     cdef bint inside = before != NULL and before <= data[0] and data[0] < before + buffer.capacity
@@ -111,7 +113,11 @@ cdef inline bint remember(Local* local, Touched* touched, bint created) noexcept
 cdef inline int put(
     Local* local, Touched* touched, uint32_t kind, const uint8_t* data, uint32_t length, uint32_t negative
 ) noexcept nogil:
-    """Replace the transaction's pending write of a key by `data`, which may lie in the scratch buffer (see append)."""
+    """Replace the transaction's pending write of a key by `data`, which may be what ctx_read has handed out.
+
+    Invariant: what the write held before, and every value that was read, stays readable where it is until the
+    incarnation ends: the scratch buffer is appended to only, and kept where it is when it grows.
+    """
     cdef PendingWrite* write
     cdef bint created = touched.write_index < 0
     if created:
@@ -127,6 +133,9 @@ cdef inline int put(
     write.length = length
     write.negative = negative
     write.data = local.scratch.length
-    if not append(local, &local.scratch, data, length):
+    if not reserve_in_place(local, &local.scratch, local.scratch.length + length):
         return GIVE_UP
+    if length != 0:
+        copy_small(local.scratch.data + local.scratch.length, data, length)
+    local.scratch.length += length
     return OK
