@@ -1,8 +1,64 @@
 """The core, in Cython, compiled as C++20: everything that runs while a block runs.
 
-It lies in storeys, each on those before it: memory, instruments, versions, verbs, programs, workloads, models,
-faces (docs/architecture.md). Native programs of users cimport from here, as from `blockstm.native.verbs.context`;
-`include_directory` says where a compiler finds that (docs/how-to/native-programs.md).
+Storey by storey, each file after those that it is made of:
+
+- `memory/atomics`: memory-ordered operations, and futexes.
+- `memory/layout`: every structure in shared memory, and the limits.
+- `memory/steps`: the kinds of step points.
+- `memory/local`: what one worker keeps for itself.
+- `memory/number`: unsigned 256-bit numbers.
+- `instruments/mutants`: the steps of the protocol that can be broken on purpose.
+- `instruments/costs`, `instruments/invariants`: the kinds of work that have a price; what can be found broken.
+- `instruments/virtual_time`: what the work of a virtual worker costs.
+- `instruments/timeline`: what each worker did when.
+- `instruments/delays`: random delays at step points.
+- `instruments/watch`: what is looked for after every step of a controlled run.
+- `instruments/state_hash`: the state of a controlled run as a number.
+- `versions/key_table`: from a key's bytes to its location.
+- `versions/multi_version`: for each key, the values that the block's transactions wrote.
+- `versions/validation`: whether a transaction would read now what it has read.
+- `verbs/touched`: the keys that the running transaction has touched, and its pending writes.
+- `verbs/model`: what a model must say: its table of functions.
+- `verbs/reads`, `verbs/adds`: what earlier transactions left at a key; adds.
+- `verbs/savepoints`: a nested program succeeds whole or leaves nothing.
+- `verbs/work`: long work, and giving up what is doomed.
+- `verbs/context`: the verbs.
+- `programs/layout_checks`: what the compiler checks of the structures.
+- `programs/native_program`: what a native program is to the core, and the capsule in which it is found.
+- `programs/arguments`: its arguments, as they lie in the arena.
+- `programs/transfer`, `programs/trace`: the two programs that are built in.
+- `workloads/records`: what the programs of the workloads share.
+- `workloads/transfers`, `workloads/counter`, `workloads/amm`, `workloads/orderbook`, `workloads/perpetual`,
+  `workloads/options`: the programs of the workloads.
+- `models/status`: the status word of a transaction.
+- `models/waking`, `models/progress`: waking sleepers; the committed prefix.
+- `models/incarnation`, `models/outcome`: running an incarnation; what it leaves for others to look at.
+- `models/deaths`: what the death of a worker means for its transaction.
+- `models/worker_loop`: the worker loop, which each model includes.
+- `models/sequential/in_order`, `models/sequential/model`: sequential execution.
+- `models/block_stm/state`: what Block-STM keeps: for all workers, and for each.
+- `models/block_stm/ready_set`: the transactions that must run again.
+- `models/block_stm/scheduler`: which transaction runs or is validated next.
+- `models/block_stm/intents`: writes announced before they are made.
+- `models/block_stm/publication`: finishing an incarnation, and aborting one.
+- `models/block_stm/execution`: running an incarnation, and validating one.
+- `models/block_stm/collector`: the rolling commit.
+- `models/block_stm/tasks`: which task next.
+- `models/block_stm/dooming`: the early end of the doomed.
+- `models/block_stm/recovery`: what the supervisor does in the name of a dead worker.
+- `models/block_stm/invariants`: what must hold after every step.
+- `models/block_stm/model`: all of it as one table of functions.
+- `faces/recursion`: how deep programs may call through C.
+- `faces/encoding`, `faces/loader`: native programs' arguments; laying out a block in the arena.
+- `faces/snapshot`: what came of a block, decoded when it is looked at.
+- `faces/arena`: the arena.
+- `faces/worker`: a worker, and the context of Python programs.
+- `faces/controlled`, `faces/exploration`: virtual workers under a controller; what exploration asks of the core.
+- `faces/virtual_clock`, `faces/calibration`: virtual workers in modelled time; what calibration measures.
+- `_core`, `_workloads`, `_coretest`: the extension modules: the core, the workloads' programs, a face for tests.
+
+Native programs of users cimport from here, as from `blockstm.native.verbs.context`; `include_directory` says where
+a compiler finds that (docs/how-to/native-programs.md).
 """
 
 from pathlib import Path
