@@ -1,4 +1,16 @@
-"""What limits a block: the dependencies between its transactions, and what schedules they allow."""
+"""What limits a block: the dependencies between its transactions, and what schedules they allow.
+
+- `accesses`: the keys that a transaction reads, writes and adds to.
+- `conventions`: what a chain's keys mean: their names, where fees go, which transactions are plain transfers.
+- `rules`: the accesses as engines would see them in which less and less is a dependency.
+- `dependencies`: which transactions wait for which: a graph in space that grows with the accesses.
+- `conflicts`: which transactions access the same keys, by kind, and how far apart they are.
+- `schedules`, `bounds`: the critical path and greedy list scheduling; the speed-ups that they allow.
+- `hot_keys`: the keys through which most transactions depend on another.
+- `profile`: what each transaction accessed, and what it weighs: recorded or executed.
+- `inspection`: all of the above, put together.
+- `graphviz`: the dependencies in the DOT language.
+"""
 
 from blockstm.analysis.accesses import Accesses, AccessSet
 from blockstm.analysis.dependencies import Dependencies, dependencies

@@ -1,4 +1,9 @@
-"""What is known of the chains that blocks are of: a registry of chain support, which commands ask by name."""
+"""What is known of the chains that blocks are of: a registry of chain support, which commands ask by name.
+
+- `support`: what a chain can know of its blocks; each part has a default.
+- `registry`: the chains by name: registered, shipped, or installed beside this package.
+- `checked`: a block, what came of its runs, and whether that can be trusted.
+"""
 
 from blockstm.chains.registry import (
     chain_block_of,

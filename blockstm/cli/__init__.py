@@ -1,5 +1,15 @@
 """The command line: ``blockstm COMMAND ...``. The only part of the package that prints.
 
+- `columns`, `figures_text`, `outcomes_text`: text that fits the terminal; how figures and outcomes are written.
+- `options`, `progress`: the options that several commands have; progress of long work.
+- `receipts`, `timelines`: the files of `--receipts` and `--timeline`.
+- `blocks`, `accounts`: the block files that commands work on; the option `--accounts`.
+- `replay_figures`, `tables`, `replay`: the command `replay`: what it reports, how that is shown, the command.
+- `inspection_text`, `inspect`: the command `inspect`.
+- `explore`, `simulate`, `calibrate`, `generate`, `report`: a command each.
+- `sweep_tables`, `sweep`: the command `sweep`.
+- `record_trace`, `record_chain`, `record`: the command `record`: access traces, and each chain that has a recorder.
+
 Exit status: 0 done, 1 the run disagrees with sequential execution, 2 bad usage or bad input (one line on
 standard error says what, where and the fix), 130 interrupted, 141 the reader of standard output went away.
 """

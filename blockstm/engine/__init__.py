@@ -1,9 +1,15 @@
 """The engine: a pool of worker processes that execute blocks over shared memory.
 
-Modules: `engine` (the public class), `running` (a block in execution), `supervisor` (deaths and time limits
-while a block runs), `pool` (all worker processes), `process` (one of them), `catalogue` (what workers must hold),
-`channel` (talking with them), `worker_main` (their main function), `hosted` (an arena whose workers all live in
-one other process).
+- `block_run`: how a block gets into an arena, and what its end means.
+- `catalogue`: what every worker must hold before it takes part in a block: programs, levels of loggers.
+- `hosted`: a block whose workers live in a host.
+- `channel`: the connection between the engine and one worker.
+- `worker_main`: the main function of a worker process.
+- `process`, `pool`: one worker process, as the engine holds it; all of them.
+- `supervisor`: deaths and time limits while a block runs.
+- `running`: a block in execution.
+- `engine`: the engine.
+- `stress`: an engine under stress, for tests.
 """
 
 from typing import TYPE_CHECKING, Any

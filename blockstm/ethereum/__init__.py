@@ -1,4 +1,23 @@
-"""Ethereum blocks: made from what a node says about them, and executed by py-evm.
+"""Ethereum blocks: recorded from what a node says about them, and executed by py-evm.
+
+- `keys`: how Ethereum's state is laid out in the keys of a block.
+- `forks`, `networks`: the rules of each fork, and which fork came when on which network.
+- `environment`: what the transactions of a block see of it.
+- `tries`: roots of tries: of lists and of whole states.
+- `nodejson`, `header`: strict reading of a node's JSON; the header, uncles and withdrawals.
+- `block`: what a recorded block says of itself, checked without py-evm.
+- `transactions`, `rpc`, `prestate`, `uncles`: transactions, the block, the state before and uncles, from a node.
+- `validity`: what no transaction may be, whatever the state is.
+- `codes`, `accounts`, `precompiles`, `machine`: py-evm, with its accounts in the multi-version memory.
+- `outcome`, `receipts`: what `evm` puts into a receipt; the receipts as the chain writes them.
+- `program`: the program `evm`.
+- `mappingcontext`, `system`, `closing`: what the protocol itself does before the first transaction and after all.
+- `dryrun`, `invalid`: the block executed here, to find what its state lacks; why a transaction cannot be executed.
+- `record`: block files from what a node says.
+- `finalaccounts`: the accounts that a state holds.
+- `checks`: whether what came of a block is what its header says.
+- `lacks`, `notes`: what the state before seems to lack; what a user is told of a recorded block.
+- `conventions`, `chain_block`, `recorder`, `support`: all of it as one chain's support.
 
 The parts that need more than blockstm itself (py-evm and others) come with the extra `ethereum`
 (``pip install -e '.[ethereum]'`` in the checkout). Importing this package alone imports none of them.

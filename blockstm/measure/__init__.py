@@ -1,4 +1,9 @@
-"""Measuring: what parallel execution of a block gains, told by runs that start warm and take turns."""
+"""Measuring: what parallel execution of a block gains, told by runs that start warm and take turns.
+
+- `spread`: what several runs come to: the median, and how far they are apart.
+- `runs`: runs of a block that are to be compared: warm, by turns, checked.
+- `measurement`: the block run both ways several times, and summed up.
+"""
 
 from blockstm.measure.measurement import Measurement, measure, steps_of
 from blockstm.measure.runs import RunFigures, Runs, Turn

@@ -1,4 +1,9 @@
-"""The models of execution, each a module; `MODELS` is the one list of them."""
+"""The models of execution; `MODELS` is the one list of them.
+
+- `model`: what a model is to the rest of the package: a frozen object with a name and options.
+- `block_stm`: executed first, validated after.
+- `sequential`: one transaction after the other.
+"""
 
 from __future__ import annotations
 

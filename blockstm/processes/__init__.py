@@ -1,6 +1,10 @@
 """Processes of our own: how they are started, what they do first, and how foreign code runs in them.
 
-Modules: `descriptors` (above the standard ones), `interpreter` (starting another interpreter), `child` (what that
-does first), `logs` (log records of children), `messages` (what goes over a connection), `host` (a process that
-calls functions for this one, and may die of it), `host_main` (its main function).
+- `child`: what a process does first: end with its parent, leave Ctrl-C to it, refuse forks.
+- `interpreter`: starting another interpreter like this one, and how it ended.
+- `logs`: log records of children on their way to the parent's handlers.
+- `messages`: bytes and open files over a connected socket.
+- `pickling`, `blocks`: programs as bytes; blocks as bytes, with their programs.
+- `connected`: a process with a connection to it and a lifeline.
+- `host`, `host_main`: a process that calls functions for this one and may die of it; its main function.
 """

@@ -1,1 +1,7 @@
-"""JSON schema 1: what commands print with ``--json``, written and read by one description of each object."""
+"""JSON schema 1: what commands print with ``--json``, written and read by one description of each object.
+
+- `fields`: strict reading of the fields of a JSON object whose origin is not known.
+- `entry`: JSON objects as dataclasses: each field is described once.
+- `common`: objects that several commands print.
+- `replay`, `inspect`, `simulate`, `explore`, `sweep`: what each command prints.
+"""

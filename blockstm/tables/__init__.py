@@ -1,1 +1,5 @@
-"""Tables as others take them: Arrow for data tools, HTML for notebooks."""
+"""Tables as others take them.
+
+- `arrow`: Arrow, for data tools.
+- `html`: short tables in HTML, for notebooks.
+"""

@@ -1,4 +1,17 @@
-"""For users' own programs: check that they are deterministic, and make blocks of them (docs/testing.md)."""
+"""For users' own programs: check that they are deterministic, and make blocks of them (docs/how-to/testing.md).
+
+- `sites`: places in source code: which line called, which except clause is around it.
+- `tape`, `recording`: what a transaction asked of its context and was told; a sequential run that records it.
+- `reach`: the variables outside of its context that a program can reach.
+- `world`, `outside`: the clock, random numbers and the process number, pinned; calls that bring something in.
+- `faults`: what can be wrong with a program, in words, and the fix of each.
+- `fork_server`, `fork_tasks`: processes that have executed nothing yet, and what is done in them.
+- `diagnosis`: the cause, where an execution parted from its tape though its reads were the same.
+- `probes`: executions again, in worlds that differ in one thing at a time.
+- `checker`: the check: probes, then exploration.
+- `strategies`: Hypothesis strategies for blocks.
+- `plugin`: the pytest plugin.
+"""
 
 from __future__ import annotations
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "blockstm"
 NATIVE = PACKAGE / "native"
@@ -179,3 +181,61 @@ def test_files_of_the_core_do_not_cimport_each_other_in_a_circle() -> None:
     for file, target in cimports():
         inner.setdefault(".".join(file.with_suffix("").parts), set()).add(target)
     TopologicalSorter(inner).prepare()
+
+
+LISTED = re.compile(r"^- (`[\w/]+`(?:,\s+`[\w/]+`)*): ", re.M)
+ROOMS = sorted(module for module, file in MODULES.items() if file.stem == "__init__" and module != "blockstm")
+
+
+def listed(room: str) -> list[str]:
+    """The modules that the docstring of a room lists, in its order."""
+    text = ast.get_docstring(ast.parse(MODULES[room].read_text())) or ""
+    return [name for names in LISTED.findall(text) for name in re.findall(r"`([^`]*)`", names)]
+
+
+def modules_in(room: str) -> set[str]:
+    """The modules of a room, and the rooms in it; of the core the files, by their paths."""
+    if room == "blockstm.native":
+        files = [file for kind in ("pyx", "pxd", "pxi", "h") for file in NATIVE.rglob(f"*.{kind}")]
+        return {str(file.relative_to(NATIVE).with_suffix("")) for file in files}
+    return {module.rpartition(".")[2] for module in MODULES if module.rpartition(".")[0] == room}
+
+
+def made_of(room: str) -> Iterator[tuple[str, str]]:
+    """Pairs of modules of a room of which the first imports the second."""
+    modules = {f"{room}.{name}": name for name in modules_in(room)}
+
+    def within(module: str) -> str | None:
+        return next((name for whole, name in modules.items() if f"{module}.".startswith(f"{whole}.")), None)
+
+    for module, targets in ARROWS.items():
+        for target in targets:
+            user, used = within(module), within(target)
+            if user and used:
+                yield user, used
+
+
+def core_made_of() -> Iterator[tuple[str, str]]:
+    """Pairs of files of the core of which the first cimports or includes the second."""
+    for file, target in cimports():
+        yield str(file.with_suffix("")), target.replace(".", "/")
+    for file in [file for kind in ("pyx", "pxd", "pxi") for file in NATIVE.rglob(f"*.{kind}")]:
+        for path in re.findall(r'^include "([^"]*)"', file.read_text(), re.M):
+            included = (file.parent / path).resolve()
+            yield (
+                str(file.relative_to(NATIVE).with_suffix("")),
+                str(included.relative_to(NATIVE).with_suffix("")),
+            )
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_docstring_of_a_room_lists_its_modules(room: str) -> None:
+    assert sorted(listed(room)) == sorted(modules_in(room))
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_each_module_of_a_room_is_listed_after_those_that_it_imports(room: str) -> None:
+    place = {name: number for number, name in enumerate(listed(room))}
+    found = set(core_made_of() if room == "blockstm.native" else made_of(room))
+    assert found or len(place) < 5
+    assert [f"{user} -> {used}" for user, used in sorted(found) if place[used] > place[user]] == []

@@ -1,1 +1,13 @@
-"""The sections of the page, a module each: a function that returns it, or None where there is no data for it."""
+"""The sections of the page: in each module a function that returns one, or None where there is no data for it.
+
+- `shared`: what several sections draw in the same way.
+- `summary`: the main figures, and what was run.
+- `replays`: replayed blocks: times, speed-up, and whether they are right.
+- `scaling`: speed-up against cores, with the bounds.
+- `aborts`: aborts and re-executions.
+- `latency`: how long it took until transactions were final.
+- `contention`: contention by cores.
+- `limits`: bounds under each set of rules, and hot keys.
+- `timeline`: what each worker did when.
+- `commands`: the commands that repeat what the page shows.
+"""
