@@ -1,6 +1,6 @@
 """Access traces: JSON Lines that say what each transaction of a block read, wrote and added.
 
-docs/access-trace.md specifies the format. A trace becomes a block of `trace` transactions.
+docs/reference/access-trace.md specifies the format. A trace becomes a block of `trace` transactions.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Decoding the content of a block file: strict and bounded.
 
 The content comes in pieces, and each batch of what is decoded from a piece is checked before the next is
-made, so that a hostile file is found out early and cheaply. docs/block-file.md specifies the format.
+made, so that a hostile file is found out early and cheaply. docs/reference/block-file.md specifies the format.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Block files: zstd-compressed msgpack, written whole or not at all. See docs/block-file.md."""
+"""Block files: zstd-compressed msgpack, written whole or not at all. See docs/reference/block-file.md."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The packed form of a block: keys once in a table, transactions as plain rows that name keys by index.
 
-It is what a .block file holds and what the core reads fastest. docs/block-file.md specifies the rows.
+It is what a .block file holds and what the core reads fastest. docs/reference/block-file.md specifies the rows.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The optional sections of a packed block: what is said of its accesses and arrivals beside what was measured.
 
-docs/block-file.md specifies them; only version 2 of the format has them.
+docs/reference/block-file.md specifies them; only version 2 of the format has them.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ ACCOUNT_PARTS: Final = {
 
 
 class EthereumConventions(Conventions):
-    """Those of the keys in docs/ethereum.md."""
+    """Those of the keys in docs/how-to/ethereum.md."""
 
     def key_name(self, key: bytes) -> str:
         """Return what a person calls a key: a part of an account, or a slot of a contract."""

@@ -1,7 +1,6 @@
 """Writing access traces: what each transaction of a block that was run read, changed and added.
 
-docs/access-trace.md specifies the format. The content does not depend on how the block was run; only the measured
-times do.
+docs/reference/access-trace.md specifies the format. Only the measured times in it depend on how the block was run.
 """
 
 from __future__ import annotations

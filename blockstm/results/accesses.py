@@ -1,6 +1,7 @@
 """What each transaction of a block that was run read, changed and added in the end.
 
-docs/access-trace.md says what counts as a write and as an add. None of it depends on how the block was run.
+docs/reference/access-trace.md says what counts as a write and as an add. None of it depends on how the block was
+run.
 """
 
 from __future__ import annotations

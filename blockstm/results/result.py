@@ -191,7 +191,7 @@ class Result(Sequence[TransactionResult]):
 
     @cached_property
     def state_root(self) -> bytes:
-        """The 32-byte Merkle root of the final state, as docs/state-root.md defines it."""
+        """The 32-byte Merkle root of the final state, as docs/reference/state-root.md defines it."""
         return state_root(self.state)
 
     @cached_property

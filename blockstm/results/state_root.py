@@ -1,4 +1,4 @@
-"""The state root: one hash of a whole state, which anyone can recompute. docs/state-root.md specifies it."""
+"""The state root: one hash of a whole state, which anyone can recompute (docs/reference/state-root.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``blockstm explore --json`` prints; docs/explore.md says the same to users."""
+"""What ``blockstm explore --json`` prints; docs/explanation/explore.md says the same to users."""
 
 from __future__ import annotations
 

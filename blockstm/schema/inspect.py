@@ -1,4 +1,7 @@
-"""What ``blockstm inspect --json`` prints; docs/inspect.md and docs/command-line.md say the same to users."""
+"""What ``blockstm inspect --json`` prints.
+
+docs/explanation/inspect.md and docs/reference/command-line.md say the same to users.
+"""
 
 from __future__ import annotations
 

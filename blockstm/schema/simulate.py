@@ -1,4 +1,4 @@
-"""What ``blockstm simulate --json`` prints; docs/command-line.md says the same to users."""
+"""What ``blockstm simulate --json`` prints; docs/reference/command-line.md says the same to users."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``blockstm sweep --json`` prints, and the columns of a sweep's table; docs/sweeps.md tells users."""
+"""What ``blockstm sweep --json`` prints, and the columns of a sweep's table; docs/how-to/sweeps.md tells users."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """The cost model: what each kind of work of the core costs, in ns. A small TOML file.
 
-docs/simulate.md says what each price stands for. The core lists the kinds of work (native/instruments/costs.pxi).
+docs/explanation/simulate.md says what each price stands for. The core lists the kinds of work
+(native/instruments/costs.pxi).
 """
 
 from __future__ import annotations

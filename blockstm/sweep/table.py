@@ -18,9 +18,9 @@ _TYPES: Final[Mapping[type, str]] = {int: "int64", float: "double", str: "string
 class SweepTable(Sequence[Row], ArrowTable):
     """A row for each finished run, as mappings by column, and a table for data tools (``table.to_arrow()``).
 
-    The columns are those of docs/sweeps.md, counts as int64, times (``..._seconds``) and ratios as double, texts as
-    string, then ``parameter.NAME`` for each parameter of the scenario: int64, or string where any row has a text
-    there. Null is what a run does not have.
+    The columns are those of docs/how-to/sweeps.md: counts as int64, times (``..._seconds``) and ratios as double,
+    texts as string; then ``parameter.NAME`` for each parameter of the scenario: int64, or string where any row has
+    a text there. What a run does not have is null.
 
     Arguments:
         rows: the rows, in order.

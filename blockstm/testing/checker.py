@@ -66,7 +66,7 @@ class Checker:
             workers: how many virtual workers, 1 to 16.
             schedules: the most schedules of all strategies together; 0: none, only the programs are probed.
             seed: where the chances of the schedules start.
-            strategies: the strategies, which share the schedules between them; see docs/explore.md.
+            strategies: the strategies, which share the schedules between them; see docs/explanation/explore.md.
 
         Raises:
             DeterminismError: it does not; the text is the report.

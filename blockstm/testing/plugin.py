@@ -1,4 +1,4 @@
-"""The pytest plugin: the fixture `blockstm_check` and the marker `blockstm` (docs/testing.md).
+"""The pytest plugin: the fixture `blockstm_check` and the marker `blockstm` (docs/how-to/testing.md).
 
 It imports neither engine nor core before the fixture is used: test suites that do not use it pay next to nothing
 for a plugin that happens to be installed.

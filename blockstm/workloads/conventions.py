@@ -55,7 +55,7 @@ _WITH_SIDES: Final = (orderbook.SIDE, orderbook.GROUP, orderbook.LEVEL)
 
 
 class ScenarioConventions(Conventions):
-    """Those of the keys in docs/workloads.md."""
+    """Those of the keys in docs/reference/workloads.md."""
 
     def key_name(self, key: bytes) -> str:
         """Return what a person calls a key; its text or hex digits if it is none of a workload."""

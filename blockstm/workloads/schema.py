@@ -1,7 +1,7 @@
 """The fields of scenarios: their types, ranges and defaults, and the check of what a file says against them.
 
-A table of fields is a frozen dataclass whose fields are made with `whole` and `choice`; docs/workloads.md shows
-them, and a test compares the two.
+A table of fields is a frozen dataclass whose fields are made with `whole` and `choice`; docs/reference/workloads.md
+shows them, and a test compares the two.
 """
 
 from __future__ import annotations

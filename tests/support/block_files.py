@@ -41,7 +41,7 @@ def refused(path: Path, expected: str = "") -> str:
 
 
 def read_by_the_page(path: Path) -> dict[str, Any]:
-    """Return what docs/block-file.md says that a file holds, with keys in the place of their indexes.
+    """Return what docs/reference/block-file.md says that a file holds, with keys in the place of their indexes.
 
     It uses zstd and msgpack alone, and insists on every rule of the page about the optional sections.
     """

@@ -1,4 +1,7 @@
-"""Every link between pages leads somewhere: the file exists, and the anchor is one of its headings."""
+"""Every link between pages leads somewhere: the file exists, and the anchor is one of its headings.
+
+So does every path of a page that the code names.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+CODE = {".py", ".pyi", ".pyx", ".pxd", ".pxi", ".h", ".toml", ".j2", ".js", ".css"}
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -84,6 +88,22 @@ def test_every_path_that_a_page_names_exists() -> None:
     ]
     assert len(paths) > 50
     assert [(page.name, path) for page, path in paths if not any(ROOT.glob(path.rstrip("/")))] == []
+
+
+def paths_in_code() -> Iterator[tuple[Path, str]]:
+    """Yield the paths of pages and of what belongs to them that code, build files and comments name."""
+    files = [ROOT / name for name in ("Makefile", "pyproject.toml", "setup.py", "MANIFEST.in")]
+    for folder in ("blockstm", "docs/native-example", "scenarios", "tests"):
+        files += [file for file in (ROOT / folder).rglob("*") if file.suffix in CODE]
+    for file in files:
+        for path in re.findall(r"(?<![\w./-])docs/[\w/-]*\w(?:\.[a-z]+)?", file.read_text()):
+            yield file, path
+
+
+def test_every_page_that_code_names_exists() -> None:
+    paths = list(paths_in_code())
+    assert len({file for file, _ in paths}) > 30
+    assert [(str(file.relative_to(ROOT)), path) for file, path in paths if not (ROOT / path).exists()] == []
 
 
 def test_every_name_that_a_page_gives_to_import_exists() -> None:

@@ -3,7 +3,7 @@
 Arguments: reads keys, writes keys, adds, gas u64. Charges the gas; reads the recorded keys in order and
 digests its own index and every value; does work in proportion to its gas; writes to each recorded write
 key 32 bytes derived from the digest and the key; applies each recorded add. One stale read anywhere
-changes the final state. docs/access-trace.md specifies the digest.
+changes the final state. docs/reference/access-trace.md specifies the digest.
 """
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
