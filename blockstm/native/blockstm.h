@@ -272,6 +272,7 @@ static inline int blockstm_u256_decode(const uint8_t *bytes, size_t length, bloc
 /* Write a number as it stands in the state, into room for 32 bytes; returns how many it takes. */
 static inline size_t blockstm_u256_encode(const blockstm_u256 *number, uint8_t *bytes) {
     size_t length = 32, place;
+    while (length > 0 && number->limb[length / 8 - 1] == 0) length -= 8;
     while (length > 0 && (uint8_t)(number->limb[(length - 1) / 8] >> ((length - 1) % 8 * 8)) == 0) length--;
     for (place = 0; place < length; place++) {
         bytes[length - 1 - place] = (uint8_t)(number->limb[place / 8] >> (place % 8 * 8));

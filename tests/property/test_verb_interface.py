@@ -16,8 +16,8 @@ from blockstm.explore.trial import Trials
 from blockstm.limits import U64_MAX
 from blockstm.results.verify import differences
 from blockstm.simulate import Simulation, default_model
-from tests import native_script
-from tests.running import run
+from tests.support import native_script
+from tests.support.engines import run
 
 KEYS = (b"a", b"b", b"c")
 SETTINGS = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -18,10 +18,10 @@ from blockstm.limits import EVENT_BYTES_MAX, KEY_BYTES_MAX, REASON_BYTES_MAX, VA
 from blockstm.programs import transfer
 from blockstm.programs.shared_library import address_of
 from blockstm.results.verify import differences
-from tests import native_script
-from tests.running import run
+from tests.support import native_script
+from tests.support.engines import run
 
-SOURCE = Path(__file__).parents[1] / "native_misuse.c"
+SOURCE = Path(__file__).parents[1] / "support" / "native_misuse.c"
 USE = (Parameter("key", "key"), Parameter("what", "u64"), Parameter("length", "u64", 0))
 SHOWN = (
     Parameter("key", "key"),

@@ -1,4 +1,4 @@
-/* A program that runs a script of verbs, handed to it as bytes; tests/native_script.py runs the same in Python.
+/* A program that runs a script of verbs, handed to it as bytes; tests/support/native_script.py runs the same in Python.
 
 What is read, and what verbs return, is emitted, so that any difference shows in the receipt. A script that is cut off
 ends where it does. */

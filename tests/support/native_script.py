@@ -1,4 +1,4 @@
-"""Scripts of verbs: run by tests/native_script.c, and by the same program in Python, which comes to the same."""
+"""Scripts of verbs: native_script.c runs them, and the same program in Python, which comes to the same."""
 
 from __future__ import annotations
 
