@@ -74,7 +74,7 @@ class ScheduleError(BlockstmError, ValueError):
     """A schedule string cannot be read, or does not fit the block that it shall be replayed with."""
 
 
-class MemoryLimitError(BlockstmError, MemoryError):
+class MemoryLimitError(MemoryError, BlockstmError):  # in this order, as MemoryError has a __new__ of its own
     """A block does not fit into the memory limit that the user has set."""
 
 
