@@ -82,7 +82,7 @@ def test_a_block_that_loses_its_sections_is_version_1_again(tmp_path: Path) -> N
 def test_all_sections_come_back(tmp_path: Path) -> None:
     path = _saved(_block(), tmp_path / "x.block")
     loaded = Block.load(path)
-    assert repr(loaded) == "<Block of 3 transactions, with an access list>"
+    assert repr(loaded) == "<Block of 3 transactions, 1 key of state, with an access list>"
     assert loaded == _block()
     assert loaded.access_list == ACCESS_LIST
     assert [t.arrival_nanoseconds for t in loaded.transactions] == [(1 << 64) - 1, None, 0]
