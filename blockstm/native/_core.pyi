@@ -298,6 +298,9 @@ class Snapshot:
     def execution_seconds(self, txn_idx: int) -> float | None:
         """How long the program of its final incarnation ran; None where the run was not timed."""
 
+    def changes(self) -> dict[bytes, bytes | None]:
+        """The keys that the block has written, with their final values; None: deleted."""
+
     def state(self) -> dict[bytes, bytes]:
         """The state after the block, by key."""
 

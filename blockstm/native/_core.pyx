@@ -122,6 +122,8 @@ cdef dict names_of(kinds, str prefix):
 
 include "faces/encoding.pxi"
 include "faces/loader.pxi"
+include "faces/run_view.pxi"
+include "faces/kept_view.pxi"
 include "faces/snapshot.pxi"
 include "faces/arena.pxi"
 include "faces/programs.pxi"

@@ -57,7 +57,9 @@ cdef class Arena:
     cdef uint64_t size
     cdef readonly int fd
     cdef bint owner
-    cdef object snapshot_reference
+    cdef list snapshots         # weak references to those of the loaded block
+    cdef object before          # the state before the block that is laid out, as the block holds it
+    cdef tuple before_keys      # the keys that it names by their places here; None if it holds the keys themselves
     cdef dict first_seen
 
     def __cinit__(self):
@@ -65,6 +67,7 @@ cdef class Arena:
         self.base = NULL
         self.dead = NULL
         self.first_seen = {}
+        self.snapshots = []
 
     def __init__(self, memory_limit_bytes, worker_slots, hash_seed=0):
         cdef uint64_t slots_at = (sizeof(Header) + 127) & ~<uint64_t>127
@@ -162,10 +165,10 @@ cdef class Arena:
             self.base = NULL
 
     def close(self):
-        """Give the memory back. A snapshot still in use keeps a copy of what it shows."""
+        """Give the memory back. A snapshot that is still in use keeps what it holds."""
         if self.base == NULL:
             return
-        self._detach_snapshot()
+        self._detach_snapshots()
         self._release()
         self._close_file()
 
@@ -196,7 +199,7 @@ cdef class Arena:
         """
         cdef Header* header = self._header()
         cdef uint64_t used = self.used_bytes
-        self._detach_snapshot()
+        self._detach_snapshots()
         self._reset(header)
         header.rounds_per_gas = rounds_per_gas
         try:
@@ -204,6 +207,8 @@ cdef class Arena:
                 self._give_back(header.block_begin + RETAINED_BYTES, used)
             entries = [(number, parameter_codes(kinds)) for number, kinds in programs]
             lay_out_rows(&self.local, txn_count, entries, keys, state, rows)
+            self.before = state
+            self.before_keys = keys
         except (IndexError, OverflowError, TypeError) as error:
             header.done = 1
             raise EngineError(
@@ -462,22 +467,28 @@ cdef class Arena:
     # --- the result ---
 
     def snapshot(self):
-        """What the finished block came to. Reads the arena until the next load(), then a copy."""
+        """What the finished block came to. Reads the arena until the next load(), then what it has kept of it."""
         cdef Snapshot snapshot = Snapshot.__new__(Snapshot)
         self._header()
-        self._detach_snapshot()
-        snapshot.arena = self
-        snapshot.model = self.model
-        snapshot._look_at(self.base)
-        self.snapshot_reference = weakref.ref(snapshot)
+        snapshot.view = ArenaView.of(self)
+        snapshot.before = self.before
+        snapshot.before_keys = self.before_keys
+        self.snapshots.append(weakref.ref(snapshot))
         return snapshot
 
-    cdef int _detach_snapshot(self) except -1:
+    cdef int _detach_snapshots(self) except -1:
+        """Let the snapshots that are still in use go on without the arena, which is wanted for something else."""
+        cdef list used = [snapshot for reference in self.snapshots if (snapshot := reference()) is not None]
         cdef Snapshot snapshot
-        if self.snapshot_reference is None:
+        cdef ArenaView view
+        cdef KeptView kept
+        self.snapshots.clear()
+        if not used:
             return 0
-        snapshot = self.snapshot_reference()
-        self.snapshot_reference = None
-        if snapshot is not None:
-            snapshot._detach(self.used_bytes)
+        view = (<Snapshot>used[0]).view
+        for snapshot in used:
+            snapshot.view = None        # should there not be the memory
+        kept = KeptView.of(view)
+        for snapshot in used:
+            snapshot.view = kept
         return 0

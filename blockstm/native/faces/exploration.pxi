@@ -58,6 +58,7 @@ cdef class Observer:
     def clear(self):
         """Make the memory of the last block zero, before a block is loaded whose states are to be told apart."""
         cdef Header* header = self.local.header
+        self.arena._detach_snapshots()
         memset(address(&self.local, header.block_begin), 0, self.arena.used_bytes - header.block_begin)
 
     def separate(self):
