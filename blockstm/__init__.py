@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         Revert,
         ScenarioError,
         ScheduleError,
+        StateSourceError,
         SweepError,
         UnknownProgramError,
         UsageError,
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from blockstm.results.result import Result, Stats
     from blockstm.results.timeline import Span, Timeline
     from blockstm.results.transaction_result import TransactionResult
+    from blockstm.state.source import StateSource
 
     __version__: str
 
@@ -103,6 +105,8 @@ __all__ = [
     "ScheduleError",
     "Sequential",
     "Span",
+    "StateSource",
+    "StateSourceError",
     "Stats",
     "SweepError",
     "Timeline",
@@ -137,6 +141,7 @@ _MODULES: Final = {
     "Running": "engine.running",
     "Sequential": "models",
     "Span": "results.timeline",
+    "StateSource": "state.source",
     "Stats": "results.result",
     "Timeline": "results.timeline",
     "Transaction": "programs.transaction",

@@ -78,6 +78,10 @@ class MemoryLimitError(MemoryError, BlockstmError):  # in this order, as MemoryE
     """A block does not fit into the memory limit that the user has set."""
 
 
+class StateSourceError(BlockstmError):
+    """The source of a block's state cannot tell what a key holds, or does not reach a worker; names key and fix."""
+
+
 class UnsupportedPlatformError(BlockstmError, ImportError):
     """The operating system is not one on which blockstm runs."""
 

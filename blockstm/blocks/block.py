@@ -17,6 +17,7 @@ from blockstm.limits import KEYS_MAX, TRANSACTIONS_MAX, VALUE_BYTES_MAX
 from blockstm.programs.parameters import check_key
 from blockstm.programs.program import Program
 from blockstm.programs.transaction import Transaction, rows_of
+from blockstm.state.source import StateSource
 from blockstm.tables.html import ROWS_SHOWN, HtmlTable, html_of
 
 __all__ = ["Block", "PackedBlock"]
@@ -34,7 +35,8 @@ class Block(Sequence[Transaction]):
 
     Arguments:
         transactions: in the preset order, at most TRANSACTIONS_MAX.
-        state: values by key before the first transaction; keys up to 64 bytes, values up to 64 KiB.
+        state: values by key before the first transaction; keys up to 64 bytes, values up to 64 KiB. Or a
+            StateSource, which is asked for the value of a key when a transaction first touches it.
         chain: the name of the chain it comes from.
         number: its number there.
         meta: anything else worth keeping: None, bool, int (64-bit), float, str, bytes, lists, and
@@ -50,7 +52,7 @@ class Block(Sequence[Transaction]):
     def __init__(
         self,
         transactions: Iterable[Transaction],
-        state: Mapping[bytes, bytes] = _EMPTY_STATE,
+        state: Mapping[bytes, bytes] | StateSource = _EMPTY_STATE,
         *,
         chain: str | None = None,
         number: int | None = None,
@@ -61,7 +63,17 @@ class Block(Sequence[Transaction]):
         if not isinstance(transactions, Iterable):
             raise UsageError(f"transactions is {shown(transactions)}; give a list of transactions")
         self._transactions: tuple[Transaction, ...] | None = tuple(transactions)
-        self._state: Mapping[bytes, bytes] | None = MappingProxyType(_checked_state(state))
+        self._source: StateSource | None = None
+        self._state: Mapping[bytes, bytes] | None = None
+        if isinstance(state, Mapping):
+            self._state = MappingProxyType(_checked_state(state))
+        elif isinstance(state, StateSource) and not isinstance(state, type):
+            self._source = state
+        else:
+            raise UsageError(
+                f"state is a {type(state).__name__}; give a dict of keys and values, both bytes, "
+                "or a StateSource, which has a method get(key)"
+            )
         self._rows: PackedBlock | None = None
         self._packed_once: PackedBlock | None = None
         self._length = len(self._transactions)
@@ -85,6 +97,7 @@ class Block(Sequence[Transaction]):
     def _of(cls, header: BlockHeader, packed: PackedBlock) -> Block:
         block = cls.__new__(cls)
         block._transactions = None
+        block._source = None
         block._state = None
         block._rows = packed
         block._packed_once = packed
@@ -100,7 +113,7 @@ class Block(Sequence[Transaction]):
         Raises:
             BlockFileError: the file cannot be written.
             LimitError: the block is larger than a file may be.
-            UsageError: `path` is no path.
+            UsageError: `path` is no path, or the state is asked of a source.
         """
         blockfile.write(path, self._header, self._packed)
 
@@ -109,7 +122,8 @@ class Block(Sequence[Transaction]):
         header = self.chain, self.number, dict(self.meta)
         if self._rows is not None:
             return _unpickled, (*header, self._rows)
-        return _unpickled, (*header, None, self._transactions, dict(self.state), self._access_list)
+        state = dict(self.state) if self._source is None else self._source
+        return _unpickled, (*header, None, self._transactions, state, self._access_list)
 
     @property
     def transactions(self) -> tuple[Transaction, ...]:
@@ -120,7 +134,16 @@ class Block(Sequence[Transaction]):
 
     @property
     def state(self) -> Mapping[bytes, bytes]:
-        """The values by key before the first transaction; read-only."""
+        """The values by key before the first transaction; read-only.
+
+        Raises:
+            UsageError: they are asked of a source.
+        """
+        if self._source is not None:
+            raise UsageError(
+                "the state of this block is asked of a source (Block.source); where all of it is needed at once, "
+                "as by a file or an analysis, make the block with a dict"
+            )
         if self._state is None:
             self._state = MappingProxyType(unpack_state(self._packed))
         return self._state
@@ -131,6 +154,11 @@ class Block(Sequence[Transaction]):
         if self._access_list is None and self._packed_once is not None:
             self._access_list = unpack_access_list(self._packed_once.sections, self._packed_once.keys)
         return self._access_list
+
+    @property
+    def source(self) -> StateSource | None:
+        """What is asked for the value of a key before the block; None where the state is there (`state`)."""
+        return self._source
 
     @property
     def chain(self) -> str | None:
@@ -167,7 +195,8 @@ class Block(Sequence[Transaction]):
         """Return what the core lays out, in the form in which the block is held."""
         if self._rows is None:
             places = {program.name: place for place, program in enumerate(self._programs)}
-            return Rows(self._programs, None, self.state, rows_of(self.transactions, places))
+            state = {} if self._source is not None else self.state
+            return Rows(self._programs, None, state, rows_of(self.transactions, places))
         return Rows(self._rows.programs, self._rows.keys, self._rows.state, self._rows.rows)
 
     def __len__(self) -> int:
@@ -201,10 +230,15 @@ class Block(Sequence[Transaction]):
         return (
             self._header == other._header
             and len(self) == len(other)
-            and self.state == other.state
+            and self._has_state_of(other)
             and self.transactions == other.transactions
             and self.access_list == other.access_list
         )
+
+    def _has_state_of(self, other: Block) -> bool:
+        if self._source is not None or other._source is not None:
+            return bool(self._source == other._source)
+        return self.state == other.state
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -236,7 +270,7 @@ def _unpickled(
     meta: dict[str, object],
     packed: PackedBlock | None,
     transactions: tuple[Transaction, ...] = (),
-    state: Mapping[bytes, bytes] = _EMPTY_STATE,
+    state: Mapping[bytes, bytes] | StateSource = _EMPTY_STATE,
     access_list: BlockAccessList | None = None,
 ) -> Block:
     """Return the block that was pickled; see `Block.__reduce__`."""
@@ -246,8 +280,6 @@ def _unpickled(
 
 
 def _checked_state(state: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
-    if not isinstance(state, Mapping):
-        raise UsageError(f"state is {type_shown(state)}; give a dict of keys and values, both bytes")
     if len(state) > KEYS_MAX:
         raise LimitError(
             f"the state has {len(state)} keys; the limit is {KEYS_MAX}: leave out what is not used"

@@ -10,9 +10,15 @@ from __future__ import annotations
 from typing import Final
 
 from blockstm.blocks.block import Block
-from blockstm.errors import RAISE_MEMORY_LIMIT, EngineError, MemoryLimitError, over_memory_limit
+from blockstm.errors import (
+    RAISE_MEMORY_LIMIT,
+    EngineError,
+    MemoryLimitError,
+    StateSourceError,
+    over_memory_limit,
+)
 from blockstm.models import Model, Sequential
-from blockstm.native._core import FAILURE_MEMORY_LIMIT, Arena, Worker
+from blockstm.native._core import FAILURE_MEMORY_LIMIT, FAILURE_STATE_SOURCE, Arena, Worker
 from blockstm.programs.table import ProgramTable
 from blockstm.results.result import Result
 
@@ -35,7 +41,7 @@ def lay_out(arena: Arena, block: Block, programs: ProgramTable, rounds_per_gas: 
     """
     rows = block._rows_for_core()
     numbers = programs.numbers(rows.programs)
-    arena.lay_out(len(block), numbers, rows.keys, rows.state, rows.rows, rounds_per_gas)
+    arena.lay_out(len(block), numbers, rows.keys, rows.state, rows.rows, rounds_per_gas, source=block.source)
 
 
 def check_failure(arena: Arena, what: str, fix: str = RAISE_MEMORY_LIMIT) -> None:
@@ -48,11 +54,14 @@ def check_failure(arena: Arena, what: str, fix: str = RAISE_MEMORY_LIMIT) -> Non
 
     Raises:
         MemoryLimitError: it has come to the memory limit.
+        StateSourceError: a transaction has asked for what the source of the state cannot tell.
         EngineError: a worker does not find the model.
     """
     failure = arena.failure()
     if failure == FAILURE_MEMORY_LIMIT:
         raise MemoryLimitError(over_memory_limit(what, arena.memory_limit_bytes, fix))
+    if failure == FAILURE_STATE_SOURCE:
+        raise StateSourceError(arena.failure_reason())
     if failure:
         raise EngineError(
             "a worker does not find the model of the block; its module must be importable where workers run"
@@ -138,6 +147,7 @@ class BlockRun:
 
         Raises:
             MemoryLimitError: it took more memory than the limit.
+            StateSourceError: a transaction has asked for what the source of the state cannot tell.
             EngineError: the workers have left before the end.
         """
         self.check_failure(what)
@@ -160,8 +170,9 @@ class InProcessRun(BlockRun):
     """A block in an arena of its own, whose workers live in this process."""
 
     def worker(self, slot: int) -> Worker:
-        """Make a worker that knows the programs."""
+        """Make a worker that knows the programs and the source of the state."""
         worker = Worker(self.arena, slot, -1)
+        worker.set_source(self.block.source)
         self.programs.hand_to(worker)
         return worker
 

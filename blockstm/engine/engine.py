@@ -138,6 +138,7 @@ class Engine:
             UsageError: an argument is not what it must be.
             ProgramError: a program of the block cannot be sent to the workers.
             MemoryLimitError: the block needs more memory than the limit.
+            StateSourceError: the source of the state cannot tell what a key holds that a transaction touches.
             EngineError: the engine is closed or busy, or workers cannot be kept alive.
         """
         model = model_of(model)
@@ -282,7 +283,7 @@ class Engine:
         workers = self._workers_of(model)
         # Workers may have died since, and an interrupt may have cut short the end of the last block.
         self._supervisor.leave()
-        self._supervisor.make_ready(block.programs, first + workers)
+        self._supervisor.make_ready(block.programs, block.source, first + workers)
         lay_out(self._arena, block, self._pool.catalogue.programs, self._rounds_per_gas)
         self._supervisor.start(model, workers, first=first, timed=timed, timeline=timeline)
         return workers

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from blockstm.blocks.block import Block
 from blockstm.engine.block_run import BlockRun, take_part
-from blockstm.engine.catalogue import Catalogue, load_programs
+from blockstm.engine.catalogue import SOURCE, Catalogue, listed, load_programs, refusal
 from blockstm.errors import BlockstmError, EngineError, ProgramError, one_line
 from blockstm.models import Sequential
 from blockstm.native._core import Arena, Worker
@@ -39,6 +39,7 @@ class HostedRun(BlockRun):
     Raises:
         MemoryLimitError: not even the workers' bookkeeping fits.
         ProgramError: a program cannot be sent to the host, or not be loaded there.
+        StateSourceError: the source of the block's state cannot be sent.
         EngineError: the host cannot be started.
     """
 
@@ -48,6 +49,7 @@ class HostedRun(BlockRun):
         self._by_name = {program.name: program for program in block.programs}
         self._catalogue = Catalogue()
         self._catalogue.bring_up_to_date(self._by_name[name] for name in sorted(self._by_name))
+        self._catalogue.set_source(block.source)
         super().__init__(block, workers, memory_limit_bytes, programs=self._catalogue.programs)
         self._owner = os.getpid()
         self._hosts: list[Host] = []  # one at the most, where the finalizer finds it, too
@@ -91,13 +93,12 @@ class HostedRun(BlockRun):
             while failures := host.call(
                 _open_workers, self._slots, self._catalogue.message(0), descriptors=[self.arena.fd]
             ):
-                sent = [self._catalogue.send_by_value(self._by_name[name]) for name in failures]
-                if not any(sent):
+                if not any([self._sent_by_value(name) for name in failures]):  # a list: all are to be tried
                     name, why = next(iter(failures.items()))
-                    raise ProgramError(f"program {name} cannot be loaded in another process: {why}")
+                    raise refusal(name, why, "another process")
         except HostEndedError as end:
             self._hosts.clear()
-            names = " or ".join(sorted(self._by_name))
+            names = listed([*sorted(self._by_name), *([SOURCE] if self.block.source is not None else [])])
             raise ProgramError(
                 f"loading {names} ends a process, which {end.ending}; "
                 "import its modules in a process of their own to see why"
@@ -106,6 +107,11 @@ class HostedRun(BlockRun):
             self._hosts.clear()
             host.close()
             raise
+
+    def _sent_by_value(self, name: str) -> bool:
+        if name == SOURCE:
+            return self._catalogue.send_source_by_value(self.block.source)
+        return self._catalogue.send_by_value(self._by_name[name])
 
     def _blamed(self, ending: str) -> str:
         """Say which transaction ran when the host ended."""
@@ -124,7 +130,7 @@ class HostedRun(BlockRun):
 
     def close(self) -> None:
         """Free the memory; the host is kept for others if nothing but programs of this package was loaded there."""
-        if self.is_open and all(map(_is_ours, self._by_name.values())):
+        if self.is_open and self.block.source is None and all(map(_is_ours, self._by_name.values())):
             host = self._hosts.pop()
             try:
                 host.call(_close_workers)

@@ -99,7 +99,7 @@ class Pool:
         return slot not in self.dead and self._workers[slot].version == self.catalogue.version
 
     def failures(self, slot: int) -> dict[str, str]:
-        """Return what went wrong where the worker of this slot could not load a program, by its name."""
+        """Return what went wrong where the worker of this slot could not load a program, by name (or SOURCE)."""
         return {name: why for name, why in self._workers[slot].failures.items() if name in self.catalogue}
 
     def forget_news(self, since: int) -> list[str]:

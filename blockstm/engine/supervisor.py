@@ -10,11 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final, NoReturn
 
+from blockstm.engine.catalogue import SOURCE, listed, refusal
 from blockstm.engine.pool import Pool
 from blockstm.errors import EngineError, ProgramError
 from blockstm.models import Model
 from blockstm.native._core import Arena
 from blockstm.programs.program import Program
+from blockstm.state.source import StateSource
 
 __all__ = ["Supervisor"]
 
@@ -68,19 +70,27 @@ class Supervisor:
         finally:
             self._cancellation = None
 
-    def make_ready(self, programs: Iterable[Program], workers: int) -> None:
-        """Wait until the first `workers` workers are up and hold these programs as they are now.
+    def make_ready(self, programs: Iterable[Program], source: StateSource | None, workers: int) -> None:
+        """Wait until the first `workers` workers are up and hold these programs and this source as they are now.
 
         Raises:
             ProgramError: a program cannot be pickled, or workers cannot load it.
+            StateSourceError: the source cannot.
             EngineError: workers die before they are ready.
         """
         catalogue = self._pool.catalogue
         by_name = {program.name: program for program in programs}
         catalogue.bring_up_to_date(by_name.values())
+        catalogue.set_source(source)
         failures = self._answers(workers)
+
+        def send_by_value(name: str) -> bool:
+            if name == SOURCE:
+                return catalogue.send_source_by_value(source)
+            return name in by_name and catalogue.send_by_value(by_name[name])
+
         # What a worker cannot import may be such as only this process has. (A list: all are to be tried.)
-        while any([catalogue.send_by_value(by_name[name]) for name in failures if name in by_name]):
+        while any([send_by_value(name) for name in failures]):
             failures = self._answers(workers)
         if failures:
             self._refuse(failures)
@@ -161,7 +171,7 @@ class Supervisor:
             if not suspects:
                 raise
             raise ProgramError(
-                f"workers do not survive loading {' or '.join(suspects)}: {error}; "
+                f"workers do not survive loading {listed(suspects)}: {error}; "
                 "import its modules in a process of their own to see why"
             ) from error
         self._survived_version = self._pool.catalogue.version
@@ -181,7 +191,7 @@ class Supervisor:
         for name in failures:
             self._pool.catalogue.forget(name)
         name, why = next(iter(failures.items()))
-        raise ProgramError(f"program {name} cannot be loaded in a worker process: {why}")
+        raise refusal(name, why, "a worker process")
 
     def _wait(self, timeout_seconds: float) -> None:
         """Wait for news from the workers, and replace those that have died."""

@@ -20,7 +20,7 @@ import greenlet
 
 from blockstm.blocks.block import Block
 from blockstm.engine.block_run import InProcessRun
-from blockstm.errors import MemoryLimitError, UsageError
+from blockstm.errors import MemoryLimitError, StateSourceError, UsageError
 from blockstm.explore.schedules import IDLE, SLEEP, Decision, Schedule, death_of
 from blockstm.explore.strategies import Strategy
 from blockstm.limits import MEMORY_LIMIT_BYTES_EXPLORED
@@ -75,6 +75,7 @@ class Trials:
 
     Raises:
         MemoryLimitError: the block does not fit, or not even its sequential execution does.
+        StateSourceError: the source of its state cannot tell what a key holds that a transaction touches.
         UsageError: the model takes one worker only.
     """
 
@@ -193,7 +194,7 @@ class Trials:
 def observed(result: Result) -> list[object]:
     """Return all of a result that must not depend on the schedule."""
     snapshot = snapshot_of(result)
-    seen: list[object] = [snapshot.state()]
+    seen: list[object] = [snapshot.changes()]
     for txn_idx in range(len(snapshot)):
         seen.append((snapshot.status(txn_idx), snapshot.gas_used(txn_idx), snapshot.error(txn_idx)))
         seen.append((snapshot.events(txn_idx), snapshot.reads(txn_idx)))
@@ -267,6 +268,8 @@ class Run:
             self._trials._host.check_failure("the run")
         except MemoryLimitError as error:
             return "memory", str(error)
+        except StateSourceError as error:  # sequentially nobody asks for that
+            return "sequential", str(error)
         return None
 
     def _able(self) -> list[VirtualWorker]:

@@ -5,6 +5,7 @@ from enum import IntEnum
 from typing import Any, Final, NoReturn, Protocol, TypeVar, overload
 
 from blockstm.programs.program import NativeCode, NativeProgram, Program, PythonProgram
+from blockstm.state.source import StateSource
 
 Returned = TypeVar("Returned")
 
@@ -18,6 +19,7 @@ class _Model(Protocol):
     def options(self) -> tuple[int, ...]: ...
 
 FAILURE_MEMORY_LIMIT: Final[int]
+FAILURE_STATE_SOURCE: Final[int]
 CALL_DEPTH_MAX: Final[int]
 StepKind: type[IntEnum]
 """The kinds of step points (memory/steps.pxi)."""
@@ -73,6 +75,7 @@ class Arena:
         state: Mapping[Any, bytes],
         rows: Iterable[tuple[Any, ...]],
         rounds_per_gas: float = 1.0,
+        source: StateSource | None = None,
     ) -> None:
         """Lay a block out, ready to be started once.
 
@@ -84,6 +87,7 @@ class Arena:
             rows: for each transaction, what begins with the place of its program in `programs`, its arguments
                 (bytes where they are encoded), and its gas limit or None.
             rounds_per_gas: rounds of work that `trace` does for each unit of recorded gas.
+            source: what workers ask for the values that are not in `state`; None: those keys are absent.
 
         Raises:
             MemoryLimitError: the block does not fit.
@@ -112,7 +116,10 @@ class Arena:
         """The length of the committed prefix."""
 
     def failure(self) -> int:
-        """Why the block cannot be completed: 0, or 1 where the memory limit is reached."""
+        """Why the block cannot be completed: 0 where it can, else one of the FAILURE_ numbers."""
+
+    def failure_reason(self) -> str:
+        """What a source of the state has said, where it is the reason."""
 
     def stop(self) -> None:
         """Let the workers leave the block unfinished."""
@@ -153,6 +160,9 @@ class Worker:
 
     def set_native(self, number: int, code: NativeCode) -> None:
         """Make a native program known under a number."""
+
+    def set_source(self, source: StateSource | None) -> None:
+        """Say what is asked for the value of a key before the block; None where the block brings its state."""
 
     def wait(self) -> bool:
         """Sleep until this worker is called to a block (True) or the pool shuts down (False)."""

@@ -36,7 +36,7 @@ from blockstm.native.memory.layout cimport (
     CHUNK_BYTES, EVENT_BYTES_MAX, FAILURE_NONE, FAILURE_NO_MODEL, HASH_TABLES_MAX, KEY_BYTES_MAX,
     MODEL_OPTIONS_MAX, OUTCOME_FAILED, OUTCOME_REVERTED,
     OUTCOME_SUCCESS, READ_SUM, READ_VERSION, REASON_BYTES_MAX, TIMELINE_SHARE, TRANSACTIONS_MAX, VALUE_BYTES_MAX,
-    WORD_ADD, WORD_DELETE, WORD_VALUE, WORKERS_MAX, Bounds, Header, Location,
+    WORD_ADD, WORD_BROKEN, WORD_DELETE, WORD_VALUE, WORKERS_MAX, Bounds, Header, Location,
     Number, Read, ReadSet, Record, Span, SpanChunk, Txn, WorkerSlot, Write, WriteSet,
 )
 from blockstm.native.programs.layout_checks cimport check_layout
@@ -45,6 +45,7 @@ from blockstm.native.memory.local cimport (
     location_at, slot_at, take_bytes, txn_at,
 )
 from blockstm.native.memory.layout cimport FAILURE_MEMORY_LIMIT as MEMORY_LIMIT
+from blockstm.native.memory.layout cimport FAILURE_STATE_SOURCE as STATE_SOURCE
 from blockstm.native.versions.multi_version cimport (
     BASE_TXN, make_record, pack_word, record_bytes, record_of, tree_levels_for, word_kind,
 )
@@ -82,6 +83,7 @@ from blockstm.programs.program import NativeProgram
 
 CALL_DEPTH_MAX = 64
 FAILURE_MEMORY_LIMIT = MEMORY_LIMIT
+FAILURE_STATE_SOURCE = STATE_SOURCE
 transfer = PyCapsule_New(<void*><Program>transfer_program, CAPSULE_NAME, NULL)
 trace = PyCapsule_New(<void*><Program>trace_program, CAPSULE_NAME, NULL)
 check_layout()

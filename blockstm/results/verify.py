@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain, islice, zip_longest
 from typing import TYPE_CHECKING
 
+from blockstm.errors import UsageError
 from blockstm.results.receipts import STATUSES
 
 if TYPE_CHECKING:
@@ -46,7 +47,12 @@ def differences(result: Result, reference: Result, limit: int = DIFFERENCES_MAX)
 
 def state_differences(result: Result, reference: Result) -> Iterator[str]:
     """Yield a message for each key whose final value differs, in the order of keys."""
-    ours, theirs = result.state, reference.state
+    ours: Mapping[bytes, bytes | None]
+    theirs: Mapping[bytes, bytes | None]
+    try:
+        ours, theirs = result.state, reference.state
+    except UsageError:  # the source of the state cannot list it; both runs start from the same one
+        ours, theirs = result.changes, reference.changes
     if ours == theirs:
         return
     for key in sorted(ours.keys() | theirs.keys()):

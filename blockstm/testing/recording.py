@@ -57,6 +57,7 @@ def record(block: Block, watch: Watch, around: Callable[[], AbstractContextManag
 
     Raises:
         MemoryLimitError: the block does not fit.
+        StateSourceError: the source of its state cannot tell what a key holds that a transaction touches.
     """
     tapes: list[Tape] = []
     with closing(InProcessRun(block, 1, MEMORY_LIMIT_BYTES_EXPLORED, fix="check a smaller block")) as run:

@@ -180,7 +180,7 @@ cdef class Arena:
 
     # --- the block ---
 
-    def lay_out(self, Py_ssize_t txn_count, programs, keys, state, rows, double rounds_per_gas=1.0):
+    def lay_out(self, Py_ssize_t txn_count, programs, keys, state, rows, double rounds_per_gas=1.0, source=None):
         """Lay a block out in the arena, ready to be started once.
 
         Arguments:
@@ -191,6 +191,7 @@ cdef class Arena:
             rows: for each transaction, what begins with the place of its program in `programs`, its arguments
                 (bytes where they are encoded), and its gas limit or None.
             rounds_per_gas: rounds of work that `trace` does for each unit of recorded gas.
+            source: what workers ask for the values that are not in `state`; None: those keys are absent.
 
         Raises:
             MemoryLimitError: the block does not fit.
@@ -207,7 +208,8 @@ cdef class Arena:
                 self._give_back(header.block_begin + RETAINED_BYTES, used)
             entries = [(number, parameter_codes(kinds)) for number, kinds in programs]
             lay_out_rows(&self.local, txn_count, entries, keys, state, rows)
-            self.before = state
+            header.has_source = source is not None
+            self.before = state if source is None else source
             self.before_keys = keys
         except (IndexError, OverflowError, TypeError) as error:
             header.done = 1
@@ -253,6 +255,8 @@ cdef class Arena:
         header.execution_ns = 0
         header.timeline_bytes_max = 0
         header.timeline_bytes = 0
+        header.has_source = 0
+        header.failure_reason = 0
         header.bump = header.block_begin
         self.local.abort = ABORT_NONE
         self.local.scratch.length = 0
@@ -349,8 +353,13 @@ cdef class Arena:
         return load_sc[uint64_t](&self._header().commit_index)
 
     def failure(self):
-        """Why the block cannot be completed: 0, or 1 where the memory limit is reached."""
+        """Why the block cannot be completed: 0, or a FAILURE_ number."""
         return load_sc[uint32_t](&self._header().failure)
+
+    def failure_reason(self):
+        """What a transaction has asked for that the source of the state cannot tell, and why."""
+        cdef uint64_t record = load_acquire[uint64_t](&self._header().failure_reason)
+        return printable(record_to_bytes(record_at(&self.local, record)).decode("utf-8", "replace"))
 
     def stop(self):
         """Let the workers leave the block unfinished."""

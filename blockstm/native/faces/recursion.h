@@ -45,4 +45,34 @@ static inline void c_calls_restore(int left)
 
 #endif
 
+/* Allow as many nested calls of Python functions as sys.setrecursionlimit does from the bottom; returns how many were
+   left, for python_calls_restore. */
+#if PY_VERSION_HEX >= 0x030C0000
+static inline int python_calls_allow(void)
+{
+    PyThreadState *state = PyThreadState_Get();
+    int left = state->py_recursion_remaining;
+    state->py_recursion_remaining = state->py_recursion_limit;
+    return left;
+}
+
+static inline void python_calls_restore(int left)
+{
+    PyThreadState_Get()->py_recursion_remaining = left;
+}
+#else
+static inline int python_calls_allow(void)
+{
+    PyThreadState *state = PyThreadState_Get();
+    int left = state->recursion_remaining;
+    state->recursion_remaining = state->recursion_limit;
+    return left;
+}
+
+static inline void python_calls_restore(int left)
+{
+    PyThreadState_Get()->recursion_remaining = left;
+}
+#endif
+
 #endif

@@ -115,8 +115,14 @@ cdef class Snapshot:
     def state(self):
         """The state after the block, by key."""
         cdef tuple keys = self.before_keys
-        cdef dict state = (
-            dict(self.before) if keys is None else {keys[place]: value for place, value in self.before.items()}
+        cdef dict state
+        if not hasattr(self.before, "items"):
+            raise UsageError(
+                "the state before the block is asked of a source that cannot list it, so the state after it cannot "
+                "be told: use changes, or give the source a method items()"
+            )
+        state = (
+            dict(self.before.items()) if keys is None else {keys[place]: value for place, value in self.before.items()}
         )
         for key, value in self._view().changes().items():
             if value is None:

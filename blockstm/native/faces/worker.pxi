@@ -3,6 +3,8 @@
 cdef extern from "blockstm/native/faces/recursion.h" nogil:
     int c_calls_allow()
     void c_calls_restore(int left)
+    int python_calls_allow()
+    void python_calls_restore(int left)
 
 cdef enum:
     SPINS_FOR_BLOCK = 2000
@@ -14,6 +16,35 @@ cdef void run_python_program(Local* local, const uint8_t* arguments, uint32_t le
         (<Worker>local.python)._run(local, arguments, length)
     if unlikely_true(local.virtual_time != NULL):
         work_for_gas(local)
+
+
+cdef uint64_t ask_python_source(Local* local, uint32_t location) noexcept nogil:
+    with gil:
+        return (<Worker>local.python)._ask(location)
+
+
+cdef bytes checked_answer(object source, bytes key):
+    """What a source of the state says of a key, if it may be what a key holds."""
+    value = source.get(key)
+    if value is None:
+        return None
+    if type(value) is not bytes:
+        raise UsageError(f"answered {shown(value)}, a {type(value).__name__}; give bytes, or None for an absent key")
+    if len(<bytes>value) > VALUE_BYTES_MAX:
+        raise UsageError(
+            f"answered {len(<bytes>value)} bytes; the limit is {VALUE_BYTES_MAX}: split the value over several keys"
+        )
+    return value
+
+
+cdef bytes why_no_answer(bytes key, object error):
+    """What a block that asks for that key fails with: the same whoever has asked, and when."""
+    asked = f"the source of the state, asked for key {shown(key)}, "
+    if type(error) is UsageError:
+        text = asked + str(error)
+    else:
+        text = f"{asked}raised {describe(error)}; correct the source, or do not ask for that key"
+    return text.encode("utf-8", "backslashreplace")[:REASON_BYTES_MAX]
 
 
 cdef void decide_text(Local* local, uint32_t outcome, object text) noexcept:
@@ -71,6 +102,7 @@ cdef class Worker:
     cdef LeadingKeys* leading_keys
     cdef DelayState delays
     cdef dict functions
+    cdef object source
     cdef uint32_t seen_epoch
 
     def __cinit__(self, Arena arena not None, uint32_t worker, int event_fd):
@@ -106,6 +138,37 @@ cdef class Worker:
         check_program_number(number)
         self.programs[number] = load(code).entry
         self.leading_keys[number] = leading_keys(code.leading_words)
+
+    def set_source(self, source):
+        """Ask this StateSource for what keys hold before the block, where the block has a source; None: let it go."""
+        self.source = source
+        self.local.ask_source = NULL
+        if source is not None:
+            self.local.ask_source = ask_python_source
+
+    cdef uint64_t _ask(self, uint32_t location) noexcept:
+        """The word of what the source says that a key holds (see AskSource).
+
+        It is asked with all the calls that Python allows, however deep the program that reads is nested: what it
+        answers depends on the key only.
+        """
+        cdef Local* local = &self.local
+        cdef bytes key = key_at(local, location)
+        cdef bytes answer
+        cdef uint32_t kind = WORD_VALUE
+        cdef uint64_t record
+        cdef int calls_left = python_calls_allow()
+        try:
+            answer = checked_answer(self.source, key)
+        except BaseException as error:
+            kind = WORD_BROKEN
+            answer = why_no_answer(key, error)
+        finally:
+            python_calls_restore(calls_left)
+        if answer is None:
+            return pack_word(WORD_DELETE, BASE_TXN, 0)
+        record = make_record(local, <const uint8_t*>answer, <uint32_t>len(answer), 0)
+        return pack_word(kind, BASE_TXN, record) if record != 0 else 0
 
     def wait(self):
         """Sleep until this worker is called to a block (True) or the pool shuts down (False)."""

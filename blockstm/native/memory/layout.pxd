@@ -36,12 +36,14 @@ cdef enum:
     FAILURE_NONE = 0
     FAILURE_MEMORY_LIMIT = 1
     FAILURE_NO_MODEL = 2        # a worker does not find the model of the block
+    FAILURE_STATE_SOURCE = 3    # what a transaction asked for, the source of the state cannot tell
 
 # The outcome of a transaction.
 cdef enum:
     OUTCOME_SUCCESS = 0
     OUTCOME_REVERTED = 1
     OUTCOME_FAILED = 2
+    OUTCOME_UNKNOWN = 3         # it has asked for what the source of the state cannot tell; it never becomes final
 
 # Kinds of a version word; WORD_EMPTY is a slot that no transaction has claimed.
 cdef enum:
@@ -51,6 +53,7 @@ cdef enum:
     WORD_ADD = 3                # a signed delta, to be added to what is below
     WORD_TOMBSTONE = 4          # claimed, but the last incarnation did not write here
     WORD_INTENT = 5             # a write is expected (acts as an ESTIMATE that never held a value)
+    WORD_BROKEN = 6             # before the block: the source cannot tell; the record says why
 
 # Kinds of a read set entry.
 cdef enum:
@@ -125,7 +128,7 @@ cdef struct Header:
     uint32_t active_workers
     uint32_t program_version
     uint32_t delay_seed         # not 0: workers delay themselves at random at step points
-    uint32_t _pad0
+    uint32_t has_source         # 1: the state before the block is asked of a source; 0: it has been loaded
     uint64_t txns               # Txn[txn_count]
     uint64_t model              # Record offset: "module:attribute" of the model's capsule
     uint64_t model_options[MODEL_OPTIONS_MAX]
@@ -143,7 +146,8 @@ cdef struct Header:
     uint32_t failure
     uint32_t want_progress
     uint64_t end_ns
-    uint64_t _pad2[29]
+    uint64_t failure_reason     # Record offset, of FAILURE_STATE_SOURCE
+    uint64_t _pad2[28]
     uint64_t commit_index       # everything below is final
     uint32_t collector          # the worker that commits, + 1; 0 = none
     uint32_t _pad3
@@ -179,7 +183,7 @@ cdef struct Txn:                # a pair of lines
     uint32_t event_count
 
 cdef struct Location:           # two lines: words, and the key
-    uint64_t base               # version word of the state before the block; 0 = absent
+    uint64_t base               # version word of the state before the block; 0 = absent, or with a source not known
     uint64_t tree               # offset of the root Node; 0 = none yet
     uint64_t slots[INLINE_SLOTS]
     uint32_t key_bytes

@@ -21,6 +21,7 @@ cdef enum:
     ABORT_SUSPENDED = 1         # it read an ESTIMATE
     ABORT_DOOMED = 2            # something that it read is stale
     ABORT_STOPPED = 3           # the block is being stopped, or the arena is full
+    ABORT_UNKNOWN = 4           # the source of the state cannot tell what it asked for
 
 include "steps.pxi"
 
@@ -28,6 +29,12 @@ cdef enum:
     OWN_WORDS = 8
 
 ctypedef void (*StepHook)(void* state, uint32_t kind, uint64_t what) noexcept nogil
+
+cdef struct Local
+
+# Asks the source of the state for what a location holds before the block: its word, which is not 0, with a record
+# in this worker's memory; 0 where the arena is full.
+ctypedef uint64_t (*AskSource)(Local* local, uint32_t location) noexcept nogil
 
 cdef struct Touched:            # a key that the running transaction has read or written
     uint32_t epoch
@@ -77,6 +84,7 @@ cdef struct Local:
     void* programs              # ProgramEntry[], by program id (native_program)
     LeadingKeys* leading_keys   # by program id
     void* python                # what runs Python programs, NULL where none can run
+    AskSource ask_source        # NULL where nobody can be asked
     uint64_t virtual_ns         # the time under a controlled clock, 0 under the real one
     void* virtual_time          # VirtualTime under the virtual clock, else NULL
     # the model of the block, and what it keeps

@@ -15,3 +15,4 @@ cpdef enum StepKind:
     STEP_WORK = 11              # a poll inside a long-running program
     STEP_SLEEP = 12             # about to sleep until the wake epoch is no longer `what`
     STEP_CLEAN = 13             # no step: the worker holds nothing over but its Local and `what` (statehash)
+    STEP_BASE = 14              # about to publish what the source has said that a key holds before the block

@@ -4,13 +4,15 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memset
 
 from blockstm.native.memory.atomics cimport load_acquire, store_release, unlikely_true
-from blockstm.native.memory.layout cimport OUTCOME_FAILED, OUTCOME_SUCCESS, Record, Txn, WorkerSlot
-from blockstm.native.memory.local cimport ABORT_NONE, Local, Touched, address, now_ns, release_retired, txn_at
+from blockstm.native.memory.layout cimport OUTCOME_FAILED, OUTCOME_SUCCESS, OUTCOME_UNKNOWN, Record, Txn, WorkerSlot
+from blockstm.native.memory.local cimport (
+    ABORT_NONE, ABORT_UNKNOWN, Local, Touched, address, now_ns, release_retired, txn_at,
+)
 from blockstm.native.programs.c_interface cimport run_entry
 from blockstm.native.programs.native_program cimport ProgramEntry
 from blockstm.native.verbs.context cimport decide
 from blockstm.native.verbs.work cimport work_as_recorded, work_for_gas
-from blockstm.native.versions.multi_version cimport record_bytes
+from blockstm.native.versions.multi_version cimport record_bytes, record_of
 
 
 cdef inline void begin_incarnation(Local* local, uint32_t txn_idx, uint32_t incarnation) noexcept nogil:
@@ -58,6 +60,19 @@ cdef inline void run_program(Local* local) noexcept nogil:
         work_as_recorded(local)
 
 
+cdef inline void end_unknown(Local* local) noexcept nogil:
+    """Let an incarnation that has asked for what the source of the state cannot tell end without writes.
+
+    It is published and validated as any other. If it is the final one, the block fails for the reason that stands in
+    the word that it has read last (see fail_for_source).
+    """
+    cdef Record* why = record_of(local, local.reads[local.read_count - 1].word)
+    local.abort = ABORT_NONE
+    local.event_count = 0
+    local.events.length = 0
+    decide(local, OUTCOME_UNKNOWN, record_bytes(why), why.length)
+
+
 cdef inline void run_timed(Local* local) noexcept nogil:
     """Run the program, and note how long it took where the block is timed; else one predictable branch.
 
@@ -70,6 +85,8 @@ cdef inline void run_timed(Local* local) noexcept nogil:
     if unlikely_true(times != 0):
         started_ns = now_ns(local)
     run_program(local)
+    if unlikely_true(local.abort == ABORT_UNKNOWN):
+        end_unknown(local)
     if unlikely_true(times != 0):
         (<uint64_t*>address(local, times))[local.txn_idx] = now_ns(local) - started_ns
 

@@ -2,8 +2,9 @@
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from blockstm.native.memory.atomics cimport load_sc, store_sc
-from blockstm.native.memory.local cimport Local
+from blockstm.native.memory.atomics cimport load_sc, store_release, store_sc
+from blockstm.native.memory.layout cimport FAILURE_STATE_SOURCE, Txn
+from blockstm.native.memory.local cimport Local, fail_block
 from blockstm.native.instruments.watch cimport DONE_TOO_EARLY, HOLDS, PREFIX_SHRANK, Watch
 from blockstm.native.models.waking cimport wake_sleepers
 
@@ -26,6 +27,17 @@ cdef inline void say_done(Local* local, uint64_t end_ns) noexcept nogil:
     local.header.end_ns = end_ns
     store_sc[uint32_t](&local.header.done, 1)
     wake_sleepers(local, 0xFFFFFFFF)
+    notify(local)
+
+
+cdef inline void fail_for_source(Local* local, const Txn* txn) noexcept nogil:
+    """Give the block up: what a transaction asked for when all before it was final, the source of the state cannot tell.
+
+    Called for one transaction only, the first whose outcome is OUTCOME_UNKNOWN, once that is final.
+    """
+    if local.header.failure_reason == 0:
+        store_release[uint64_t](&local.header.failure_reason, txn.reason)
+    fail_block(local, FAILURE_STATE_SOURCE)
     notify(local)
 
 

@@ -13,9 +13,9 @@
 // layout of Local and of the arena, what a model must say, and what the verbs that are compiled into them do. The
 // digest is that of the layout. Where it does not agree with the structures, the core does not compile: count the
 // number up, and put the digest here that the compiler names as computed.
-#define BLOCKSTM_CAPSULE_NAME "blockstm.program.6"
-#define BLOCKSTM_MODEL_CAPSULE_NAME "blockstm.model.6"
-#define BLOCKSTM_LAYOUT_DIGEST 7755303209624077461ull
+#define BLOCKSTM_CAPSULE_NAME "blockstm.program.7"
+#define BLOCKSTM_MODEL_CAPSULE_NAME "blockstm.model.7"
+#define BLOCKSTM_LAYOUT_DIGEST 9497824075054813238ull
 
 // For rules between constants, as a statement in Cython code.
 #define BLOCKSTM_REQUIRE(condition) static_assert(condition)
@@ -88,7 +88,8 @@ template <typename T> constexpr uint64_t fold_Header() {
         offsetof(T, program_version), offsetof(T, delay_seed), offsetof(T, txns), offsetof(T, model),
         offsetof(T, model_options), offsetof(T, model_state),
         offsetof(T, rounds_per_gas), offsetof(T, start_ns), offsetof(T, tables), offsetof(T, table_capacity),
-        offsetof(T, execution_ns), offsetof(T, timeline_bytes_max), offsetof(T, done), offsetof(T, stop),
+        offsetof(T, execution_ns), offsetof(T, timeline_bytes_max), offsetof(T, has_source), offsetof(T, done),
+        offsetof(T, stop), offsetof(T, failure_reason),
         offsetof(T, failure), offsetof(T, want_progress), offsetof(T, end_ns), offsetof(T, commit_index),
         offsetof(T, collector), offsetof(T, bump), offsetof(T, timeline_bytes), offsetof(T, wake_epoch),
         offsetof(T, sleepers),
@@ -165,7 +166,7 @@ template <typename T> constexpr uint64_t fold_Local() {
     return fold({
         sizeof(T), offsetof(T, base), offsetof(T, header), offsetof(T, slot), offsetof(T, step_hook),
         offsetof(T, step_state), offsetof(T, worker), offsetof(T, event_fd), offsetof(T, programs),
-        offsetof(T, leading_keys), offsetof(T, python), offsetof(T, virtual_ns), offsetof(T, virtual_time),
+        offsetof(T, leading_keys), offsetof(T, python), offsetof(T, ask_source), offsetof(T, virtual_ns), offsetof(T, virtual_time),
         offsetof(T, model), offsetof(T, model_state), offsetof(T, own), offsetof(T, mutant),
         offsetof(T, txn), offsetof(T, txn_idx), offsetof(T, incarnation), offsetof(T, abort),
         offsetof(T, blocker), offsetof(T, cause), offsetof(T, outcome), offsetof(T, closed),

@@ -4,16 +4,17 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from blockstm.native.memory.layout cimport Bounds, Number, READ_OUTSIDE, READ_WITHIN, WORD_ADD, WORD_VALUE
-from blockstm.native.memory.local cimport Local, PendingWrite, Touched, address, allocate
+from blockstm.native.memory.atomics cimport unlikely_true
+from blockstm.native.memory.local cimport ABORT_NONE, Local, PendingWrite, Touched, address, allocate
 from blockstm.native.versions.multi_version cimport (
-    FOUND_ESTIMATE, FOUND_INVALID, FOUND_SUM, FOUND_TOO_MANY, Found, base_number,
+    FOUND_BROKEN, FOUND_ESTIMATE, FOUND_INVALID, FOUND_SUM, FOUND_TOO_MANY, FOUND_UNKNOWN, Found, base_number,
 )
 from blockstm.native.memory.number cimport (
     apply_delta, number_add, number_compare, number_decode, number_encode, number_maximum, number_set,
     number_subtract, signed_add,
 )
 from blockstm.native.verbs.model cimport model_of
-from blockstm.native.verbs.reads cimport Value, append_read, read_value
+from blockstm.native.verbs.reads cimport Value, append_read, give_up_unknown, read_value
 from blockstm.native.verbs.touched cimport GIVE_UP, OK, OUT_OF_BOUNDS, pending, put
 
 cdef enum:
@@ -83,12 +84,16 @@ cdef inline bint allowed_below(
 cdef inline bint guess_within(Local* local, uint32_t location, const Bounds* allowed) noexcept nogil:
     """Whether what is below lies within `allowed`, as far as can be seen cheaply; yes where not.
 
-    Only a guess, which the model checks when all below is final; exact where all below is final already.
+    Only a guess, which the model checks when all below is final; exact where all below is final already. Where the
+    source of the state cannot tell, the incarnation is given up.
     """
     cdef Found found
     cdef Number number
     model_of(local).find(local, location, ADDS_GUESSED_MAX, &found)
     if found.kind == FOUND_ESTIMATE or found.kind == FOUND_TOO_MANY:
+        return True
+    if unlikely_true(found.kind == FOUND_BROKEN or found.kind == FOUND_UNKNOWN):
+        give_up_unknown(local, location, &found)
         return True
     if found.kind == FOUND_INVALID:
         return False
@@ -118,6 +123,8 @@ cdef inline int add_blindly(
     if not possible:
         return OUT_OF_BOUNDS
     within = guess_within(local, touched.location, &allowed)
+    if unlikely_true(local.abort != ABORT_NONE):
+        return GIVE_UP
     offset = allocate(local, sizeof(Bounds))
     if offset == 0:
         return GIVE_UP

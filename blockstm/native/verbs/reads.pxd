@@ -7,9 +7,9 @@ from blockstm.native.memory.atomics cimport known_at_most, store_release, unlike
 from blockstm.native.memory.layout cimport (
     LOCATION_READ_MODIFY_WRITE, READS_INITIAL, READ_SUM, READ_VERSION, Read, Record, WORD_DELETE, WORD_VALUE,
 )
-from blockstm.native.memory.local cimport ABORT_SUSPENDED, Local, Touched, address, allocate, location_at
+from blockstm.native.memory.local cimport ABORT_NONE, ABORT_SUSPENDED, ABORT_UNKNOWN, Local, Touched, address, allocate, location_at
 from blockstm.native.versions.multi_version cimport (
-    FOUND_ESTIMATE, FOUND_INVALID, FOUND_SUM, Found, make_record, pack_word, record_bytes, record_of, word_kind,
+    FOUND_BROKEN, FOUND_ESTIMATE, FOUND_INVALID, FOUND_SUM, FOUND_UNKNOWN, Found, make_record, pack_word, record_bytes, record_of, word_kind,
 )
 from blockstm.native.memory.number cimport number_encode
 from blockstm.native.verbs.model cimport model_of
@@ -43,6 +43,17 @@ cdef inline bint append_read(Local* local, uint32_t location, uint32_t kind, uin
     return True
 
 
+cdef inline int give_up_unknown(Local* local, uint32_t location, const Found* found) noexcept nogil:
+    """End the program where the source of the state cannot tell what a key holds.
+
+    Invariant: whether the block fails for it does not depend on the schedule. It was asked for on reads that may be
+    stale, so the incarnation ends as one that has read that word (see end_unknown), and is validated as any other is.
+    """
+    if local.abort == ABORT_NONE and append_read(local, location, READ_VERSION, found.word):
+        local.abort = ABORT_UNKNOWN
+    return GIVE_UP
+
+
 cdef inline int read_below(Local* local, Touched* touched) noexcept nogil:
     """Read what earlier transactions left at a key, once, and record it."""
     cdef Found found
@@ -56,6 +67,8 @@ cdef inline int read_below(Local* local, Touched* touched) noexcept nogil:
         local.abort = ABORT_SUSPENDED
         local.blocker = found.blocker
         return GIVE_UP
+    if unlikely_true(found.kind == FOUND_BROKEN or found.kind == FOUND_UNKNOWN):
+        return give_up_unknown(local, touched.location, &found)
     touched.read_index = <int32_t>local.read_count
     if found.kind == FOUND_SUM or found.kind == FOUND_INVALID:
         offset = make_record(local, digits, known_at_most(number_encode(&found.sum, digits), 32), 0)

@@ -13,14 +13,14 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from blockstm.native.memory.atomics cimport (
-    compare_exchange_sc, copy_small, fetch_or_sc, highest_bit, load_acquire, store_release,
+    compare_exchange_sc, copy_small, fetch_or_sc, highest_bit, load_acquire, store_release, unlikely_true,
 )
 from blockstm.native.memory.layout cimport (
-    INLINE_SLOTS, LEAF_SLOTS, LINE_BYTES, Leaf, Location, Node, Number, Record, WORD_ADD, WORD_DELETE, WORD_INTENT,
-    WORD_TOMBSTONE,
+    INLINE_SLOTS, LEAF_SLOTS, LINE_BYTES, Leaf, Location, Node, Number, Record, WORD_ADD, WORD_BROKEN, WORD_DELETE,
+    WORD_INTENT, WORD_TOMBSTONE,
 )
 from blockstm.native.memory.local cimport (
-    STEP_INTENT, STEP_READ, Local, address, allocate, allocate_aligned, location_at, step,
+    STEP_BASE, STEP_INTENT, STEP_READ, Local, address, allocate, allocate_aligned, location_at, step,
 )
 from blockstm.native.instruments.mutants cimport MUTANT_ESTIMATE_READ, MUTANT_PLACE_CLAIMED_TWICE, mutant
 from blockstm.native.memory.number cimport apply_delta, number_decode, number_set
@@ -40,6 +40,8 @@ cdef enum:
     FOUND_ESTIMATE = 3          # wait for `blocker`
     FOUND_INVALID = 4           # adds upon what is no number
     FOUND_TOO_MANY = 5          # more adds than the caller wants to sum
+    FOUND_BROKEN = 6            # the source of the state cannot tell: `word` says why
+    FOUND_UNKNOWN = 7           # nobody has asked the source, and this worker cannot (or its memory is full)
 
 cdef struct Found:
     uint32_t kind
@@ -264,6 +266,39 @@ cdef inline uint64_t newest_below(Local* local, Location* location, uint32_t txn
     return best
 
 
+# --- the state before the block -----------------------------------------------------------------
+
+cdef inline uint64_t asked_base(Local* local, uint32_t location_ref) noexcept nogil:
+    """The word of what a key holds before a block whose state is asked of a source; 0 where it cannot be asked.
+
+    Whoever comes first asks. Invariant: a key has one word before the block, though several workers ask at once, each
+    with a record of its own: the word goes from 0 to the first of theirs (compare-and-swap) and then stays. Nobody
+    waits for another's answer, so that one may die while it asks. An absent key has a word, too (WORD_DELETE).
+    Memory ordering: the word is published after its record is complete, and loaded with acquire.
+    """
+    cdef uint64_t* base = &location_at(local, location_ref).base
+    cdef uint64_t word = load_acquire[uint64_t](base)
+    if word != 0 or local.ask_source == NULL:
+        return word
+    word = local.ask_source(local, location_ref)
+    step(local, STEP_BASE, location_ref)
+    if word == 0 or compare_exchange_sc[uint64_t](base, 0, word):
+        return word
+    return load_acquire[uint64_t](base)
+
+
+cdef inline bint is_unknown(Local* local, uint32_t location_ref, uint64_t* word, Found* found) noexcept nogil:
+    """Put the word of what a key holds before the block, which has a source, into `word`; True where that cannot be
+    told: then `found` says so.
+    """
+    word[0] = asked_base(local, location_ref)
+    if word[0] != 0 and word_kind(word[0]) != WORD_BROKEN:
+        return False
+    found.kind = FOUND_UNKNOWN if word[0] == 0 else FOUND_BROKEN
+    found.word = word[0]
+    return True
+
+
 # --- what a transaction reads -------------------------------------------------------------------
 
 cdef inline bint base_number(Local* local, uint64_t word, Number* out) noexcept nogil:
@@ -305,6 +340,8 @@ cdef inline void find(
             word = newest_below(local, location, below)
     if word == 0:
         word = location.base
+        if unlikely_true(local.header.has_source != 0) and is_unknown(local, location_ref, &word, found):
+            return
     elif word_is_estimate(word) and (word_kind(word) == WORD_INTENT or not mutant(local, MUTANT_ESTIMATE_READ)):
         found.kind = FOUND_ESTIMATE
         found.blocker = word_txn(word)

@@ -3,13 +3,14 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
+from blockstm.native.memory.atomics cimport unlikely_true
 from blockstm.native.memory.layout cimport (
     Bounds, Number, READ_OUTSIDE, READ_SUM, READ_VERSION, READ_WITHIN, Read, Record, WORD_VALUE,
 )
 from blockstm.native.memory.local cimport Local, STEP_VALIDATE, address, location_at, step
 from blockstm.native.versions.multi_version cimport (
-    BASE_TXN, FOUND_ABSENT, FOUND_ESTIMATE, FOUND_INVALID, FOUND_SUM, FOUND_VALUE, Found, base_number, find,
-    newest_below, record_bytes, record_of, word_kind, word_txn,
+    BASE_TXN, FOUND_ABSENT, FOUND_BROKEN, FOUND_ESTIMATE, FOUND_INVALID, FOUND_SUM, FOUND_UNKNOWN, FOUND_VALUE, Found,
+    base_number, find, newest_below, record_bytes, record_of, word_kind, word_txn,
 )
 from blockstm.native.instruments.mutants cimport MUTANT_VALUES_COMPARED, mutant
 from blockstm.native.memory.number cimport number_compare, number_encode
@@ -71,12 +72,18 @@ cdef inline uint32_t cause_of(Local* local, uint32_t txn_idx, const Read* read, 
     return pack_cause(CAUSE_VERSION, word_txn(now)) if is_of_block(now) else CAUSE_NONE
 
 
+cdef inline bint is_version(const Found* found) noexcept nogil:
+    """Whether what was found is one version, which its word names."""
+    return found.kind == FOUND_VALUE or found.kind == FOUND_ABSENT or found.kind == FOUND_BROKEN
+
+
 cdef inline bint read_set_is_valid(
     Local* local, uint32_t txn_idx, const Read* reads, uint32_t count, uint32_t* cause
 ) noexcept nogil:
     """Whether each key still holds the version read, and none is an ESTIMATE; else `cause` says why (see cause_of).
 
     Versions are compared, never values: an equal value by another incarnation may be about to change.
+    What nobody has asked the source for, nobody has read: so where only that is left, the read is stale.
     Checks of adds (READ_WITHIN, READ_OUTSIDE) are the collector's, when all below is final.
     """
     cdef Found found
@@ -93,7 +100,7 @@ cdef inline bint read_set_is_valid(
             if not same_sum(local, reads + index, &found):
                 cause[0] = cause_of(local, txn_idx, reads + index, &found)
                 return False
-        elif (found.kind != FOUND_VALUE and found.kind != FOUND_ABSENT) or found.word != reads[index].word:
+        elif not is_version(&found) or found.word != reads[index].word:
             if mutant(local, MUTANT_VALUES_COMPARED) and same_value(local, reads + index, &found):
                 continue
             cause[0] = cause_of(local, txn_idx, reads + index, &found)
@@ -102,7 +109,11 @@ cdef inline bint read_set_is_valid(
 
 
 cdef inline bint check_holds(Local* local, uint32_t txn_idx, const Read* read) noexcept nogil:
-    """Whether what is below an add still lies where the program was told. All below is final."""
+    """Whether what is below an add still lies where the program was told. All below is final.
+
+    Where only the source could tell, and this worker cannot ask it, that is not known: it does as far as can be seen
+    (see commit_next). Where the source cannot tell, the program must be run again, to find out.
+    """
     cdef Found found
     cdef Number number
     cdef Bounds bounds
@@ -111,6 +122,8 @@ cdef inline bint check_holds(Local* local, uint32_t txn_idx, const Read* read) n
     if found.kind == FOUND_SUM:
         number = found.sum
         within = True
+    elif unlikely_true(found.kind == FOUND_UNKNOWN or found.kind == FOUND_BROKEN):
+        return found.kind == FOUND_UNKNOWN and local.ask_source == NULL
     else:
         within = found.kind != FOUND_INVALID and base_number(local, found.word, &number)
     memcpy(&bounds, address(local, read.word), sizeof(Bounds))

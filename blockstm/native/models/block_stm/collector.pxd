@@ -8,9 +8,10 @@ from libc.string cimport memcpy
 
 from blockstm.native.memory.atomics cimport (
     compare_exchange_sc, exchange_sc, fence_sc, load_acquire, load_relaxed, load_sc, store_release, store_sc,
+    unlikely_true,
 )
 from blockstm.native.memory.layout cimport (
-    COMMITTED, EXECUTED, Header, Number, ReadSet, SPAN_COMMIT, SPAN_REFUSAL, SUSPENDED,
+    COMMITTED, EXECUTED, Header, Number, OUTCOME_UNKNOWN, ReadSet, SPAN_COMMIT, SPAN_REFUSAL, SUSPENDED,
     TXN_AFTER_COMMIT, Txn, WORD_ADD, WORD_VALUE, WriteSet,
 )
 from blockstm.native.memory.local cimport Local, STEP_COMMIT, address, now_ns, step, txn_at
@@ -27,7 +28,7 @@ from blockstm.native.models.block_stm.publication cimport try_abort
 from blockstm.native.models.block_stm.scheduler cimport index_part, make_ready, raise_to
 from blockstm.native.models.block_stm.state cimport shared
 from blockstm.native.models.outcome cimport read_set_items, write_set_items
-from blockstm.native.models.progress cimport say_done, tell_progress
+from blockstm.native.models.progress cimport fail_for_source, say_done, tell_progress
 from blockstm.native.models.status cimport pack_status, status_incarnation, status_state
 from blockstm.native.instruments.timeline cimport span_begin, span_end
 from blockstm.native.versions.validation cimport checks_hold
@@ -87,13 +88,23 @@ cdef inline bint may_commit(Local* local, uint32_t txn_idx) noexcept nogil:
     )
 
 
+cdef inline bint is_for_workers(Local* local, uint32_t txn_idx) noexcept nogil:
+    """Whether to commit a transaction may take what this worker cannot ask for: the supervisor, in the name of a dead
+    one, leaves those with adds to the workers where the state has a source. Workers who idle look for them (has_task).
+    """
+    if local.header.has_source == 0 or local.ask_source != NULL:
+        return False
+    return (<ReadSet*>address(local, load_acquire[uint64_t](&txn_at(local, txn_idx).read_set))).checks != 0
+
+
 cdef inline bint commit_next(Local* local, uint64_t* time_ns) noexcept nogil:
     """Commit the next transaction where it may be; False where it may not.
 
     Invariant: the committed prefix never changes. Order: the status (EXECUTED -> COMMITTED), its adds,
     the index. A collector that dies in between is followed by one that finds the status COMMITTED at
     the index and does the rest. The span of a commit comes before the index, so that none is missing; the
-    one who does the rest may note it again.
+    one who does the rest may note it again. A transaction whose outcome the source of the state leaves unknown ends
+    the block once its status says that it stays so.
     """
     cdef Header* header = local.header
     cdef uint32_t txn_idx = <uint32_t>header.commit_index
@@ -104,7 +115,7 @@ cdef inline bint commit_next(Local* local, uint64_t* time_ns) noexcept nogil:
     if load_relaxed[uint32_t](&header.stop) != 0:
         return False
     if status_state(load_acquire[uint64_t](&txn.status)) != COMMITTED:
-        if not may_commit(local, txn_idx):
+        if not may_commit(local, txn_idx) or is_for_workers(local, txn_idx):
             return False
         status = load_acquire[uint64_t](&txn.status)
         read_set = <ReadSet*>address(local, txn.read_set)
@@ -121,6 +132,9 @@ cdef inline bint commit_next(Local* local, uint64_t* time_ns) noexcept nogil:
             &txn.status, status, pack_status(COMMITTED, 0, status_incarnation(status))
         ):
             return False
+    if unlikely_true(txn.outcome == OUTCOME_UNKNOWN):
+        fail_for_source(local, txn)
+        return False
     raise_to(&shared(local).commit_wave, txn.triggered_wave)
     if not settle_adds(local, txn_idx):
         return False
@@ -191,7 +205,7 @@ cdef inline void commit_ready(Local* local) noexcept nogil:
         first = load_sc[uint64_t](&header.commit_index)
         if mutant(local, MUTANT_COMMIT_OUT_OF_ORDER):
             commit_second(local, <uint32_t>first + 1)
-        if first >= header.txn_count or not may_commit(local, <uint32_t>first):
+        if first >= header.txn_count or not may_commit(local, <uint32_t>first) or is_for_workers(local, <uint32_t>first):
             return
         if not compare_exchange_sc[uint32_t](&header.collector, 0, local.worker + 1) and not mutant(
             local, MUTANT_TWO_COLLECTORS

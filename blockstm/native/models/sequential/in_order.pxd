@@ -7,9 +7,9 @@ location; the programs and their verbs are the same. One worker takes part.
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from blockstm.native.memory.atomics cimport store_release, store_sc
+from blockstm.native.memory.atomics cimport store_release, store_sc, unlikely_true
 from blockstm.native.memory.layout cimport (
-    COMMITTED, HASH_TABLES_MAX, Number, OUTCOME_SUCCESS, SPAN_EXECUTION, WORD_ADD, WORD_DELETE, WORD_VALUE, Write,
+    COMMITTED, HASH_TABLES_MAX, Number, OUTCOME_SUCCESS, OUTCOME_UNKNOWN, SPAN_EXECUTION, WORD_ADD, WORD_DELETE, WORD_VALUE, Write,
     WriteSet,
 )
 from blockstm.native.memory.local cimport (
@@ -20,11 +20,11 @@ from blockstm.native.instruments.timeline cimport span_begin, span_end
 from blockstm.native.instruments.virtual_time cimport charge_in_order
 from blockstm.native.models.incarnation cimport begin_incarnation, note_running, run_timed
 from blockstm.native.models.outcome cimport store_read_set, store_receipt, write_set_items
-from blockstm.native.models.progress cimport say_done, tell_progress
+from blockstm.native.models.progress cimport fail_for_source, say_done, tell_progress
 from blockstm.native.models.status cimport pack_status
 from blockstm.native.versions.key_table cimport table_capacity
 from blockstm.native.versions.multi_version cimport (
-    FOUND_ABSENT, FOUND_VALUE, Found, base_number, make_record, pack_word, word_kind,
+    FOUND_ABSENT, FOUND_VALUE, Found, base_number, is_unknown, make_record, pack_word, word_kind,
 )
 from blockstm.native.verbs.touched cimport pending
 
@@ -48,6 +48,8 @@ cdef inline void find_in_order(Local* local, uint32_t location, Found* found) no
     cdef uint64_t word = location_at(local, location).slots[0]
     if word == 0:
         word = location_at(local, location).base
+        if unlikely_true(local.header.has_source != 0) and is_unknown(local, location, &word, found):
+            return
     found.word = word
     found.kind = FOUND_ABSENT if word == 0 or word_kind(word) == WORD_DELETE else FOUND_VALUE
 
@@ -129,6 +131,9 @@ cdef inline bint run_in_order(Local* local, uint32_t txn_idx) noexcept nogil:
     local.slot.executions += 1
     charge_in_order(local)
     if not store_read_set(local) or not store_receipt(local) or not apply_writes(local):
+        return False
+    if unlikely_true(local.outcome == OUTCOME_UNKNOWN):
+        fail_for_source(local, local.txn)
         return False
     local.txn.status = pack_status(COMMITTED, 0, 0)
     span_end(local, SPAN_EXECUTION, begin_ns, txn_idx, 0, 0)
