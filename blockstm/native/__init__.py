@@ -24,8 +24,11 @@ Storey by storey, each file after those that it is made of:
 - `verbs/work`: long work, and giving up what is doomed.
 - `verbs/context`: the verbs.
 - `programs/layout_checks`: what the compiler checks of the structures.
+- `blockstm`: the verb interface in C, which native programs in any language are compiled against.
+- `programs/verb_table`: its types.
 - `programs/native_program`: what a native program is to the core, and the capsule in which it is found.
 - `programs/arguments`: its arguments, as they lie in the arena.
+- `programs/c_interface`: the functions behind the verb interface in C.
 - `programs/transfer`, `programs/trace`: the two programs that are built in.
 - `workloads/records`: what the programs of the workloads share.
 - `workloads/transfers`, `workloads/counter`, `workloads/amm`, `workloads/orderbook`, `workloads/perpetual`,
@@ -50,8 +53,10 @@ Storey by storey, each file after those that it is made of:
 - `models/block_stm/model`: all of it as one table of functions.
 - `faces/recursion`: how deep programs may call through C.
 - `faces/encoding`, `faces/loader`: native programs' arguments; laying out a block in the arena.
+- `faces/run_view`, `faces/kept_view`: a run where it lies in the arena; what is kept of it for the next block.
 - `faces/snapshot`: what came of a block, decoded when it is looked at.
 - `faces/arena`: the arena.
+- `faces/programs`: native programs as a process loads them.
 - `faces/worker`: a worker, and the context of Python programs.
 - `faces/controlled`, `faces/exploration`: virtual workers under a controller; what exploration asks of the core.
 - `faces/virtual_clock`, `faces/calibration`: virtual workers in modelled time; what calibration measures.

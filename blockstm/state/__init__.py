@@ -1,4 +1,7 @@
-"""Where the state of a block comes from."""
+"""Where the state of a block comes from.
+
+- `source`: what keys hold before a block, asked for when a transaction first touches one.
+"""
 
 from blockstm.state.source import MappingSource, StateSource
 

@@ -10,11 +10,11 @@ import pytest
 from blockstm.blocks.block import Block
 from blockstm.errors import ScheduleError
 from blockstm.explore.batches import explore, repeat
-from blockstm.explore.explorer import Plan, Report, search
+from blockstm.explore.explorer import Plan, search
 from blockstm.explore.schedules import Schedule
 from blockstm.native._core import INVARIANTS, MUTANTS
 from tests.support import mutants
-from tests.support.mutants import HUNTS
+from tests.support.mutants import HUNTS, assert_nothing
 
 BLOCKS = [
     mutants.chain,
@@ -24,12 +24,6 @@ BLOCKS = [
     mutants.bounded_adds,
     mutants.moving_place,
 ]
-
-
-def assert_nothing(report: Report) -> None:
-    assert [
-        (str(found.shortest.schedule), found.found.message, *found.lines) for found in report.failures
-    ] == []
 
 
 def test_every_mutant_is_hunted() -> None:

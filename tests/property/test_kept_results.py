@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blockstm import Block, Engine, program
+from blockstm.engine.stress import stressed
 from blockstm.programs import transfer
-from blockstm.results.result import Result
-from tests.programs import KEYS
-from tests.property.test_equivalence import SETTINGS, blocks, examples
-from tests.reference import run_in_order
-from tests.running import settings as running_with
+from blockstm.results.result import Result, snapshot_of
+from tests.support.blocks import SETTINGS, blocks, examples
+from tests.support.oracle import run_in_order
+from tests.support.programs import KEYS
 
 OTHER = Block([transfer.txn(*pair, 3) for pair in pairwise(KEYS)] * 9, {KEYS[0]: b"\xff"})
 MODELS = ("block-stm", "sequential")
@@ -38,17 +38,17 @@ def told(result: Result) -> dict[str, Any]:
         "receipts": [
             (r.status, r.gas_used, r.error, r.events, r.commit_seconds, r.traceback) for r in result.receipts
         ],
-        "incarnations": [result.snapshot.incarnations(txn_idx) for txn_idx in each],
+        "incarnations": [snapshot_of(result).incarnations(txn_idx) for txn_idx in each],
         "reads": [result.reads(txn_idx) for txn_idx in each],
         "writes": [result.writes(txn_idx) for txn_idx in each],
         "adds": [result.adds(txn_idx) for txn_idx in each],
         "seconds": [result.execution_seconds(txn_idx) for txn_idx in each],
-        "changes": result.snapshot.changes(),
-        "state": result.snapshot.state(),
+        "changes": snapshot_of(result).changes(),
+        "state": snapshot_of(result).state(),
         "root": result.state_root,
         "spans": list(result.timeline) if result.timeline is not None else None,
-        "spans dropped": result.snapshot.spans_dropped(),
-        "counters": result.snapshot.counters(),
+        "spans dropped": snapshot_of(result).spans_dropped(),
+        "counters": snapshot_of(result).counters(),
         "wall_seconds": result.stats.wall_seconds,
         "arena_bytes": result.stats.arena_bytes,
     }
@@ -60,7 +60,7 @@ def test_a_result_tells_the_same_before_and_after_the_next_block(
     engine: Engine, block: Block, model: str, timed: bool, timeline: bool, from_file: bool
 ) -> None:
     if from_file:
-        block = Block._of(block._header, block.packed)
+        block = Block._of(block._header, block._packed)
     result = engine.execute(block, model, timed=timed, timeline=timeline)
     before = told(result)
     engine.execute(OTHER)
@@ -73,7 +73,7 @@ def test_changes_are_what_the_transactions_wrote_last(
     engine: Engine, block: Block, model: str, seed: int
 ) -> None:
     """Of the state they make what it is after the block; and they hold no key that no transaction has written."""
-    with running_with(engine, 4, seed):
+    with stressed(engine, active_workers=4, delay_seed=seed):
         result = engine.execute(block, model)
     engine.execute(OTHER)
     after = run_in_order(block).state

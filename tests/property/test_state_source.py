@@ -26,12 +26,23 @@ from blockstm.simulate import Simulation, default_model
 from blockstm.state import MappingSource
 from blockstm.testing import check
 from tests.exploration import transaction_of
-from tests.programs import KEYS
-from tests.property.test_equivalence import SETTINGS, blocks, examples, seeds
-from tests.property.test_explore import assert_nothing
-from tests.reference import assert_equal, run_in_order, run_transaction
-from tests.running import run
-from tests.sources import Deadly, LoadedNowhere, Nested, Noting, Silent, Wrong, both, catches, deep, take
+from tests.support.blocks import SETTINGS, blocks, examples, seeds
+from tests.support.engines import run
+from tests.support.mutants import assert_nothing
+from tests.support.oracle import assert_equal, run_in_order, run_transaction
+from tests.support.programs import KEYS
+from tests.support.sources import (
+    Deadly,
+    LoadedNowhere,
+    Nested,
+    Noting,
+    Silent,
+    Wrong,
+    both,
+    catches,
+    deep,
+    take,
+)
 
 MODELS = ("block-stm", "sequential")
 
@@ -273,7 +284,7 @@ def test_what_a_block_says_of_its_source(tmp_path: Path) -> None:
     assert copy.deepcopy(block) == pickle.loads(pickle.dumps(block)) == block
     assert block != Block(block.transactions, {b"a": b"\5"})
     assert Block(block.transactions, {b"a": b"\5"}).source is None
-    for look in (lambda: block.state, lambda: block.packed, lambda: block.save(tmp_path / "a.block")):
+    for look in (lambda: block.state, lambda: block._packed, lambda: block.save(tmp_path / "a.block")):
         with pytest.raises(UsageError, match=r"asked of a source \(Block.source\)"):
             look()
     for wrong in (7, [b"a"], MappingSource, "text"):

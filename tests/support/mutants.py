@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from blockstm.blocks.block import Block
 from blockstm.errors import BoundsError
-from blockstm.explore.explorer import Plan
+from blockstm.explore.explorer import Plan, Report
 from blockstm.programs.built_in import trace, transfer
 from blockstm.programs.program import program
 
@@ -134,3 +134,10 @@ HUNTS = {
     "done-by-indices": hunt(DONE, chain, "random", 2),
     "index-before-status": hunt(SHRANK, chain, "random", 2),
 }
+
+
+def assert_nothing(report: Report) -> None:
+    """A search found nothing: no schedule failed."""
+    assert [
+        (str(found.shortest.schedule), found.found.message, *found.lines) for found in report.failures
+    ] == []

@@ -15,7 +15,7 @@
 // number up, and put the digest here that the compiler names as computed.
 #define BLOCKSTM_CAPSULE_NAME "blockstm.program.7"
 #define BLOCKSTM_MODEL_CAPSULE_NAME "blockstm.model.7"
-#define BLOCKSTM_LAYOUT_DIGEST 9497824075054813238ull
+#define BLOCKSTM_LAYOUT_DIGEST 2450204438714973167ull
 
 // For rules between constants, as a statement in Cython code.
 #define BLOCKSTM_REQUIRE(condition) static_assert(condition)
