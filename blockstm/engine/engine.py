@@ -30,6 +30,8 @@ __all__ = ["Engine"]
 logger = logging.getLogger(__name__)
 
 BLOCK_STM: Final = BlockStm()
+DRAINS_LOOK_SECONDS: Final = 0.05
+"""How often an engine that waits for who drains its last block looks whether it is being closed."""
 WARM_UP_SECONDS: Final = 10.0
 """How long warming up may go on before it leaves the remaining workers as warm as they are."""
 MEMORY_LIMIT_BYTES_MAX: Final = 1 << 35  # the core links some structures by 32 bits, in units of 8 bytes
@@ -119,6 +121,16 @@ class Engine:
     def worker_pids(self) -> list[int]:
         """The process ids of the workers. One that has died keeps its place until the next block."""
         return [] if self._pool.is_closed else self._pool.pids
+
+    @property
+    def drain_descriptor(self) -> int:
+        """The file descriptor of the engine's memory, for a `blockstm.state.Drain` here or in a child process.
+
+        Raises:
+            EngineError: the engine is closed.
+        """
+        self._check_open()
+        return self._arena.fd
 
     def execute(
         self, block: Block, model: Model | str = BLOCK_STM, *, timed: bool = False, timeline: bool = False
@@ -284,6 +296,8 @@ class Engine:
         # Workers may have died since, and an interrupt may have cut short the end of the last block.
         self._supervisor.leave()
         self._supervisor.make_ready(block.programs, block.source, first + workers)
+        while not self._arena.wait_for_drains(DRAINS_LOOK_SECONDS):
+            self._supervisor.check_open()
         lay_out(self._arena, block, self._pool.catalogue.programs, self._rounds_per_gas)
         self._supervisor.start(model, workers, first=first, timed=timed, timeline=timeline)
         return workers

@@ -120,7 +120,7 @@ class Supervisor:
             EngineError: workers cannot be replaced, or the engine is being closed.
             ProgramError: a worker started anew cannot load a program.
         """
-        self._check_open()
+        self.check_open()
         self._wait(self._tick_seconds)
         self._call_others()
         now = time.monotonic()
@@ -164,7 +164,7 @@ class Supervisor:
                 self.step()
                 self._pool.send_catalogue()
             for _ in self._until_idle():
-                self._check_open()
+                self.check_open()
         except EngineError as error:
             from_outside = self.is_closing or self._is_cancelled
             suspects = [] if from_outside else self._pool.forget_news(self._survived_version)
@@ -181,7 +181,12 @@ class Supervisor:
     def _is_cancelled(self) -> bool:
         return self._cancellation is not None and self._cancellation.is_set()
 
-    def _check_open(self) -> None:
+    def check_open(self) -> None:
+        """Check that the engine is not being closed, nor the block cancelled.
+
+        Raises:
+            EngineError: one of the two is so.
+        """
         if self.is_closing or self._pool.is_closed:
             raise EngineError("the engine was closed while it ran a block; make a new one")
         if self._is_cancelled:

@@ -115,6 +115,9 @@ class Arena:
     def committed(self) -> int:
         """The length of the committed prefix."""
 
+    def wait_for_drains(self, seconds: float) -> bool:
+        """Tell whether nobody drains the block in the arena still, once so much time has passed at the most."""
+
     def failure(self) -> int:
         """Why the block cannot be completed: 0 where it can, else one of the FAILURE_ numbers."""
 
@@ -150,6 +153,46 @@ class Arena:
 
     def close(self) -> None:
         """Give the memory back. A snapshot still in use keeps a copy of what it shows."""
+
+class Drainage:
+    """A mapping of an arena from which committed write sets are read in order."""
+
+    def __init__(self, fd: int) -> None: ...
+    @property
+    def block(self) -> int:
+        """The number of the block in the arena that this drain has not finished; 0: there is none yet."""
+
+    @property
+    def txn_count(self) -> int:
+        """How many transactions the block has."""
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether the block will not go on."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there will be no other block: the engine is closed, or gone."""
+
+    @property
+    def epoch(self) -> int:
+        """For `wait`: to be asked for before looking for what is awaited."""
+
+    def wait(self, epoch: int) -> None:
+        """Sleep until something has happened since `epoch`, 20 ms at most."""
+
+    def changes(self, first: int, end: int) -> list[dict[bytes, bytes | None]]:
+        """What transactions from `first` up to `end` have each changed; of those only that are committed.
+
+        Raises:
+            EngineError: the model of the block is not to be found in this process.
+        """
+
+    def finish(self) -> None:
+        """Let the engine have the memory of the block that is in the arena."""
+
+    def close(self) -> None:
+        """Let go of the arena."""
 
 class Worker:
     """One worker process's end of the arena."""

@@ -4,8 +4,10 @@ The core itself stands in the .pxd files beside this one; they are compiled here
 the compiler sees through every call between them.
 """
 
+import fcntl
 import importlib
 import os
+import struct
 import weakref
 
 cimport cython
@@ -33,10 +35,10 @@ from blockstm.native.programs.verb_table cimport (
 from blockstm.native.instruments.watch cimport Watch, WatchedTxn
 from blockstm.native.versions.key_table cimport find_or_insert, table_capacity
 from blockstm.native.memory.layout cimport (
-    CHUNK_BYTES, EVENT_BYTES_MAX, FAILURE_NONE, FAILURE_NO_MODEL, HASH_TABLES_MAX, KEY_BYTES_MAX,
+    CHUNK_BYTES, DRAINS_MAX, EVENT_BYTES_MAX, FAILURE_NONE, FAILURE_NO_MODEL, HASH_TABLES_MAX, KEY_BYTES_MAX,
     MODEL_OPTIONS_MAX, OUTCOME_FAILED, OUTCOME_REVERTED,
     OUTCOME_SUCCESS, READ_SUM, READ_VERSION, REASON_BYTES_MAX, TIMELINE_SHARE, TRANSACTIONS_MAX, VALUE_BYTES_MAX,
-    WORD_ADD, WORD_BROKEN, WORD_DELETE, WORD_VALUE, WORKERS_MAX, Bounds, Header, Location,
+    WORD_ADD, WORD_BROKEN, WORD_DELETE, WORD_VALUE, WORKERS_MAX, Bounds, DrainSlot, Header, Location,
     Number, Read, ReadSet, Record, Span, SpanChunk, Txn, WorkerSlot, Write, WriteSet,
 )
 from blockstm.native.programs.layout_checks cimport check_layout
@@ -127,8 +129,10 @@ include "faces/loader.pxi"
 include "faces/run_view.pxi"
 include "faces/kept_view.pxi"
 include "faces/snapshot.pxi"
+include "faces/locks.pxi"
 include "faces/arena.pxi"
 include "faces/programs.pxi"
+include "faces/drain.pxi"
 include "faces/worker.pxi"
 include "faces/controlled.pxi"
 include "faces/exploration.pxi"

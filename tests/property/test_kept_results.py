@@ -20,6 +20,7 @@ from blockstm.results.result import Result, snapshot_of
 from tests.support.blocks import SETTINGS, blocks, examples
 from tests.support.oracle import run_in_order
 from tests.support.programs import KEYS
+from tests.support.sources import remove
 
 OTHER = Block([transfer.txn(*pair, 3) for pair in pairwise(KEYS)] * 9, {KEYS[0]: b"\xff"})
 MODELS = ("block-stm", "sequential")
@@ -88,11 +89,6 @@ def test_changes_are_what_the_transactions_wrote_last(
     assert set(changes) == written | {
         key for txn_idx in range(len(result)) for key, _ in result.adds(txn_idx)
     }
-
-
-@program
-def remove(ctx: Any, key: bytes) -> None:
-    ctx.delete(key)
 
 
 @program

@@ -126,3 +126,8 @@ def catches(ctx: Any, key: bytes) -> None:
         ctx.read(key)
     except BaseException:
         ctx.write(b"caught", b"1")
+
+
+@program
+def remove(ctx: Any, key: bytes) -> None:
+    ctx.delete(key)

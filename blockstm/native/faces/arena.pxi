@@ -56,6 +56,7 @@ cdef class Arena:
     cdef uint8_t* base
     cdef uint64_t size
     cdef readonly int fd
+    cdef int lock_fd            # of the owner: says as long as it is open that there is an engine
     cdef bint owner
     cdef list snapshots         # weak references to those of the loaded block
     cdef object before          # the state before the block that is laid out, as the block holds it
@@ -64,6 +65,7 @@ cdef class Arena:
 
     def __cinit__(self):
         self.fd = -1
+        self.lock_fd = -1
         self.base = NULL
         self.dead = NULL
         self.first_seen = {}
@@ -83,6 +85,8 @@ cdef class Arena:
             # A program that prints must never write into it, though the standard descriptors may be closed.
             self.fd = above_standard(os.memfd_create("blockstm", os.MFD_CLOEXEC))
             os.ftruncate(self.fd, memory_limit_bytes)
+            self.lock_fd = above_standard(os.open(f"/proc/self/fd/{self.fd}", os.O_RDWR | os.O_CLOEXEC))
+            try_lock(self.lock_fd, ENGINE_LOCK)
         except OSError as error:
             self._close_file()
             raise EngineError(
@@ -176,6 +180,9 @@ cdef class Arena:
         if self.owner and self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
+        if self.lock_fd >= 0:
+            os.close(self.lock_fd)
+            self.lock_fd = -1
         return 0
 
     # --- the block ---
@@ -200,9 +207,19 @@ cdef class Arena:
         """
         cdef Header* header = self._header()
         cdef uint64_t used = self.used_bytes
+        self._claim(header)
+        try:
+            self._lay_out(header, used, txn_count, programs, keys, state, rows, source)
+            header.rounds_per_gas = rounds_per_gas
+        finally:
+            store_sc[uint64_t](&header.block_number, header.block_number + 1)
+            wake_drains_and_engine(header)
+
+    cdef int _lay_out(
+        self, Header* header, uint64_t used, Py_ssize_t txn_count, programs, keys, state, rows, source
+    ) except -1:
         self._detach_snapshots()
         self._reset(header)
-        header.rounds_per_gas = rounds_per_gas
         try:
             if self.owner:
                 self._give_back(header.block_begin + RETAINED_BYTES, used)
@@ -212,13 +229,48 @@ cdef class Arena:
             self.before = state if source is None else source
             self.before_keys = keys
         except (IndexError, OverflowError, TypeError) as error:
-            header.done = 1
+            header.done = header.stop = 1
             raise EngineError(
                 f"a row of the block is not as its file's reader made it ({error}): load the block from its file again"
             ) from error
         except BaseException:
-            header.done = 1
+            header.done = header.stop = 1
             raise
+        return 0
+
+    cdef bint _is_drained(self, Header* header) except -1:
+        """Whether nobody who is alive drains the block in the arena still."""
+        cdef uint64_t number = load_sc[uint64_t](&header.block_number) & ~<uint64_t>1
+        cdef int index
+        for index in range(DRAINS_MAX):
+            if load_sc[uint32_t](&header.drains[index].attached) == 0:
+                continue
+            if load_sc[uint64_t](&header.drains[index].finished) >= number:
+                continue
+            if is_locked(self.lock_fd, DRAIN_LOCKS + index):    # else it has died
+                return False
+        return True
+
+    def wait_for_drains(self, double seconds):
+        """Whether nobody drains the block in the arena still, once so much time has passed at the most."""
+        cdef Header* header = self._header()
+        cdef uint32_t epoch = load_sc[uint32_t](&header.drain_epoch)
+        cdef uint64_t timeout_ns = <uint64_t>(seconds * 1e9)
+        if self._is_drained(header):
+            return True
+        with nogil:
+            futex_wait(&header.drain_epoch, epoch, timeout_ns)
+        return self._is_drained(header)
+
+    cdef int _claim(self, Header* header) except -1:
+        """Take the arena for another block: returns when nobody drains the last one, with an odd number (see Drainage)."""
+        while True:
+            while not self.wait_for_drains(0.02):
+                pass
+            store_sc[uint64_t](&header.block_number, header.block_number + 1)
+            if self._is_drained(header):
+                return 0
+            store_sc[uint64_t](&header.block_number, header.block_number - 1)
 
     cdef void _reset(self, Header* header) noexcept:
         cdef uint32_t worker
@@ -365,6 +417,7 @@ cdef class Arena:
         """Let the workers leave the block unfinished."""
         store_sc[uint32_t](&self._header().stop, 1)
         wake_sleepers(&self.local, 0xFFFFFFFF)
+        wake_drains_and_engine(self._header())
 
     def is_idle(self):
         """Whether no worker is in the block any more."""
@@ -385,6 +438,7 @@ cdef class Arena:
         cdef Header* header = self._header()
         cdef uint32_t worker
         store_sc[uint32_t](&header.shutdown, 1)
+        wake_drains_and_engine(header)
         for worker in range(header.worker_slots):
             self.activate(worker)
 

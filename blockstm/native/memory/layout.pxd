@@ -25,6 +25,7 @@ cdef enum:
     LEAF_SLOTS = 8
     NODE_CHILDREN = 64
     INTENTS_MAX = 16
+    DRAINS_MAX = 8              # who may drain an engine at the same time
     CHUNK_BYTES = 65536         # what a worker takes from the arena at a time
     READS_INITIAL = 1024
     SPANS_A_CHUNK = 511         # with the chunk's head a little under 16 KiB
@@ -114,6 +115,11 @@ cdef struct WorkerSlot:         # a multiple of LINE_PAIR_BYTES
     uint64_t spans_dropped      # for want of memory
     uint64_t _pad1[10]
 
+cdef struct DrainSlot:
+    uint64_t finished           # the block_number that the drain has come to the end of
+    uint32_t attached
+    uint32_t _pad
+
 cdef struct Header:
     uint64_t magic
     uint64_t limit_bytes
@@ -140,6 +146,14 @@ cdef struct Header:
     uint64_t execution_ns       # offset of uint64[txn_count]: times of incarnations; 0 = not wanted
     uint64_t timeline_bytes_max # the most that all workers' spans may take; 0 = no timeline is wanted
     uint64_t _pad1[7]
+    # Of those who drain what is committed (faces/drain.pxi). Read by workers; changes only where somebody drains.
+    uint64_t block_number       # of the block in the arena, times 2; odd while a block is being laid out
+    uint32_t drain_epoch        # futex of drains, and of an engine that waits for them
+    uint32_t drains_waiting     # 1: a drain wants to be woken at the next commit
+    uint32_t restarts           # how often a model has taken commit_index back to start again
+    uint32_t _pad7
+    uint64_t _pad8[13]
+    DrainSlot drains[DRAINS_MAX]
     # From here on what changes while the block runs, each group on a pair of lines of its own.
     uint32_t done
     uint32_t stop
@@ -220,7 +234,7 @@ cdef struct WriteSet:
     # Write[count + leftover] follows
 
 cdef struct Write:
-    uint64_t place              # offset of the version word; not set under the sequential model
+    uint64_t place              # offset of the version word; under the sequential model of the value's Record
     uint32_t location           # offset / 64
     uint32_t kind
     uint64_t record             # offset of the value or delta that was written, once it has been

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from blockstm.native.memory.atomics cimport load_sc, store_release, store_sc
+from blockstm.native.memory.atomics cimport fetch_add_sc, futex_wake, load_sc, store_release, store_sc, unlikely_true
 from blockstm.native.memory.layout cimport FAILURE_STATE_SOURCE, Txn
 from blockstm.native.memory.local cimport Local, fail_block
 from blockstm.native.instruments.watch cimport DONE_TOO_EARLY, HOLDS, PREFIX_SHRANK, Watch
@@ -22,11 +22,23 @@ cdef inline void notify(Local* local) noexcept nogil:
         return
 
 
+cdef inline void wake_drains(Local* local) noexcept nogil:
+    """Wake those who drain what is committed; where nobody waits, one predictable branch.
+
+    Memory ordering: as tell_progress. A drain sets the wish (sc) before it looks for commits a last time.
+    """
+    if unlikely_true(load_sc[uint32_t](&local.header.drains_waiting) != 0):
+        store_sc[uint32_t](&local.header.drains_waiting, 0)
+        fetch_add_sc[uint32_t](&local.header.drain_epoch, 1)
+        futex_wake(&local.header.drain_epoch, 0x7FFFFFFF)
+
+
 cdef inline void say_done(Local* local, uint64_t end_ns) noexcept nogil:
     """The whole block is committed. Invariant: `end_ns` is there before anybody sees `done` (sc)."""
     local.header.end_ns = end_ns
     store_sc[uint32_t](&local.header.done, 1)
     wake_sleepers(local, 0xFFFFFFFF)
+    wake_drains(local)
     notify(local)
 
 
@@ -47,6 +59,7 @@ cdef inline void tell_progress(Local* local) noexcept nogil:
     Memory ordering: what was committed is stored (sc, or with a fence after it) before the wish is looked at (sc);
     whoever wishes does so (sc) before the committed prefix is looked at again. So one of the two sees the other.
     """
+    wake_drains(local)
     if load_sc[uint32_t](&local.header.want_progress) != 0:
         store_sc[uint32_t](&local.header.want_progress, 0)
         notify(local)

@@ -15,7 +15,7 @@
 // number up, and put the digest here that the compiler names as computed.
 #define BLOCKSTM_CAPSULE_NAME "blockstm.program.7"
 #define BLOCKSTM_MODEL_CAPSULE_NAME "blockstm.model.7"
-#define BLOCKSTM_LAYOUT_DIGEST 2450204438714973167ull
+#define BLOCKSTM_LAYOUT_DIGEST 8893101787607868701ull
 
 // For rules between constants, as a statement in Cython code.
 #define BLOCKSTM_REQUIRE(condition) static_assert(condition)
@@ -38,8 +38,8 @@ constexpr bool begin_pairs_of_lines(std::initializer_list<std::size_t> places) {
 template <typename Header> constexpr void check_header(const Header*) {
     static_assert(
         begin_pairs_of_lines({
-            offsetof(Header, done), offsetof(Header, commit_index), offsetof(Header, bump),
-            offsetof(Header, wake_epoch), sizeof(Header),
+            offsetof(Header, block_number), offsetof(Header, drains), offsetof(Header, done),
+            offsetof(Header, commit_index), offsetof(Header, bump), offsetof(Header, wake_epoch), sizeof(Header),
         }),
         "a group of fields of Header does not begin a pair of cache lines: correct the padding before it"
     );
@@ -88,8 +88,9 @@ template <typename T> constexpr uint64_t fold_Header() {
         offsetof(T, program_version), offsetof(T, delay_seed), offsetof(T, txns), offsetof(T, model),
         offsetof(T, model_options), offsetof(T, model_state),
         offsetof(T, rounds_per_gas), offsetof(T, start_ns), offsetof(T, tables), offsetof(T, table_capacity),
-        offsetof(T, execution_ns), offsetof(T, timeline_bytes_max), offsetof(T, has_source), offsetof(T, done),
-        offsetof(T, stop), offsetof(T, failure_reason),
+        offsetof(T, execution_ns), offsetof(T, timeline_bytes_max), offsetof(T, has_source), offsetof(T, block_number),
+        offsetof(T, drain_epoch), offsetof(T, drains_waiting), offsetof(T, restarts), offsetof(T, drains),
+        offsetof(T, done), offsetof(T, stop), offsetof(T, failure_reason),
         offsetof(T, failure), offsetof(T, want_progress), offsetof(T, end_ns), offsetof(T, commit_index),
         offsetof(T, collector), offsetof(T, bump), offsetof(T, timeline_bytes), offsetof(T, wake_epoch),
         offsetof(T, sleepers),
@@ -166,7 +167,8 @@ template <typename T> constexpr uint64_t fold_Local() {
     return fold({
         sizeof(T), offsetof(T, base), offsetof(T, header), offsetof(T, slot), offsetof(T, step_hook),
         offsetof(T, step_state), offsetof(T, worker), offsetof(T, event_fd), offsetof(T, programs),
-        offsetof(T, leading_keys), offsetof(T, python), offsetof(T, ask_source), offsetof(T, virtual_ns), offsetof(T, virtual_time),
+        offsetof(T, leading_keys), offsetof(T, python), offsetof(T, ask_source),
+        offsetof(T, virtual_ns), offsetof(T, virtual_time),
         offsetof(T, model), offsetof(T, model_state), offsetof(T, own), offsetof(T, mutant),
         offsetof(T, txn), offsetof(T, txn_idx), offsetof(T, incarnation), offsetof(T, abort),
         offsetof(T, blocker), offsetof(T, cause), offsetof(T, outcome), offsetof(T, closed),

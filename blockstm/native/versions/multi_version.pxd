@@ -70,8 +70,13 @@ cdef inline uint64_t as_estimate(uint64_t word) noexcept nogil:
     return word | (<uint64_t>1 << ESTIMATE_SHIFT)
 
 
+cdef inline uint64_t offset_of(uint64_t word) noexcept nogil:
+    """Where the record of a version lies."""
+    return (word & ((<uint64_t>1 << TXN_SHIFT) - 1)) << 3
+
+
 cdef inline Record* record_of(Local* local, uint64_t word) noexcept nogil:
-    return <Record*>address(local, (word & ((<uint64_t>1 << TXN_SHIFT) - 1)) << 3)
+    return <Record*>address(local, offset_of(word))
 
 
 cdef inline uint8_t* record_bytes(Record* record) noexcept nogil:

@@ -6,7 +6,7 @@ from libc.string cimport memset
 from blockstm.native.memory.atomics cimport (
     fence_sc, fetch_add_sc, futex_wait, load_acquire, load_relaxed, load_sc, spin_pause, unlikely_true,
 )
-from blockstm.native.memory.layout cimport Header, LINE_PAIR_BYTES, Location, SPAN_SLEEP
+from blockstm.native.memory.layout cimport Header, LINE_PAIR_BYTES, Location, SPAN_SLEEP, Write
 from blockstm.native.memory.local cimport (
     Local, STEP_CLEAN, STEP_COUNTER, STEP_IDLE, STEP_SLEEP, address, step, take_bytes,
 )
@@ -23,7 +23,7 @@ from blockstm.native.models.block_stm.tasks cimport (
 )
 from blockstm.native.models.status cimport NO_TXN
 from blockstm.native.verbs.model cimport Model
-from blockstm.native.versions.multi_version cimport Found, find, newest_below
+from blockstm.native.versions.multi_version cimport Found, find, newest_below, offset_of
 
 include "../worker_loop.pxi"
 
@@ -66,6 +66,11 @@ cdef inline void find_below(Local* local, uint32_t location, uint32_t adds_max, 
     find(local, location, local.txn_idx, adds_max, found)
 
 
+cdef inline uint64_t settled_add(Local* local, const Write* write) noexcept nogil:
+    """The word of an add is that of a value once the collector has settled it."""
+    return offset_of(load_acquire[uint64_t](<uint64_t*>address(local, write.place)))
+
+
 cdef inline uint64_t final_word(Local* local, Location* location) noexcept nogil:
     """The newest version of all."""
     return newest_below(local, location, local.header.txn_count)
@@ -82,5 +87,6 @@ cdef inline void block_stm_model(Model* model) noexcept nogil:
     model.died_running = died_running
     model.recover = recover
     model.final_word = final_word
+    model.settled_add = settled_add
     model.look = look
     model.look_at_waiters = look_at_waiters

@@ -7,7 +7,7 @@ location; the programs and their verbs are the same. One worker takes part.
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from blockstm.native.memory.atomics cimport store_release, store_sc, unlikely_true
+from blockstm.native.memory.atomics cimport fetch_add_sc, store_release, store_sc, unlikely_true
 from blockstm.native.memory.layout cimport (
     COMMITTED, HASH_TABLES_MAX, Number, OUTCOME_SUCCESS, OUTCOME_UNKNOWN, SPAN_EXECUTION, WORD_ADD, WORD_DELETE, WORD_VALUE, Write,
     WriteSet,
@@ -79,7 +79,6 @@ cdef inline WriteSet* new_write_set(Local* local) noexcept nogil:
     write_set.count = local.write_count
     write_set.leftover = 0
     write_set.adds = 0
-    local.txn.write_set = offset
     return write_set
 
 
@@ -87,14 +86,16 @@ cdef inline bint apply_writes(Local* local) noexcept nogil:
     """Put the pending writes into the state; False where the arena is full.
 
     Invariant: the transaction lists what it wrote as publish_writes does, deltas as deltas; without a
-    list it has written nothing. A list from before a worker's death (see restart) goes.
+    list it has written nothing. A list from before a worker's death (see restart) goes. The list is complete before
+    it shows (release): a drain may be looking at the one before the death. Of an add the place says where the record
+    of its sum lies.
     """
     cdef PendingWrite* write
     cdef WriteSet* write_set
     cdef Write* listed
     cdef uint64_t record
     cdef uint32_t index
-    local.txn.write_set = 0
+    store_release[uint64_t](&local.txn.write_set, 0)
     if local.outcome != OUTCOME_SUCCESS or local.write_count == 0:
         return True
     write_set = new_write_set(local)
@@ -105,6 +106,8 @@ cdef inline bint apply_writes(Local* local) noexcept nogil:
         record = settle(local, write)
         if record == 0:
             return False
+        listed = write_set_items(write_set) + index
+        listed.place = record
         location_at(local, write.location).slots[0] = pack_word(
             WORD_VALUE if write.kind == WORD_ADD else write.kind, local.txn_idx, record
         )
@@ -112,10 +115,10 @@ cdef inline bint apply_writes(Local* local) noexcept nogil:
             record = make_record(local, local.scratch.data + write.data, write.length, write.negative)
             if record == 0:
                 return False
-        listed = write_set_items(write_set) + index
         listed.location = write.location
         listed.kind = write.kind
         listed.record = record
+    store_release[uint64_t](&local.txn.write_set, <uint64_t>(<uint8_t*>write_set - local.base))
     return True
 
 
@@ -208,5 +211,6 @@ cdef inline void restart(Local* local) noexcept nogil:
             if entry != 0:
                 location_at(local, <uint32_t>entry).slots[0] = 0
         level += 1
+    fetch_add_sc[uint32_t](&local.header.restarts, 1)
     store_sc[uint64_t](&local.header.commit_index, 0)
     store_release[uint64_t](&local.slot.running, 0)

@@ -5,7 +5,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from blockstm.native.memory.atomics cimport (
     fence_sc, fetch_add_sc, futex_wait, load_acquire, load_relaxed, load_sc, spin_pause, unlikely_true,
 )
-from blockstm.native.memory.layout cimport Header, Location, SPAN_SLEEP
+from blockstm.native.memory.layout cimport Header, Location, SPAN_SLEEP, Write
 from blockstm.native.memory.local cimport Local, STEP_CLEAN, STEP_COUNTER, STEP_IDLE, STEP_SLEEP, Touched, step
 from blockstm.native.instruments.mutants cimport MUTANT_SLEEPER_COUNTED_LATE, mutant
 from blockstm.native.instruments.timeline cimport span_begin, span_end
@@ -52,6 +52,11 @@ cdef inline uint64_t final_word(Local* local, Location* location) noexcept nogil
     return location.slots[0]
 
 
+cdef inline uint64_t settled_add(Local* local, const Write* write) noexcept nogil:
+    """What apply_writes has noted."""
+    return write.place
+
+
 cdef inline int look_at_waiters(Local* local, Watch* watch) noexcept nogil:
     """Nobody waits."""
     return HOLDS
@@ -68,5 +73,6 @@ cdef inline void sequential_model(Model* model) noexcept nogil:
     model.died_running = transaction_of
     model.recover = restart
     model.final_word = final_word
+    model.settled_add = settled_add
     model.look = judge_prefix
     model.look_at_waiters = look_at_waiters

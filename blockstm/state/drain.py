@@ -1,0 +1,145 @@
+"""Draining: committed changes of the state leave an engine in order, while its blocks run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Final, Self
+
+from blockstm.errors import UsageError, shown
+from blockstm.native._core import Drainage
+
+__all__ = ["Drain", "DrainedBlock"]
+
+TRANSACTIONS_AT_ONCE: Final = 256
+"""How many are decoded before the first of them is handed out."""
+
+
+class Drain:
+    """What an engine's transactions change in the state, in the order in which they become final.
+
+    Iterate over it for the blocks that the engine executes from then on, and over each of them for the changes of
+    its transactions. The engine does not wait while a block runs: the drain may lag behind. But the memory of a
+    block is used for the next one only when every drain that is attached has come to the end of the block, or has
+    let go of it or of the engine. So a drain lags by one block at the most, and a slow one slows the engine down. A
+    drain whose process dies is waited for no longer.
+
+    It can be used in a thread of the engine's process, or in another process that has inherited the descriptor
+    (``pass_fds``); there the engine's programs need not be known. Use it in one thread at a time, and close it, or
+    use it in a `with` statement. A block that is in the engine's memory when it is attached is its first one.
+
+    Every start of a block counts as a block: `Engine.warm_up` starts several.
+
+    Arguments:
+        descriptor: `Engine.drain_descriptor`.
+
+    Raises:
+        UsageError: `descriptor` is no number.
+        EngineError: it is not that of an engine, or too many drains are attached to the engine.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        """Attach to the engine."""
+        if isinstance(descriptor, bool) or not isinstance(descriptor, int) or descriptor < 0:
+            raise UsageError(f"descriptor is {shown(descriptor)}; give the drain_descriptor of an engine")
+        self._drainage = Drainage(descriptor)
+        self._block: DrainedBlock | None = None
+
+    def __iter__(self) -> Iterator[DrainedBlock]:
+        """Yield blocks as the engine starts them, until it is closed or its process has ended.
+
+        When the next block is asked for, the last one is let go of.
+        """
+        while (block := self._next()) is not None:
+            self._block = block
+            yield block
+
+    def _next(self) -> DrainedBlock | None:
+        drainage = self._drainage
+        if self._block is not None:
+            self._block.let_go()
+        while True:
+            epoch = drainage.epoch
+            is_over = drainage.is_over
+            number = drainage.block
+            if number:
+                return DrainedBlock(drainage, number)
+            if is_over:
+                return None
+            drainage.wait(epoch)
+
+    def close(self) -> None:
+        """Let go of the engine. May be called again."""
+        if self._block is not None:
+            self._block.let_go()
+        self._drainage.close()
+
+    def __enter__(self) -> Self:
+        """Return the drain; it is closed at the end of the `with` statement."""
+        return self
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self.close()
+
+
+class DrainedBlock:
+    """A block that an engine executes. Iterate over it, once, for the changes of each transaction.
+
+    Arguments:
+        drainage: the core's view of the engine's memory.
+        number: which of the engine's blocks it is, from 1.
+    """
+
+    def __init__(self, drainage: Drainage, number: int) -> None:
+        """Stand for the block; reads nothing yet."""
+        self._drainage = drainage
+        self._has_let_go = False
+        self.number = number
+        """Which of the engine's blocks it is, from 1."""
+        self.drained = 0
+        """How many transactions have been handed out."""
+        self.is_complete = False
+        """Whether all of them have been; not where the engine has given the block up."""
+
+    def __iter__(self) -> Iterator[tuple[int, Mapping[bytes, bytes | None]]]:
+        """Yield, of each transaction once it is final, its place in the preset order and what it has changed.
+
+        A change is a key that it has written or added to, and the value that it has left there; None: it has
+        deleted the key. A transaction that was reverted or failed has changed nothing. Ends after the last one, or
+        where the engine has given the block up: it has failed, was stopped, or the engine is gone.
+        """
+        while self._is_held():
+            epoch = self._drainage.epoch
+            is_given_up = self._drainage.is_given_up or self._drainage.is_over
+            changes = self._drainage.changes(self.drained, self.drained + TRANSACTIONS_AT_ONCE)
+            for change in changes:
+                self.drained += 1
+                yield self.drained - 1, change
+                if not self._is_held():
+                    return
+            if self.drained == self._drainage.txn_count:
+                self.is_complete = True
+                self.let_go()
+            elif not changes and is_given_up:
+                self.let_go()
+            elif not changes:
+                self._drainage.wait(epoch)
+
+    def _is_held(self) -> bool:
+        return not self._has_let_go
+
+    def let_go(self) -> None:
+        """Want no more of the block: the engine may use its memory."""
+        if not self._has_let_go:
+            self._has_let_go = True
+            self._drainage.finish()
+
+    def __repr__(self) -> str:
+        """Say which block it is and how far it is drained."""
+        return f"<DrainedBlock {self.number}, {self.drained} transactions drained>"
