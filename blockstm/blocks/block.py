@@ -71,7 +71,7 @@ class Block(Sequence[Transaction]):
             self._source = state
         else:
             raise UsageError(
-                f"state is a {type(state).__name__}; give a dict of keys and values, both bytes, "
+                f"state is {type_shown(state)}; give a dict of keys and values, both bytes, "
                 "or a StateSource, which has a method get(key)"
             )
         self._rows: PackedBlock | None = None

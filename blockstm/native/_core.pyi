@@ -149,10 +149,10 @@ class Arena:
         """As recover(), for a worker that was killed because its transaction ran past the time limit."""
 
     def snapshot(self) -> Snapshot:
-        """What the finished block came to. Reads the arena until the next load(), then a copy."""
+        """What the finished block came to. Reads the arena until the next one, then what it has kept."""
 
     def close(self) -> None:
-        """Give the memory back. A snapshot still in use keeps a copy of what it shows."""
+        """Give the memory back. A snapshot that is still in use keeps what it holds."""
 
 class Drainage:
     """A mapping of an arena from which committed write sets are read in order."""

@@ -29,6 +29,7 @@ MODULES: Final = (
     "blockstm",
     "blockstm.programs",
     "blockstm.models",
+    "blockstm.state",
     "blockstm.simulate",
     "blockstm.testing",
     "blockstm.measure",

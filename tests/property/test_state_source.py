@@ -332,7 +332,7 @@ def test_a_source_of_a_module_that_only_this_process_has(shared_engine: Engine) 
 
 def test_a_source_that_is_asked_from_deep_within_a_program(shared_engine: Engine) -> None:
     """What it answers does not depend on how deep the program is nested that happens to come first."""
-    block = Block([deep.txn(sys.getrecursionlimit() - 60)], Nested())
+    block = Block([deep.txn(30)], Nested())
     for model in MODELS:
         result = shared_engine.execute(block, model)
         assert result.receipts[0].error is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -102,7 +103,13 @@ def _raise() -> None:
 
 
 @program
-def deep(ctx: Any, depth: int) -> None:
+def deep(ctx: Any, calls_left: int) -> None:
+    """Read a key from where so few more nested calls are allowed."""
+    depth = sys.getrecursionlimit() - calls_left
+    frame: Any = sys._getframe()
+    while frame is not None:
+        depth, frame = depth - 1, frame.f_back
+
     def nested(left: int) -> None:
         if left:
             nested(left - 1)

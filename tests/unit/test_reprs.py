@@ -29,7 +29,7 @@ def test_the_core() -> None:
     assert repr(snapshot) == "<Snapshot of 0 transactions, of the arena>"
     assert repr(VirtualWorker(Worker(arena, 1, -1), lambda: None)) == "<VirtualWorker 1, next start>"
     arena.close()
-    assert repr(snapshot) == "<Snapshot of 0 transactions, a copy>"
+    assert repr(snapshot) == "<Snapshot of 0 transactions, kept>"
     assert repr(arena) == "<Arena, closed>"
 
 

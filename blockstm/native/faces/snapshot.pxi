@@ -34,7 +34,7 @@ cdef class Snapshot:
 
     def __repr__(self):
         """Say how many transactions it shows, and of which memory."""
-        return f"<Snapshot of {len(self)} transactions, {'a copy' if self.arena is None else 'of the arena'}>"
+        return f"<Snapshot of {len(self)} transactions, {'of the arena' if isinstance(self.view, ArenaView) else 'kept'}>"
 
     def __len__(self):
         return self._view().txn_count
