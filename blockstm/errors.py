@@ -47,11 +47,11 @@ class ScenarioError(BlockstmError, ValueError):
 
 
 class SweepError(BlockstmError):
-    """A sweep cannot be read, or not carried out as asked; the message names the file or folder, and the field."""
+    """A sweep cannot be read or carried out as asked; the message names the file or folder, and the field."""
 
 
 class ReportError(BlockstmError, ValueError):
-    """What a report shall be made of cannot be read; the message names the file, the field and the fix."""
+    """An input of a report cannot be read; the message names the file, the field and the fix."""
 
 
 class LimitError(BlockstmError, ValueError):
@@ -67,11 +67,11 @@ class ProgramError(BlockstmError):
 
 
 class UsageError(BlockstmError, ValueError):
-    """An option has a value that it cannot have."""
+    """An argument or an option has a value that it cannot have."""
 
 
 class ScheduleError(BlockstmError, ValueError):
-    """A schedule string cannot be read, or does not fit the block that it shall be replayed with."""
+    """A schedule string cannot be read, or does not fit the block with which it is replayed."""
 
 
 class MemoryLimitError(MemoryError, BlockstmError):  # in this order, as MemoryError has a __new__ of its own
@@ -91,7 +91,7 @@ class EngineError(BlockstmError, RuntimeError):
 
 
 class DeterminismError(BlockstmError, AssertionError):
-    """What a block comes to does not depend on its state and arguments only; the text is the whole report."""
+    """The result of a block depends on more than its state and arguments; the text is the whole report."""
 
 
 class ProgramException(Exception):  # noqa: N818 - a program's way to end, not an error of the library

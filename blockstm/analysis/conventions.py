@@ -52,7 +52,7 @@ class Conventions:
             block: the block.
             accesses: of its transactions.
         """
-        return Unknown("where fees go is not known of this chain; name the key with --fee-key")
+        return Unknown("it is not known where fees go on this chain; name the key with --fee-key")
 
     def transfer_balances(
         self, block: Block, accesses: Sequence[AccessSet], gas_used: Sequence[int] | None
@@ -72,5 +72,5 @@ class Conventions:
             moved = frozenset(key for key in keys if isinstance(key, bytes) and key in access.changes)
             balances.append(moved)
         if accesses and not any(transaction.program is transfer for transaction in block.transactions):
-            return Unknown("which transactions are plain transfers is not known of this chain")
+            return Unknown("it is not known which transactions of this chain are plain transfers")
         return balances

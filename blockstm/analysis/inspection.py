@@ -248,11 +248,11 @@ def inspect_block(
         top: how many hot keys.
 
     Raises:
-        UsageError: the weight is not known of every transaction, or the rules cannot be told apart for this block.
+        UsageError: the weight is not known for every transaction, or not what the rules need to know.
     """
     known = profile.weights
     if weight is not None and weight not in known:
-        raise UsageError(f"{weight} is not known of every transaction; known: {', '.join(known)}")
+        raise UsageError(f"{weight} is not known for every transaction; known: {', '.join(known)}")
     fees = conventions.fees(block, profile.accesses)
     if fee_keys:
         fees = Fees(fee_keys, "as given", isinstance(fees, Fees) and fees.all_settle)

@@ -30,7 +30,7 @@ class KeyChange(NamedTuple):
 
 @dataclass(frozen=True, slots=True, init=False)
 class KeyAccesses:
-    """What a block does to one key. Without changes and without indexes of reads: it accesses the key, and no more.
+    """What a block does to one key. Without changes and reads, it is only known that the block accesses the key.
 
     Arguments:
         changes: pairs of a block access index and the value after it; in any order, each index once.
@@ -67,9 +67,9 @@ class KeyAccesses:
 class BlockAccessList(Mapping[bytes, KeyAccesses]):
     """A block-level access list: a read-only mapping, in ascending order of the keys.
 
-    It has the shape of that of EIP-7928, with keys for what are an account's balance, nonce, code and storage slots
-    there: of each key that the block accesses, the value after each index that changes it. So the state at
-    every index is known without executing anything. Whether a list is true is for those to check who use it.
+    It has the shape of the list of EIP-7928, with keys in the place of an account's balance, nonce, code and
+    storage slots: for each key that the block accesses, the value after each index that changes it. So the state at
+    every index is known without executing anything. Whatever uses a list has to check whether it is true.
 
     Arguments:
         accesses: what the block does to each key, by key.

@@ -135,12 +135,12 @@ class _Reader:
         for line in lines:
             self.line += 1
             if len(transactions) == announced:
-                raise ValueError(f"the header announces {announced} transactions, and here is one more")
+                raise ValueError(f"the header announces {announced} transactions, but here is one more")
             transactions.append(self._transaction(line))
         if len(transactions) < announced:
             self.line += 1
             raise ValueError(
-                f"the header announces {announced} transactions, and the file ends after {len(transactions)}"
+                f"the header announces {announced} transactions, but the file ends after {len(transactions)}"
             )
         self.line = 1  # what the header says about the block is checked by the block
         meta = {"fork": header["fork"]} if header.get("fork") is not None else {}

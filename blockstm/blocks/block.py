@@ -45,8 +45,8 @@ class Block(Sequence[Transaction]):
 
     Raises:
         LimitError: a key, a value or a count is over its limit.
-        UsageError: something is of the wrong type, two different programs have one name, or the access list names
-            a place that the block does not have.
+        UsageError: something is of the wrong type, two different programs have the same name, or the access list
+            names a place that the block does not have.
     """
 
     def __init__(

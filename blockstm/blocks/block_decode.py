@@ -125,7 +125,7 @@ class _Sections:
             except ValueError:
                 raise self.bad(f"it is not {what}") from None
         if found != length:
-            raise self.bad(f"it has {found} entries, and the header announces {length}")
+            raise self.bad(f"it has {found} entries, but the header announces {length}")
 
     def batches(self, count: int) -> Iterator[list[Any]]:
         """Decode `count` objects, and yield them in lists as they come."""
@@ -234,7 +234,7 @@ def _decode_keys(sections: _Sections, count: int) -> list[bytes]:
             raise sections.bad("a key is not bytes")
         keys += batch
     if len(set(keys)) != len(keys):
-        raise sections.bad("a key is there twice")
+        raise sections.bad("a key comes twice")
     return keys
 
 
@@ -249,13 +249,13 @@ def _decode_state(sections: _Sections, count: int, key_count: int) -> dict[int, 
         indexes, values = flat[:whole:2], flat[1:whole:2]
         del flat[:whole]
         if not all_below(indexes, key_count):
-            raise sections.bad(f"it holds something else than indexes of the {key_count} keys")
+            raise sections.bad(f"it holds something other than indexes of the {key_count} keys")
         if all_of(values, bytes):
             state.update(zip(indexes, values, strict=True))
         else:
             _add_sharing(sections, state, indexes, values)
     if len(state) != count:
-        raise sections.bad("a key index is there twice")
+        raise sections.bad("a key index comes twice")
     return state
 
 

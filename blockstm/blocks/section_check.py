@@ -94,7 +94,7 @@ class SectionChecker:
     def _check_indexes(self, column: Column) -> None:
         check_lists(column)
         if not all_below(list(chain.from_iterable(column)), self._index_count):
-            raise Broken(f"holds something else than block access indexes from 0 to {self._index_count - 1}")
+            raise Broken(f"holds something other than block access indexes from 0 to {self._index_count - 1}")
         _check_ascending(column)
 
     def _check_key_indexes(self, column: Column) -> None:

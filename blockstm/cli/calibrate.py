@@ -21,7 +21,9 @@ __all__ = ["calibrate_command"]
 
 OutOption = Annotated[
     Path | None,
-    typer.Option("--output", "-o", metavar="COSTS.toml", help="Write the model to a file; else print it."),
+    typer.Option(
+        "--output", "-o", metavar="COSTS.toml", help="Write the model to a file instead of printing it."
+    ),
 ]
 RepeatOption = Annotated[
     int, typer.Option(min=1, metavar="K", help="Run each block K times; the least time counts.")
@@ -29,9 +31,9 @@ RepeatOption = Annotated[
 
 
 def calibrate_command(output: OutOption = None, repeat: RepeatOption = 15) -> None:
-    """Measure the cost model of this machine from the real engine, for simulate.
+    """Measure this machine's cost model with the real engine, for simulate.
 
-    Wants two cores to itself for about a minute. Exit status: 0 done, 2 bad usage.
+    It needs two cores to itself for about a minute. Exit status: 0 done, 2 bad usage.
     """
     if output is not None:
         check_output_path("--output", output, ())

@@ -36,26 +36,30 @@ SCHEDULES_DEFAULT = 1000
 StrategyName = Literal["random", "pct", "exhaustive"]
 BlockArgument = Annotated[Path, typer.Argument(metavar="BLOCK", help="The block file.")]
 WorkersOption = Annotated[int, typer.Option(min=1, max=WORKERS_MAX, metavar="N", help="Virtual workers.")]
-StrategyOption = Annotated[StrategyName, typer.Option(help="Who goes on at each step.")]
+StrategyOption = Annotated[
+    StrategyName, typer.Option(help="How the worker that goes on is chosen at each step.")
+]
 SchedulesOption = Annotated[
     int | None,
-    typer.Option(min=1, metavar="N", help="The most schedules.", show_default="1000; exhaustive: all"),
+    typer.Option(
+        min=1, metavar="N", help="How many schedules to run at most.", show_default="1000; exhaustive: all"
+    ),
 ]
-SeedOption = Annotated[
-    int, typer.Option(min=0, metavar="S", help="Where the chances of random and pct start.")
-]
+SeedOption = Annotated[int, typer.Option(min=0, metavar="S", help="Seed of random and pct.")]
 DepthOption = Annotated[
-    int, typer.Option(min=1, max=100, metavar="D", help="Of pct: one more than its changes of priority.")
+    int, typer.Option(min=1, max=100, metavar="D", help="For pct: one more than its changes of priority.")
 ]
 PreemptionsOption = Annotated[
-    int, typer.Option(min=0, max=100, metavar="P", help="Of exhaustive: the most preemptions of a schedule.")
+    int, typer.Option(min=0, max=100, metavar="P", help="For exhaustive: the most preemptions in a schedule.")
 ]
 KillOption = Annotated[
     int,
-    typer.Option(min=0, max=KILLS_MAX, metavar="N", help="Of random and pct: the most deaths a schedule."),
+    typer.Option(
+        min=0, max=KILLS_MAX, metavar="N", help="For random and pct: the most deaths in a schedule."
+    ),
 ]
 ReplayOption = Annotated[
-    str | None, typer.Option(metavar="STRING", help="Run this one schedule, as a failure printed it.")
+    str | None, typer.Option(metavar="STRING", help="Run only this schedule, as printed with a failure.")
 ]
 
 
@@ -77,7 +81,7 @@ def explore(
 
     Stops at the first schedule that fails, and shows the shortest one found that fails in the same way.
 
-    Exit status: 0 nothing found, 1 a schedule failed, or what came of the block disagrees with its own header,
+    Exit status: 0 nothing found, 1 a schedule failed, or the result of the block disagrees with its own header,
     2 bad usage or bad input.
     """
     if programs:

@@ -26,7 +26,7 @@ SetOption = Annotated[
     typer.Option(
         "--set",
         metavar="FIELD=VALUE",
-        help="Another value of a field, as in transactions=500 or transfers.shape=diem. May be repeated.",
+        help="Give a field another value, as in transactions=500 or transfers.shape=diem. May be repeated.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]

@@ -46,12 +46,12 @@ STANDARD_OUTPUT = "-"
 
 BlockArgument = Annotated[Path, typer.Argument(metavar="BLOCK", help="The block file.")]
 RulesOption = Annotated[
-    Rules, typer.Option(help="The rules of access that conflicts, hot keys and the graph are told under.")
+    Rules, typer.Option(help="The rules of access for conflicts, hot keys and the graph.")
 ]
 WeightOption = Annotated[
     Weight | None,
     typer.Option(
-        help="What weighs a transaction where there is one figure: hot keys and the graph.",
+        help="The weight of a transaction in hot keys and in the graph, which have one figure.",
         show_default="gas if known",
     ),
 ]
@@ -68,7 +68,7 @@ TopOption = Annotated[int, typer.Option(min=0, max=1000, metavar="N", help="How 
 ExecuteOption = Annotated[
     bool,
     typer.Option(
-        "--execute", help="Execute the block, and measure, even where accesses and times are recorded."
+        "--execute", help="Execute and measure the block even where accesses and times are recorded."
     ),
 ]
 DotOption = Annotated[
@@ -98,15 +98,15 @@ def inspect(
     programs: ProgramsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell what limits a block: conflicts, hot keys, chains of dependencies, bounds on the speed-up.
+    """Show what limits a block: conflicts, hot keys, chains of dependencies, bounds on the speed-up.
 
     It takes the recorded accesses; a block without them is executed, one transaction after the other.
 
-    Exit status: 0 done, 1 what came of the block disagrees with its own header, 2 bad usage or bad input.
+    Exit status: 0 done, 1 the result of the block disagrees with its own header, 2 bad usage or bad input.
     """
     fee_keys = frozenset(map(key_of, fee_key or ()))
     if dot == STANDARD_OUTPUT and as_json:
-        raise UsageError("--dot - and --json both want standard output; name a file after --dot")
+        raise UsageError("--dot - and --json both write to standard output; name a file after --dot")
     if dot not in (None, STANDARD_OUTPUT):
         check_output_path("--dot", Path(dot), [block])
     import_programs(programs or ())
@@ -156,7 +156,7 @@ def key_of(text: str) -> bytes:
         raise UsageError(f"--fee-key {shown(text)}: is not a key; give pairs of hex digits, as in 0x6201ff")
     key = bytes.fromhex(text.removeprefix("0x"))
     if len(key) > KEY_BYTES_MAX:
-        raise UsageError(f"--fee-key {shown(text)}: has {len(key)} bytes; a key has {KEY_BYTES_MAX} at most")
+        raise UsageError(f"--fee-key {shown(text)}: has {len(key)} bytes; a key has at most {KEY_BYTES_MAX}")
     return key
 
 
@@ -191,7 +191,7 @@ def write_graph(inspection: Inspection, name: str, target: str, nodes_max: int) 
         replace_file(target, text.encode(), UsageError)
     if len(drawn) < dependent:
         print(
-            f"the graph shows {len(drawn)} of the {dependent} transactions that depend on another or another on "
-            "them: those on the heaviest chains; --dot-nodes sets how many",
+            f"the graph shows {len(drawn)} of the {dependent} transactions that take part in a dependency: "
+            "those on the heaviest chains; --dot-nodes sets how many",
             file=sys.stderr,
         )

@@ -13,7 +13,7 @@ from blockstm.analysis.profile import Weight
 from blockstm.cli.columns import Column, print_columns, print_values, print_wrapped
 from blockstm.cli.figures_text import NONE, duration, per_cent, times
 from blockstm.cli.outcomes_text import outcome_values
-from blockstm.errors import shown_path
+from blockstm.errors import counted, shown_path
 from blockstm.results.outcomes import Outcomes
 
 __all__ = ["print_inspection"]
@@ -44,7 +44,7 @@ def print_inspection(file: Path, inspection: Inspection, outcomes: Outcomes | No
     if inspection.not_told:
         print()
     for rules, reason in inspection.not_told.items():
-        print_wrapped(f"{rules}: not told: {reason}")
+        print_wrapped(f"{rules}: left out, as {reason}")
     print_hot_keys(inspection)
 
 
@@ -70,8 +70,8 @@ def summary(file: Path, inspection: Inspection, outcomes: Outcomes | None) -> di
         "per transaction": ", ".join(accesses) or NONE,
         "fees": fees_text(inspection),
         "rules": str(inspection.rules),
-        "independent": f"{independent:,} transactions ({per_cent(outcome.independent_share)})",
-        "longest chain": f"{outcome.longest_chain:,} transactions",
+        "independent": f"{counted(independent, 'transaction')} ({per_cent(outcome.independent_share)})",
+        "longest chain": counted(outcome.longest_chain, "transaction"),
     }
 
 
@@ -88,7 +88,7 @@ def sections_values(inspection: Inspection) -> dict[str, str]:
         for section, counts in inspection.sections.items()
         for what, count in counts.items()
     ]
-    return {"also told": ", ".join(told)} if told else {}
+    return {"also stated": ", ".join(told)} if told else {}
 
 
 def fees_text(inspection: Inspection) -> str:

@@ -126,7 +126,7 @@ def check_output_path(option: str, path: Path, inputs: Iterable[Path]) -> None:
         if not path.is_file():
             raise UsageError(f"{name}: is not a regular file; name another")
         if any(path.samefile(file) for file in inputs if file.exists()):
-            raise UsageError(f"{name}: is to be read; name another file")
+            raise UsageError(f"{name}: is an input of this command; name another file")
 
 
 def import_programs(modules: Iterable[str]) -> None:
@@ -160,7 +160,7 @@ MemoryLimitOption = Annotated[
     typer.Option(
         parser=memory_bytes,
         metavar="SIZE",
-        help="Most memory of the arena: bytes, or as in 512MiB, 2GiB.",
+        help="Memory limit of the arena: bytes, or as in 512MiB, 2GiB.",
         show_default="1GiB",
     ),
 ]
@@ -172,7 +172,9 @@ ProgramsOption = Annotated[
 ]
 TimelineOption = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Write what each worker did when to FILE, for ui.perfetto.dev."),
+    typer.Option(
+        metavar="FILE", help="Write a timeline of what each worker did to FILE, for ui.perfetto.dev."
+    ),
 ]
 ModelOption = Annotated[
     str,

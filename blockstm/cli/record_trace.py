@@ -45,7 +45,7 @@ TraceArgument = Annotated[
 ]
 FromOption = Annotated[
     Path | None,
-    typer.Option("--from", metavar="BLOCK", help="A block to run, and to make the access trace of."),
+    typer.Option("--from", metavar="BLOCK", help="A block to run and to make an access trace of."),
 ]
 WorkersOption = Annotated[
     int | None,
@@ -72,7 +72,7 @@ MemoryLimitOption = Annotated[
     typer.Option(
         parser=memory_bytes,
         metavar="SIZE",
-        help="Most memory of the arena that BLOCK is run in: bytes, or as in 512MiB, 2GiB.",
+        help="Memory limit of the arena in which BLOCK is run: bytes, or as in 512MiB, 2GiB.",
         show_default="1GiB",
     ),
 ]
@@ -89,8 +89,8 @@ def trace(
 ) -> None:
     """Make a block file of an access trace, or with --from the access trace of a block.
 
-    An access trace says what each transaction of a block read, wrote and added. Exit status: 0 done, 1 what came of
-    the block disagrees with its own header, 2 bad usage or bad input.
+    An access trace says what each transaction of a block read, wrote and added. Exit status: 0 done, 1 the result
+    of the block disagrees with its own header, 2 bad usage or bad input.
     """
     if source is None and from_block is None:
         raise UsageError("nothing to record: give an access trace, or --from and a block")
@@ -108,7 +108,7 @@ def trace(
         }
         if extra := [option for option, value in given.items() if value is not None]:
             raise UsageError(
-                f"{extra[0]} is for making a trace of a block, and {shown_path(source)} is to become a block; "
+                f"{extra[0]} is for making a trace of a block, but {shown_path(source)} is to become a block; "
                 "leave out one of them"
             )
         count = block_of_trace(source, output)

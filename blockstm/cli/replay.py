@@ -1,4 +1,4 @@
-"""``blockstm replay``: execute recorded blocks, and tell what parallel execution gained."""
+"""``blockstm replay``: execute recorded blocks, and show what parallel execution gained."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ VerifyOption = Annotated[
     bool,
     typer.Option(
         "--verify",
-        help="Compare state, receipts and all values read with sequential execution (status 1 if wrong).",
+        help="Compare state, receipts and all values read with sequential execution (status 1 if they differ).",
     ),
 ]
 RepeatOption = Annotated[
@@ -63,7 +63,7 @@ RoundsOption = Annotated[
     typer.Option(
         callback=not_negative,
         metavar="R",
-        help="Work of the program trace: rounds (about 1 ns each) for a unit of gas.",
+        help="Work of the program trace: rounds (about 1 ns each) per unit of gas.",
     ),
 ]
 TimeLimitOption = Annotated[
@@ -77,7 +77,7 @@ TimeLimitOption = Annotated[
 ]
 ReceiptsOption = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Write the receipts to FILE as JSON Lines, one receipt a line."),
+    typer.Option(metavar="FILE", help="Write the receipts to FILE as JSON Lines, one receipt per line."),
 ]
 AccountsOption = Annotated[
     Path | None,
@@ -103,7 +103,7 @@ def replay(
     timeline: TimelineOption = None,
     accounts: AccountsOption = None,
 ) -> None:
-    """Execute recorded blocks in parallel and sequentially, and tell what parallel execution gained.
+    """Execute recorded blocks in parallel and sequentially, and show what parallel execution gained.
 
     Exit status: 0 done, 1 a run disagrees with sequential execution (--verify) or with the block's own header,
     2 bad usage or bad input.

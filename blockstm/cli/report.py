@@ -18,7 +18,7 @@ InputsArgument = Annotated[
     list[Path],
     typer.Argument(
         metavar="DIR|JSON...",
-        help="Sweeps' folders, files of --json (replay, simulate, inspect), and files of --timeline.",
+        help="Folders of sweeps, output of replay, simulate and inspect with --json, files of --timeline.",
     ),
 ]
 OutputOption = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The page to write.")]
@@ -30,7 +30,7 @@ def report(
     output: OutputOption = Path("report.html"),
     title: TitleOption = "blockstm report",
 ) -> None:
-    """Make one self-contained HTML page of what other commands printed.
+    """Make one self-contained HTML page from the output of other commands.
 
     Exit status: 0 done, 2 bad usage or bad input.
     """

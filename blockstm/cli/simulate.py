@@ -58,7 +58,7 @@ def core_counts(text: str) -> list[int]:
     for part in text.split(","):
         if not re.fullmatch(r" *\d{1,3} *", part, re.ASCII) or not 1 <= int(part) <= WORKERS_MAX:
             raise UsageError(
-                f"--cores: {shown(part)} is no number of cores; "
+                f"--cores: {shown(part)} is not a number of cores; "
                 f"give whole numbers from 1 to {WORKERS_MAX}, as in 1,2,4"
             )
         counts.append(int(part))
@@ -81,14 +81,12 @@ RoundsOption = Annotated[
     typer.Option(
         callback=not_negative,
         metavar="R",
-        help="Work of the program trace: rounds for a unit of gas, where no time is recorded.",
+        help="Work of the program trace: rounds per unit of gas, where no time is recorded.",
     ),
 ]
 AsReplayOption = Annotated[
     bool,
-    typer.Option(
-        "--as-replay", help="Take rounds of work, as replay does them, and not the times that were recorded."
-    ),
+    typer.Option("--as-replay", help="Use rounds of work, as replay does, instead of the recorded times."),
 ]
 
 
@@ -104,9 +102,9 @@ def simulate(
     as_json: JsonOption = False,
     timeline: TimelineOption = None,
 ) -> None:
-    """Tell what a block would take on any number of cores, in modelled time.
+    """Show how long a block would take on any number of cores, in modelled time.
 
-    Exit status: 0 done, 1 what came of the block disagrees with its own header, 2 bad usage or bad input.
+    Exit status: 0 done, 1 the result of the block disagrees with its own header, 2 bad usage or bad input.
     """
     if programs:
         import_programs(programs)

@@ -32,13 +32,13 @@ SweepArgument = Annotated[Path, typer.Argument(metavar="SWEEP", help="The sweep'
 OutputOption = Annotated[
     Path,
     typer.Option(
-        "--output", "-o", metavar="DIR", help="The folder for the results; made if it is not there."
+        "--output", "-o", metavar="DIR", help="The folder for the results; made if it does not exist."
     ),
 ]
 SchedulerOption = Annotated[
     str | None,
     typer.Option(
-        metavar="ADDRESS", help="Do the runs on an existing Dask cluster, as in tcp://127.0.0.1:8786."
+        metavar="ADDRESS", help="Do the runs on an existing Dask cluster, such as tcp://127.0.0.1:8786."
     ),
 ]
 WorkersOption = Annotated[
@@ -47,7 +47,7 @@ WorkersOption = Annotated[
         min=1,
         max=WORKERS_MAX,
         metavar="N",
-        help="Processes for virtual runs; those under the real clock go one at a time.",
+        help="Processes for virtual runs; runs under the real clock go one at a time.",
         show_default="usable cores",
     ),
 ]
@@ -56,7 +56,7 @@ MemoryLimitOption = Annotated[
     typer.Option(
         parser=memory_bytes,
         metavar="SIZE",
-        help="Most memory of the arena of a run: bytes, or as in 512MiB, 2GiB.",
+        help="Memory limit of the arena of each run: bytes, or as in 512MiB, 2GiB.",
         show_default="1GiB",
     ),
 ]
@@ -73,10 +73,12 @@ def sweep(
 ) -> None:
     """Run a grid of scenarios, cores, seeds and repeats, and write a table with a row for each run.
 
-    The same command goes on where an interrupted one has stopped. Exit status: 0 done, 2 bad usage or bad input.
+    The same command goes on where an interrupted one stopped. Exit status: 0 done, 2 bad usage or bad input.
     """
     if scheduler is not None and workers is not None:
-        raise UsageError("--workers does not go with --scheduler: that cluster has the workers that it has")
+        raise UsageError(
+            "--workers does not go with --scheduler, whose cluster has workers of its own; leave out one of them"
+        )
     defined = read_sweep(definition)
     runs = runs_of(defined)
     try:

@@ -96,13 +96,13 @@ def print_speedups(sweep: Sweep, rows: Sequence[Row]) -> None:
     print_columns(columns, printed, keys=len(sweep.varied))
     left_out = len(lines) - LINES_MAX
     if left_out > 0:
-        print(f"... and {left_out:,} lines more, which the file has")
+        print(f"... and {left_out:,} more lines, which are in the file")
     clock = "modelled time" if sweep.clock == "virtual" else "real time"
     print(f"\nspeed-up over sequential execution, {clock}{f', medians of {runs} runs' if runs > 1 else ''}")
     if runs > 1:
         print_wrapped(
-            "spread: from the least to the greatest speed-up of these runs, in per cent of their median; "
-            "the widest of the line"
+            "spread: how far apart the speed-ups of these runs are, in per cent of their median; the widest in "
+            "the line"
         )
 
 

@@ -64,7 +64,7 @@ def check_failure(arena: Arena, what: str, fix: str = RAISE_MEMORY_LIMIT) -> Non
         raise StateSourceError(arena.failure_reason())
     if failure:
         raise EngineError(
-            "a worker does not find the model of the block; its module must be importable where workers run"
+            "a worker cannot find the model of the block; make its module importable where workers run"
         )
 
 

@@ -201,5 +201,5 @@ def _packed(program: Program, *, by_value: bool) -> bytes | NativeCode:
     except Exception as error:  # what a foreign __reduce__ raises may be anything
         raise ProgramError(
             f"program {program.name} cannot be sent to the workers: {type(error).__name__}: {error}; "
-            "what it refers to must be such as can be pickled"
+            "what it refers to must be picklable"
         ) from error

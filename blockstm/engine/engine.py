@@ -263,7 +263,9 @@ class Engine:
         _checked_block(block)
         self._check_open()
         if not self._lock.acquire(blocking=False):
-            raise EngineError("the engine is busy with another thread's block; use one engine a thread")
+            raise EngineError(
+                "the engine is busy with another thread's block; use one engine for each thread"
+            )
         try:
             self._check_open()  # it may have been closed just now
             if self._has_block:
@@ -283,7 +285,7 @@ class Engine:
         if self._pool.owner != os.getpid():
             raise EngineError(
                 f"the engine belongs to process {self._pool.owner}, from which this one was forked; "
-                "make one here"
+                "make a new one here"
             )
         if self._pool.is_closed:
             raise EngineError("the engine is closed; make a new one")

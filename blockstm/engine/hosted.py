@@ -63,7 +63,8 @@ class HostedRun(BlockRun):
         """
         if self._owner != os.getpid():
             raise EngineError(
-                f"the simulation belongs to process {self._owner}, from which this one was forked; make one here"
+                f"the simulation belongs to process {self._owner}, from which this one was forked; "
+                "make a new one here"
             )
 
     def call(self, function: Callable[..., Any], *arguments: object) -> Any:
@@ -100,7 +101,7 @@ class HostedRun(BlockRun):
             self._hosts.clear()
             names = listed([*sorted(self._by_name), *([SOURCE] if self.block.source is not None else [])])
             raise ProgramError(
-                f"loading {names} ends a process, which {end.ending}; "
+                f"loading {names} ends the process, which {end.ending}; "
                 "import its modules in a process of their own to see why"
             ) from None
         except BlockstmError:

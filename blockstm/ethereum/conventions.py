@@ -72,7 +72,7 @@ class EthereumConventions(Conventions):
         if gas_used is None:
             if not accesses:
                 return []
-            return Unknown("plain transfers are told by the gas that they used, which is not known")
+            return Unknown("plain transfers are recognised by the gas that they used, which is not known")
         return [
             frozenset(filter(is_balance, access.keys)) if gas == PLAIN_TRANSFER_GAS else frozenset()
             for access, gas in zip(accesses, gas_used, strict=True)
@@ -96,7 +96,7 @@ def _fees_by_accesses(accesses: Sequence[AccessSet]) -> Fees | Unknown:
     if not credited:
         return Fees(frozenset(), "no balance is credited", True)
     if len(accesses) == 1:
-        return Fees(frozenset(), "one transaction waits for nobody", True)
+        return Fees(frozenset(), "a single transaction waits for none", True)
     changes = Counter(key for access in accesses for key in access.changes if key in credited)
     (most, key), *others = sorted(((changes[key], credited[key]), key) for key in changes)[::-1]
     count = most[0]

@@ -46,7 +46,7 @@ def what_lacks(executed: ExecutedBlock, checks: Mapping[str, bool | None]) -> st
     if found is None:
         return None
     names = ", ".join(name.replace("_", " ") for name in HEADER_CHECKS if name in differing)
-    return f"the block does not come to what its header says ({names}): either it is invalid, or {found}"
+    return f"what came of the block is not what its header says ({names}): either it is invalid, or {found}"
 
 
 def _lacking_system_contract(executed: ExecutedBlock) -> str | None:

@@ -24,7 +24,7 @@ _OPTIONS: Final = (
         "prestate",
         Path,
         "PRESTATE.json",
-        "What geth's prestateTracer tells: of the whole block, or of each transaction.",
+        "What geth's prestateTracer answers, for the whole block or for each transaction.",
         required=True,
     ),
     RecorderOption(
@@ -40,16 +40,16 @@ _OPTIONS: Final = (
         "whole_state",
         bool,
         "",
-        "The pre-state is that of the whole chain, as of a test: compare the state root, too.",
+        "The pre-state is that of the whole chain, as in a test: compare the state root, too.",
     ),
     RecorderOption(
         "accounts",
         Path,
         "ACCOUNTS.json",
-        "Accounts that are exactly so, empty ones too, whatever the pre-state says; null for none.",
+        "Accounts that replace those of the pre-state, empty ones too; null: there is none.",
     ),
     RecorderOption(
-        "fork", str, "NAME", "The rules to execute by; known on mainnet, Sepolia, Holesky and Hoodi."
+        "fork", str, "NAME", "The fork whose rules apply; known for mainnet, Sepolia, Holesky and Hoodi."
     ),
 )
 

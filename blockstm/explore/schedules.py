@@ -92,7 +92,9 @@ class Schedule:
             )
         schedule = cls.of_runs(workers, parsed_runs(text, matched[3], workers))
         if str(schedule) != text:
-            raise ScheduleError(f"schedule {shown(text)}: its runs are not written as short as can be; {FIX}")
+            raise ScheduleError(
+                f"schedule {shown(text)}: its runs are not written in their shortest form; {FIX}"
+            )
         return schedule
 
 
@@ -141,4 +143,4 @@ def first_fault(text: str) -> str:
         return "it does not begin with 1.WORKERS. as in 1.2.a5b3"
     good = re.compile(r"(?:[a-p](?:[1-9]\d{0,6})?|[A-P])*", re.ASCII).match(text, head.end())
     place = good.end() if good is not None else head.end()
-    return f"character {place + 1}, {text[place : place + 1]!r}, is no worker a to p and no count"
+    return f"character {place + 1}, {text[place : place + 1]!r}, is neither a worker (a to p) nor a count"

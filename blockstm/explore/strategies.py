@@ -244,7 +244,7 @@ class ReplayStrategy:
             ScheduleError: it does not fit: its worker cannot go on, or it is over before the block is.
         """
         if self._step == len(self._decisions):
-            raise ScheduleError(f"the schedule is over after {self._step} steps, and the block is not: {FIX}")
+            raise ScheduleError(f"the schedule is over after {self._step} steps, but the block is not: {FIX}")
         decision = self._decisions[self._step]
         worker = decision if decision >= 0 else death_of(decision)
         if not any(virtual.index == worker and (decision >= 0 or not virtual.recovering) for virtual in able):
@@ -260,7 +260,7 @@ class ReplayStrategy:
             ScheduleError: the block was over before the schedule.
         """
         if self._step < len(self._decisions):
-            raise ScheduleError(f"the block is over after {self._step} steps, and the schedule is not: {FIX}")
+            raise ScheduleError(f"the block is over after {self._step} steps, but the schedule is not: {FIX}")
 
 
 FIX = "replay it with the same block, number of workers and version of blockstm"

@@ -303,7 +303,8 @@ def _check_frame_header(source: _Source, limit: int, given: int, checksum_requir
         parameters = zstandard.get_frame_parameters(source.ahead(_FRAME_HEADER_BYTES_MAX))
     except zstandard.ZstdError as error:
         raise DamagedError(
-            f"byte {start}: the compressed data does not begin well ({_reason(error)}); copy or make the file again"
+            f"byte {start}: the beginning of the compressed data is damaged ({_reason(error)}); "
+            "copy or make the file again"
         ) from error
     known = parameters.content_size != zstandard.CONTENTSIZE_UNKNOWN
     if known and given + parameters.content_size > limit:

@@ -39,7 +39,7 @@ class Measurement:
         differences: where runs disagreed with sequential execution, a line each; None if they were not compared.
         header_checks: whether all runs came to what the block's own header says, by name; None for what the
             header does not say, and instead of all this for a block without one.
-        kept: what came of the last run of the model; None where it was let go.
+        kept: what came of the last run of the model; None where it was released.
     """
 
     transactions: int
@@ -67,7 +67,7 @@ class Measurement:
         """
         if self.kept is None:
             raise UsageError(
-                "the result of this measurement was let go; use the measurement that measure() returned"
+                "the result of this measurement was released; use the measurement that measure() returned"
             )
         return self.kept
 
@@ -117,7 +117,7 @@ class Measurement:
 
     @property
     def disagrees(self) -> bool:
-        """Whether a run came to something else than it must."""
+        """Whether the result of a run is not what it must be."""
         return False in (self.verified, self.has_header_equal)
 
     def __repr__(self) -> str:
@@ -178,7 +178,7 @@ def measure(
         raise UsageError(f"repeat is {shown(repeat)}; give a whole number, 1 or more")
     if engine is not None and workers is not None:
         raise UsageError(
-            "workers does not go with an engine, which has those that it has; leave out one of them"
+            "workers does not go with an engine, which has workers of its own; leave out one of them"
         )
     checked = CheckedBlock.of(block) if isinstance(block, Block) else block
     with ExitStack() as stack:

@@ -22,7 +22,7 @@ Step = Callable[[str], AbstractContextManager[None]]
 
 @dataclass(frozen=True, slots=True)
 class RunFigures:
-    """Figures of one run, kept when the run's result is let go; see `blockstm.results.result.Stats`."""
+    """Figures of one run, kept when the run's result is released; see `blockstm.results.result.Stats`."""
 
     wall_seconds: float
     executions: int

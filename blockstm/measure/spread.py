@@ -11,7 +11,7 @@ __all__ = ["Spread", "spread_of"]
 
 @dataclass(frozen=True)
 class Spread:
-    """What a figure was in several runs.
+    """A figure over several runs.
 
     Arguments:
         median: of an even number of runs, the mean of the two in the middle.

@@ -12,7 +12,7 @@ __all__ = ["BlockStm"]
 
 @dataclass(frozen=True, slots=True)
 class BlockStm(Model):
-    """Executes transactions speculatively; validates what each has read, and runs again what read something stale.
+    """Executes transactions speculatively, validates their reads, and runs those again that read something stale.
 
     Arguments:
         intents: whether a transaction that reads a key which others of the block have read and then written

@@ -9,7 +9,7 @@ __all__ = ["Model"]
 
 
 class Model(ABC):
-    """How the core executes a block. Every model comes to what sequential execution comes to.
+    """How the core executes a block. Every model gives the result of sequential execution.
 
     A subclass is a frozen dataclass whose fields are its options; two of one kind with the same options are equal.
     What it does is compiled code (native/verbs/model.pxd says what that must say), found by `entry`.

@@ -441,8 +441,8 @@ class Context:
             maximum: the most that the sum may be, up to 2**256 - 1, which is the default.
 
         Raises:
-            BoundsError: the sum would leave the bounds, or the value is no number; nothing is changed.
-            TypeError: the delta or a bound is no int; a bool is none, nor is a float.
+            BoundsError: the sum would leave the bounds, or the value is not a number; nothing is changed.
+            TypeError: the delta or a bound is not an int; a bool or a float is not one.
             LimitError: a magnitude is 2**256 or more, or the bounds are not within 0..2**256 - 1.
         """
 
@@ -465,14 +465,14 @@ class Context:
 
         Raises:
             OutOfGas: the limit is passed; all gas is used up.
-            TypeError: the gas is no int; a bool is none, nor is a float.
+            TypeError: the gas is not an int; a bool or a float is not one.
             LimitError: it is negative, or 2**64 or more.
         """
 
     def poll(self) -> None:
-        """Go on, unless the work is in vain already: a hint in long work between other verbs.
+        """End the program here if its work is in vain already; for long work between other verbs.
 
-        Where something that the program has read is stale by now, it ends here instead of at its end.
+        Where something that the program has read has become stale, it is not carried on to its end.
         """
 
     def revert(self, reason: str = "") -> NoReturn:

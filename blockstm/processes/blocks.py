@@ -35,7 +35,7 @@ def pickled(block: Block, by_value: Iterable[str] = ()) -> bytes:
     except Exception as error:  # what a foreign __reduce__ raises may be anything
         raise ProgramError(
             f"the block's programs cannot be sent to another process: {type(error).__name__}: {error}; "
-            "what they refer to must be such as can be pickled"
+            "what they refer to must be picklable"
         ) from error
 
 

@@ -40,7 +40,7 @@ def plain(value: object, *, portable: bool = False, depth: int = 0) -> Any:
         largest = _I64_MAX if portable else U256_MAX
         if -largest <= value <= largest:
             return value
-        raise ValueError(f"{shown(value)} is beyond {largest.bit_length()} bits")
+        raise ValueError(f"{shown(value)} does not fit into {largest.bit_length()} bits")
     if depth >= ARGUMENTS_DEPTH_MAX:
         raise ValueError(f"lists and dicts are nested deeper than {ARGUMENTS_DEPTH_MAX}")
     if isinstance(value, list | tuple) and kind in (list, tuple):

@@ -46,10 +46,10 @@ class Declared(_KeysByAccess):
     writes is no access. A key that may be read and written stands in both: one that is only in `writes` is
     written without regard to its value, so its writer has no one to wait for.
 
-    A declaration may name more than is accessed; that costs parallelism, and never changes a result. An access
+    A declaration may name more than is accessed; that costs parallelism, but never changes a result. An access
     that was not declared breaks the promise, and what follows is for the execution model to define.
 
-    The like elsewhere: the read and write sets of Calvin (Thomson et al., SIGMOD 2012), and the writable and
+    Similar elsewhere: the read and write sets of Calvin (Thomson et al., SIGMOD 2012), and the writable and
     read-only accounts of a Solana transaction (a writable one is in both `reads` and `writes`).
 
     Arguments:
@@ -59,7 +59,7 @@ class Declared(_KeysByAccess):
 
     Raises:
         LimitError: a key is too long, or there are too many.
-        ProgramError: a key is not bytes, or the keys are no list, tuple or set.
+        ProgramError: a key is not bytes, or the keys are not a list, tuple or set.
     """
 
     _what: ClassVar[str] = "declared"
@@ -80,7 +80,7 @@ class Hints(_KeysByAccess):
 
     Raises:
         LimitError: a key is too long, or there are too many.
-        ProgramError: a key is not bytes, or the keys are no list, tuple or set.
+        ProgramError: a key is not bytes, or the keys are not a list, tuple or set.
     """
 
     _what: ClassVar[str] = "hinted"

@@ -19,7 +19,7 @@ __all__ = ["BlockReplay", "Inspection", "Replay", "Run", "Simulation"]
 
 @dataclass(frozen=True)
 class Run:
-    """What a block came to on so many cores; None where it is not known.
+    """What a block came to on a number of cores; None where it is not known.
 
     Arguments:
         cores: how many cores there were; of a replay, how many workers took part.

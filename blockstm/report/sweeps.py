@@ -38,7 +38,7 @@ WANTED: Final = Wanted((*REQUIRED, *COUNTS, *NUMBERS, *MACHINE_COLUMNS, STARTED,
 
 @dataclass(frozen=True)
 class SweepRun:
-    """One row: a run of one block on so many cores; of its parameters, those that are not the same in all rows."""
+    """One row: a run of a block on a number of cores; of its parameters, those that differ between rows."""
 
     scenario: str
     clock: str

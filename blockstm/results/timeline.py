@@ -72,9 +72,9 @@ class Span:
     end_ns: int
     """From the start of the block, too."""
     txn_idx: int | None
-    """The transaction that it was about; None of a sleep."""
+    """The transaction that it was about; None for a sleep."""
     incarnation: int | None
-    """Which incarnation of the transaction, from 0; None of a sleep."""
+    """Which incarnation of the transaction, from 0; None for a sleep."""
     cause: int | None
     """The transaction whose doing it was that the incarnation came to nothing; None where it did not, and where
     that is not known: of a sum of adds, and of bounds."""
@@ -92,7 +92,7 @@ class Timeline(ArrowTable):
     start of the block), ``txn_idx``, ``incarnation`` and ``cause`` uint32; null where a span has None.
 
     A worker's spans do not overlap. Where there is none it looked for a task, or the system gave its core to
-    others. What a worker was at when it was killed is not among them. Under the sequential model there are only
+    others. What a worker was doing when it was killed is not among them. Under the sequential model there are only
     executions: a transaction is final once it has run.
 
     Arguments:

@@ -14,7 +14,7 @@ __all__ = ["SimulateOutput", "SimulatedRunEntry"]
 
 @dataclass(frozen=True, kw_only=True)
 class SimulatedRunEntry(Entry):
-    """What the block came to on so many cores; all times are modelled. See `blockstm.simulate.Figures`."""
+    """What the block came to on a number of cores; all times are modelled. See `blockstm.simulate.Figures`."""
 
     cores: Cores
     seconds: float

@@ -1,4 +1,4 @@
-"""The core in virtual time: what a block would take on any number of cores.
+"""The core in virtual time: how long a block would take on any number of cores.
 
 - `costmodel`: what each kind of work of the core costs.
 - `hosted`: the virtual clock, in a host.

@@ -44,7 +44,7 @@ class CostModel:
     atomic: float
     """Changing a status, a counter, or a list of waiters."""
     line_transfer: float
-    """Fetching a cache line that another core has had since."""
+    """Fetching a cache line that another core has held since."""
     look: float
     """Looking for a task."""
     pause: float
@@ -66,7 +66,7 @@ class CostModel:
     write_in_order: float
     """Writing a key under the sequential model."""
     tree: float
-    """Finding one's way, in addition, to a version of a key that more than five transactions write."""
+    """Finding, in addition, a version of a key that more than five transactions write."""
     first_touch: float
     """The first touch of a key in a block, in addition, unless keys are touched in the order in which they lie."""
 

@@ -24,7 +24,7 @@ def open_clock(attached: Attached, prices: Mapping[str, float], program_ns: byte
 
 
 def run_clock(attached: Attached, cores: int) -> tuple[dict[str, float], float]:
-    """Run the block that has been started on so many cores.
+    """Run the block that has been started on a number of cores.
 
     Returns:
         how often each kind of work was charged, by its price's name, and what was charged in all, in ns.

@@ -40,7 +40,7 @@ IDLE: Final = ("look", "pause")
 
 @dataclass(frozen=True)
 class Figures:
-    """What a block came to on so many cores; all times are modelled.
+    """Figures of a block on a number of cores; all times are modelled.
 
     Arguments:
         cores: the number of virtual workers.
@@ -97,12 +97,12 @@ class Figures:
 
 @dataclass(frozen=True)
 class Reference:
-    """A block in sequential execution, and what that says of the bounds of any other. Make it with `of`.
+    """What a block takes in sequential execution, and the bounds that follow for any other. Make it with `of`.
 
     Arguments:
         seconds: what the block took.
         weights: what each transaction took, in seconds.
-        waits: who depends on whom.
+        waits: the dependencies between the transactions.
     """
 
     seconds: float
@@ -126,7 +126,7 @@ class Reference:
         return self.seconds / path if path else None
 
     def bound_greedy(self, cores: int) -> float | None:
-        """Return sequential time over that of list scheduling on so many cores; None if it takes no time."""
+        """Return sequential time over that of list scheduling on that many cores; None if it takes no time."""
         greedy = greedy_schedule(self.waits, self.weights, cores)
         return self.seconds / greedy if greedy else None
 
@@ -201,7 +201,7 @@ class Simulation:
         return self._run(Sequential(), 1, timeline)
 
     def run(self, cores: int, *, timeline: bool = False) -> Result:
-        """Execute the block in the model on so many cores, and return what came of it.
+        """Execute the block in the model on that many cores, and return what came of it.
 
         Arguments:
             cores: how many.
@@ -221,7 +221,7 @@ class Simulation:
         return self._counts
 
     def figures(self, cores: int) -> Figures:
-        """Execute the block on so many cores, and return its figures.
+        """Execute the block on that many cores, and return its figures.
 
         Raises:
             as `run` does.
@@ -229,7 +229,7 @@ class Simulation:
         return self.figures_and_result(cores)[0]
 
     def figures_and_result(self, cores: int, *, timeline: bool = False) -> tuple[Figures, Result]:
-        """Execute the block on so many cores, and return its figures and what came of it.
+        """Execute the block on that many cores, and return its figures and what came of it.
 
         Arguments:
             cores, timeline: as for `run`.

@@ -158,7 +158,7 @@ class Cluster:
             raise
         except KilledWorker as error:
             raise SweepError(
-                "several workers died of the same runs, perhaps as there was too little memory; "
+                "several workers died of the same runs, perhaps for lack of memory; "
                 "use fewer at a time (--workers), and give the same command again"
             ) from error
         except ModuleNotFoundError as error:

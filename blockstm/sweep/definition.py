@@ -39,8 +39,8 @@ class Sweep:
         text: the file, TOML.
         scenario: what is run.
         clock: whether it is executed, or simulated in modelled time.
-        cores: on how many cores; of the real clock, as many workers.
-        seeds: where the scenario's chance starts.
+        cores: the numbers of cores; under the real clock, of workers.
+        seeds: the seeds of the scenario's random draws.
         repeats: how often each run is repeated.
         grids: of each grid, by dotted field of the scenario, the values that it takes.
         cost_model: what work costs under the virtual clock; None under the real one.
@@ -102,7 +102,7 @@ def read_sweep(path: str | os.PathLike[str]) -> Sweep:
     )
     if sweep.run_count > RUNS_MAX:
         raise SweepError(
-            f"{place}: it has {sweep.run_count:,} runs; allowed are {RUNS_MAX:,} at most: split it"
+            f"{place}: it has {sweep.run_count:,} runs; at most {RUNS_MAX:,} are allowed: split it"
         )
     return sweep
 
@@ -188,8 +188,8 @@ def _grid(table: Mapping[str, object], place: str) -> Mapping[str, Sequence[obje
         if field == "seed":
             raise SweepError(f"{place}: {name} is not allowed; the field seeds names the seeds of all points")
         if field in grid:
-            raise SweepError(f"{place}: {name} is there twice; leave one out")
-        grid[field] = _values(value, name, "give a list of values that the field shall take", place)
+            raise SweepError(f"{place}: {name} comes twice; leave one out")
+        grid[field] = _values(value, name, "give a list of values for the field", place)
     return grid
 
 

@@ -38,7 +38,7 @@ class Run:
         parameters: the same by dotted field.
         clock: whether it is executed, or simulated.
         cores: on how many cores.
-        seed: where the scenario's chance starts.
+        seed: the seed of the scenario's random draws.
         repeat: from 0.
         cost_model_text: the cost model under the virtual clock; None under the real one.
     """
@@ -72,10 +72,10 @@ class Run:
 def runs_of(sweep: Sweep) -> list[Run]:
     """Return the runs of a sweep, each once, those of one block together.
 
-    Repeats go by turns over the numbers of cores, so that all of these meet the same machine.
+    Repeats take turns over the numbers of cores, so that all of these meet the same machine.
 
     Raises:
-        SweepError: a point is no scenario.
+        SweepError: a point is not a scenario.
     """
     return list({run.run_id: run for run in _all_runs(sweep)}.values())
 

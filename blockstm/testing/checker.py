@@ -59,7 +59,7 @@ class Checker:
         seed: int = 0,
         strategies: Sequence[StrategyName] = ("random", "pct"),
     ) -> Checked:
-        """Check that what a block comes to depends on its state and arguments only.
+        """Check that the result of a block depends on its state and arguments only.
 
         Arguments:
             block: the block; a few transactions say as much as many, and sooner.
@@ -138,7 +138,7 @@ class Checker:
 
     def _schedule_fault(self, packed: bytes, modules: list[str], workers: int, finding: Finding) -> Fault:
         """Say what is known of a schedule that fails."""
-        what = f"the block comes to something else under a schedule ({finding.check}: {finding.message})"
+        what = f"the result of the block is different under a schedule ({finding.check}: {finding.message})"
         explained: Explained | None = self._first.call(modules, explain, packed, workers, finding.schedule)
         lines, left = ["", f"schedule  {finding.schedule}"], None
         if explained is None:

@@ -207,7 +207,7 @@ class Probes:
             self._suspect(Suspicion(number, repeated.divergence))
         if not repeated.unwound or repeated.first_after is not None:
             what = (
-                "catches the internal exception that ends an execution in vain, and does not raise it again"
+                "catches the internal exception that ends an execution given up, and does not raise it again"
             )
             clause, raised = swallowing_clause(repeated.stack), f"ctx.{entry.verb} raised it"
             where = tape.program, tape.txn_idx

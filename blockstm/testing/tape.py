@@ -180,7 +180,7 @@ class TapedContext:
         if threading.get_ident() != self._thread:
             self._watch.note("thread", verb, self._tape)
             raise EngineError(
-                "the context is used in another thread than its program runs in: hand it to none"
+                "the context is used in a thread other than that of its program: hand it to none"
             )
 
     def _verb(self, name: str, *arguments: object) -> Any:

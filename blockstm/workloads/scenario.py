@@ -31,7 +31,7 @@ class General:
 
     workload: str = choice(tuple(WORKLOADS), "which workload")
     transactions: int = whole(1_000, 0, 1_000_000, "how many transactions the block has")
-    seed: int = whole(0, 0, (1 << 63) - 1, "where chance starts")
+    seed: int = whole(0, 0, (1 << 63) - 1, "the seed of all random draws")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Scenario:
 
     @property
     def parameters(self) -> Mapping[str, object]:
-        """All fields by dotted name, those too that the file leaves to their defaults."""
+        """All fields by dotted name, including those that the file leaves to their defaults."""
         flat: dict[str, object] = asdict(self.general)
         for name, table in self.tables.items():
             flat |= {f"{name}.{key}": value for key, value in asdict(table).items()}

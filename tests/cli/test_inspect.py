@@ -58,7 +58,7 @@ def test_what_a_block_says_beside_what_was_recorded_is_told(
     assert told | {"file": str(recorded_block)} == json.loads(plain.stdout)
     text = " ".join(command("inspect", tmp_path / "said.block").stdout.split())
     assert (
-        "also told declared accesses of 2 transactions, hints of 1 transaction, arrival times of 2 transactions, "
+        "also stated declared accesses of 2 transactions, hints of 1 transaction, arrival times of 2 transactions, "
         "an access list of 2 keys keys "
     ) in text
 
@@ -89,7 +89,7 @@ def test_the_text(command: Command, recorded_block: Path) -> None:
     words = " ".join(completed.stdout.split())  # long lines are wrapped
     for expected in (
         "per transaction 1.00 reads (at most 1), 1.00 writes (at most 1), 1.00 adds (at most 1) fees",
-        "lazy-transfers: not told: which transactions are plain transfers is not known of this chain",
+        "lazy-transfers: left out, as it is not known which transactions of this chain are plain transfers",
     ):
         assert expected in words
     assert "chain 2" not in completed.stdout
@@ -174,7 +174,7 @@ def test_a_large_graph_is_cut_and_says_so(command: Command, recorded_block: Path
     shown = command("inspect", recorded_block, "--dot", "-", "--dot-nodes", "5")
     nodes, _ = dot_graph(shown.stdout)
     assert len(nodes) == 5
-    assert shown.stderr.startswith("the graph shows 5 of the 30 transactions that depend on another")
+    assert shown.stderr.startswith("the graph shows 5 of the 30 transactions that take part")
 
 
 def test_what_is_refused(refused: Refused, recorded_block: Path, tmp_path: Path) -> None:
@@ -182,9 +182,11 @@ def test_what_is_refused(refused: Refused, recorded_block: Path, tmp_path: Path)
     assert "is not a key; give pairs of hex digits" in refused(
         "inspect", recorded_block, "--fee-key", "0x123"
     )
-    assert "has 65 bytes; a key has 64 at most" in refused("inspect", recorded_block, "--fee-key", "00" * 65)
-    assert "--dot - and --json both want" in refused("inspect", recorded_block, "--dot", "-", "--json")
-    assert "is to be read; name another file" in refused("inspect", recorded_block, "--dot", recorded_block)
+    assert "has 65 bytes; a key has at most 64" in refused("inspect", recorded_block, "--fee-key", "00" * 65)
+    assert "--dot - and --json both write" in refused("inspect", recorded_block, "--dot", "-", "--json")
+    assert "is an input of this command; name another file" in refused(
+        "inspect", recorded_block, "--dot", recorded_block
+    )
     assert "its folder does not exist" in refused(
         "inspect", recorded_block, "--dot", tmp_path / "x" / "y.dot"
     )

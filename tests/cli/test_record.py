@@ -218,8 +218,8 @@ def test_a_block_that_does_not_fit_into_the_memory_limit(refused: Refused, tmp_p
     [
         ("nowhere/out", "its folder does not exist"),
         (".", "is not a regular file"),
-        ("small.block", "is to be read"),
-        ("link", "is to be read"),
+        ("small.block", "is an input"),
+        ("link", "is an input"),
     ],
 )
 def test_a_trace_that_cannot_be_written(

@@ -72,7 +72,7 @@ def test_code_that_is_missing(
     del inputs.prestate[hex_of(BEHIND)]["code"]
     record(inputs, "--blockhashes", "hashes.json")
     message = refused(*arguments)
-    assert message.startswith("error: x.block: the block does not come to what its header says")
+    assert message.startswith("error: x.block: what came of the block is not what its header says")
     assert hex_of(BEHIND) in message
     assert not (tmp_path / "out").exists()
 

@@ -264,7 +264,7 @@ def test_code_that_is_missing(
     else:
         del inputs.prestate[hex_of(address)]["code"]
     message = refused("replay", record(inputs))
-    assert "made.block: the block does not come to what its header says" in message
+    assert "made.block: what came of the block is not what its header says" in message
     assert f"{inputs.transaction(txn_idx)} looks for code at {hex_of(address)}, " in message
     assert message.endswith(
         "if it had code before the block, record the block again with --accounts FILE that holds that account\n"
@@ -414,7 +414,7 @@ def test_a_header_that_contradicts_itself_is_no_lack_of_the_pre_state(
 def test_a_transaction_whose_sender_has_too_little(refused: Refused, record: Record, inputs: Inputs) -> None:
     inputs.prestate[SENDER]["balance"] = "0x5"
     message = refused("replay", record(inputs))
-    assert f"{inputs.transaction(0)} cannot be executed: its sender has 5 wei, and it may cost " in message
+    assert f"{inputs.transaction(0)} cannot be executed: its sender has 5 wei, but it may cost " in message
     assert "either the block is invalid, or the pre-state is not whole" in message
     assert "b'" not in message and "..." not in message
 

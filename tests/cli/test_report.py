@@ -136,7 +136,7 @@ def test_bad_input_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "not JSON" in refused(["report", str(tmp_path / "bad.json"), "-o", str(page)], capsys)
     assert "no such file" in refused(["report", str(tmp_path / "none.json"), "-o", str(page)], capsys)
     assert "results.parquet" in refused(["report", str(tmp_path), "-o", str(page)], capsys)
-    assert "is to be read" in refused(["report", str(good), "-o", str(good)], capsys)
+    assert "is an input" in refused(["report", str(good), "-o", str(good)], capsys)
     assert "folder does not exist" in refused(["report", str(good), "-o", str(tmp_path / "x" / "y")], capsys)
     assert not page.exists()
 

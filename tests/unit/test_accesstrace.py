@@ -132,8 +132,8 @@ def test_what_is_optional_may_be_left_out(tmp_path: Path) -> None:
     ("lines", "expected"),
     [
         ([], "line 1: the header is missing"),
-        ([HEADER, LINES[0]], "line 3: the header announces 2 transactions, and the file ends after 1"),
-        ([HEADER, *LINES, LINES[0]], "line 4: the header announces 2 transactions, and here is one more"),
+        ([HEADER, LINES[0]], "line 3: the header announces 2 transactions, but the file ends after 1"),
+        ([HEADER, *LINES, LINES[0]], "line 4: the header announces 2 transactions, but here is one more"),
         ([[1]], "line 1: it is a list, not a JSON object"),
         (_changed(1, format="other"), "line 1: the header does not say format access-trace"),
         (_changed(1, version=3), "line 1: version is 3, and this blockstm reads versions 1 and 2"),

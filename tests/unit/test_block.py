@@ -168,7 +168,7 @@ def _named_alike() -> list[Program]:
         (([],), {"number": 1 << 64}, LimitError, "number is 18446744073709551616"),
         (([],), {"meta": [1]}, UsageError, "meta is"),
         (([],), {"meta": {1: 2}}, UsageError, "an int cannot be the key"),
-        (([],), {"meta": {"a": 1 << 64}}, UsageError, "beyond 63 bits"),
+        (([],), {"meta": {"a": 1 << 64}}, UsageError, "does not fit into 63 bits"),
         (([],), {"meta": {"a": {1}}}, UsageError, "type set"),
         (([],), {"meta": {"a": bytes(1 << 18)}}, LimitError, "meta takes"),
         (

@@ -329,19 +329,19 @@ BAD_CONTENT: list[tuple[Callable[[list[Any]], Any], str]] = [
     (_set(0, "counts", "transactions", 1_000_001), "count of transactions is 1000001"),
     (_set(0, "counts", "keys", 4), "keys, near byte"),
     (_set(0, "counts", "state", 0), "state, near byte"),
-    (_set(0, "counts", "transactions", 6), "it has 5 entries, and the header announces 6"),
+    (_set(0, "counts", "transactions", 6), "it has 5 entries, but the header announces 6"),
     (_set(1, {}), "keys, near byte"),
     (_set(1, 1, "b"), "keys, near byte"),
     (_set(1, 1, 5), "a key is not bytes"),
     (_set(1, 1, []), "a key is not bytes"),
     (_set(1, 1, [b"x"]), "exceeds max_array_len"),
     (_set(1, 1, bytes(65)), "65 exceeds max_bin_len(64)"),
-    (_set(1, 1, b"a"), "a key is there twice"),
+    (_set(1, 1, b"a"), "a key comes twice"),
     (_set(2, []), "it is not a map"),
-    (_set(2, {3: b""}), "it holds something else than indexes of the 3 keys"),
-    (_set(2, {-1: b""}), "it holds something else"),
-    (_set(2, {True: b""}), "it holds something else"),
-    (_set(2, {b"a": b""}), "it holds something else"),
+    (_set(2, {3: b""}), "it holds something other than indexes of the 3 keys"),
+    (_set(2, {-1: b""}), "it holds something other"),
+    (_set(2, {True: b""}), "it holds something other"),
+    (_set(2, {b"a": b""}), "it holds something other"),
     (_set(2, {0: None}), "a value is neither bytes nor the index of a key before it"),
     (_set(2, {0: 0}), "a value is neither bytes nor the index"),
     (_set(2, {0: 1}), "a value is neither bytes nor the index"),
@@ -447,7 +447,7 @@ def test_a_key_twice_in_a_map_is_refused(tmp_path: Path) -> None:
             + parts[3]
         )
     )
-    refused(tmp_path / "x.block", "a key index is there twice")
+    refused(tmp_path / "x.block", "a key index comes twice")
     twice = parts[3].replace(b"\x83\xa8gas_used\x01", b"\x84\xa8gas_used\x01\xa8gas_used\x01")
     assert twice != parts[3]
     (tmp_path / "x.block").write_bytes(compress(b"".join(parts[:3]) + twice))

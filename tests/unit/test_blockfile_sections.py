@@ -213,7 +213,7 @@ def _count(name: str, count: object) -> Callable[[list[Any]], None]:
 
 
 DECLARED, HINTS, ARRIVALS, LIST = 4, 5, 6, 7
-INDEXES = "holds something else than block access indexes from 0 to 3"
+INDEXES = "holds something other than block access indexes from 0 to 3"
 ASCENDING = "is not in ascending order, each once"
 
 BAD_CONTENT: list[tuple[Callable[[list[Any]], None], str]] = [
@@ -239,8 +239,8 @@ BAD_CONTENT: list[tuple[Callable[[list[Any]], None], str]] = [
     (lambda objects: objects.pop(), "access_list, near byte"),
     (lambda objects: objects.append([]), "something follows the last section"),
     (_set(DECLARED, {}), "declared, near byte"),
-    (_set(DECLARED, []), "it has 0 entries, and the header announces 2"),
-    (_set(DECLARED, [None, None, None]), "it has 3 entries, and the header announces 2"),
+    (_set(DECLARED, []), "it has 0 entries, but the header announces 2"),
+    (_set(DECLARED, [None, None, None]), "it has 3 entries, but the header announces 2"),
     (_set(DECLARED, 0, {}), "declared: transaction 0: it is not a list"),
     (_set(DECLARED, 1, 5), "declared: transaction 1: it is not a list"),
     (_set(DECLARED, 1, b"abc"), "declared: transaction 1: it is not a list"),

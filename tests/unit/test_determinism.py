@@ -78,7 +78,7 @@ def test_a_twin_without_fault_passes(checker: Checker, twin: Canary) -> None:
 def test_what_shows_under_schedules_only_comes_with_the_shortest_schedule(checker: Checker) -> None:
     report = report_of(checker, UNDER_SCHEDULES, schedules=50)
     assert report.startswith(
-        "schedule: the block comes to something else under a schedule (sequential: state: "
+        "schedule: the result of the block is different under a schedule (sequential: state: "
     )
     assert re.search(
         r"^cause     module global surprises of tests.support.canaries was \[\] and is \[",

@@ -165,9 +165,8 @@ def test_fork_of_the_process_has_no_part_in_the_engine(run_script: Run) -> None:
     assert os.waitpid(child, 0)[1] == 0
     check(engine)
     """
-    message = (
-        "EngineError the engine belongs to process PARENT, from which this one was forked; make one here\n"
-    )
+    message = "EngineError the engine belongs to process PARENT, from which this one was forked; "
+    message += "make a new one here\n"
     # Python warns of forking a process with threads; there are none.
     expect_quiet(run_script(DEFINES + textwrap.dedent(code)), message)
 

@@ -246,7 +246,7 @@ def test_a_sender_that_cannot_pay(official: Callable[[str], Case]) -> None:
     assert (
         "of sender 0xa94f5374fce5edbc8e2a8697c15331677e6ebf0b cannot be executed: its sender has " in message
     )
-    assert "has 1000000000000000000 wei, and it may cost 400000000000000000000000 wei; " in message
+    assert "has 1000000000000000000 wei, but it may cost 400000000000000000000000 wei; " in message
     assert "either the block is invalid, or the pre-state is not whole" in message
 
 

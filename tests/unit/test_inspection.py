@@ -222,7 +222,7 @@ def test_blocks_of_nothing() -> None:
 def test_weights_that_are_not_known_are_refused() -> None:
     block = Block([Transaction(trace, ([], [], {}, 0), None, None)])
     assert [entry.weight for entry in inspected(block).output("x.block").bounds] == ["transactions"]
-    with pytest.raises(UsageError, match="seconds is not known of every transaction; known: transactions"):
+    with pytest.raises(UsageError, match="seconds is not known for every transaction; known: transactions"):
         inspected(block, weight="seconds")
 
 

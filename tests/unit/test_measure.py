@@ -92,7 +92,7 @@ def test_outcomes_and_result(shared_engine: Engine, block: Block) -> None:
     assert (measured.verified, measured.header_checks, measured.disagrees) == (None, None, False)
     figures = measured.without_result()
     assert (figures.wall, figures.outcomes) == (measured.wall, measured.outcomes)
-    with pytest.raises(UsageError, match="was let go; use"):
+    with pytest.raises(UsageError, match="was released; use"):
         _ = figures.result
 
 

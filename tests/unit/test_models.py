@@ -116,7 +116,7 @@ def test_a_model_that_no_list_names_is_simulated_and_explored() -> None:
     with Simulation(block, default_model(), 4, model=Twice()) as simulation:
         for cores in (1, 4):
             assert simulation.run(cores).stats.executions == 40
-    with pytest.raises(blockstm.UsageError, match="model twice has one worker at work, not 2"):
+    with pytest.raises(blockstm.UsageError, match="model twice runs on one worker, not 2"):
         Trials(block, 2, model=Twice())
     trials = Trials(block, 1, model=Twice())
     try:

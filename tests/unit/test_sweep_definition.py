@@ -141,12 +141,12 @@ BAD = {
     "grid = 3\n" + LEAST: "grid is 3; give a table",
     LEAST + "[grid]\nseed = [1]": "grid.seed is not allowed; the field seeds",
     LEAST + "[grid]\ntransfers.accounts = 3": "grid.transfers.accounts is 3; give a list",
-    LEAST + '[grid]\n"transfers.work" = [1]\ntransfers.work = [1]': "grid.transfers.work is there twice",
+    LEAST + '[grid]\n"transfers.work" = [1]\ntransfers.work = [1]': "grid.transfers.work comes twice",
     LEAST + "[grid]\ntransfers.accounts = [1]": "transfers.accounts is 1; allowed are",
     LEAST + "[grid]\ntransactions = [[1]]": "transactions is [1]; allowed are",
     LEAST + "[grid]\ntransfers.a.b = [1]": "grid.transfers.a is {'b': [1]}; give a list",
     LEAST.replace("[1]", str(list(range(1, 101))))
-    + f"[grid]\ntransactions = {list(range(1001))}": "100,100 runs; allowed",
+    + f"[grid]\ntransactions = {list(range(1001))}": "100,100 runs; at most 100,000 are allowed",
     "scenario = [": "is not TOML",
 }
 

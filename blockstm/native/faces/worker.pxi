@@ -334,7 +334,7 @@ cdef class Context:
             minimum, maximum: what the sum must stay within, itself within 0 .. 2**256 - 1.
 
         Raises:
-            BoundsError: the sum would leave the bounds, or the value is no number; nothing is changed.
+            BoundsError: the sum would leave the bounds, or the value is not a number; nothing is changed.
             TypeError: something that should be an int is none (a bool is none, nor is a float).
             LimitError: a magnitude is 2**256 or more, or the bounds are none.
         """

@@ -56,7 +56,7 @@ def aborts(inputs: Inputs, series: Sequence[Series]) -> Section | None:
         "aborts",
         "Aborts and re-executions",
         "An abort is an incarnation that was given up because it had read something stale. Executions count the "
-        "incarnations that reached an end; what is above 1 for each transaction was executed again.",
+        "incarnations that ran to their end: whatever exceeds 1 per transaction was executed again.",
         parts,
     )
 
@@ -71,7 +71,7 @@ def _bars(blocks: Sequence[tuple[str, BlockReplay]]) -> Charts:
         if (number := each.of(block.run)) is not None
     ]
     chart = bar_chart(values, [label for label, _ in drawn], kinds, "per transaction")
-    note = f"Drawn are the first {len(drawn)} of {len(blocks)} blocks." if len(drawn) < len(blocks) else ""
+    note = f"The first {len(drawn)} of {len(blocks)} blocks are drawn." if len(drawn) < len(blocks) else ""
     return Charts([Chart("block-aborts", "Aborts and re-executions per transaction", chart)], kinds, note)
 
 

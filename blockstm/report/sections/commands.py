@@ -36,8 +36,8 @@ def commands(inputs: Inputs, output: str) -> Section:
     return Section(
         "commands",
         "Repeat it",
-        "The commands that the data tells of. A timeline does not tell all options, such as --rounds-per-gas or a "
-        "cost model: add those that were used. Measured times differ from run to run.",
+        "The commands that made what this page shows. A timeline does not record every option, such as "
+        "--rounds-per-gas or a cost model: add those that were used. Measured times differ from run to run.",
         parts,
     )
 

@@ -77,7 +77,7 @@ def _dots(blocks: Sequence[tuple[str, BlockReplay]]) -> Charts:
         if (number := measure.of(block.run)) is not None
     ]
     chart = dot_chart(values, [label for label, _ in drawn], DOTS, "commit latency (ms)")
-    note = f"Drawn are the first {len(drawn)} of {len(blocks)} blocks." if len(drawn) < len(blocks) else ""
+    note = f"The first {len(drawn)} of {len(blocks)} blocks are drawn." if len(drawn) < len(blocks) else ""
     return Charts([Chart("block-latency", "Commit latency (ms)", chart)], DOTS, note)
 
 

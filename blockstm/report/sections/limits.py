@@ -38,8 +38,9 @@ def limits(inputs: Inputs) -> Section | None:
     return Section(
         "limits",
         "What limits the blocks",
-        "The most that parallel execution can gain, from who depends on whom; each set of rules says what counts "
-        "as a dependency. On so many cores: greedy list scheduling with perfect knowledge.",
+        "The most that parallel execution can gain, given which transactions depend on which; each set of rules "
+        "says what counts as a dependency. The bound on a number of cores is that of greedy list scheduling with "
+        "perfect knowledge.",
         parts,
     )
 
@@ -62,8 +63,8 @@ def hot_keys(inputs: Inputs) -> Section | None:
     return Section(
         "hot-keys",
         "Hot keys",
-        "Keys that make most transactions wait for an earlier one. The last column is the bound on the speed-up, "
-        "on any number of cores, if nobody waited because of that key.",
+        "The keys that make the most transactions wait for an earlier one. The last column is the bound on the "
+        "speed-up, on any number of cores, if no transaction waited because of that key.",
         [table("Hot keys", columns, rows)],
     )
 

@@ -41,8 +41,8 @@ def replays(inputs: Inputs) -> Section | None:
     return Section(
         "replays",
         "Replayed blocks",
-        "Each block was executed speculatively by worker processes, and one transaction after the other; speed-up "
-        f"is the second time over the first.{median}",
+        "Each block was executed speculatively by worker processes, and then one transaction after the other; "
+        f"speed-up is the second time divided by the first.{median}",
         [
             _bars(blocks),
             table("Times and checks", COLUMNS, (_row(label, block) for label, block in blocks)),
@@ -58,7 +58,7 @@ def _reasons(blocks: Sequence[tuple[str, BlockReplay]]) -> list[Table]:
         for label, block in blocks
         for each in (() if block.told.outcomes is None else block.told.outcomes.reasons)
     ]
-    return [table("Commonest reasons of reverts and failures", REASON_COLUMNS, rows)] if rows else []
+    return [table("Most common reasons for reverts and failures", REASON_COLUMNS, rows)] if rows else []
 
 
 def _bars(blocks: Sequence[tuple[str, BlockReplay]]) -> Charts:
@@ -69,7 +69,7 @@ def _bars(blocks: Sequence[tuple[str, BlockReplay]]) -> Charts:
         if block.run.speedup is not None
     ]
     chart = bar_chart(values, [label for label, _ in drawn], KIND, "speed-up (x)")
-    note = f"Drawn are the first {len(drawn)} of {len(blocks)} blocks." if len(drawn) < len(blocks) else ""
+    note = f"The first {len(drawn)} of {len(blocks)} blocks are drawn." if len(drawn) < len(blocks) else ""
     return Charts([Chart("block-speed-up", "Speed-up (x)", chart)], (), note)
 
 

@@ -53,10 +53,11 @@ def scaling(series: Sequence[Series]) -> Section | None:
     return Section(
         "scaling",
         "Speed-up against cores",
-        "Speed-up is sequential time over time. No schedule is above the chain bound: some transactions wait for "
-        "others. The greedy bound is what list scheduling in the preset order reaches on as many cores, if all "
-        "dependencies are known beforehand and handing out costs nothing. Where there were several runs on as many "
-        "cores, such as those of several seeds, each figure is the median of theirs. Both axes are logarithmic.",
+        "Speed-up is sequential time divided by time. No schedule exceeds the chain bound, as some transactions "
+        "wait for others. The greedy bound is what list scheduling in the preset order reaches on as many cores if "
+        "all dependencies are known beforehand and handing out tasks costs nothing. Where there were several runs "
+        "on the same number of cores, with several seeds for example, each figure is their median. Both axes are "
+        "logarithmic.",
         parts,
     )
 
@@ -85,7 +86,7 @@ def _panels(series: Sequence[Series], identifier: str) -> Charts:
     ]
     notes = []
     if len(chosen) < len(series):
-        notes.append(f"Drawn are {len(chosen)} of {len(series)} series, evenly spread; the table has all.")
+        notes.append(f"{len(chosen)} of {len(series)} series are drawn, evenly spread; the table has all.")
     if any(chain is not None and chain > top for chain in chains):
         notes.append("A chain bound that is not drawn lies above the chart; the table has it.")
     return Charts(charts, _legend(chosen), " ".join(notes))

@@ -52,7 +52,7 @@ def _of_replays(inputs: Inputs) -> Iterator[Figure]:
         cell(sequential / seconds if seconds and sequential else None, two_digits),
         f"{of_blocks}, {workers} workers, real time",
     )
-    yield Figure("time (ms)", cell(seconds, milliseconds), f"one by one: {milliseconds(sequential)} ms")
+    yield Figure("time (ms)", cell(seconds, milliseconds), f"sequential: {milliseconds(sequential)} ms")
     yield Figure("transactions", cell(transactions, count), of_blocks)
     yield from _of_endings(blocks, of_blocks)
     counted = [run for run in runs if run.aborts is not None]

@@ -58,10 +58,10 @@ def timeline(inputs: Inputs) -> Section | None:
         parts += [_chart(run, categories, place), _shares(run, categories)]
     left_out = len(runs) - RUNS_MAX
     introduction = (
-        "What each worker did when. Where a lane is empty, the worker looked for a task, or did not run."
+        "What each worker did, and when. In an empty lane it was looking for a task, or did not run."
     )
     if left_out > 0:
-        introduction += f" Shown are the first {RUNS_MAX} runs; {left_out} more are in the files."
+        introduction += f" The first {RUNS_MAX} runs are shown; {left_out} more are in the files."
     return Section("timeline", "Timeline of a block", introduction, parts)
 
 
@@ -145,7 +145,7 @@ def _note(run: TimelineRun, columns: int | None) -> str:
             "time in the lane. The table counts every span; the file itself opens in ui.perfetto.dev."
         )
     if len(run.lanes) > LANES_MAX:
-        notes.append(f"Drawn are the first {LANES_MAX} of {len(run.lanes)} lanes.")
+        notes.append(f"The first {LANES_MAX} of {len(run.lanes)} lanes are drawn.")
     if run.dropped:
         notes.append(f"{run.dropped:,} spans are missing: there was no memory left for them.")
     return " ".join(notes)
