@@ -55,7 +55,7 @@ Storey by storey, each file after those that it is made of:
 - `faces/encoding`, `faces/loader`: native programs' arguments; laying out a block in the arena.
 - `faces/run_view`, `faces/kept_view`: a run where it lies in the arena; what is kept of it for the next block.
 - `faces/snapshot`: what came of a block, decoded when it is looked at.
-- `faces/locks`: who is there: locks that end with their process.
+- `faces/locks`: which processes are there: locks that end with their process.
 - `faces/arena`: the arena.
 - `faces/drain`: what is committed, read in order while the block runs.
 - `faces/programs`: native programs as a process loads them.

@@ -116,7 +116,7 @@ class Arena:
         """The length of the committed prefix."""
 
     def wait_for_drains(self, seconds: float) -> bool:
-        """Tell whether nobody drains the block in the arena still, once so much time has passed at the most."""
+        """Tell whether no drain drains the block in the arena any more; wait for that for at most so long."""
 
     def failure(self) -> int:
         """Why the block cannot be completed: 0 where it can, else one of the FAILURE_ numbers."""
@@ -255,7 +255,7 @@ class Observer:
         """Make the memory of the last block zero, before a block is loaded whose states are to be told apart."""
 
     def separate(self) -> None:
-        """Give each worker memory of its own at once, so that offsets do not depend on who asks first."""
+        """Give each worker memory of its own at once, so that offsets do not depend on which asks first."""
 
     def remember(self) -> None:
         """Take in what is shared, as it is now."""
@@ -369,7 +369,7 @@ class Snapshot:
         cause)."""
 
     def spans_dropped(self) -> int:
-        """How many spans were not kept for want of memory."""
+        """How many spans were not kept for lack of memory."""
 
     @property
     def wall_seconds(self) -> float:

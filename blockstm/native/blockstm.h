@@ -205,7 +205,7 @@ static inline blockstm_arguments blockstm_read_arguments(const uint8_t *argument
     return reader;
 }
 
-/* `length` bytes; NULL where there are not so many, and then there are none any more. */
+/* `length` bytes; NULL where there are fewer, and then there are none left. */
 static inline const uint8_t *blockstm_next(blockstm_arguments *reader, uint64_t length) {
     const uint8_t *found = reader->next;
     if (length > (uint64_t)(reader->end - reader->next)) {

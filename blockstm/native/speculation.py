@@ -8,5 +8,5 @@ __all__ = ["SpeculationAborted"]
 class SpeculationAborted(BaseException):
     """Unwinds a program whose incarnation is given up.
 
-    It is no error: nobody outside sees it. A program that catches it runs on, but every verb raises it again.
+    It is not an error: nothing outside sees it. A program that catches it runs on, but every verb raises it again.
     """

@@ -239,7 +239,7 @@ cdef class Arena:
         return 0
 
     cdef bint _is_drained(self, Header* header) except -1:
-        """Whether nobody who is alive drains the block in the arena still."""
+        """Whether no drain that is alive still drains the block in the arena."""
         cdef uint64_t number = load_sc[uint64_t](&header.block_number) & ~<uint64_t>1
         cdef int index
         for index in range(DRAINS_MAX):
@@ -252,7 +252,7 @@ cdef class Arena:
         return True
 
     def wait_for_drains(self, double seconds):
-        """Whether nobody drains the block in the arena still, once so much time has passed at the most."""
+        """Whether no drain drains the block in the arena any more; waits for that for at most so long."""
         cdef Header* header = self._header()
         cdef uint32_t epoch = load_sc[uint32_t](&header.drain_epoch)
         cdef uint64_t timeout_ns = <uint64_t>(seconds * 1e9)
@@ -263,7 +263,7 @@ cdef class Arena:
         return self._is_drained(header)
 
     cdef int _claim(self, Header* header) except -1:
-        """Take the arena for another block: returns when nobody drains the last one, with an odd number (see Drainage)."""
+        """Take the arena for another block: returns when the last one is not drained any more, an odd number (see Drainage)."""
         while True:
             while not self.wait_for_drains(0.02):
                 pass

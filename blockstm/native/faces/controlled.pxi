@@ -1,4 +1,4 @@
-# Virtual workers: the same core under a controller that decides at every step point who goes on.
+# Virtual workers: the same core under a controller that decides at every step point which goes on.
 
 
 cdef void hand_over(void* state, uint32_t kind, uint64_t what) noexcept with gil:

@@ -1,9 +1,9 @@
-# Draining: somebody else reads what is committed while the block runs, from this process or another one.
+# Draining: another thread reads what is committed while the block runs, from this process or another one.
 
 cdef extern from "<unistd.h>" nogil:
     int close_fd "close"(int fd) noexcept
 
-cdef uint64_t DRAIN_LOOK_NS = 20000000     # how long to sleep at most before looking again who is still there
+cdef uint64_t DRAIN_LOOK_NS = 20000000     # how long to sleep at most before looking again which are still there
 
 
 cdef class Drainage:
@@ -48,7 +48,7 @@ cdef class Drainage:
         self._release()
 
     cdef int _take_slot(self) except -1:
-        """Take a slot nobody has: who holds the lock of its number. The system gives the locks of the dead back."""
+        """Take a free slot: it belongs to the holder of its lock. The system gives back the locks of the dead."""
         cdef int index
         for index in range(DRAINS_MAX):
             if try_lock(self.fd, DRAIN_LOCKS + index):

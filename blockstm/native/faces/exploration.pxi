@@ -62,7 +62,7 @@ cdef class Observer:
         memset(address(&self.local, header.block_begin), 0, self.arena.used_bytes - header.block_begin)
 
     def separate(self):
-        """Give each worker memory of its own at once, so that offsets do not depend on who asks first."""
+        """Give each worker memory of its own at once, so that offsets do not depend on which asks first."""
         cdef uint32_t worker
         cdef WorkerSlot* slot
         for worker in range(self.local.header.worker_slots):

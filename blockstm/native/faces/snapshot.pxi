@@ -169,7 +169,7 @@ cdef class Snapshot:
                 )
 
     def spans_dropped(self):
-        """How many spans were not kept for want of memory."""
+        """How many spans were not kept for lack of memory."""
         return self._totals().spans_dropped
 
     @property

@@ -1,13 +1,13 @@
 # The virtual clock: virtual workers whose steps cost modelled time; the one whose time is lowest goes next.
 
 cdef enum:
-    SLEEP_VIRTUAL_NS = 1000000000   # as long as a worker sleeps at the longest (see rest)
+    SLEEP_VIRTUAL_NS = 1000000000   # the longest that a worker sleeps (see rest)
 
 COST_NAMES = tuple(names_of(Cost, "COST_"))[:COST_PROGRAM]  # the price of the last, 1 ns a ns, is no user's to set
 
 
 cdef void take_turns(void* state, uint32_t kind, uint64_t what) noexcept nogil:
-    """The step hook under the virtual clock: charge for the step, and wait until all who are earlier are past it.
+    """The step hook under the virtual clock: charge for the step, and wait until all that are earlier are past it.
 
     Invariant: a step takes effect when no other worker's time is lower. So all happens in the order of
     the times, and a run is a function of the block and the costs.

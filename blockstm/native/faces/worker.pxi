@@ -38,7 +38,7 @@ cdef bytes checked_answer(object source, bytes key):
 
 
 cdef bytes why_no_answer(bytes key, object error):
-    """What a block that asks for that key fails with: the same whoever has asked, and when."""
+    """What a block that asks for that key fails with: the same whichever worker has asked, and when."""
     asked = f"the source of the state, asked for key {shown(key)}, "
     if type(error) is UsageError:
         text = asked + str(error)
@@ -371,7 +371,7 @@ cdef class Context:
 
         Raises:
             OutOfGas: the limit is passed; all gas is used up.
-            TypeError: the gas is no int (a bool is none, nor is a float).
+            TypeError: the gas is not an int (a bool or a float is not one).
             LimitError: it is negative, or 2**64 or more.
         """
         cdef uint64_t amount

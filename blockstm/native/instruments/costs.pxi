@@ -12,7 +12,7 @@ cpdef enum Cost:
     COST_LINE_TRANSFER = 8      # fetching a cache line that another core has had since
     COST_LOOK = 9               # looking for a task
     COST_PAUSE = 10             # one pause of a worker that spins
-    COST_WAKE_CALL = 11         # waking a sleeper, for who wakes it
+    COST_WAKE_CALL = 11         # waking a sleeper, for the one that wakes it
     COST_WAKE_UP = 12           # ... until the sleeper runs
     COST_POLL = 13              # looking whether an incarnation is doomed
     COST_ROUND = 14             # a round of work

@@ -1,7 +1,7 @@
 """Mutants: known ways to break the protocol, to prove that exploration would notice.
 
 `Local.mutant` is 0 in worker processes; only the controlled runtime sets it (VirtualWorker.mutant). Each is
-switched on at one place of the core, which behaves as if somebody had forgotten or misplaced one step.
+switched on at one place of the core, which behaves as if one step had been forgotten or misplaced.
 """
 
 from libc.stdint cimport uint32_t

@@ -3,7 +3,7 @@
 What can follow depends on shared memory and on where each worker stands. Shared memory is hashed byte by byte: all
 that the block uses of the arena, and of the workers' slots what the protocol reads. Where a worker stands follows
 from its *history* since its last *clean point*, where it holds nothing over but its Local and `what` of the point:
-these two, shared memory as it was there, and as it was at each step since. Nobody else runs within a step, and
+these two, shared memory as it was there, and as it was at each step since. Nothing else runs within a step, and
 programs are deterministic, so a worker with the same history stands at the same place and holds the same.
 
 Clean points are the beginning of a round of the worker loop, the beginning of an incarnation, and the steps IDLE and

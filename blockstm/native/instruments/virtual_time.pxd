@@ -141,7 +141,7 @@ cdef inline void touch_line(Local* local, uint32_t line_class, uint64_t number, 
     line.sharers[own] |= bit
 
 
-# --- who goes next ------------------------------------------------------------------------------
+# --- which goes next ----------------------------------------------------------------------------
 
 cdef inline bint is_before(Local* one, Local* other) noexcept nogil:
     """Whether a worker goes on before another: its time is lower, or the same and its slot is."""
@@ -178,7 +178,7 @@ cdef inline Local* heap_pop(Clock* clock) noexcept nogil:
 
 
 cdef inline void wake_first(Clock* clock, uint64_t time_ns) noexcept nogil:
-    """Let who has slept longest go on at a time."""
+    """Let the worker that has slept longest go on at a time."""
     cdef Local* local = clock.sleepers[0]
     cdef uint32_t index
     clock.sleeper_count -= 1
@@ -298,6 +298,6 @@ cdef inline bint works_by_rounds(Local* local) noexcept nogil:
 
 
 cdef inline void charge_rounds(Local* local, uint32_t rounds) noexcept nogil:
-    """Under the virtual clock: a native program computes as long as so many rounds of work take."""
+    """Under the virtual clock: a native program computes for the time that a number of rounds of work takes."""
     if unlikely_true(local.virtual_time != NULL) and works_by_rounds(local):
         charge(local, COST_ROUND, rounds)

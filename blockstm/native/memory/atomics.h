@@ -51,7 +51,7 @@ static inline uint64_t monotonic_ns() {
     return static_cast<uint64_t>(now.tv_sec) * 1000000000ull + static_cast<uint64_t>(now.tv_nsec);
 }
 
-// Sleeps while `*word` is `expected`, at the longest `timeout_ns`; may wake for no reason.
+// Sleeps while `*word` is `expected`, for at most `timeout_ns`; may wake for no reason.
 static inline void futex_wait(uint32_t* word, uint32_t expected, uint64_t timeout_ns) {
     timespec timeout;
     timeout.tv_sec = static_cast<time_t>(timeout_ns / 1000000000ull);

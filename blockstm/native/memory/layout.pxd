@@ -25,7 +25,7 @@ cdef enum:
     LEAF_SLOTS = 8
     NODE_CHILDREN = 64
     INTENTS_MAX = 16
-    DRAINS_MAX = 8              # who may drain an engine at the same time
+    DRAINS_MAX = 8              # drains of an engine at the same time
     CHUNK_BYTES = 65536         # what a worker takes from the arena at a time
     READS_INITIAL = 1024
     SPANS_A_CHUNK = 511         # with the chunk's head a little under 16 KiB
@@ -112,7 +112,7 @@ cdef struct WorkerSlot:         # a multiple of LINE_PAIR_BYTES
     uint64_t suspensions
     uint64_t spans              # offset of the first SpanChunk; 0 = none
     uint64_t last_spans         # ... of the one with room
-    uint64_t spans_dropped      # for want of memory
+    uint64_t spans_dropped      # for lack of memory
     uint64_t _pad1[10]
 
 cdef struct DrainSlot:
@@ -146,7 +146,7 @@ cdef struct Header:
     uint64_t execution_ns       # offset of uint64[txn_count]: times of incarnations; 0 = not wanted
     uint64_t timeline_bytes_max # the most that all workers' spans may take; 0 = no timeline is wanted
     uint64_t _pad1[7]
-    # Of those who drain what is committed (faces/drain.pxi). Read by workers; changes only where somebody drains.
+    # Of the drains of what is committed (faces/drain.pxi). Read by workers; changes only where there are drains.
     uint64_t block_number       # of the block in the arena, times 2; odd while a block is being laid out
     uint32_t drain_epoch        # futex of drains, and of an engine that waits for them
     uint32_t drains_waiting     # 1: a drain wants to be woken at the next commit
@@ -166,7 +166,7 @@ cdef struct Header:
     uint32_t collector          # the worker that commits, + 1; 0 = none
     uint32_t _pad3
     uint64_t _pad4[14]
-    uint64_t bump               # the arena's first byte that nobody owns
+    uint64_t bump               # the arena's first free byte
     uint64_t timeline_bytes     # what all workers have asked for to keep spans
     uint64_t _pad5[14]
     uint32_t wake_epoch         # futex of workers without a task
@@ -181,7 +181,7 @@ cdef struct Txn:                # a pair of lines
     uint64_t write_set          # offset of a WriteSet
     uint64_t commit_ns
     uint32_t triggered_wave     # the newest wave that starts at this transaction
-    uint32_t blocker            # whom it waits for while SUSPENDED
+    uint32_t blocker            # the transaction that it waits for while SUSPENDED
     uint32_t flags
     uint32_t deaths
     uint64_t arguments          # offset

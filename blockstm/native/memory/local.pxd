@@ -84,7 +84,7 @@ cdef struct Local:
     void* programs              # ProgramEntry[], by program id (native_program)
     LeadingKeys* leading_keys   # by program id
     void* python                # what runs Python programs, NULL where none can run
-    AskSource ask_source        # NULL where nobody can be asked
+    AskSource ask_source        # NULL where there is no source to ask
     uint64_t virtual_ns         # the time under a controlled clock, 0 under the real one
     void* virtual_time          # VirtualTime under the virtual clock, else NULL
     # the model of the block, and what it keeps
@@ -154,7 +154,7 @@ cdef inline WorkerSlot* slot_at(Local* local, uint32_t worker) noexcept nogil:
 cdef inline void fail_block(Local* local, uint32_t failure) noexcept nogil:
     """Give the whole block up. The first failure stays; workers leave at their next task.
 
-    Those who sleep are not woken here. The supervisor looks for a failure at least every tick while the block is
+    Sleepers are not woken here. The supervisor looks for a failure at least every tick while the block is
     not done, and then stops the block (Arena.stop), which wakes them; so does recovery of a worker that dies
     meanwhile. Under the virtual clock, where there is no supervisor, sleepers wake by themselves when all sleep.
     """

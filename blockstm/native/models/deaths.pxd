@@ -45,7 +45,7 @@ cdef inline void count_death(Local* local) noexcept nogil:
 cdef inline void recover(Local* local) noexcept nogil:
     """Recover from the death of this slot's worker, which has been reaped.
 
-    It may have died between saying that the block is over and waking those who sleep.
+    It may have died between saying that the block is over and waking those that sleep.
     """
     if local.header.done or local.header.stop:
         store_release[uint64_t](&local.slot.running, 0)

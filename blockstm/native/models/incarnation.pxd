@@ -77,7 +77,7 @@ cdef inline void run_timed(Local* local) noexcept nogil:
     """Run the program, and note how long it took where the block is timed; else one predictable branch.
 
     Invariant: what stands there at the end is the time of the final incarnation. A transaction has one
-    executor at a time, who stores the time before it gives the transaction away by its status (sc), so
+    executor at a time, which stores the time before it gives the transaction away by its status (sc), so
     the stores of its incarnations follow each other in their order.
     """
     cdef uint64_t times = local.header.execution_ns

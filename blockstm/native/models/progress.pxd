@@ -1,4 +1,4 @@
-"""How far a block is: the committed prefix, and who is told that it has grown."""
+"""How far a block is: the committed prefix, and what is told that it has grown."""
 
 from libc.stdint cimport uint32_t, uint64_t
 
@@ -13,7 +13,7 @@ cdef extern from "<unistd.h>" nogil:
 
 
 cdef inline void notify(Local* local) noexcept nogil:
-    """Wake whoever waits for the block's progress."""
+    """Wake what waits for the block's progress."""
     cdef uint64_t one = 1
     cdef ssize_t written = 0
     if local.event_fd >= 0:
@@ -23,7 +23,7 @@ cdef inline void notify(Local* local) noexcept nogil:
 
 
 cdef inline void wake_drains(Local* local) noexcept nogil:
-    """Wake those who drain what is committed; where nobody waits, one predictable branch.
+    """Wake the drains of what is committed; where none waits, one predictable branch.
 
     Memory ordering: as tell_progress. A drain sets the wish (sc) before it looks for commits a last time.
     """
@@ -54,7 +54,7 @@ cdef inline void fail_for_source(Local* local, const Txn* txn) noexcept nogil:
 
 
 cdef inline void tell_progress(Local* local) noexcept nogil:
-    """Wake whoever has asked for the next commit.
+    """Wake the workers that have asked for the next commit.
 
     Memory ordering: what was committed is stored (sc, or with a fence after it) before the wish is looked at (sc);
     whoever wishes does so (sc) before the committed prefix is looked at again. So one of the two sees the other.

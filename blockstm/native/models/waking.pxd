@@ -1,4 +1,4 @@
-"""Waking workers that sleep for want of a task (see worker_loop.pxi)."""
+"""Waking workers that sleep for lack of a task (see worker_loop.pxi)."""
 
 from libc.stdint cimport uint32_t
 

@@ -38,7 +38,7 @@ cdef inline void rest(Local* local, uint32_t* spins) noexcept nogil:
     step(local, STEP_IDLE, 0)
     spins[0] += 1
     if spins[0] < SPINS_BEFORE_SLEEP and (local.virtual_ns == 0 or local.virtual_time != NULL):
-        # Looking costs the others: each look takes cache lines from those who change them.
+        # Looking costs the others: each look takes cache lines from those that change them.
         pauses = 1 << (spins[0] if spins[0] < PAUSES_LOG2_MAX else PAUSES_LOG2_MAX)
         if unlikely_true(local.virtual_time != NULL):
             charge(local, COST_PAUSE, pauses)

@@ -373,8 +373,8 @@ cdef inline void run_foreign(
 ) noexcept nogil:
     """Run a program that is compiled against blockstm.h.
 
-    Invariant: no savepoint that it has opened is open afterwards. What is not rolled back is kept, so that who called
-    the program can still take it back.
+    Invariant: no savepoint that it has opened is open afterwards. What is not rolled back is kept, so that the
+    caller of the program can still take it back.
     """
     cdef Call call
     call.local = local

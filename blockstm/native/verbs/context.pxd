@@ -2,7 +2,7 @@
 
 A verb returns OK, or a code with which the program must return at once. Writes stay in private
 memory until the incarnation is finished; reads are recorded as versions. What a native program needs beside the
-verbs (codes, values, savepoints, long work) is to be had from here, too.
+verbs (codes, values, savepoints, long work) can be cimported from here, too.
 """
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
@@ -75,7 +75,7 @@ cdef inline int ctx_add(
 ) noexcept nogil:
     """Add a signed delta to a number; OUT_OF_BOUNDS (and no change) where the sum would leave `bounds`.
 
-    Commutes with other adds: neither reads the value. A value that is no number (over 32 bytes) is
+    Commutes with other adds: neither reads the value. A value that is not a number (over 32 bytes) is
     out of bounds.
     """
     cdef Touched* touched

@@ -6,7 +6,7 @@ arena while a block runs; each process looks it up there. So a model needs no en
 Of shared memory the header keeps what all models have: the transactions, the committed prefix, those who sleep and
 are woken. What a model needs besides it lays out in the arena when a block starts (`lay_out`), behind one offset,
 `Header.model_state`; what each worker needs for itself stands in `Local.own`. The worker loop is compiled for each model
-(models/worker_loop.pxi), so what follows is called where no loop is: by verbs, by the supervisor, by those who look on.
+(models/worker_loop.pxi), so what follows is called where no loop is: by verbs, by the supervisor, by what looks on.
 """
 
 from libc.stdint cimport uint32_t, uint64_t

@@ -52,9 +52,9 @@ cdef inline uint64_t* table_at(Local* local, uint32_t level) noexcept nogil:
 cdef inline uint64_t make_table(Local* local, uint32_t level) noexcept nogil:
     """Make the table of that level, unless another worker is faster: its offset; 0 where the arena is full.
 
-    Invariant: a table's offset is published (compare-and-swap) only after its slots are zero. Nobody waits for
-    another, who may have died; so several may make the table at once. Those who are too late hand out of what they
-    took from then on, and one for whom there is no room uses the table of another, if it is there by then.
+    Invariant: a table's offset is published (compare-and-swap) only after its slots are zero. No worker waits for
+    another, which may have died; so several may make the table at once. Those that are too late hand out of what they
+    took from then on, and one for which there is no room uses the table of another, if it is there by then.
     """
     cdef uint64_t* place = &local.header.tables[level]
     cdef uint64_t size = table_capacity(local, level) * sizeof(uint64_t)

@@ -1,6 +1,6 @@
 """Multi-version memory: for each key, the values written by the transactions of the block.
 
-A *version word* says who wrote (txn_idx), what kind, and where the immutable record lies. A word
+A *version word* says which transaction wrote (txn_idx), what kind, and where the immutable record lies. A word
 belongs to one transaction: only the worker that executes or aborts that transaction changes it, so
 plain atomic stores do. Every incarnation makes a record of its own: equal words mean the same version.
 
@@ -38,10 +38,10 @@ cdef enum:
     FOUND_VALUE = 1             # word and record
     FOUND_SUM = 2               # a number that adds came to
     FOUND_ESTIMATE = 3          # wait for `blocker`
-    FOUND_INVALID = 4           # adds upon what is no number
+    FOUND_INVALID = 4           # adds upon what is not a number
     FOUND_TOO_MANY = 5          # more adds than the caller wants to sum
     FOUND_BROKEN = 6            # the source of the state cannot tell: `word` says why
-    FOUND_UNKNOWN = 7           # nobody has asked the source, and this worker cannot (or its memory is full)
+    FOUND_UNKNOWN = 7           # no worker has asked the source, and this one cannot (or its memory is full)
 
 cdef struct Found:
     uint32_t kind
@@ -127,7 +127,7 @@ cdef inline uint64_t ensure_child(Local* local, Node* node, uint32_t child, bint
     """The offset of a node's child, made where absent; 0 where the arena is full.
 
     Invariant: a child's bit is set only after its offset, and its offset only after its memory is
-    zero. A worker that dies between the two leaves a child without a bit: whoever comes next
+    zero. A worker that dies between the two leaves a child without a bit: the one that comes next
     through here sets the bit, and the dead worker's transaction does come again.
     """
     cdef uint32_t offset = load_acquire[uint32_t](&node.children[child])
@@ -276,9 +276,9 @@ cdef inline uint64_t newest_below(Local* local, Location* location, uint32_t txn
 cdef inline uint64_t asked_base(Local* local, uint32_t location_ref) noexcept nogil:
     """The word of what a key holds before a block whose state is asked of a source; 0 where it cannot be asked.
 
-    Whoever comes first asks. Invariant: a key has one word before the block, though several workers ask at once, each
-    with a record of its own: the word goes from 0 to the first of theirs (compare-and-swap) and then stays. Nobody
-    waits for another's answer, so that one may die while it asks. An absent key has a word, too (WORD_DELETE).
+    The worker that comes first asks. Invariant: a key has one word before the block, though several workers ask at
+    once, each with a record of its own: the word goes from 0 to the first of theirs (compare-and-swap) and then stays.
+    No worker waits for another's answer, so that one may die while it asks. An absent key has a word, too (WORD_DELETE).
     Memory ordering: the word is published after its record is complete, and loaded with acquire.
     """
     cdef uint64_t* base = &location_at(local, location_ref).base
@@ -307,7 +307,7 @@ cdef inline bint is_unknown(Local* local, uint32_t location_ref, uint64_t* word,
 # --- what a transaction reads -------------------------------------------------------------------
 
 cdef inline bint base_number(Local* local, uint64_t word, Number* out) noexcept nogil:
-    """The number that a value or absent word stands for; False where it is no number."""
+    """The number that a value or absent word stands for; False where it is not a number."""
     if word == 0 or word_kind(word) == WORD_DELETE:
         number_set(out, 0)
         return True

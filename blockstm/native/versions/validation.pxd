@@ -53,7 +53,7 @@ cdef inline bint is_of_block(uint64_t word) noexcept nogil:
 
 
 cdef inline uint32_t cause_of(Local* local, uint32_t txn_idx, const Read* read, const Found* found) noexcept nogil:
-    """Why a read is stale, and whose doing that is: the highest transaction below whose version it concerns.
+    """Why a read is stale, and which transaction caused that: the highest below whose version it concerns.
 
     An ESTIMATE is its writer's. Else, of the version read and the one that is there now, it is the higher one's: a
     higher one has come; or the one read is of a higher one, and has gone. Where adds have come onto a version that
@@ -83,7 +83,7 @@ cdef inline bint read_set_is_valid(
     """Whether each key still holds the version read, and none is an ESTIMATE; else `cause` says why (see cause_of).
 
     Versions are compared, never values: an equal value by another incarnation may be about to change.
-    What nobody has asked the source for, nobody has read: so where only that is left, the read is stale.
+    What the source has not been asked for, no transaction has read: so where only that is left, the read is stale.
     Checks of adds (READ_WITHIN, READ_OUTSIDE) are the collector's, when all below is final.
     """
     cdef Found found

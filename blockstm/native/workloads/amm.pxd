@@ -20,7 +20,7 @@ range", "same balance", "insufficient funds", "amount too small", "less than the
 
 Invariant: x * y / shares**2 of a pool never goes down, so neither does x * y while its shares do not change; of each
 token, balances and reserves together are constant; the shares held are those of the pool but for the first ones, which
-nobody holds.
+no account holds.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t

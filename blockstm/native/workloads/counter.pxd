@@ -6,7 +6,7 @@ work u64. The minter pays the price and owns the token.
 
 `mint` reads minted and writes one more; the new number is the token's: its key is "nft." and the number. Every two
 mints conflict. `mint_commutative` adds one to minted within 0..supply, and the price to revenue: no two of them
-conflict, but for balances; who mints chooses the token. Gas: 21,000 + work.
+conflict, but for balances; the minter chooses the token. Gas: 21,000 + work.
 
 Reverts: "no such collection", "sold out", "token exists", "insufficient funds", "amount over its limit".
 

@@ -11,8 +11,8 @@ Keys are a tag and numbers; all is in whole quote units:
 
 Prices, caps and fees are from 0 to 2**30, positions up to 2**30 either way.
 
-An option pays min(max(price - strike, 0), cap), a put min(max(strike - price, 0), cap). Who writes options locks their
-cap. Premiums are at the maker's ask or bid: whole numbers, so nothing is rounded.
+An option pays min(max(price - strike, 0), cap), a put min(max(strike - price, 0), cap). The writer of options locks
+their cap. Premiums are at the maker's ask or bid: whole numbers, so nothing is rounded.
 
 `option_strategy` pays the fee of each of its legs, and then trades all legs or none: the legs are a nested program
 (a savepoint), and each leg is one in it. Where a leg fails, no leg has happened; the fee stays paid, and the event says

@@ -13,7 +13,7 @@ tag and numbers:
 
 Empty words, levels and orders are absent. An order that does not cross reads the word of 64 groups of the other side,
 and no more where its price lies in a worse group than the best: so orders far from the best do not depend on it. Free
-balances are only added to, so they are no cause of conflicts.
+balances are only added to, so they cause no conflicts.
 
 Prices are quote for a unit of base, from 1 to 4,095; quantities up to 2**32. A trade is at the price of the order that
 rests. The taker pays a fee of the quote traded, rounded up, once a transaction. A bid locks price * quantity of quote,
@@ -95,7 +95,7 @@ cdef inline uint64_t best_bit(uint64_t side, uint64_t word) noexcept nogil:
 
 
 cdef inline bint is_beyond(uint64_t side, uint64_t price, uint64_t limit) noexcept nogil:
-    """Whether a level of a side is worse, for who takes it, than a limit (or a group than another)."""
+    """Whether a level of a side is worse, for an order that takes it, than a limit (or a group than another)."""
     return price > limit if side == ASKS else price < limit
 
 

@@ -13,7 +13,7 @@ Keys are a tag and numbers:
 Units: prices are quote for a unit of size, 1 to 2**30; sizes up to 2**30; collateral, notionals, funding and rounds up to
 2**60; margins and fees up to 10**6. Equity is collateral + size * mark price - entry notional.
 
-`trade` matches a buyer and a seller at the mark price, so sizes balance. Who reduces a position realises its part of the
+`trade` matches a buyer and a seller at the mark price, so sizes balance. Reducing a position realises its part of the
 entry notional, rounded against him. Funding is settled whenever a position is touched, as a change of its entry
 notional: payments rounded up, receipts down; what that leaves is dust, counted exactly. Fees and margins are rounded up,
 liquidation fees down.

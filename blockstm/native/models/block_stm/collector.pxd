@@ -90,7 +90,7 @@ cdef inline bint may_commit(Local* local, uint32_t txn_idx) noexcept nogil:
 
 cdef inline bint is_for_workers(Local* local, uint32_t txn_idx) noexcept nogil:
     """Whether to commit a transaction may take what this worker cannot ask for: the supervisor, in the name of a dead
-    one, leaves those with adds to the workers where the state has a source. Workers who idle look for them (has_task).
+    one, leaves those with adds to the workers where the state has a source. Idle workers look for them (has_task).
     """
     if local.header.has_source == 0 or local.ask_source != NULL:
         return False
@@ -103,7 +103,7 @@ cdef inline bint commit_next(Local* local, uint64_t* time_ns) noexcept nogil:
     Invariant: the committed prefix never changes. Order: the status (EXECUTED -> COMMITTED), its adds,
     the index. A collector that dies in between is followed by one that finds the status COMMITTED at
     the index and does the rest. The span of a commit comes before the index, so that none is missing; the
-    one who does the rest may note it again. A transaction whose outcome the source of the state leaves unknown ends
+    one that does the rest may note it again. A transaction whose outcome the source of the state leaves unknown ends
     the block once its status says that it stays so.
     """
     cdef Header* header = local.header
@@ -151,7 +151,7 @@ cdef inline bint commit_next(Local* local, uint64_t* time_ns) noexcept nogil:
 cdef inline void release_successor(Local* local, uint32_t txn_idx) noexcept nogil:
     """Let a transaction run that waits until all before it is final (see wait_for_commit).
 
-    Called after commit_index says so. Invariant: nobody who waits is forgotten. All of the following are sc, so
+    Called after commit_index says so. Invariant: none that waits is forgotten. All of the following are sc, so
     there is one order of them in the eyes of all:
 
         collector:   stores commit_index;  loads the flag;  loads the status

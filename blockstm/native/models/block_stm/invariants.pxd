@@ -185,7 +185,7 @@ cdef inline int look(Local* local, Watch* watch) noexcept nogil:
 cdef inline int look_at_waiters(Local* local, Watch* watch) noexcept nogil:
     """Whether no waiter is forgotten, asked when every worker is idle or asleep, so that none holds a list of waiters.
 
-    Whoever then waits for an executed transaction, or after a death for a commit that has been, waits for good.
+    A transaction that then waits for an executed one, or after a death for a commit that has been, waits for ever.
     """
     cdef uint32_t txn_idx, state
     cdef Txn* txn

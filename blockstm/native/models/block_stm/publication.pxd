@@ -162,7 +162,7 @@ cdef inline bint finish_execution(Local* local) noexcept nogil:
     """EXECUTING -> EXECUTED: publish the running incarnation; False where the arena is full.
 
     Order: the write set's list, the writes, the rewind of validation where a place is new, the
-    status, the waiters. Invariants: whoever sees EXECUTED (acquire) sees all of it; the transaction
+    status, the waiters. Invariants: a worker that sees EXECUTED (acquire) sees all of it; the transaction
     cannot commit before its wave is noted; no waiter is forgotten (see wait_for).
     """
     cdef WriteSet* write_set

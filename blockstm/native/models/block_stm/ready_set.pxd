@@ -40,7 +40,7 @@ cdef inline void ready_add(Local* local, uint32_t txn_idx) noexcept nogil:
 cdef inline void ready_close(Local* local, uint32_t level, uint32_t index) noexcept nogil:
     """Clear the bit over an empty word: `index` is that word's, `level` the bit's.
 
-    Invariant: a word with members has its bit set, or somebody is about to set it. The bit is
+    Invariant: a word with members has its bit set, or a worker is about to set it. The bit is
     cleared before the word is looked at again (sc), a setter sets the word before the bit. The bit
     may be left set over a word that has emptied meanwhile: that costs a look, no more.
     """

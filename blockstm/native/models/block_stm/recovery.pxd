@@ -75,7 +75,7 @@ cdef inline void recover(Local* local) noexcept nogil:
     """Bring all that the dead worker of this slot had begun to an end.
 
     Order matters twice: validation is rewound first, so that nothing commits on what the worker left
-    half done; the collector's place is given up before somebody tries to commit. The worker may have died
+    half done; the collector's place is given up before anything tries to commit. The worker may have died
     between the last commit and saying that the block is done.
     """
     rewind_all(local)

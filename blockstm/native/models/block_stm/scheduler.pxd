@@ -107,7 +107,7 @@ cdef inline void rewind_all(Local* local) noexcept nogil:
 # --- waiting for a transaction ------------------------------------------------------------------
 
 cdef inline bint make_ready(Local* local, uint32_t txn_idx, uint64_t status) noexcept nogil:
-    """SUSPENDED -> READY with the next incarnation, by whoever is first; True for that one."""
+    """SUSPENDED -> READY with the next incarnation, by the worker that is first; True for that one."""
     step(local, STEP_STATUS, txn_idx)
     if not compare_exchange_sc[uint64_t](
         &txn_at(local, txn_idx).status, status, pack_status(READY, 0, status_incarnation(status) + 1)

@@ -34,7 +34,7 @@ cdef inline void find_below(Local* local, uint32_t location, uint32_t adds_max, 
 
 
 cdef inline void expect_write(Local* local, Touched* touched, bint waits) noexcept nogil:
-    """Nobody else would wait for it."""
+    """No other transaction would wait for it."""
 
 
 cdef inline bint may_go_on(Local* local) noexcept nogil:
@@ -58,7 +58,7 @@ cdef inline uint64_t settled_add(Local* local, const Write* write) noexcept nogi
 
 
 cdef inline int look_at_waiters(Local* local, Watch* watch) noexcept nogil:
-    """Nobody waits."""
+    """No transaction waits."""
     return HOLDS
 
 
