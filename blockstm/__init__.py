@@ -164,7 +164,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """List the names, those too that nobody has asked for yet."""
+    """List the names, including those that have not been asked for yet."""
     return sorted({*globals(), *__all__})
 
 

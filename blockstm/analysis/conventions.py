@@ -17,7 +17,7 @@ class Fees:
     """Where fees go.
 
     Arguments:
-        keys: what they are added to; none where nobody pays any.
+        keys: what they are added to; none where none are paid.
         source: how that is known, as text for a person.
         all_settle: whether each transaction settles its fee with these keys, also one that pays nothing.
     """

@@ -13,7 +13,7 @@ __all__ = ["Dependencies", "dependencies"]
 
 @dataclass(frozen=True)
 class Dependencies:
-    """Who waits for whom, in space that grows with the accesses and not with the pairs.
+    """Which transactions wait for which, in space that grows with the accesses and not with the pairs.
 
     Its nodes are the transactions, by txn_idx, and after them joins. A join takes no time; it stands for all
     transactions that have changed a key, so that a thousand readers of a thousand adds need two thousand edges.
@@ -67,11 +67,11 @@ class Dependencies:
 
 
 def dependencies(accesses: Iterable[Accesses]) -> Dependencies:
-    """Return who waits for whom.
+    """Return which transactions wait for which.
 
-    Who reads a key waits for its last writer, and for all who have added to it since then. Writers do not wait for
-    earlier writers, as each has a version of its own, and adds do not wait at all. Who has read a key and adds to
-    it has written it.
+    A reader of a key waits for its last writer, and for all that have added to it since then. Writers do not wait
+    for earlier writers, as each has a version of its own, and adds do not wait at all. A transaction that has read
+    a key and adds to it has written it.
     """
     builder = _Builder()
     for access in accesses:

@@ -14,7 +14,7 @@ def drawn_transactions(graph: Dependencies, weights: Sequence[float], nodes_max:
     """Return the transactions to draw: those that wait or are waited for, of too many those on the heaviest chains.
 
     Arguments:
-        graph: who waits for whom.
+        graph: the dependencies between the transactions.
         weights: of each transaction.
         nodes_max: how many at most.
     """
@@ -35,7 +35,7 @@ def dot_lines(
     chain have a bold frame.
 
     Arguments:
-        graph: who waits for whom.
+        graph: the dependencies between the transactions.
         weights: of each transaction.
         unit: what they are of.
         drawn: the transactions to draw, in the preset order.

@@ -22,7 +22,7 @@ class HotKey:
         key: the key.
         transactions: how many wait for an earlier one because of this key.
         longest_chain: the most transactions of which each waits for the one before because of this key.
-        bound: what the block's would be if nobody waited because of this key.
+        bound: what the block's would be if no transaction waited because of this key.
     """
 
     key: bytes

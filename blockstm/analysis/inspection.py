@@ -35,11 +35,11 @@ __all__ = ["Inspection", "RulesOutcome", "inspect_block"]
 
 @dataclass(frozen=True)
 class RulesOutcome:
-    """What comes of a block under a set of rules.
+    """What is found of a block under a set of rules.
 
     Arguments:
         accesses: of its transactions, under the rules.
-        graph: who waits for whom.
+        graph: the dependencies between the transactions.
         longest_chain: the most transactions of which each waits for the one before.
         bounds: by weight.
     """
@@ -65,7 +65,7 @@ class Inspection:
         profile: what its transactions accessed, and what each weighs.
         conventions: what its keys mean.
         fees: where its fees go.
-        outcomes: what comes of it, by the set of rules.
+        outcomes: what is found of it, by the set of rules.
         not_told: why nothing can be said about the other sets of rules.
         rules: the set that all other figures are of.
         weight: what weighs the transactions where there is but one figure.
@@ -86,7 +86,7 @@ class Inspection:
 
     @property
     def outcome(self) -> RulesOutcome:
-        """What comes of the block under the rules that were asked for."""
+        """What is found of the block under the rules that were asked for."""
         return self.outcomes[self.rules]
 
     @property

@@ -14,7 +14,7 @@ def critical_path(graph: Dependencies, weights: Sequence[float]) -> float:
     """Return the weight of the heaviest chain of dependent transactions: no number of cores does it in less.
 
     Arguments:
-        graph: who waits for whom.
+        graph: the dependencies between the transactions.
         weights: of each transaction, in seconds, gas or whatever; the result is in the same.
 
     Raises:
@@ -43,7 +43,7 @@ def greedy_schedule(graph: Dependencies, weights: Sequence[float], cores: int) -
     handing out costs nothing.
 
     Arguments:
-        graph: who waits for whom.
+        graph: the dependencies between the transactions.
         weights: of each transaction, in seconds, gas or whatever; the result is in the same.
         cores: how many transactions can run at once.
 

@@ -35,7 +35,7 @@ class KeyAccesses:
     Arguments:
         changes: pairs of a block access index and the value after it; in any order, each index once.
         reads: the block access indexes that read the key, where the list says so. EIP-7928 does not: there an
-            entry without changes says that somebody read the key.
+            entry without changes says that the key was read.
 
     Raises:
         LimitError: an index or a value is over its limit.

@@ -89,7 +89,7 @@ class Block(Sequence[Transaction]):
         Raises:
             BlockFileError: the file is missing, damaged, foreign, of another version, or breaks a limit.
             UnknownProgramError: it names a program that no imported module defines.
-            UsageError: `path` is no path.
+            UsageError: `path` is not a path.
         """
         return cls._of(*blockfile.read(path))
 
@@ -113,7 +113,7 @@ class Block(Sequence[Transaction]):
         Raises:
             BlockFileError: the file cannot be written.
             LimitError: the block is larger than a file may be.
-            UsageError: `path` is no path, or the state is asked of a source.
+            UsageError: `path` is not a path, or the state is asked of a source.
         """
         blockfile.write(path, self._header, self._packed)
 

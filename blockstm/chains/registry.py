@@ -45,7 +45,7 @@ _registered: Final[dict[str, ChainSupport]] = {}
 
 
 def support_of(chain: str | None) -> ChainSupport:
-    """Return what a chain knows; of one that is not known, no more than that its keys are keys.
+    """Return what a chain knows; of an unknown one, only that its keys are keys.
 
     Arguments:
         chain: what its blocks have in `Block.chain`.

@@ -20,7 +20,7 @@ from blockstm.errors import printable
 __all__ = ["Column", "print_columns", "print_values", "print_wrapped", "shortened", "width_columns"]
 
 WIDTH_COLUMNS_DEFAULT: Final = 80
-"""Where standard output is no terminal."""
+"""The width where standard output is not a terminal."""
 WIDTH_COLUMNS_MIN: Final = 40
 TEXT_COLUMNS_MIN: Final = 12
 """No text is shortened to less."""
@@ -48,7 +48,7 @@ def width_columns() -> int:
 
 
 def shortened(text: str, columns: int) -> str:
-    """Return a text of at most so many columns, with an ellipsis in the middle where it is longer."""
+    """Return a text of at most a number of columns, with an ellipsis in the middle where it is longer."""
     if cell_len(text) <= columns:
         return text
     kept = max(0, columns - len(ELLIPSIS))

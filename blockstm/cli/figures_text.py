@@ -27,5 +27,5 @@ def duration(seconds: float) -> str:
 
 
 def per_cent(share: float | None, digits: int = 1) -> str:
-    """Write a share of 1, with so many digits after the point."""
+    """Write a share of 1 in per cent, with a number of digits after the point."""
     return NONE if share is None else f"{share * 100:.{digits}f} %"

@@ -66,10 +66,10 @@ def generate(
 
 
 def parameter(setting: str) -> tuple[str, object]:
-    """Return the field and the value of a setting such as `transfers.work=100`; what is no TOML is text.
+    """Return the field and the value of a setting such as `transfers.work=100`; what is not TOML is text.
 
     Raises:
-        UsageError: it is no such setting.
+        UsageError: it is not such a setting.
     """
     name, equals, text = setting.partition("=")
     name, text = name.strip(), text.strip()

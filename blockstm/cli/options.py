@@ -44,7 +44,7 @@ def memory_bytes(text: str | int) -> int:
     """Return the bytes of a size such as ``512MiB``, ``2GiB`` or ``1048576``.
 
     Raises:
-        typer.BadParameter: it is no size.
+        typer.BadParameter: it is not a size.
     """
     matched = SIZE.fullmatch(str(text).strip())
     if matched is None:

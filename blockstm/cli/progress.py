@@ -40,7 +40,7 @@ class Progress:
     """
 
     def __init__(self, steps: int | None, *, is_estimate: bool = False) -> None:
-        """Expect `steps` uses of step(), or count() up to there; None: nobody knows how many.
+        """Expect `steps` uses of step(), or count() up to there; None: it is not known how many.
 
         Arguments:
             steps: how many.
@@ -85,7 +85,7 @@ class Progress:
         self._bar.update(self._task, description=printable(label))
 
     def count(self, done: int) -> None:
-        """Show that so many steps are done."""
+        """Show that a number of steps are done."""
         self._bar.update(self._task, completed=done)
 
     def __exit__(

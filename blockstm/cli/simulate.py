@@ -52,7 +52,7 @@ def core_counts(text: str) -> list[int]:
     """Return the numbers of a list such as ``1,2,4``, each from 1 to 256, without repetitions.
 
     Raises:
-        UsageError: it is no such list.
+        UsageError: it is not such a list.
     """
     counts = []
     for part in text.split(","):
@@ -202,7 +202,7 @@ def show(
 
 
 def print_figures(loaded: LoadedBlock, figures: Sequence[Figures], outcomes: Outcomes) -> None:
-    """Print what comes of each number of cores, and of the transactions."""
+    """Print the figures for each number of cores, and how the transactions ended."""
     print_columns(SPEED_COLUMNS, map(speed_cells, figures))
     print()
     print_columns(WORK_COLUMNS, map(work_cells, figures))

@@ -164,7 +164,7 @@ class Engine:
             return result
 
     def warm_up(self, block: Block, model: Model | str = BLOCK_STM) -> None:
-        """Execute a block without keeping what comes of it, so that a run that is measured next starts warm.
+        """Execute a block without keeping its result, so that a run that is measured next starts warm.
 
         What a process pays for once (imports, caches that programs fill, memory that is new) would else count
         for the first run, and there for whichever transactions come first. Every worker that takes part in the

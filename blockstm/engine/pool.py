@@ -115,7 +115,7 @@ class Pool:
         return names
 
     def send_catalogue(self) -> None:
-        """Send every worker what it lacks of the catalogue; `has_answered` tells who has got it.
+        """Send every worker what it lacks of the catalogue; `has_answered` tells which have got it.
 
         Only between blocks: workers are called as to a block, for them to look at what they were sent. They
         must have left (`Arena.is_idle`) before a block is loaded.

@@ -15,7 +15,7 @@ __all__ = ["committed", "kill_worker", "stressed"]
 
 @contextmanager
 def stressed(engine: Engine, *, active_workers: int, delay_seed: int = 0) -> Iterator[None]:
-    """Let so many of an engine's workers take part in blocks, and delay themselves at random at step points.
+    """Let a number of an engine's workers take part in blocks, and delay themselves at random at step points.
 
     Arguments:
         engine: the engine, which is not at work; it is as before at the end of the `with` statement.

@@ -4,7 +4,7 @@ What a transaction changes is collected here, with a journal for the savepoints 
 the context when it has ended: only what has truly changed, so that a key that ends as it began is only read.
 
 Credits of ether are collected without reading the balance, and become `ctx.add`: two credits of one account do not
-conflict. Whoever looks at the balance reads it, and so waits for all earlier credits.
+conflict. A transaction that looks at the balance reads it, and so waits for all earlier credits.
 """
 
 from __future__ import annotations

@@ -44,8 +44,8 @@ class Closing:
     Arguments:
         withdrawals: none before Shanghai.
         uncle_count: how many uncles the block includes; its miner is rewarded for each.
-        uncles: who mined each, and its number; empty where that is not known, as a block's JSON does not tell. What
-            they get is then left out.
+        uncles: the miner of each, and its number; empty where that is not known, as a block's JSON does not
+            tell. What they get is then left out.
     """
 
     withdrawals: tuple[Withdrawal, ...] = ()

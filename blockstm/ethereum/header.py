@@ -60,7 +60,7 @@ class Withdrawal:
     Arguments:
         index: counts withdrawals on the whole chain.
         validator_index: of the validator whose ether it is.
-        address: who gets it, 20 bytes.
+        address: the account that gets it, 20 bytes.
         amount_gwei: how much.
     """
 

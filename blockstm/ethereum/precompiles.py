@@ -103,7 +103,7 @@ def _point_evaluation(computation: Any) -> None:
         raise VMError("the commitment is not that of the versioned hash")
     try:
         is_proved = ckzg.verify_kzg_proof(commitment, z, y, proof, _trusted_setup())
-    except RuntimeError:  # one of them is no number of the field, or no point
+    except RuntimeError:  # one of them is not a number of the field, or not a point
         is_proved = False
     if not is_proved:
         raise VMError("the proof does not hold")

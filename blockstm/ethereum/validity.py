@@ -1,6 +1,6 @@
 """What no transaction of a block may be, as far as the transaction, the header and the sender's code tell.
 
-Nobody can say what comes of a transaction that breaks one of these rules, so a block with one is refused when it is
+There is no saying what a transaction that breaks one of these rules does, so a block with one is refused when it is
 recorded. What else makes a transaction invalid, its nonce or a balance that is too low, shows when it is executed;
 whether its gas fits into what is left of the block's is a check of the header.
 """

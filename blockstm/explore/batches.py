@@ -1,4 +1,4 @@
-"""Schedules in processes of their own: programs run there, which may crash, and end no more than that process.
+"""Schedules in processes of their own: programs run there, and a crash of one ends that process only.
 
 Virtual workers that died stay in memory, and must not be collected (see `trial`). So schedules with deaths run in
 batches, each in a process that is thrown away after it.

@@ -62,7 +62,7 @@ class VisitedStates:
 
         Arguments:
             state: its number.
-            steady: whom it costs no preemption to choose; ANYBODY: it costs none whoever is chosen.
+            steady: the worker that it costs no preemption to choose; ANYBODY: it costs none to choose any.
             left: how many preemptions are left.
         """
         visits = self._left.setdefault(state, {})
@@ -82,14 +82,14 @@ class Choice:
     preemptions: int
     """How many the schedule had before this step."""
     steady: int
-    """Whom it costs no preemption to choose, or ANYBODY."""
+    """The worker that it costs no preemption to choose, or ANYBODY."""
     state: int
     """The state before this step; 0 where states are not told apart."""
     histories: list[int]
 
 
 class ExhaustiveStrategy:
-    """Goes through all schedules with at most so many preemptions. Two workers are interchangeable at the start.
+    """Goes through all schedules with few preemptions. Two workers are interchangeable at the start.
 
     Each schedule follows the one before up to the last step that has something untried, takes that, and goes on
     without preemptions.

@@ -21,7 +21,7 @@ PERIOD_MAX: Final = 1000
 ROUNDS_MIN: Final = 3
 """How often it must have been gone through."""
 LINES_MAX: Final = 60
-"""How many lines are shown of a part that has more: so many of its last ones, where it comes to what is wrong."""
+"""How many lines are shown of a part that has more: the last ones, which lead to what is wrong."""
 DEEDS_MAX: Final = 100
 """How many deeds a line names; of more, the last."""
 

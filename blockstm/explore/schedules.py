@@ -1,4 +1,4 @@
-"""Schedules: who went on at each step, and their string form.
+"""Schedules: which worker went on at each step, and their string form.
 
 A schedule is written as ``1.WORKERS.RUNS``: the version of the form, the number of workers, and the runs of
 steps one after the other. ``a`` is a step of worker 0, ``b17`` are seventeen steps of worker 1, ``C`` is the
@@ -41,7 +41,7 @@ def death_of(worker: int) -> Decision:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Who went on at each step.
+    """Which worker went on at each step.
 
     Arguments:
         workers: how many there were, 1 to 16.

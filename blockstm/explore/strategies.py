@@ -1,6 +1,7 @@
-"""Strategies: who goes on at the next step.
+"""Strategies: which worker goes on at the next step.
 
-A strategy is asked before every step, is told who can go on, and answers with a decision (see `schedules`).
+A strategy is asked before every step: it is told which workers can go on, and answers with a decision (see
+`schedules`).
 """
 
 from __future__ import annotations
@@ -138,10 +139,10 @@ class PCTStrategy:
 
 
 class KillingStrategy:
-    """Another strategy, and up to so many deaths a schedule, at random steps of the worker that would go on.
+    """Another strategy, and up to a number of deaths in a schedule, at random steps of the worker that would go on.
 
     Arguments:
-        strategy: who decides else.
+        strategy: what decides otherwise.
         kills: the most deaths.
         seed: where the chances start.
         first: the number of the first schedule.
@@ -156,7 +157,7 @@ class KillingStrategy:
         self._expected = STEPS_EXPECTED
 
     def begin(self) -> None:
-        """Draw the steps at which somebody dies."""
+        """Draw the steps at which a worker dies."""
         self._strategy.begin()
         chance = random.Random(f"kill {self._seed} {self._number}")
         self._number += 1
@@ -164,7 +165,7 @@ class KillingStrategy:
         self._deaths = {chance.randrange(self._expected) for _ in range(self._kills)}
 
     def decide(self, able: Sequence[VirtualWorker]) -> Decision | None:
-        """Choose, and decide whether who was chosen dies instead."""
+        """Choose, and decide whether the chosen worker dies instead."""
         decision = self._strategy.decide(able)
         if decision is None:
             return None
@@ -183,7 +184,7 @@ class KillingStrategy:
 
 
 class GuidedStrategy:
-    """A recorded schedule as far as it can be followed, then whoever went on last.
+    """A recorded schedule as far as it can be followed, then the worker that went on last.
 
     A run of steps of a worker that cannot go on is left out. So any list of runs is a guide.
 

@@ -1,7 +1,7 @@
 """One trial: the block under one schedule, with everything checked.
 
 Virtual workers are greenlets of one process, and what they run is the core that worker processes run, function
-for function. At each step point a virtual worker hands over, and a strategy says who goes on. So a trial is a
+for function. At each step point a virtual worker hands over, and a strategy says which goes on. So a trial is a
 function of the block, the number of workers and the strategy.
 
 Workers may die. A dead worker's greenlet is never resumed: it would go on with the core's code. Even to let go of
@@ -273,15 +273,15 @@ class Run:
         return None
 
     def _able(self) -> list[VirtualWorker]:
-        """Return who can go on. Recoveries follow each other, as there is one supervisor."""
+        """Return the workers that can go on. Recoveries follow each other, as there is one supervisor."""
         able = [virtual for virtual in self._running if virtual.kind != SLEEP or virtual.may_wake]
         later = [virtual for virtual in self._running if virtual.recovering][1:]
         return [virtual for virtual in able if virtual not in later] if later else able
 
     def _stuck(self) -> tuple[str, str]:
-        """Say why nobody can go on."""
+        """Say why no worker can go on."""
         trials = self._trials
-        # Who runs out of memory leaves those who sleep to the supervisor (see fail_block).
+        # A worker that runs out of memory leaves the sleepers to the supervisor (see fail_block).
         if (failed := self._out_of_memory()) is not None:
             return failed
         where = f"{trials._arena.committed()} of {len(trials.block.transactions)} transactions are committed"

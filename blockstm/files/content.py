@@ -60,12 +60,12 @@ def open_input(path: str | os.PathLike[str], error_type: type[BlockstmError]) ->
 
     Raises:
         error_type: it is missing, not a regular file, or cannot be opened.
-        UsageError: `path` is no path.
+        UsageError: `path` is not a path.
     """
     check_path(path)
 
     def opened_at_once(name: str, flags: int) -> int:
-        # Something else may be there by now: a pipe would have this process wait for somebody who writes.
+        # Something else may be there by now: a pipe would have this process wait for a writer.
         descriptor = os.open(name, flags | os.O_NONBLOCK | os.O_NOCTTY)
         try:
             _check_regular(os.fstat(descriptor).st_mode, path, error_type)
@@ -150,7 +150,7 @@ def content_pieces(file: BinaryIO, limit: int) -> Iterator[bytes]:
     Raises:
         DamagedError: the compressed data is damaged or cut short.
         TooLargeError: the content is over the limit.
-        ContentError: something that is no frame follows the compressed data.
+        ContentError: something that is not a frame follows the compressed data.
     """
     magic = file.read(len(ZSTD_MAGIC))
     file.seek(0)
@@ -345,7 +345,7 @@ def replacing_file(
 
     Raises:
         error_type: the path names something other than a regular file, or it cannot be written.
-        UsageError: `path` is no path.
+        UsageError: `path` is not a path.
     """
     check_path(path)
     with _told_as(path, error_type):

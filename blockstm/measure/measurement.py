@@ -172,7 +172,7 @@ def measure(
 
     Raises:
         UsageError: an argument is not what it must be.
-        BlockstmError: the block cannot be run, as Engine.execute says, or what comes of it cannot be trusted.
+        BlockstmError: the block cannot be run, as Engine.execute says, or its result cannot be trusted.
     """
     if type(repeat) is not int or repeat < 1:
         raise UsageError(f"repeat is {shown(repeat)}; give a whole number, 1 or more")

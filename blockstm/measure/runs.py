@@ -100,7 +100,7 @@ class Runs:
             repetition: from 0, where sequential execution is first; with `verify` the first turn must be that one.
 
         Raises:
-            BlockstmError: the block cannot be run, as Engine.execute says, or what comes of it cannot be trusted.
+            BlockstmError: the block cannot be run, as Engine.execute says, or its result cannot be trusted.
         """
         if repetition % 2 == 0:
             seconds = self._sequential_seconds()

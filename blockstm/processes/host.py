@@ -25,7 +25,7 @@ __all__ = ["Host", "HostEndedError", "close_idle", "give_back", "take"]
 END_SECONDS: Final = 2.0
 """How long a process whose connection is closed may take to end."""
 IDLE_MAX: Final = 2
-"""How many processes are kept that nobody uses."""
+"""How many unused processes are kept."""
 
 # What forked children of this process must let go of.
 _hosts: weakref.WeakSet[Host] = weakref.WeakSet()
@@ -33,7 +33,7 @@ _idle: Final[list[Host]] = []
 
 
 class HostEndedError(Exception):
-    """The process ended in the middle of a call. Whoever called knows what it was at, and says so to the user.
+    """The process ended in the middle of a call. The caller knows what it was doing, and tells the user.
 
     Arguments:
         ending: how it ended, such as "was killed by SIGSEGV".
@@ -143,7 +143,7 @@ class Host:
 
 
 def take(module: str) -> Host:
-    """Return a host that nobody else uses: one that was given back, or a new one.
+    """Return a host that is not in use: one that was given back, or a new one.
 
     Arguments:
         module: as for `Host`.
@@ -169,7 +169,7 @@ def give_back(host: Host) -> None:
 
 
 def close_idle() -> None:
-    """End the processes that nobody uses; this process does so at its end."""
+    """End the unused processes; this process does so at its end."""
     while _idle:
         _idle.pop().close()
 

@@ -24,7 +24,7 @@ __all__ = ["HASH_SEED", "describe_end", "interrupts_held", "search_path", "start
 HASH_SEED: Final = {"PYTHONHASHSEED": "0"}
 """One seed for all processes in which programs run, unless the user has set one: a program that goes through a
 set of strings or bytes does so in the same order wherever it runs. Were there a seed for each, its reads would
-depend on who executes it."""
+depend on which worker executes it."""
 
 # Run by the new process. What this needs comes from where the interpreter itself looks (with -P: not the current
 # folder), blockstm from where this process has it, and only when all is imported are modules looked for where

@@ -38,7 +38,7 @@ class WorkerLogHandler(MultiProcessingHandler):  # type: ignore[misc] # it comes
         self._send_bytes(_packed(record))
 
     def close(self) -> None:
-        """Forget the handler; the connection is closed by whoever opened it."""
+        """Forget the handler; the connection is closed by what opened it."""
         logging.Handler.close(self)
 
 

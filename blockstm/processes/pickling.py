@@ -71,7 +71,7 @@ def _count_reduced(count: itertools.count[Any]) -> str | tuple[object, ...]:
     """
     try:
         return itertools.count, tuple(ast.literal_eval(f"[{repr(count)[len('count(') : -1]}]"))
-    except (SyntaxError, ValueError):  # it counts in something else than plain numbers
+    except (SyntaxError, ValueError):  # it counts in something other than plain numbers
         return count.__reduce__()
 
 

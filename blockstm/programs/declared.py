@@ -71,7 +71,7 @@ class Hints(_KeysByAccess):
 
     An execution model may order transactions by them and have readers wait for a hinted write. It must not believe
     them, so they cost or save time, and never change a result. The access list of an Ethereum transaction
-    (EIP-2930) is such a hint: it names keys that need not be accessed, and binds nobody.
+    (EIP-2930) is such a hint: it names keys that need not be accessed, and is not binding.
 
     Arguments:
         reads: keys that it is likely to read; a list, tuple or set.

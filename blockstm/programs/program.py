@@ -71,7 +71,7 @@ _main_modules: Final[list[str]] = []
 """The modules in which programs of a main program are looked up."""
 
 _NATIVE: Final = "blockstm.native."
-"""How the entries of the native programs of this package begin; nobody else may take their names."""
+"""How the entries of the native programs of this package begin; no other program may take their names."""
 
 
 class NativeCode(NamedTuple):
@@ -369,7 +369,7 @@ class NativeProgram(Program):
         for callee in calls:
             if not isinstance(callee, NativeProgram):
                 raise ProgramError(
-                    f"program {shown(self.name)}: {shown(callee)} is no native program; it can call no other"
+                    f"program {shown(self.name)}: {shown(callee)} is not a native program; it can call no other"
                 )
         if calls and self.library is None:
             raise ProgramError(

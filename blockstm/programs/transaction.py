@@ -168,7 +168,7 @@ class Transaction:
         """
         for name in parts.keys() - _Parts.__annotations__.keys():
             raise ProgramError(
-                f"{shown(name)} is no part of a transaction that can be replaced; "
+                f"{shown(name)} is not a part of a transaction that can be replaced; "
                 f"those are {', '.join(_Parts.__annotations__)}"
             )
         made = Transaction.__new__(Transaction)

@@ -31,7 +31,7 @@ LANE_HEIGHT: Final = 28
 LANES_HIGH: Final = 16
 LANE_GAP: Final = 0.1
 LOG_FROM: Final = 20
-"""Where the largest value is so many times the smallest, the axis is logarithmic."""
+"""Where the largest value is this many times the smallest, the axis is logarithmic."""
 DECADES_FINE: Final = 3
 MARGIN: Final = 1.06
 POWERS: Final = 100

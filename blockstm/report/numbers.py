@@ -25,7 +25,7 @@ def two_digits(value: float | None) -> str:
 
 
 def three_digits(value: float | None) -> str:
-    """Write so many for each transaction, which may be few."""
+    """Write a number for each transaction, which may be small."""
     return NONE if value is None else f"{value:,.3f}"
 
 

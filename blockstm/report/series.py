@@ -30,7 +30,7 @@ class Series:
         group: what it belongs to; series of one group are drawn together.
         clock: real or virtual.
         model: the execution model.
-        runs: by ascending number of cores; one of each, which stands for all that had so many.
+        runs: by ascending number of cores; one of each, which stands for all that had as many.
     """
 
     name: str

@@ -46,7 +46,7 @@ class Lane:
         return seconds
 
     def columns(self, seconds: float, count: int) -> Iterator[Mapping[str, float]]:
-        """Yield for each of so many columns of equal time the share of it that each category took.
+        """Yield for each of a number of columns of equal time the share of it that each category took.
 
         Arguments:
             seconds: how long the run took.

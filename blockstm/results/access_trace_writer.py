@@ -38,7 +38,7 @@ def write_access_trace(block: Block, result: Result, path: str | os.PathLike[str
     Raises:
         AccessTraceError: the file cannot be written.
         LimitError: the trace is larger than a trace may be.
-        UsageError: the result is not that of the block, or `path` is no path.
+        UsageError: the result is not that of the block, or `path` is not a path.
     """
     check_path(path)
     lines: list[bytes] = []

@@ -174,7 +174,7 @@ class Result(Sequence[TransactionResult]):
             limit: the most messages.
 
         Raises:
-            UsageError: `other` is no result.
+            UsageError: `other` is not a result.
         """
         if not isinstance(other, Result):
             raise UsageError(f"other is {shown(other)}, {type_shown(other)}; give a result of Engine.execute")

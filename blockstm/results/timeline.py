@@ -76,8 +76,8 @@ class Span:
     incarnation: int | None
     """Which incarnation of the transaction, from 0; None for a sleep."""
     cause: int | None
-    """The transaction whose doing it was that the incarnation came to nothing; None where it did not, and where
-    that is not known: of a sum of adds, and of bounds."""
+    """The transaction because of which the incarnation came to nothing; None where it did not, and where it is not
+    known which it was: for a sum of adds, and for bounds."""
     why: Why | None
     """What the cause has done to a key that the incarnation read: published a ``version`` that was not there;
     taken back the version read (``gone``); left an ``estimate``: marked its version as it was aborted, or announced

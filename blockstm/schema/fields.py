@@ -156,7 +156,7 @@ class Fields:
         return self.nested(name) if self.has(name) else Fields({}, self.place(name))
 
     def objects(self, name: str, objects_max: int = OBJECTS_MAX) -> Iterator[Fields]:
-        """Yield the objects of a field that is a list of objects, so many at most."""
+        """Yield the objects of a field that is a list of at most so many objects."""
         values = self._checked(name, "a list", lambda value: isinstance(value, list))
         if len(values) > objects_max:
             raise ContentError(

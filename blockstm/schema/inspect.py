@@ -89,7 +89,7 @@ class HotKeyEntry(Entry):
         name: what a person calls it.
         transactions: how many wait because of it.
         longest_chain: of transactions that wait for one another because of it.
-        unlimited, cores: the bounds on the speed-up, if nobody waited because of it.
+        unlimited, cores: the bounds on the speed-up, if no transaction waited because of it.
     """
 
     key: str

@@ -30,7 +30,7 @@ TRANSFERS: Final = 4000
 ROUNDS_COMPARED: Final = (5000, 20_000)
 TRACES: Final = 1000
 TRACED_KEYS: Final = 500
-"""So few that keys get trees of writers, which still fit in a core's cache."""
+"""Few enough that keys get trees of writers, which still fit in a core's cache."""
 SWEEPS: Final = 1000
 FITTINGS: Final = 4
 PRIOR_WEIGHT: Final = 0.03
@@ -142,7 +142,7 @@ def _traces(reads: int, writes: int) -> Block:
 
 
 def _fresh_traces(reads: int) -> Block:
-    """Traces of keys that nobody has touched, one after the other as they lie in memory."""
+    """Traces of keys that no transaction has touched, one after the other as they lie in memory."""
     keys = [b"key-%06d" % index for index in range(TRACES * reads)]
     chosen = [keys[index : index + reads] for index in range(0, len(keys), reads)]
     return Block([trace.txn(each, [], {}, 0) for each in chosen], {key: bytes(32) for key in keys})

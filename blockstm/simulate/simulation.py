@@ -1,4 +1,4 @@
-"""Running a block on any number of modelled cores, and what comes of it.
+"""Running a block on any number of modelled cores, and the figures of that.
 
 What runs is the core itself, on virtual workers (faces/virtual_clock.pxi); only the time is modelled. A run is
 a function of the block, the number of cores and the cost model: two runs give the same figures to the last digit.
@@ -210,7 +210,7 @@ class Simulation:
         Raises:
             MemoryLimitError: the run takes more memory than the limit.
             ProgramError: a program ends the process that it runs in, or cannot be loaded there.
-            UsageError: there are not so many workers.
+            UsageError: there are fewer workers than that.
         """
         if not 1 <= cores <= self._cores_max:
             raise UsageError(f"cores is {cores}; give a whole number from 1 to {self._cores_max}")

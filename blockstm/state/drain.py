@@ -34,7 +34,7 @@ class Drain:
         descriptor: `Engine.drain_descriptor`.
 
     Raises:
-        UsageError: `descriptor` is no number.
+        UsageError: `descriptor` is not a number.
         EngineError: it is not that of an engine, or too many drains are attached to the engine.
     """
 

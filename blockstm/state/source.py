@@ -18,8 +18,8 @@ class StateSource(Protocol):
     must give the same answer for the same key in every process. A source that is pickled to the same bytes as the
     last block's stays in the workers as it is, with whatever it keeps open.
 
-    Where an execution that counts touches a key for which the source raises, or answers something else than None or
-    bytes of up to 64 KiB, the block fails with StateSourceError.
+    Where an execution that counts touches a key for which the source raises, or answers something other than None
+    or bytes of up to 64 KiB, the block fails with StateSourceError.
 
     A source that has a method `items()`, as a dict has, is able to list what it holds: then results tell the whole
     state after the block (`Result.state`), and else only what the block has changed in it (`Result.changes`).

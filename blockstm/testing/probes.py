@@ -10,7 +10,7 @@ The first that parts from the tape names what its program depends on. From the c
 All of them run in a process that has executed nothing before, so what they find depends on the block only. There
 follow executions of each transaction alone, in fresh processes with other hash seeds (see `diagnosis`).
 
-All the time it is noted who uses a context where its program is not running.
+All the time it is noted what uses a context where its program is not running.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ def transactions(
     elif isinstance(program, PythonProgram):
         parameters = dict(of_hints(program, given, keys))
     else:
-        raise UsageError(f"{shown(program)} is no program; decorate a function with blockstm.program")
+        raise UsageError(f"{shown(program)} is not a program; decorate a function with blockstm.program")
     unknown = [name for name in given if name not in parameters]
     if unknown:
         raise UsageError(

@@ -79,11 +79,11 @@ class Misuse:
     """Of the transaction whose context it is."""
     site: Site
     by: str
-    """Who used it."""
+    """What used it."""
 
 
 class Watch:
-    """Notes misuses of contexts, and who is running."""
+    """Notes misuses of contexts, and what is running."""
 
     def __init__(self) -> None:
         """Start with nothing noted."""
@@ -93,7 +93,7 @@ class Watch:
     def note(self, kind: str, verb: str, tape: Tape) -> None:
         """Note that a context was used where it must not be."""
         thread = threading.current_thread()
-        by = "the same transaction" if self.running is tape else "nobody's program"
+        by = "the same transaction" if self.running is tape else "code outside of programs"
         if self.running is not None and self.running is not tape:
             by = f"transaction {self.running.txn_idx} ({self.running.program})"
         if thread is not threading.main_thread():

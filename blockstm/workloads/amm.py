@@ -178,7 +178,7 @@ def failures(before: State, after: State) -> list[str]:
     old_shares, new_shares = _shares_of_nobody(before), _shares_of_nobody(after)
     for pool in old_shares:
         found += totals_differ(
-            f"amm: shares of pool {pool} that nobody holds", old_shares[pool], new_shares[pool]
+            f"amm: shares of pool {pool} that no account holds", old_shares[pool], new_shares[pool]
         )
     for tag in (BALANCE, HOLDING):
         negative = [numbers for numbers, value in tagged(after, tag) if record_of(value)[1] < 0]

@@ -52,7 +52,7 @@ class Chance:
         return least + self.below(greatest - least + 1)
 
     def happens(self, parts_per_million: int) -> bool:
-        """Draw whether something happens that does so in so many of a million cases."""
+        """Draw whether something happens that does so in a number of cases out of a million."""
         return self.below(_PARTS) < parts_per_million
 
     def one_of(self, choices: Sequence[T]) -> T:

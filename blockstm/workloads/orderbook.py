@@ -177,7 +177,7 @@ def _encode_word(word: int) -> bytes:
 
 
 def read_book(state: State, market: int) -> Book:
-    """Return the book of a market, found from its words downwards, as one who trades does.
+    """Return the book of a market, found from its words downwards, as a trade finds it.
 
     Raises:
         BookError: words, queues and orders do not agree.

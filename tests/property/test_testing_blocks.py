@@ -121,7 +121,7 @@ def test_a_chain_shrinks_to_two_payments() -> None:
         (lambda: blocks([]), "programs is empty; give at least one program"),
         (lambda: blocks([bare]), r"parameter key has neither a type hint nor a strategy; give one: blocks\("),
         (lambda: blocks({bare: {"kye": st.none(), "key": st.none()}}), "has no parameter 'kye'; it has key"),
-        (lambda: blocks([len]), "is no program; decorate a function with blockstm.program"),  # type: ignore[list-item]
+        (lambda: blocks([len]), "is not a program; decorate a function with blockstm.program"),  # type: ignore[list-item]
         (lambda: blocks([pay], min_transactions=3, max_transactions=2), "3 to 2 transactions: give 0 <= min"),
         (lambda: blocks([odd()]), r"no strategy follows from key: <class 'object'>; give one"),
         (lambda: blocks([unresolved()]), "type hints of program .* cannot be resolved: name 'Key'"),

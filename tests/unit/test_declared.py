@@ -75,7 +75,7 @@ def test_a_promise_is_no_hint() -> None:
         ),
         (lambda: transfer.txn(b"a", b"b", 1).replace(hints=DECLARED), ProgramError, "give Hints or None"),
         (lambda: transfer.txn(b"a", b"b", 1).replace(recorded=5), ProgramError, "give a Recorded or None"),
-        (lambda: transfer.txn(b"a", b"b", 1).replace(sender=5), ProgramError, "'sender' is no part of a"),
+        (lambda: transfer.txn(b"a", b"b", 1).replace(sender=5), ProgramError, "'sender' is not a part of a"),
         (lambda: transfer.txn(b"a", b"b", 1).replace(arrival_nanoseconds=0.5), ProgramError, "give an int"),
         (
             lambda: Transaction(trace, ([], [], {}, 0), arrival_nanoseconds=-1),

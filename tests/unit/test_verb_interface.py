@@ -275,7 +275,7 @@ def test_paths_of_libraries_are_made_absolute(monkeypatch: pytest.MonkeyPatch, t
 
 
 def test_calls_are_checked(library: Path) -> None:
-    with pytest.raises(ProgramError, match="is no native program; it can call no other"):
+    with pytest.raises(ProgramError, match="is not a native program; it can call no other"):
         NativeProgram("tests.calls", (), f"{library}:misused", calls=(native_script.in_python,))  # type: ignore[arg-type]
     with pytest.raises(ProgramError, match="names calls, which only one in a shared library does"):
         NativeProgram("tests.calls", (), "package.module:attribute", calls=(transfer,))

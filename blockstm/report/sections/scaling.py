@@ -28,7 +28,7 @@ __all__ = ["scaling"]
 
 PANELS_MAX: Final = 12
 CHAIN_SHOWN: Final = 1.3
-"""The chain bound is on the chart where it is at most so many times everything else on it."""
+"""The chain bound is on the chart where it is at most this many times everything else on it."""
 
 SPEEDUP: Final = Measure("speed-up", "speed-up (x)", lambda run: run.speedup, two_digits, is_speedup=True)
 COLUMNS: Final = (
