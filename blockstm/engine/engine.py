@@ -11,7 +11,6 @@ import time
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Final, Self
 
 from blockstm.blocks.block import Block
@@ -243,12 +242,7 @@ class Engine:
         """Return the engine; it is closed at the end of the `with` statement."""
         return self
 
-    def __exit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         """Close the engine."""
         self.close()
 

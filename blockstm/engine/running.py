@@ -7,9 +7,9 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from inspect import GEN_CLOSED, GEN_RUNNING, getgeneratorstate
-from types import TracebackType
 from typing import Self, TypeVar
 
+from blockstm.engine.supervisor import CANCELLED
 from blockstm.errors import EngineError
 from blockstm.results.result import Receipt, Result
 
@@ -58,6 +58,7 @@ class Running(Iterator[Receipt]):
         self._committed = committed
         self._turn = threading.RLock()  # held while a thread is at work here
         self._handed_out = 0
+        self._cancelling_thread: int | None = None
         self._result: Result | None = None
         next(steps)
 
@@ -76,6 +77,8 @@ class Running(Iterator[Receipt]):
             if receipt is None and self._result is not None and self._handed_out < len(self._result):
                 receipt = self._result.receipts[self._handed_out]
             if receipt is None:
+                if self._result is None and self._cancelling_thread not in (None, threading.get_ident()):
+                    raise EngineError(CANCELLED)  # an iteration that just ends would be taken for a whole one
                 raise StopIteration
             self._handed_out += 1
             return receipt
@@ -94,15 +97,15 @@ class Running(Iterator[Receipt]):
             return self._result
 
     def cancel(self) -> None:
-        """Stop the block, in whatever thread it is waited for: there, an EngineError says so.
+        """Stop the block, whatever thread reads it: there, an EngineError says so; in this one, iteration ends.
 
         Returns when no worker is in the block any more. Once the block has ended it does nothing.
         """
+        self._cancelling_thread = threading.get_ident()
         self._request_cancellation()
         with self._turn:
-            if (
-                getgeneratorstate(self._steps) != GEN_RUNNING
-            ):  # as it is where a log handler calls this amid a step
+            # It runs where a log handler calls this amid a step; that step then ends by itself.
+            if getgeneratorstate(self._steps) != GEN_RUNNING:
                 self._steps.close()
 
     def close(self) -> None:
@@ -116,12 +119,7 @@ class Running(Iterator[Receipt]):
         """Return itself; it is closed at the end of the `with` statement."""
         return self
 
-    def __exit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         """Close it."""
         self.close()
 
@@ -156,12 +154,7 @@ class Running(Iterator[Receipt]):
         """Return itself; it is closed at the end of the `async with` statement."""
         return self
 
-    async def __aexit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exception: object) -> None:
         """Close it."""
         await self._in_thread(self.close)
 
@@ -178,6 +171,8 @@ class Running(Iterator[Receipt]):
     @contextmanager
     def _taking_turn(self) -> Iterator[None]:
         if not self._turn.acquire(blocking=False):
+            if self._cancellation.is_set():
+                raise EngineError(CANCELLED)
             raise EngineError("another thread waits for this stream; read it in one thread at a time")
         try:
             yield

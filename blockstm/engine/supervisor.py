@@ -18,7 +18,9 @@ from blockstm.native._core import Arena
 from blockstm.programs.program import Program
 from blockstm.state.source import StateSource
 
-__all__ = ["Supervisor"]
+__all__ = ["CANCELLED", "Supervisor"]
+
+CANCELLED: Final = "the block was cancelled before its end; execute it again"
 
 logger = logging.getLogger(__name__)
 
@@ -190,7 +192,7 @@ class Supervisor:
         if self.is_closing or self._pool.is_closed:
             raise EngineError("the engine was closed while it ran a block; make a new one")
         if self._is_cancelled:
-            raise EngineError("the block was cancelled before its end; execute it again")
+            raise EngineError(CANCELLED)
 
     def _refuse(self, failures: Mapping[str, str]) -> NoReturn:
         for name in failures:

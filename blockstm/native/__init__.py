@@ -4,6 +4,7 @@ Storey by storey, each file after those that it is made of:
 
 - `memory/atomics`: memory-ordered operations, and futexes.
 - `memory/layout`: every structure in shared memory, and the limits.
+- `memory/layout_checks`: rules for these, in C++, and the version of what native programs rely on.
 - `memory/steps`: the kinds of step points.
 - `memory/local`: what one worker keeps for itself.
 - `memory/number`: unsigned 256-bit numbers.
@@ -23,7 +24,7 @@ Storey by storey, each file after those that it is made of:
 - `verbs/savepoints`: a nested program succeeds whole or leaves nothing.
 - `verbs/work`: long work, and giving up what is doomed.
 - `verbs/context`: the verbs.
-- `programs/layout_checks`: what the compiler checks of the structures.
+- `programs/layout_checks`: has the compiler check the structures by these rules.
 - `blockstm`: the verb interface in C, which native programs in any language are compiled against.
 - `programs/verb_table`: its types.
 - `programs/native_program`: what a native program is to the core, and the capsule in which it is found.

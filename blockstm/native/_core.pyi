@@ -214,7 +214,7 @@ class Worker:
         """Take part in the block until it is done or stopped."""
 
     def run_virtually(self) -> None:
-        """As run, under the virtual clock, which has set the step hook (see virtualclock.pxi)."""
+        """As run, under the virtual clock, which has set the step hook (see virtual_clock.pxi)."""
 
 class VirtualWorker:
     """A worker that shares its process with others, and runs only when it is resumed."""

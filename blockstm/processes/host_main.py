@@ -37,7 +37,7 @@ def main(settings: Settings) -> None:
             levels.follow(*levels_there)
             named = {"progress": connection.progress()} if wants_progress else {}
             connection.send("answer", *outcome(function, *arguments, *descriptors, **named))
-    # Nothing is collected: dead virtual workers must not be (see controlled.trial).
+    # Nothing is collected: dead virtual workers must not be (see explore.trial).
     os._exit(0)
 
 

@@ -13,7 +13,6 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from types import TracebackType
 from typing import Final, Self
 
 from blockstm.analysis import Dependencies, critical_path, dependencies, greedy_schedule
@@ -269,12 +268,7 @@ class Simulation:
         """Return the simulation; it is closed at the end of the `with` statement."""
         return self
 
-    def __exit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         """Close it."""
         self.close()
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import groupby
 from multiprocessing import resource_tracker
-from types import TracebackType
 from typing import Any, Final, Self
 
 from distributed import CancelledError, Client, KilledWorker, LocalCluster, wait
@@ -72,12 +71,7 @@ class Cluster:
             else:
                 self._client = stack.enter_context(self._connected(self._address))
 
-    def __exit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         """End the processes, or disconnect."""
         self._stack.close()
 

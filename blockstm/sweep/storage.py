@@ -13,7 +13,6 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from blake3 import blake3
@@ -105,12 +104,7 @@ class ResultsFolder:
             raise
         return self
 
-    def __exit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         """Write the table of what is finished, even where that is not all, and let go of the folder."""
         try:
             replace_file(self.results, parquet_bytes(self.rows), SweepError)

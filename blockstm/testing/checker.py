@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Final, Literal, Self
 
 from blockstm.blocks.block import Block
@@ -164,9 +163,7 @@ class Checker:
         """Return the checker."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         """End the processes."""
         self.close()
 

@@ -146,7 +146,7 @@ def test_a_source_that_cannot_tell_is_no_matter_to_a_transaction_but_to_the_bloc
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        (7, "answered 7, a int; give bytes, or None for an absent key"),
+        (7, "answered 7, an int; give bytes, or None for an absent key"),
         (bytearray(b"1"), r"answered bytearray\(b'1'\), a bytearray; give bytes"),
         (bytes(65_537), "answered 65537 bytes; the limit is 65536: split the value over several keys"),
     ],

@@ -72,7 +72,7 @@ def check_causes(result: Result, spans: list[Span]) -> int:
 
 
 def check_trace(text: str) -> dict[str, Any]:
-    """The rules of the trace event format, and those that Perfetto adds (see blockstm/traceevents.py)."""
+    """The rules of the trace event format, and those that Perfetto adds (see blockstm/results/perfetto.py)."""
     document: dict[str, Any] = json.loads(text)
     assert set(document) == {"traceEvents", "displayTimeUnit", "otherData"}
     assert document["displayTimeUnit"] == "ns"

@@ -141,9 +141,14 @@ STOREYS = first_column("The core, storey by storey")
 
 
 def cimports() -> Iterator[tuple[Path, str]]:
+    """Files of the core, and what they cimport; headers of the storeys count as well, but for a file's own."""
     for file in NATIVE.rglob("*.pxd"):
-        for target in re.findall(r"^from blockstm\.native\.([\w.]*) cimport", file.read_text(), re.M):
-            yield file.relative_to(NATIVE), target
+        text, own = file.read_text(), ".".join(file.relative_to(NATIVE).with_suffix("").parts)
+        headers = re.findall(r'^cdef extern from "blockstm/native/(\w+/[\w/]*)\.h"', text, re.M)
+        targets = re.findall(r"^from blockstm\.native\.([\w.]*) cimport", text, re.M)
+        for target in (*targets, *(header.replace("/", ".") for header in headers)):
+            if target != own:
+                yield file.relative_to(NATIVE), target
 
 
 def test_every_storey_of_the_core_stands_in_the_picture() -> None:

@@ -187,6 +187,18 @@ def test_another_thread_cancels_what_is_waited_for(
     assert list(running) == []
 
 
+def test_a_thread_that_reads_on_is_told_that_another_has_cancelled(engine: Engine, stuck: Block) -> None:
+    """Between two receipts nothing waits; that there are no more must not look like the end of the block."""
+    running = engine.stream(stuck)
+    next(running)
+    thread = threading.Thread(target=running.cancel)
+    thread.start()
+    thread.join(20)
+    with pytest.raises(EngineError, match="the block was cancelled before its end; execute it again"):
+        next(running)
+    assert is_free(engine)
+
+
 def test_one_that_nobody_waits_for_is_cancelled_at_once(engine: Engine, stuck: Block) -> None:
     for reads in (0, 1):
         running = engine.stream(stuck)

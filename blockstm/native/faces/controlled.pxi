@@ -20,7 +20,7 @@ cdef class VirtualWorker:
         yield_control: called at every step point, in the greenlet of the worker; returns when it may go on.
 
     `recovering`: its steps are those of a recovery. `remembers`: `history` is kept, a number for what it has seen
-    since its last clean point (see statehash.pxd). `leaves`: it goes on without handing over, to leave a block
+    since its last clean point (see state_hash.pxd). `leaves`: it goes on without handing over, to leave a block
     that is stopped.
     """
 

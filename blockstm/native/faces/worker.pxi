@@ -29,7 +29,7 @@ cdef bytes checked_answer(object source, bytes key):
     if value is None:
         return None
     if type(value) is not bytes:
-        raise UsageError(f"answered {shown(value)}, a {type(value).__name__}; give bytes, or None for an absent key")
+        raise UsageError(f"answered {shown(value)}, {type_shown(value)}; give bytes, or None for an absent key")
     if len(<bytes>value) > VALUE_BYTES_MAX:
         raise UsageError(
             f"answered {len(<bytes>value)} bytes; the limit is {VALUE_BYTES_MAX}: split the value over several keys"
@@ -201,7 +201,7 @@ cdef class Worker:
         self._take_part(self.seen_epoch)
 
     def run_virtually(self):
-        """As run, under the virtual clock, which has set the step hook (see virtualclock.pxi)."""
+        """As run, under the virtual clock, which has set the step hook (see virtual_clock.pxi)."""
         self._take_part(load_sc[uint32_t](&self.local.slot.run_epoch))
 
     cdef void _take_part(self, uint32_t epoch):
@@ -213,9 +213,8 @@ cdef class Worker:
 
     cdef bint take_up_model(self) noexcept:
         """Find the model of the block that has been started; where it is not to be found, the block fails."""
-        cdef Record* entry = <Record*>address(&self.local, self.local.header.model)
         try:
-            take_up(&self.local, find_model(PyBytes_FromStringAndSize(<const char*>record_bytes(entry), entry.length)))
+            take_up(&self.local, find_model(record_to_bytes(record_at(&self.local, self.local.header.model))))
         except Exception:
             fail_block(&self.local, FAILURE_NO_MODEL)
             return False

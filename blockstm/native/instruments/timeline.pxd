@@ -11,7 +11,7 @@ from blockstm.native.memory.atomics cimport fetch_add_sc, store_release, unlikel
 from blockstm.native.memory.layout cimport SPANS_A_CHUNK, Span, SpanChunk, WorkerSlot
 from blockstm.native.memory.local cimport Local, address, now_ns, take_if_it_fits
 
-# Why a read is stale. A cause is one of these and the transaction that it lies with (multiversion's txn_idx).
+# Why a read is stale. A cause is one of these and the transaction that it lies with (its txn_idx).
 cdef enum:
     CAUSE_NONE = 0              # not known, or none
     CAUSE_VERSION = 1           # there is a version that was not there

@@ -1,4 +1,4 @@
-"""Modelled time: what the work of a virtual worker costs under the virtual clock (see virtualclock.pxi).
+"""Modelled time: what the work of a virtual worker costs under the virtual clock (see virtual_clock.pxi).
 
 A worker's own time is Local.virtual_ns. Work is charged where it is done; a step point charges for the
 operation that it announces, so the operation takes effect at the time of its end. Which core has which

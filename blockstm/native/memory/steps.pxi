@@ -14,5 +14,5 @@ cpdef enum StepKind:
     STEP_IDLE = 10              # found no task
     STEP_WORK = 11              # a poll inside a long-running program
     STEP_SLEEP = 12             # about to sleep until the wake epoch is no longer `what`
-    STEP_CLEAN = 13             # no step: the worker holds nothing over but its Local and `what` (statehash)
+    STEP_CLEAN = 13             # no step: the worker holds nothing over but its Local and `what` (state_hash)
     STEP_BASE = 14              # about to publish what the source has said that a key holds before the block

@@ -54,10 +54,10 @@ cdef inline void fail_for_source(Local* local, const Txn* txn) noexcept nogil:
 
 
 cdef inline void tell_progress(Local* local) noexcept nogil:
-    """Wake the workers that have asked for the next commit.
+    """Wake the drains, and the supervisor where it has asked for the next commit.
 
-    Memory ordering: what was committed is stored (sc, or with a fence after it) before the wish is looked at (sc);
-    whoever wishes does so (sc) before the committed prefix is looked at again. So one of the two sees the other.
+    Memory ordering: what was committed is stored (sc, or with a fence after it) before the wish is looked at (sc); the
+    supervisor stores its wish (sc) before it looks at the committed prefix again. So one of the two sees the other.
     """
     wake_drains(local)
     if load_sc[uint32_t](&local.header.want_progress) != 0:

@@ -12,10 +12,10 @@ from blockstm.native.versions.multi_version cimport BASE_TXN, ESTIMATE_SHIFT, KI
 from blockstm.native.instruments.timeline cimport CAUSE_TXN_BITS
 from blockstm.native.instruments.virtual_time cimport SHARER_WORDS
 
-cdef extern from "blockstm/native/programs/layout_checks.h" nogil:
+cdef extern from "blockstm/native/memory/layout_checks.h" nogil:
     void require "BLOCKSTM_REQUIRE"(bint condition) noexcept
 
-cdef extern from "blockstm/native/programs/layout_checks.h" namespace "blockstm" nogil:
+cdef extern from "blockstm/native/memory/layout_checks.h" namespace "blockstm" nogil:
     void check_header(Header*) noexcept
     void check_slot(WorkerSlot*) noexcept
     void check_txn(Txn*) noexcept

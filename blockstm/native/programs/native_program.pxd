@@ -21,5 +21,5 @@ cdef struct ProgramEntry:       # a program as a worker has loaded it
     uint32_t parameter_count
     const uint8_t* kinds        # of its parameters (arguments)
 
-cdef extern from "blockstm/native/programs/layout_checks.h" nogil:
+cdef extern from "blockstm/native/memory/layout_checks.h" nogil:
     const char* CAPSULE_NAME "BLOCKSTM_CAPSULE_NAME"

@@ -16,7 +16,7 @@ from blockstm.native.memory.layout cimport Location, Write
 from blockstm.native.memory.local cimport Local, Touched, address
 from blockstm.native.versions.multi_version cimport Found
 
-cdef extern from "blockstm/native/programs/layout_checks.h" nogil:
+cdef extern from "blockstm/native/memory/layout_checks.h" nogil:
     const char* MODEL_CAPSULE_NAME "BLOCKSTM_MODEL_CAPSULE_NAME"
 
 cdef struct Model:
