@@ -34,8 +34,10 @@ WITH_PROCESSES = [
     "tests/unit/test_native_verbs.py",
     "tests/property/test_core.py",
     "tests/property/test_equivalence.py",
+    "tests/property/test_kept_results.py",
     "tests/property/test_number.py",
     "tests/property/test_workloads.py",
+    "tests/crash/test_draining.py",
     "tests/stress/test_shapes.py",
 ]
 ON_GREENLETS = [
@@ -43,6 +45,8 @@ ON_GREENLETS = [
     "tests/unit/test_simulation.py",
     "tests/unit/test_timeline.py",
     "tests/property/test_controlled.py",
+    "tests/property/test_state_source.py",
+    "tests/property/test_verb_interface.py",
 ]
 
 

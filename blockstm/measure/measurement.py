@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from typing import Final
 
 from blockstm.blocks.block import Block
 from blockstm.chains.checked import CheckedBlock
@@ -12,10 +13,13 @@ from blockstm.engine import Engine
 from blockstm.errors import UsageError, shown
 from blockstm.measure.runs import Runs, Step
 from blockstm.measure.spread import Spread, spread_of
+from blockstm.models import BlockStm, Model, model_of
 from blockstm.results.outcomes import Outcomes
 from blockstm.results.result import Result
 
 __all__ = ["Measurement", "measure", "steps_of"]
+
+BLOCK_STM: Final = BlockStm()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +150,7 @@ def measure(
     engine: Engine | None = None,
     *,
     workers: int | None = None,
-    model: str = "block-stm",
+    model: Model | str = BLOCK_STM,
     repeat: int = 5,
     verify: bool = True,
     timeline: bool = False,
@@ -163,7 +167,7 @@ def measure(
             noted there, too.
         engine: what runs it, which stays open; None: an engine of its own, closed at the end.
         workers: worker processes of an engine of its own; None: as many as there are usable cores.
-        model: the execution model, as of `Engine.execute`.
+        model: the execution model, or its name, as of `Engine.execute`.
         repeat: how often to run it, both ways; at least once.
         verify: whether to compare each run of the model with the first sequential run: state, receipts, reads.
         timeline: whether to run it in the model once more at the end, with a timeline. That run is not measured.
@@ -180,6 +184,7 @@ def measure(
         raise UsageError(
             "workers does not go with an engine, which has workers of its own; leave out one of them"
         )
+    model = model_of(model)
     checked = CheckedBlock.of(block) if isinstance(block, Block) else block
     with ExitStack() as stack:
         if engine is None:
@@ -197,7 +202,7 @@ def measure(
     return Measurement(
         transactions=len(result),
         gas_used=result.gas_used,
-        model=model,
+        model=model.name,
         workers=result.stats.workers,
         active_workers=result.stats.active_workers,
         wall=wall,

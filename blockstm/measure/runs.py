@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Final
 
 from blockstm.chains.checked import CheckedBlock
 from blockstm.engine import Engine
+from blockstm.models import Model, Sequential, model_of
 from blockstm.results.result import Result
 from blockstm.results.verify import DIFFERENCES_MAX, differences
 
 __all__ = ["RunFigures", "Runs", "Step", "Turn"]
 
-SEQUENTIAL: Final = "sequential"
 
 Step = Callable[[str], AbstractContextManager[None]]
 """Takes the name of a run, and returns a context manager that is entered while the run goes on."""
@@ -62,7 +61,7 @@ class Runs:
     Arguments:
         engine: what runs it.
         checked: the block; finds out of each run whether it can be trusted.
-        model: the execution model that is compared with sequential execution.
+        model: the execution model that is compared with sequential execution, or its name.
         verify: whether to compare each run of the model with the first sequential run.
         step: entered for each run; None for nothing to be told.
     """
@@ -71,7 +70,7 @@ class Runs:
         self,
         engine: Engine,
         checked: CheckedBlock,
-        model: str,
+        model: Model | str,
         *,
         verify: bool = False,
         step: Step | None = None,
@@ -79,7 +78,7 @@ class Runs:
         """Know of no run yet."""
         self._engine = engine
         self._checked = checked
-        self._model = model
+        self._model = model_of(model)
         self._verify = verify
         self._step: Step = (lambda name: nullcontext()) if step is None else step
         self._reference: Result | None = None
@@ -113,13 +112,13 @@ class Runs:
         self._checked_run("timeline", timeline=True)
 
     def _sequential_seconds(self) -> float:
-        result = self._run(SEQUENTIAL, SEQUENTIAL)
+        result = self._run(Sequential.name, Sequential())
         if self._verify and self._reference is None:
             self._reference = result
         return result.stats.wall_seconds
 
     def _figures(self) -> RunFigures:
-        return RunFigures.of(self._checked_run(self._model))
+        return RunFigures.of(self._checked_run(self._model.name))
 
     def _checked_run(self, name: str, *, timeline: bool = False) -> Result:
         self.result = None  # kept, it would have its memory copied before this run
@@ -131,6 +130,6 @@ class Runs:
         self.result = result
         return result
 
-    def _run(self, name: str, model: str, *, timeline: bool = False) -> Result:
+    def _run(self, name: str, model: Model, *, timeline: bool = False) -> Result:
         with self._step(name):
             return self._engine.execute(self._checked.block, model, timeline=timeline)

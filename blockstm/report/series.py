@@ -79,7 +79,11 @@ def _of_simulations(inputs: Inputs) -> list[Series]:
     names = short_names(simulation.told.file for simulation in inputs.simulations)
     return [
         Series(
-            names[simulation.told.file], "Simulated blocks", VIRTUAL, "block-stm", _by_cores(simulation.runs)
+            names[simulation.told.file],
+            "Simulated blocks",
+            VIRTUAL,
+            simulation.told.model,
+            _by_cores(simulation.runs),
         )
         for simulation in inputs.simulations
     ]

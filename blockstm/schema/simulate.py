@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
 from blockstm.schema.common import NO_LATENCY, NO_OPTIONS, LatencyEntry, OptionsEntry, OutcomesEntry
 from blockstm.schema.entry import Cores, Entry, Mark, Output
 
 __all__ = ["SimulateOutput", "SimulatedRunEntry"]
+
+MODEL_DEFAULT: Final = "block-stm"
+"""The execution model where the options tell of none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,3 +54,8 @@ class SimulateOutput(Output):
     outcomes: Annotated[OutcomesEntry | None, Mark.FLAT] = None
     header_checks: Mapping[str, bool | None] | None = None
     results: tuple[SimulatedRunEntry, ...]
+
+    @property
+    def model(self) -> str:
+        """The execution model."""
+        return self.options.model or MODEL_DEFAULT

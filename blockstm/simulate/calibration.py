@@ -19,6 +19,7 @@ from typing import Final
 
 from blockstm.blocks.block import Block
 from blockstm.engine import Engine
+from blockstm.models import BlockStm, Model, Sequential
 from blockstm.native._core import WakeUpTimer, pause_ns
 from blockstm.programs.built_in import trace, transfer
 from blockstm.simulate.costmodel import CostModel, default_model
@@ -68,7 +69,7 @@ class Calibration:
 class _Run:
     name: str
     block: Block
-    model: str
+    model: Model
     workers: int
 
 
@@ -115,9 +116,9 @@ def _runs() -> Iterator[_Run]:
     }
     blocks |= {f"traces, {reads} reads of fresh keys": _fresh_traces(reads) for reads in (2, 8)}
     for name, block in blocks.items():
-        yield _Run(f"{name}, sequential", block, "sequential", 1)
-        yield _Run(f"{name}, 1 worker", block, "block-stm", 1)
-        yield _Run(f"{name}, 2 workers", block, "block-stm", 2)
+        yield _Run(f"{name}, sequential", block, Sequential(), 1)
+        yield _Run(f"{name}, 1 worker", block, BlockStm(), 1)
+        yield _Run(f"{name}, 2 workers", block, BlockStm(), 2)
 
 
 def _transfers_name(accounts: int, work: int) -> str:
@@ -164,14 +165,14 @@ def wake_ns(repeat: int) -> tuple[float, float]:
 
 
 def _counts(run: _Run, model: CostModel) -> dict[str, float]:
-    with Simulation(run.block, model, run.workers) as simulation:
-        simulation.run_sequentially() if run.model == "sequential" else simulation.run(run.workers)
+    with Simulation(run.block, model, run.workers, model=run.model) as simulation:
+        simulation.run(run.workers)
         return simulation.counts()
 
 
 def _predicted(run: _Run, model: CostModel) -> float:
-    with Simulation(run.block, model, run.workers) as simulation:
-        result = simulation.run_sequentially() if run.model == "sequential" else simulation.run(run.workers)
+    with Simulation(run.block, model, run.workers, model=run.model) as simulation:
+        result = simulation.run(run.workers)
         return result.stats.wall_seconds
 
 

@@ -11,13 +11,14 @@ from typing import Final
 from blake3 import blake3
 
 from blockstm.errors import ScenarioError, SweepError, field_name, printable, shown, shown_path
+from blockstm.models import BlockStm
 from blockstm.simulate import model_text
 from blockstm.sweep.definition import Clock, Sweep
 from blockstm.workloads import Scenario
 
 __all__ = ["MODEL", "Run", "runs_of", "whole_text"]
 
-MODEL: Final = "block-stm"
+MODEL: Final = BlockStm()
 """The execution model of all runs."""
 
 _ID_CHARACTERS: Final = 32
@@ -56,7 +57,14 @@ class Run:
     @property
     def run_id(self) -> str:
         """A name that is the same whenever the same is run, on every machine."""
-        determined = [MODEL, self.scenario_text, self.clock, self.cores, self.repeat, self.cost_model_text]
+        determined = [
+            MODEL.name,
+            self.scenario_text,
+            self.clock,
+            self.cores,
+            self.repeat,
+            self.cost_model_text,
+        ]
         return blake3(json.dumps(determined).encode()).hexdigest()[:_ID_CHARACTERS]
 
     @property

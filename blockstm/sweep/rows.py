@@ -73,7 +73,7 @@ def _determined(run: Run) -> dict[str, object]:
         "run_id": run.run_id,
         "clock": run.clock,
         "cores": run.cores,
-        "model": MODEL,
+        "model": MODEL.name,
         "scenario": run.scenario_name,
         "seed": run.seed,
         "repeat": run.repeat,

@@ -16,6 +16,7 @@ from blockstm import Block, Engine
 from blockstm.chains import ChainBlock, ChainSupport, register_chain, registry
 from blockstm.errors import UsageError
 from blockstm.measure import Measurement, measure
+from blockstm.models import Model, Sequential
 from blockstm.programs import transfer
 from blockstm.results.result import Result
 
@@ -49,13 +50,13 @@ class Timed:
         self._seconds = {model: list(each) for model, each in seconds.items()}
         self.aborts = 0
 
-    def warm_up(self, block: Block, model: str) -> None:
+    def warm_up(self, block: Block, model: Model) -> None:
         pass
 
-    def execute(self, block: Block, model: str, *, timeline: bool = False) -> Result:
+    def execute(self, block: Block, model: Model, *, timeline: bool = False) -> Result:
         result = self._engine.execute(block, model)
-        self.aborts += model != "sequential"
-        result.stats = Stats(self._seconds[model].pop(0), self.aborts)  # type: ignore[assignment]
+        self.aborts += model != Sequential()
+        result.stats = Stats(self._seconds[model.name].pop(0), self.aborts)  # type: ignore[assignment]
         return result
 
 
@@ -104,8 +105,8 @@ def test_sequential_execution_is_a_model_too(shared_engine: Engine, block: Block
 class Forgetful(Timed):
     """An engine whose runs in a model start without the state."""
 
-    def execute(self, block: Block, model: str, *, timeline: bool = False) -> Result:
-        if model != "sequential":
+    def execute(self, block: Block, model: Model, *, timeline: bool = False) -> Result:
+        if model != Sequential():
             block = Block(block.transactions)
         return super().execute(block, model)
 

@@ -223,6 +223,19 @@ def test_replays_with_several_numbers_of_workers_are_a_series(tmp_path: Path) ->
     assert [run.cores for run in series.runs] == [2, 4]
 
 
+def test_simulations_of_one_block_in_two_models_are_told_apart(tmp_path: Path) -> None:
+    other = reports.simulation() | {"options": {"model": "sequential"}}
+    paths = [
+        reports.write(tmp_path, "one.json", reports.simulation()),
+        reports.write(tmp_path, "two.json", other),
+    ]
+    inputs = read_inputs(paths)
+    assert [(series.name, series.model) for series in all_series(inputs)] == [
+        ("a.block (block-stm)", "block-stm"),
+        ("a.block (sequential)", "sequential"),
+    ]
+
+
 def test_a_heat_map_puts_numbers_into_classes(tmp_path: Path) -> None:
     found = sections(*reports.write_all(tmp_path))
     simulated, _ = tables(found["contention"])

@@ -164,7 +164,9 @@ def _inputs(inputs: Inputs) -> Iterator[Sequence[Cell]]:
     for simulation in inputs.simulations:
         cores = ", ".join(f"{run.cores:,}" for run in simulation.runs)
         yield _line(
-            simulation.source, "simulation", f"{simulation.told.file} on {cores} cores, modelled time"
+            simulation.source,
+            "simulation",
+            f"{simulation.told.file}, {simulation.told.model} on {cores} cores, modelled time",
         )
     for inspection in inputs.inspections:
         told = inspection.told
