@@ -7,6 +7,7 @@ Storey by storey, each file after those that it is made of:
 - `memory/layout_checks`: rules for these, in C++, and the version of what native programs rely on.
 - `memory/steps`: the kinds of step points.
 - `memory/local`: what one worker keeps for itself.
+- `memory/allocation`, `memory/buffers`: memory of the arena; growing buffers of one worker.
 - `memory/number`: unsigned 256-bit numbers.
 - `instruments/mutants`: the steps of the protocol that can be broken on purpose.
 - `instruments/costs`, `instruments/invariants`: the kinds of work that have a price; what can be found broken.

@@ -42,9 +42,10 @@ from blockstm.native.memory.layout cimport (
     Number, Read, ReadSet, Record, Span, SpanChunk, Txn, WorkerSlot, Write, WriteSet,
 )
 from blockstm.native.programs.layout_checks cimport check_layout
+from blockstm.native.memory.allocation cimport allocate, take_bytes
 from blockstm.native.memory.local cimport (
-    ABORT_NONE, Bytes, LEADING_KEYS_MAX, LeadingKeys, Local, address, allocate, fail_block, local_close, local_open,
-    location_at, slot_at, take_bytes, txn_at,
+    ABORT_NONE, Bytes, LEADING_KEYS_MAX, LeadingKeys, Local, address, fail_block, local_close, local_open,
+    location_at, slot_at, txn_at,
 )
 from blockstm.native.memory.layout cimport FAILURE_MEMORY_LIMIT as MEMORY_LIMIT
 from blockstm.native.memory.layout cimport FAILURE_STATE_SOURCE as STATE_SOURCE

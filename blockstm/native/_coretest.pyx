@@ -20,9 +20,10 @@ from blockstm.native.versions.key_table cimport find_or_insert, table_capacity
 from blockstm.native.memory.layout cimport (
     Bounds, FAILURE_NONE, HASH_TABLES_MAX, Header, Leaf, Number, SPAN_SLEEP, WORD_TOMBSTONE, WORD_VALUE, WorkerSlot,
 )
+from blockstm.native.memory.allocation cimport allocate_aligned, take_bytes
 from blockstm.native.memory.local cimport (
     ABORT_NONE, Local, PendingWrite, STEP_CLEAN, STEP_COUNTER, STEP_IDLE, STEP_SLEEP, Touched, address,
-    allocate_aligned, local_close, local_open, location_at, now_ns, slot_at, step, take_bytes, txn_at,
+    local_close, local_open, location_at, now_ns, slot_at, step, txn_at,
 )
 from blockstm.native.versions.multi_version cimport (
     claim_in_tree, claim_place, newest_below, newest_in_tree, pack_word, tree_levels_for, word_kind,

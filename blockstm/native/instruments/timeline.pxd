@@ -9,7 +9,8 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from blockstm.native.memory.atomics cimport fetch_add_sc, store_release, unlikely_true
 from blockstm.native.memory.layout cimport SPANS_A_CHUNK, Span, SpanChunk, WorkerSlot
-from blockstm.native.memory.local cimport Local, address, now_ns, take_if_it_fits
+from blockstm.native.memory.allocation cimport take_if_it_fits
+from blockstm.native.memory.local cimport Local, address, now_ns
 
 # Why a read is stale. A cause is one of these and the transaction that it lies with (its txn_idx).
 cdef enum:

@@ -5,15 +5,11 @@ so nothing is atomic. Functions of the core take a `Local*` first.
 """
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t, int32_t
-from libc.stdlib cimport calloc, free, malloc, realloc
-from libc.string cimport memcpy, memset
+from libc.stdlib cimport calloc, free
+from libc.string cimport memset
 
-from blockstm.native.memory.atomics cimport (
-    compare_exchange_sc, fetch_add_sc, load_relaxed, monotonic_ns, store_relaxed, store_sc, unlikely_true,
-)
-from blockstm.native.memory.layout cimport (
-    CHUNK_BYTES, FAILURE_MEMORY_LIMIT, FAILURE_NONE, Header, Location, Read, Txn, WorkerSlot,
-)
+from blockstm.native.memory.atomics cimport compare_exchange_sc, monotonic_ns, store_sc, unlikely_true
+from blockstm.native.memory.layout cimport FAILURE_NONE, Header, Location, Read, Txn, WorkerSlot
 
 # Why the running incarnation is given up.
 cdef enum:
@@ -161,116 +157,6 @@ cdef inline void fail_block(Local* local, uint32_t failure) noexcept nogil:
     compare_exchange_sc[uint32_t](&local.header.failure, FAILURE_NONE, failure)
     store_sc[uint32_t](&local.header.stop, 1)
     local.abort = ABORT_STOPPED
-
-
-cdef inline uint64_t take_bytes(Local* local, uint64_t size) noexcept nogil:
-    """Take `size` bytes (a multiple of 8) from the arena itself; 0 where the limit is reached.
-
-    Invariant: ranges handed out never overlap (one fetch-and-add); a range taken by a worker that
-    dies is lost until the block ends, never handed out twice.
-    """
-    cdef uint64_t start = fetch_add_sc[uint64_t](&local.header.bump, size)
-    if unlikely_true(start + size > local.header.limit_bytes):
-        fail_block(local, FAILURE_MEMORY_LIMIT)
-        return 0
-    return start
-
-
-cdef inline uint64_t take_if_it_fits(Local* local, uint64_t size) noexcept nogil:
-    """As take_bytes, but where there is no room nothing is taken, and the block has not failed: just 0.
-
-    Invariant: the end of the arena only moves where the bytes fit, by a compare-and-swap.
-    """
-    cdef uint64_t start
-    while True:
-        start = load_relaxed[uint64_t](&local.header.bump)
-        if size > local.header.limit_bytes or start > local.header.limit_bytes - size:
-            return 0
-        if compare_exchange_sc[uint64_t](&local.header.bump, start, start + size):
-            return start
-
-
-cdef inline void use_as_chunk(Local* local, uint64_t begin, uint64_t end) noexcept nogil:
-    """Hand out of these bytes, which belong to this worker, from now on; what was left of the last chunk is lost.
-
-    Invariant: the slot never shows a tip with the end of another chunk, whenever its worker dies.
-    """
-    store_relaxed[uint64_t](&local.slot.chunk_end, 0)
-    store_relaxed[uint64_t](&local.slot.chunk_tip, begin)
-    store_relaxed[uint64_t](&local.slot.chunk_end, end)
-
-
-cdef inline uint64_t allocate_aligned(Local* local, uint64_t size, uint64_t alignment) noexcept nogil:
-    """`size` bytes of the arena (a multiple of 8), not cleared; 0 (and the block failed) at the limit.
-
-    `alignment` is a power of two from 8 on. Invariant: the tip in the worker's slot moves before the bytes are
-    used, so that a worker that takes over the slot never hands them out again.
-    """
-    cdef WorkerSlot* slot = local.slot
-    cdef uint64_t start = (slot.chunk_tip + alignment - 1) & ~(alignment - 1)
-    if unlikely_true(start + size > slot.chunk_end):
-        start = take_bytes(local, CHUNK_BYTES)
-        if start == 0:
-            return 0
-        use_as_chunk(local, start, start + CHUNK_BYTES)
-        start = (start + alignment - 1) & ~(alignment - 1)
-    store_relaxed[uint64_t](&slot.chunk_tip, start + size)
-    return start
-
-
-cdef inline uint64_t allocate(Local* local, uint64_t size) noexcept nogil:
-    """`size` bytes of the arena, aligned to 8, not cleared; 0 (and the block failed) at the limit."""
-    size = (size + 7) & ~<uint64_t>7
-    if unlikely_true(size > CHUNK_BYTES // 4 and local.slot.chunk_tip + size > local.slot.chunk_end):
-        return take_bytes(local, size)
-    return allocate_aligned(local, size, 8)
-
-
-cdef inline bint reserve(Local* local, Bytes* buffer, uint64_t capacity) noexcept nogil:
-    """Let a private buffer hold `capacity` bytes; False (and the block failed) without memory."""
-    cdef uint64_t wanted
-    cdef void* grown
-    if capacity <= buffer.capacity:
-        return True
-    wanted = buffer.capacity * 2 if buffer.capacity >= 256 else 512
-    if wanted < capacity:
-        wanted = capacity
-    grown = realloc(buffer.data, wanted)
-    if grown == NULL or wanted > local.header.limit_bytes:
-        if grown != NULL:
-            buffer.data = <uint8_t*>grown
-        fail_block(local, FAILURE_MEMORY_LIMIT)
-        return False
-    buffer.data = <uint8_t*>grown
-    buffer.capacity = wanted
-    return True
-
-
-cdef inline bint reserve_in_place(Local* local, Bytes* buffer, uint64_t capacity) noexcept nogil:
-    """As reserve, for a buffer of which programs have pointers; False (and the block failed) without memory.
-
-    Invariant: what the buffer holds, and is only appended to, stays readable where it was until release_retired.
-    """
-    cdef Bytes grown
-    cdef Retired* retired
-    if capacity <= buffer.capacity:
-        return True
-    grown.data = NULL
-    grown.capacity = buffer.capacity
-    retired = <Retired*>malloc(sizeof(Retired))
-    if retired == NULL or not reserve(local, &grown, capacity):
-        free(retired)
-        free(grown.data)
-        fail_block(local, FAILURE_MEMORY_LIMIT)
-        return False
-    if buffer.length != 0:
-        memcpy(grown.data, buffer.data, buffer.length)
-    retired.data = buffer.data
-    retired.next = local.retired
-    local.retired = retired
-    buffer.data = grown.data
-    buffer.capacity = grown.capacity
-    return True
 
 
 cdef inline void release_retired(Local* local) noexcept nogil:

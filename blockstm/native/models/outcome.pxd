@@ -5,7 +5,8 @@ from libc.string cimport memcpy
 
 from blockstm.native.memory.atomics cimport store_release
 from blockstm.native.memory.layout cimport OUTCOME_SUCCESS, Read, ReadSet, Txn, Write, WriteSet
-from blockstm.native.memory.local cimport Local, address, allocate
+from blockstm.native.memory.allocation cimport allocate
+from blockstm.native.memory.local cimport Local, address
 from blockstm.native.versions.multi_version cimport make_record
 
 

@@ -13,7 +13,8 @@ from blockstm.native.memory.atomics cimport unlikely_true
 from blockstm.native.memory.layout cimport (
     Bounds, EVENT_BYTES_MAX, KEY_BYTES_MAX, Location, Number, OUTCOME_REVERTED, REASON_BYTES_MAX, VALUE_BYTES_MAX,
 )
-from blockstm.native.memory.local cimport ABORT_NONE, Local, location_at, reserve
+from blockstm.native.memory.buffers cimport reserve
+from blockstm.native.memory.local cimport ABORT_NONE, Local, location_at
 from blockstm.native.memory.number cimport number_maximum, number_set
 from blockstm.native.programs.arguments cimport KIND_ADDS, KIND_BYTES, KIND_KEY, KIND_KEYS, KIND_U256
 from blockstm.native.programs.layout_checks cimport require

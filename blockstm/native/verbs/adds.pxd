@@ -5,7 +5,8 @@ from libc.string cimport memcpy
 
 from blockstm.native.memory.layout cimport Bounds, Number, READ_OUTSIDE, READ_WITHIN, WORD_ADD, WORD_VALUE
 from blockstm.native.memory.atomics cimport unlikely_true
-from blockstm.native.memory.local cimport ABORT_NONE, Local, PendingWrite, Touched, address, allocate
+from blockstm.native.memory.allocation cimport allocate
+from blockstm.native.memory.local cimport ABORT_NONE, Local, PendingWrite, Touched, address
 from blockstm.native.versions.multi_version cimport (
     FOUND_BROKEN, FOUND_ESTIMATE, FOUND_INVALID, FOUND_SUM, FOUND_TOO_MANY, FOUND_UNKNOWN, Found, base_number,
 )

@@ -7,7 +7,10 @@ from blockstm.native.memory.atomics cimport known_at_most, store_release, unlike
 from blockstm.native.memory.layout cimport (
     LOCATION_READ_MODIFY_WRITE, READS_INITIAL, READ_SUM, READ_VERSION, Read, Record, WORD_DELETE, WORD_VALUE,
 )
-from blockstm.native.memory.local cimport ABORT_NONE, ABORT_SUSPENDED, ABORT_UNKNOWN, Local, Touched, address, allocate, location_at
+from blockstm.native.memory.allocation cimport allocate
+from blockstm.native.memory.local cimport (
+    ABORT_NONE, ABORT_SUSPENDED, ABORT_UNKNOWN, Local, Touched, address, location_at,
+)
 from blockstm.native.versions.multi_version cimport (
     FOUND_BROKEN, FOUND_ESTIMATE, FOUND_INVALID, FOUND_SUM, FOUND_UNKNOWN, Found, make_record, pack_word, record_bytes, record_of, word_kind,
 )

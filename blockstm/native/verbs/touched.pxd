@@ -6,9 +6,8 @@ from libc.string cimport memmove, memset
 
 from blockstm.native.memory.atomics cimport copy_small, unlikely_true
 from blockstm.native.memory.layout cimport FAILURE_MEMORY_LIMIT
-from blockstm.native.memory.local cimport (
-    Bytes, Local, PendingWrite, Touched, Undo, fail_block, reserve, reserve_in_place,
-)
+from blockstm.native.memory.buffers cimport reserve, reserve_in_place
+from blockstm.native.memory.local cimport Bytes, Local, PendingWrite, Touched, Undo, fail_block
 
 # What a verb returns.
 cdef enum:

@@ -11,9 +11,8 @@ from libc.string cimport memcmp, memcpy, memset
 
 from blockstm.native.memory.atomics cimport compare_exchange_sc, load_acquire, multiply_fold, unlikely_true
 from blockstm.native.memory.layout cimport FAILURE_MEMORY_LIMIT, HASH_TABLES_MAX, KEY_BYTES_MAX, Location
-from blockstm.native.memory.local cimport (
-    STEP_COUNTER, Local, address, allocate, fail_block, location_at, step, take_if_it_fits, use_as_chunk,
-)
+from blockstm.native.memory.allocation cimport allocate, take_if_it_fits, use_as_chunk
+from blockstm.native.memory.local cimport STEP_COUNTER, Local, address, fail_block, location_at, step
 
 cdef enum:
     WINDOW = 16

@@ -19,9 +19,8 @@ from blockstm.native.memory.layout cimport (
     INLINE_SLOTS, LEAF_SLOTS, LINE_BYTES, Leaf, Location, Node, Number, Record, WORD_ADD, WORD_BROKEN, WORD_DELETE,
     WORD_INTENT, WORD_TOMBSTONE,
 )
-from blockstm.native.memory.local cimport (
-    STEP_BASE, STEP_INTENT, STEP_READ, Local, address, allocate, allocate_aligned, location_at, step,
-)
+from blockstm.native.memory.allocation cimport allocate, allocate_aligned
+from blockstm.native.memory.local cimport STEP_BASE, STEP_INTENT, STEP_READ, Local, address, location_at, step
 from blockstm.native.instruments.mutants cimport MUTANT_ESTIMATE_READ, MUTANT_PLACE_CLAIMED_TWICE, mutant
 from blockstm.native.memory.number cimport apply_delta, number_decode, number_set
 

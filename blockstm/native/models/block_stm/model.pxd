@@ -7,9 +7,8 @@ from blockstm.native.memory.atomics cimport (
     fence_sc, fetch_add_sc, futex_wait, load_acquire, load_relaxed, load_sc, spin_pause, unlikely_true,
 )
 from blockstm.native.memory.layout cimport Header, LINE_PAIR_BYTES, Location, SPAN_SLEEP, Write
-from blockstm.native.memory.local cimport (
-    Local, STEP_CLEAN, STEP_COUNTER, STEP_IDLE, STEP_SLEEP, address, step, take_bytes,
-)
+from blockstm.native.memory.allocation cimport take_bytes
+from blockstm.native.memory.local cimport Local, STEP_CLEAN, STEP_COUNTER, STEP_IDLE, STEP_SLEEP, address, step
 from blockstm.native.instruments.mutants cimport MUTANT_SLEEPER_COUNTED_LATE, mutant
 from blockstm.native.instruments.timeline cimport span_begin, span_end
 from blockstm.native.instruments.virtual_time cimport COST_PAUSE, charge

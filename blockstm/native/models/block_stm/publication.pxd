@@ -10,8 +10,9 @@ from blockstm.native.memory.layout cimport (
     ABORTING, EXECUTED, LOCATION_READ_MODIFY_WRITE, Location, OUTCOME_SUCCESS, READY, Read, ReadSet, Txn,
     WORD_ADD, WORD_DELETE, WORD_TOMBSTONE, WORD_VALUE, Write, WriteSet,
 )
+from blockstm.native.memory.allocation cimport allocate
 from blockstm.native.memory.local cimport (
-    Local, PendingWrite, STEP_PUBLISH, STEP_STATUS, Touched, address, allocate, location_at, step, txn_at,
+    Local, PendingWrite, STEP_PUBLISH, STEP_STATUS, Touched, address, location_at, step, txn_at,
 )
 from blockstm.native.versions.multi_version cimport (
     as_estimate, claim_place, make_record, pack_word, word_kind,

@@ -19,8 +19,9 @@ from blockstm.native.memory.atomics cimport (
     compare_exchange_sc, exchange_sc, fence_sc, fetch_add_sc, load_acquire, load_relaxed, load_sc, store_sc,
 )
 from blockstm.native.memory.layout cimport COMMITTED, EXECUTED, EXECUTING, READY, SUSPENDED, Txn, Waiter
+from blockstm.native.memory.allocation cimport allocate
 from blockstm.native.memory.local cimport (
-    STEP_COUNTER, STEP_STATUS, STEP_TAKE, STEP_WAIT, Local, address, allocate, step, txn_at,
+    STEP_COUNTER, STEP_STATUS, STEP_TAKE, STEP_WAIT, Local, address, step, txn_at,
 )
 from blockstm.native.models.block_stm.ready_set cimport ready_add, ready_remove
 from blockstm.native.models.block_stm.state cimport Own, own, shared

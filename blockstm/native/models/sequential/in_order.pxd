@@ -12,9 +12,8 @@ from blockstm.native.memory.layout cimport (
     COMMITTED, HASH_TABLES_MAX, Number, OUTCOME_SUCCESS, OUTCOME_UNKNOWN, SPAN_EXECUTION, WORD_ADD, WORD_DELETE, WORD_VALUE, Write,
     WriteSet,
 )
-from blockstm.native.memory.local cimport (
-    ABORT_NONE, Local, PendingWrite, address, allocate, location_at, now_ns, txn_at,
-)
+from blockstm.native.memory.allocation cimport allocate
+from blockstm.native.memory.local cimport ABORT_NONE, Local, PendingWrite, address, location_at, now_ns, txn_at
 from blockstm.native.memory.number cimport apply_delta, number_encode, number_set
 from blockstm.native.instruments.timeline cimport span_begin, span_end
 from blockstm.native.instruments.virtual_time cimport charge_in_order
