@@ -45,6 +45,7 @@ Storey by storey, each file after those that it is made of:
 - `models/block_stm/ready_set`: the transactions that must run again.
 - `models/block_stm/scheduler`: which transaction runs or is validated next.
 - `models/block_stm/intents`: writes announced before they are made.
+- `models/block_stm/guesses`: whether an add stays within its bounds, before that is known.
 - `models/block_stm/publication`: finishing an incarnation, and aborting one.
 - `models/block_stm/execution`: running an incarnation, and validating one.
 - `models/block_stm/collector`: the rolling commit.

@@ -130,7 +130,7 @@ HUNTS = {
     "rewind-in-same-wave": hunt(COUNTER, moving_place, "pct", 2),
     "two-collectors": hunt(CHANGED, adds, "random", 2),
     "commit-out-of-order": hunt(ORDER, chain, "random", 2),
-    "place-claimed-twice": hunt(PLACE, adds, "random", 2),
+    "place-claimed-twice": hunt(PLACE, same_values, "random", 2),
     "done-by-indices": hunt(DONE, chain, "random", 2),
     "index-before-status": hunt(SHRANK, chain, "random", 2),
 }

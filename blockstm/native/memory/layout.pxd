@@ -91,6 +91,8 @@ cdef enum:
 # Flags of a location.
 cdef enum:
     LOCATION_READ_MODIFY_WRITE = 1   # some transaction of this block read the key and wrote it
+    LOCATION_DOUBT = 6          # a number in two bits: how often adds were believed wrongly (see block_stm/guesses)
+    LOCATION_DOUBT_ONE = 2
 
 cdef struct WorkerSlot:         # a multiple of LINE_PAIR_BYTES
     uint64_t published          # bumped after each publication or abort; others poll it

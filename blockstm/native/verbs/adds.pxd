@@ -83,13 +83,15 @@ cdef inline bint allowed_below(
 
 
 cdef inline bint guess_within(Local* local, uint32_t location, const Bounds* allowed) noexcept nogil:
-    """Whether what is below lies within `allowed`, as far as can be seen cheaply; yes where not.
+    """Whether what is below lies within `allowed`: as the model believes, or as far as can be seen cheaply; yes where not.
 
     Only a guess, which the model checks when all below is final; exact where all below is final already. Where the
     source of the state cannot tell, the incarnation is given up.
     """
     cdef Found found
     cdef Number number
+    if model_of(local).believes_add(local, location):
+        return True
     model_of(local).find(local, location, ADDS_GUESSED_MAX, &found)
     if found.kind == FOUND_ESTIMATE or found.kind == FOUND_TOO_MANY:
         return True

@@ -27,6 +27,9 @@ cdef struct Model:
     void (*work)(Local* local) noexcept nogil
     # What a key holds for the running transaction; of adds it need not sum more than adds_max (FOUND_TOO_MANY).
     void (*find)(Local* local, uint32_t location, uint32_t adds_max, Found* found) noexcept nogil
+    # Whether an add of the running transaction is to be believed to stay within its bounds, without a look at what is
+    # below. The model then checks it, when all below is final, as it does where find says so.
+    bint (*believes_add)(Local* local, uint32_t location) noexcept nogil
     # The running transaction has read a key that some transaction has read and then written; or it has met an
     # ESTIMATE at one, and is about to wait.
     void (*expect_write)(Local* local, Touched* touched, bint waits) noexcept nogil

@@ -134,12 +134,15 @@ cdef inline bint check_holds(Local* local, uint32_t txn_idx, const Read* read) n
     return within == (read.kind == READ_WITHIN)
 
 
-cdef inline bint checks_hold(Local* local, uint32_t txn_idx, const Read* reads, uint32_t count) noexcept nogil:
-    """Whether all that the program was told about its adds is so. Asked when all below is final."""
+cdef inline const Read* wrong_check(Local* local, uint32_t txn_idx, const Read* reads, uint32_t count) noexcept nogil:
+    """The first thing that the program was told about its adds and that is not so; NULL for none.
+
+    Asked when all below is final.
+    """
     cdef uint32_t index
     for index in range(count):
         if (reads[index].kind == READ_WITHIN or reads[index].kind == READ_OUTSIDE) and not check_holds(
             local, txn_idx, reads + index
         ):
-            return False
-    return True
+            return reads + index
+    return NULL

@@ -11,7 +11,7 @@ from blockstm.native.memory.atomics cimport (
     unlikely_true,
 )
 from blockstm.native.memory.layout cimport (
-    COMMITTED, EXECUTED, Header, Number, OUTCOME_UNKNOWN, ReadSet, SPAN_COMMIT, SPAN_REFUSAL, SUSPENDED,
+    COMMITTED, EXECUTED, Header, Number, OUTCOME_UNKNOWN, Read, ReadSet, SPAN_COMMIT, SPAN_REFUSAL, SUSPENDED,
     TXN_AFTER_COMMIT, Txn, WORD_ADD, WORD_VALUE, WriteSet,
 )
 from blockstm.native.memory.local cimport Local, STEP_COMMIT, address, now_ns, step, txn_at
@@ -24,6 +24,7 @@ from blockstm.native.instruments.mutants cimport (
     MUTANT_DONE_BY_INDICES, MUTANT_INDEX_BEFORE_STATUS, MUTANT_SUCCESSOR_FORGOTTEN, MUTANT_TWO_COLLECTORS, mutant,
 )
 from blockstm.native.memory.number cimport apply_delta, number_encode, number_set
+from blockstm.native.models.block_stm.guesses cimport learn_from_commit, learn_from_refusal
 from blockstm.native.models.block_stm.publication cimport try_abort
 from blockstm.native.models.block_stm.scheduler cimport index_part, make_ready, raise_to
 from blockstm.native.models.block_stm.state cimport shared
@@ -31,7 +32,7 @@ from blockstm.native.models.outcome cimport read_set_items, write_set_items
 from blockstm.native.models.progress cimport fail_for_source, say_done, tell_progress
 from blockstm.native.models.status cimport pack_status, status_incarnation, status_state
 from blockstm.native.instruments.timeline cimport span_begin, span_end
-from blockstm.native.versions.validation cimport checks_hold
+from blockstm.native.versions.validation cimport wrong_check
 
 cdef inline bint settle_adds(Local* local, uint32_t txn_idx) noexcept nogil:
     """Turn the adds of a committed transaction into values; False where the arena is full.
@@ -110,6 +111,7 @@ cdef inline bint commit_next(Local* local, uint64_t* time_ns) noexcept nogil:
     cdef uint32_t txn_idx = <uint32_t>header.commit_index
     cdef Txn* txn = txn_at(local, txn_idx)
     cdef ReadSet* read_set
+    cdef const Read* check = NULL
     cdef uint64_t status
     cdef uint64_t begin_ns = span_begin(local)
     if load_relaxed[uint32_t](&header.stop) != 0:
@@ -119,12 +121,15 @@ cdef inline bint commit_next(Local* local, uint64_t* time_ns) noexcept nogil:
             return False
         status = load_acquire[uint64_t](&txn.status)
         read_set = <ReadSet*>address(local, txn.read_set)
-        if read_set.checks != 0 and not mutant(local, MUTANT_BOUNDS_UNCHECKED) and not checks_hold(
-            local, txn_idx, read_set_items(read_set), read_set.count
-        ):
+        if read_set.checks != 0 and not mutant(local, MUTANT_BOUNDS_UNCHECKED):
+            check = wrong_check(local, txn_idx, read_set_items(read_set), read_set.count)
+        if check != NULL:
+            learn_from_refusal(local, check)
             if try_abort(local, txn_idx, status_incarnation(status)):
                 span_end(local, SPAN_REFUSAL, begin_ns, txn_idx, status_incarnation(status), 0)
             return False
+        if read_set.checks != 0:
+            learn_from_commit(local, read_set_items(read_set), read_set.count)
         if mutant(local, MUTANT_INDEX_BEFORE_STATUS):
             store_release[uint64_t](&header.commit_index, txn_idx + 1)
         step(local, STEP_COMMIT, txn_idx)

@@ -6,7 +6,8 @@ from blockstm.native.instruments.timeline cimport CAUSE_NONE
 from blockstm.native.memory.atomics cimport load_acquire, load_relaxed, load_sc
 from blockstm.native.memory.layout cimport Read, WorkerSlot
 from blockstm.native.memory.local cimport ABORT_DOOMED, Local, address, slot_at
-from blockstm.native.versions.validation cimport checks_hold, read_set_is_valid
+from blockstm.native.models.block_stm.guesses cimport learn_from_refusal
+from blockstm.native.versions.validation cimport read_set_is_valid, wrong_check
 
 
 cdef inline uint64_t published_by_others(Local* local) noexcept nogil:
@@ -24,9 +25,14 @@ cdef inline bint is_told_wrong(Local* local) noexcept nogil:
 
     A program that goes on for ever because of it would never get to the collector's check.
     """
+    cdef const Read* check
     if local.slot.reads_are_final or load_acquire[uint64_t](&local.header.commit_index) != local.txn_idx:
         return False
-    return not checks_hold(local, local.txn_idx, local.reads, local.read_count)
+    check = wrong_check(local, local.txn_idx, local.reads, local.read_count)
+    if check == NULL:
+        return False
+    learn_from_refusal(local, check)
+    return True
 
 
 cdef inline bint may_go_on(Local* local) noexcept nogil:
@@ -67,5 +73,5 @@ cdef inline bint is_doomed(Local* local, uint32_t worker) noexcept nogil:
     reads = <const Read*>address(local, reads_at)
     valid = read_set_is_valid(local, txn_idx, reads, count, &cause)
     if valid and load_acquire[uint64_t](&local.header.commit_index) == txn_idx:
-        valid = checks_hold(local, txn_idx, reads, count)
+        valid = wrong_check(local, txn_idx, reads, count) == NULL
     return not valid and load_sc[uint64_t](&slot.running) == running

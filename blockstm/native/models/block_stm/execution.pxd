@@ -13,8 +13,9 @@ from blockstm.native.memory.local cimport (
     ABORT_NONE, ABORT_STOPPED, ABORT_SUSPENDED, Local, STEP_CLEAN, STEP_STATUS, STEP_WAIT, address, step, txn_at,
 )
 from blockstm.native.instruments.mutants cimport MUTANT_OWN_VALIDATION_LOST, mutant
-from blockstm.native.instruments.timeline cimport CAUSE_ESTIMATE, pack_cause, span_begin, span_end
+from blockstm.native.instruments.timeline cimport CAUSE_ESTIMATE, CAUSE_NONE, pack_cause, span_begin, span_end
 from blockstm.native.instruments.virtual_time cimport charge_execution, charge_validation
+from blockstm.native.models.block_stm.guesses cimport guesses_are_outdated
 from blockstm.native.models.block_stm.publication cimport finish_execution, keep_intents, try_abort
 from blockstm.native.models.block_stm.scheduler cimport index_part, make_ready, wait_for, wave_part
 from blockstm.native.models.block_stm.state cimport own, shared
@@ -106,6 +107,14 @@ cdef inline void note_validated(Txn* txn, uint32_t incarnation, uint32_t wave) n
         seen = load_relaxed[uint64_t](&txn.validated)
 
 
+cdef inline bint still_holds(Local* local, uint32_t txn_idx, ReadSet* read_set, uint32_t* cause) noexcept nogil:
+    """Whether a transaction would be told now what it was told; else `cause` says why not, where that is known."""
+    if read_set.checks != 0 and guesses_are_outdated(local, txn_idx, read_set_items(read_set), read_set.count):
+        cause[0] = CAUSE_NONE
+        return False
+    return read_set_is_valid(local, txn_idx, read_set_items(read_set), read_set.count, cause)
+
+
 cdef inline void validate(Local* local, uint32_t txn_idx, uint32_t wave) noexcept nogil:
     """Validate an executed transaction for a wave; abort it where its reads are stale.
 
@@ -124,7 +133,7 @@ cdef inline void validate(Local* local, uint32_t txn_idx, uint32_t wave) noexcep
     read_set = <ReadSet*>address(local, load_acquire[uint64_t](&txn.read_set))
     store_relaxed[uint64_t](&local.slot.validations, local.slot.validations + 1)
     charge_validation(local, txn_idx)
-    if read_set_is_valid(local, txn_idx, read_set_items(read_set), read_set.count, &cause):
+    if still_holds(local, txn_idx, read_set, &cause):
         note_validated(txn, status_incarnation(status), wave)
         own(local).may_commit = 1
         span_end(local, SPAN_VALIDATION, begin_ns, txn_idx, status_incarnation(status), 0)

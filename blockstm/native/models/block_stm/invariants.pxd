@@ -17,7 +17,7 @@ from blockstm.native.models.block_stm.state cimport shared
 from blockstm.native.models.outcome cimport read_set_items, write_set_items
 from blockstm.native.models.progress cimport judge_prefix
 from blockstm.native.models.status cimport status_incarnation, status_owner, status_state
-from blockstm.native.versions.validation cimport checks_hold, read_set_is_valid
+from blockstm.native.versions.validation cimport read_set_is_valid, wrong_check
 
 cdef enum:                      # places in Watch.counters
     WATCHED_EXECUTION_INDEX = 0
@@ -100,7 +100,7 @@ cdef inline int judge_commit(Local* local, uint32_t txn_idx) noexcept nogil:
         return COMMIT_WITHOUT_WAVE
     if not read_set_is_valid(local, txn_idx, read_set_items(read_set), read_set.count, &cause):
         return COMMIT_OF_STALE
-    if not checks_hold(local, txn_idx, read_set_items(read_set), read_set.count):
+    if wrong_check(local, txn_idx, read_set_items(read_set), read_set.count) != NULL:
         return COMMIT_OF_STALE
     return HOLDS
 

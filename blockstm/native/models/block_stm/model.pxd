@@ -13,6 +13,7 @@ from blockstm.native.instruments.mutants cimport MUTANT_SLEEPER_COUNTED_LATE, mu
 from blockstm.native.instruments.timeline cimport span_begin, span_end
 from blockstm.native.instruments.virtual_time cimport COST_PAUSE, charge
 from blockstm.native.models.block_stm.dooming cimport is_doomed, may_go_on
+from blockstm.native.models.block_stm.guesses cimport believes_add
 from blockstm.native.models.block_stm.intents cimport expect_write
 from blockstm.native.models.block_stm.invariants cimport look, look_at_waiters
 from blockstm.native.models.block_stm.recovery cimport died_running, recover
@@ -80,6 +81,7 @@ cdef inline void block_stm_model(Model* model) noexcept nogil:
     model.lay_out = lay_out
     model.work = work_on_block
     model.find = find_below
+    model.believes_add = believes_add
     model.expect_write = expect_write
     model.may_go_on = may_go_on
     model.is_doomed = is_doomed

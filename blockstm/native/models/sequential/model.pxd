@@ -33,6 +33,11 @@ cdef inline void find_below(Local* local, uint32_t location, uint32_t adds_max, 
     find_in_order(local, location, found)
 
 
+cdef inline bint believes_add(Local* local, uint32_t location) noexcept nogil:
+    """What is below is final."""
+    return False
+
+
 cdef inline void expect_write(Local* local, Touched* touched, bint waits) noexcept nogil:
     """No other transaction would wait for it."""
 
@@ -67,6 +72,7 @@ cdef inline void sequential_model(Model* model) noexcept nogil:
     model.lay_out = lay_out
     model.work = work_on_block
     model.find = find_below
+    model.believes_add = believes_add
     model.expect_write = expect_write
     model.may_go_on = may_go_on
     model.is_doomed = is_doomed
