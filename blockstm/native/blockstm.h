@@ -145,6 +145,11 @@ typedef struct blockstm_verbs {
     /* Copy why the program was reverted, or had failed, that was taken back last (by savepoint_roll_back or in a call).
     length: how long the reason is; at most `capacity` bytes are copied. */
     blockstm_status (*reason)(blockstm_context *, uint8_t *buffer, size_t capacity, size_t *length);
+
+    /* For modelled time (`simulate`) only: let the time pass that this many rounds of work take, at about 1 ns each,
+    instead of the price of the gas. For programs whose gas is no measure of their time. It does nothing elsewhere, and
+    where the times of the block's transactions were recorded. */
+    blockstm_status (*model_work)(blockstm_context *, uint64_t rounds);
 } blockstm_verbs;
 
 typedef void (*blockstm_function)(

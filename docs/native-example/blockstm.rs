@@ -39,6 +39,7 @@ pub struct Verbs {
     savepoint_roll_back: unsafe extern "C" fn(*mut c_void, u32) -> i32,
     call: unsafe extern "C" fn(*mut c_void, u32, *const u8, usize) -> i32,
     reason: unsafe extern "C" fn(*mut c_void, *mut u8, usize, *mut usize) -> i32,
+    model_work: unsafe extern "C" fn(*mut c_void, u64) -> i32,
 }
 
 type Function = unsafe extern "C" fn(*const Verbs, *mut c_void, *const u8, usize);

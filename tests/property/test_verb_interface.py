@@ -47,7 +47,8 @@ SIMPLE = (
     | verb(8, KEY, KEY, NUMBER, BYTES)
     | verb(9, VALUE, VALUE)
     | verb(10, VALUE)
-    | verb(11)
+    | verb(11, BYTES)
+    | verb(12)
 )
 CODES = st.recursive(
     st.lists(SIMPLE, max_size=5).map(b"".join),
@@ -160,3 +161,17 @@ def test_scripts_in_c_can_be_simulated(engine: blockstm.Engine, in_c: Make) -> N
             seconds.append(simulation.run_sequentially().stats.wall_seconds)
     # As for a Python program, the gas stands for the time that it takes.
     assert seconds[1] - seconds[0] == pytest.approx(len(codes) * 100 * 50e-9, rel=0.05)
+
+
+def test_a_program_in_c_can_say_its_time_in_place_of_its_gas(in_c: Make) -> None:
+    """200 rounds in the second block, and 100 units of gas in both, whose price is of no account there."""
+    charge, work = b"\4\x64", b"\x0b\x64"
+    seconds = []
+    for code, costs in [
+        (charge, replace(default_model(), gas=0.0)),
+        (work + charge + work, replace(default_model(), gas=50.0, round=3.0)),
+    ]:
+        block = in_c([Scripted(code, None)] * 40, {})
+        with Simulation(block, costs, 1) as simulation:
+            seconds.append(simulation.run_sequentially().stats.wall_seconds)
+    assert seconds[1] - seconds[0] == pytest.approx(40 * 200 * 3e-9, rel=0.05)

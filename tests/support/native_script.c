@@ -124,7 +124,7 @@ static blockstm_status run_verb(const run_of *run, uint8_t verb, script *code) {
     blockstm_context *context = run->context;
     blockstm_key key;
     script part;
-    switch (verb % 12) {
+    switch (verb % 13) {
     case 0:
         return read_key(run, code);
     case 1:
@@ -150,6 +150,8 @@ static blockstm_status run_verb(const run_of *run, uint8_t verb, script *code) {
     case 10:
         part = next_part(code);
         return verbs->revert(context, part.next, (size_t)(part.end - part.next));
+    case 11:
+        return verbs->model_work(context, next_byte(code));
     default:
         return verbs->poll(context);
     }

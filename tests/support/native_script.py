@@ -94,7 +94,7 @@ def run_verb(ctx: Any, keys: list[bytes], script: Script, gas: Gas) -> None:
     def key() -> bytes:
         return keys[script.byte() % len(keys)]
 
-    match script.byte() % 12:
+    match script.byte() % 13:
         case 0:
             read(ctx, key())
         case 1:
@@ -117,6 +117,8 @@ def run_verb(ctx: Any, keys: list[bytes], script: Script, gas: Gas) -> None:
             ctx.write(script.part(), script.part())
         case 10:
             ctx.revert(script.part().decode(errors="replace"))
+        case 11:
+            script.byte()  # modelled work: nothing under the real clock
         case _:
             ctx.poll()
 

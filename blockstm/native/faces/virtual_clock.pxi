@@ -139,6 +139,7 @@ cdef class VirtualClock:
         for index in range(<uint32_t>len(self.workers)):
             self.times[index].fraction = 0
             self.times[index].first_touched = 0
+            self.times[index].is_stated = False
             self.times[index].validated_key = 0
         return 0
 

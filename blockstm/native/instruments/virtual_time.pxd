@@ -60,6 +60,7 @@ cdef struct VirtualTime:        # one for each virtual worker
     double fraction             # what is charged beyond the whole ns in Local.virtual_ns
     uint64_t first_touched      # the last key that it was the first to touch
     uint64_t validated_key      # the key of the last step if that was STEP_VALIDATE, + 1
+    bint is_stated              # the running program has said itself how long it takes
 
 
 cdef inline VirtualTime* time_of(Local* local) noexcept nogil:

@@ -29,6 +29,7 @@ from blockstm.native.verbs.context cimport (
     GIVE_UP, OK, OUT_OF_BOUNDS, Savepoint, Value, ctx_add, ctx_charge, ctx_delete, ctx_emit, ctx_fail, ctx_location,
     ctx_read, ctx_revert, ctx_write, poll, savepoint_keep, savepoint_open, savepoint_roll_back,
 )
+from blockstm.native.verbs.work cimport work_as_stated
 
 cdef enum:
     LENGTH_MAX = 0xFFFFFFFF     # of a 32-bit number
@@ -398,6 +399,15 @@ cdef inline void run_entry(
         entry.function(local, arguments, length)
 
 
+cdef inline blockstm_status table_model_work(blockstm_context* context, uint64_t rounds) noexcept nogil:
+    cdef Local* local = local_of(context)
+    if local.closed != 0 or local.abort != ABORT_NONE:
+        return GIVE_UP
+    if unlikely_true(local.virtual_time != NULL):
+        work_as_stated(local, rounds)
+    return OK if local.abort == ABORT_NONE else GIVE_UP
+
+
 cdef inline void fill_table(blockstm_verbs* table) noexcept nogil:
     """The table of verbs."""
     check_header()
@@ -421,3 +431,4 @@ cdef inline void fill_table(blockstm_verbs* table) noexcept nogil:
     table.savepoint_roll_back = table_savepoint_roll_back
     table.call = table_call
     table.reason = table_reason
+    table.model_work = table_model_work

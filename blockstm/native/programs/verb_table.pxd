@@ -47,6 +47,7 @@ cdef extern from "blockstm/native/blockstm.h" nogil:
         blockstm_status (*savepoint_roll_back)(blockstm_context*, uint32_t) noexcept nogil
         blockstm_status (*call)(blockstm_context*, uint32_t, const void*, size_t) noexcept nogil
         blockstm_status (*reason)(blockstm_context*, uint8_t*, size_t, size_t*) noexcept nogil
+        blockstm_status (*model_work)(blockstm_context*, uint64_t) noexcept nogil
     ctypedef void (*blockstm_function)(
         const blockstm_verbs*, blockstm_context*, const uint8_t*, size_t
     ) noexcept nogil

@@ -58,10 +58,19 @@ cdef inline void work_as_recorded(Local* local) noexcept nogil:
         work_in_model(local, time_of(local).clock.program_ns[local.txn_idx], COST_PROGRAM)
 
 
+cdef inline void work_as_stated(Local* local, uint64_t rounds) noexcept nogil:
+    """Under the virtual clock: let the time pass that a program says it takes, instead of that of its gas."""
+    time_of(local).is_stated = True
+    if works_by_rounds(local):
+        work_in_model(local, rounds, COST_ROUND)
+
+
 cdef inline void work_for_gas(Local* local) noexcept nogil:
-    """Under the virtual clock: let the time pass that the gas of a Python program stands for."""
+    """Under the virtual clock: let the time pass that the gas of a program stands for, where it has not said its time."""
     cdef VirtualTime* time = time_of(local)
-    if works_by_rounds(local) and local.abort == ABORT_NONE:
+    cdef bint is_stated = time.is_stated
+    time.is_stated = False
+    if not is_stated and works_by_rounds(local) and local.abort == ABORT_NONE:
         work_in_model(local, whole_units(<double>local.gas_used * cost_ns(time, COST_GAS)), COST_PROGRAM)
 
 
