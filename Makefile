@@ -34,23 +34,30 @@ UV := $(BIN)/uv
 INSTALLED := $(VENV)/installed
 TOOLS := $(VENV)/tools
 BUILT := $(VENV)/built
+EVM := $(VENV)/evm
+# All but evm, which is built here.
+EXTRAS := $(foreach extra,ethereum sweep report testing,--extra $(extra))
 # What pyproject.toml asks for, in the versions and with the hashes of requirements.lock.
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python --require-hashes --constraints requirements.lock \
-	--requirements pyproject.toml --all-extras --group build
+	--requirements pyproject.toml $(EXTRAS) --group build
 CORE := $(foreach kind,pyx pxd pxi h,$(shell find blockstm/native -name "*.$(kind)"))
+CRATE := $(shell find evm -path evm/target -prune -o -type f -print)
+CARGO_MINOR := 91
+HAS_CARGO := $(shell cargo --version 2> /dev/null | awk -F '[ .]' '{ print ($$2 > 1 || $$3 >= $(CARGO_MINOR)) ? "yes" : "" }')
 BLOCKS := $(wildcard scenarios/*.block)
 
 .DEFAULT_GOAL := replay
 .DELETE_ON_ERROR:
 .PHONY: workloads replay test test-docs test-all test-newest lock bench ethereum explore fidelity report lint sanitize build clean
 
-replay: $(BUILT)
+replay: build
 	$(BIN)/python -m blockstm replay $(BLOCKS) --verify --repeat 5
 
-test: $(BUILT) $(TOOLS)
+test: build $(TOOLS)
+	$(if $(HAS_CARGO),cargo test --quiet --locked --manifest-path evm/Cargo.toml)
 	$(BIN)/python -m pytest -n 3 --dist loadfile
 
-test-docs: $(BUILT) $(TOOLS)
+test-docs: build $(TOOLS)
 	$(BIN)/python -m pytest tests/documents
 
 test-all:
@@ -75,14 +82,14 @@ test-newest:
 	$(MAKE) -C build/newest test
 
 lock: $(UV)
-	$(UV) pip compile pyproject.toml --all-extras --group build --group lint --group lock --group test \
+	$(UV) pip compile pyproject.toml $(EXTRAS) --group build --group evm --group lint --group lock --group test \
 		--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade --quiet \
 		--output-file requirements.lock
 
-bench: $(BUILT) $(TOOLS)
+bench: build $(TOOLS)
 	$(BIN)/python -m pytest tests/benchmarks --timeout=0
 
-ethereum: $(BUILT) $(TOOLS)
+ethereum: build $(TOOLS)
 	$(BIN)/python -m tests.benchmarks.ethereum_oracle_run $(SHARED) --seeds $(SEEDS)
 	$(BIN)/python -m tests.benchmarks.ethereum_corpus $(SHARED)/ethereum
 	$(BIN)/python -m tests.benchmarks.ethereum_bounds $(SHARED)/ethereum
@@ -104,14 +111,16 @@ lint: $(BUILT) $(TOOLS)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(if $(HAS_CARGO),cargo fmt --check --manifest-path evm/Cargo.toml)
+	$(if $(HAS_CARGO),cargo clippy --quiet --locked --all-targets --manifest-path evm/Cargo.toml -- -D warnings)
 
 sanitize: $(BUILT) $(TOOLS)
 	$(BIN)/python -m tests.sanitize
 
-build: $(BUILT)
+build: $(BUILT) $(EVM)
 
 clean:
-	rm -rf build dist *.egg-info $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf build dist evm/target *.egg-info $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks
 	rm -f blockstm/native/*.so
 	find blockstm tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -120,6 +129,20 @@ $(BUILT): $(INSTALLED) setup.py $(CORE)
 	@echo "Compiling the core and the workloads (about a minute) ..."
 	@$(BIN)/python setup.py --quiet build_ext --inplace
 	@touch $@
+
+# The native EVM, where there is a cargo that can compile it; where there is none, or it fails, py-evm does its work.
+$(EVM): $(INSTALLED) $(CRATE)
+ifeq ($(HAS_CARGO),)
+	@echo "cargo 1.$(CARGO_MINOR) or newer is not here: Ethereum blocks run in py-evm"
+else
+	@echo "Compiling the native EVM (about two minutes the first time) ..."
+	@$(INSTALL) --group evm
+	@rm -rf build/wheels
+	@if $(BIN)/maturin build --quiet --locked --release --manifest-path evm/Cargo.toml --interpreter $(BIN)/python \
+			--out build/wheels && \
+		$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-index --reinstall build/wheels/*.whl; \
+	then touch $@; else echo "The native EVM could not be built: Ethereum blocks run in py-evm"; fi
+endif
 
 # The package's dependencies, those of all its extras too, and its command, as an editable install. What compiles the
 # core comes first, and is used, rather than a throwaway environment of the installer's own.

@@ -12,8 +12,6 @@ use revm::primitives::U256;
 
 pub const ABI_VERSION: u32 = 1;
 pub const OK: i32 = 0;
-#[cfg(test)]
-pub const GIVE_UP: i32 = 1;
 pub const OUT_OF_BOUNDS: i32 = 2;
 pub const ABSENT: i32 = 3;
 /// The most bytes of an event.

@@ -17,6 +17,9 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 LOCK = (ROOT / "requirements.lock").read_text()
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
+EVM: dict[str, Any] = tomllib.loads((ROOT / "evm" / "pyproject.toml").read_text())
+BUILT_HERE = {EVM["project"]["name"]}
+"""What the checkout builds itself, and so does not pin."""
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 
 
@@ -63,7 +66,8 @@ def asked_for() -> list[tuple[str, Requirement]]:
     places = {"blockstm (pyproject.toml)": user}
     for group, requirements in PROJECT["dependency-groups"].items():
         places[f"blockstm (pyproject.toml:{group})"] = requirements
-    return [(place, Requirement(text)) for place, texts in places.items() for text in texts]
+    asked = [(place, Requirement(text)) for place, texts in places.items() for text in texts]
+    return [(place, requirement) for place, requirement in asked if requirement.name not in BUILT_HERE]
 
 
 PINS = list(pins())
@@ -95,3 +99,11 @@ def test_each_pin_has_hashes_and_the_lock_names_no_index() -> None:
 
 def test_the_build_group_is_what_building_requires() -> None:
     assert PROJECT["dependency-groups"]["build"] == PROJECT["build-system"]["requires"]
+    assert PROJECT["dependency-groups"]["evm"] == EVM["build-system"]["requires"]
+
+
+def test_the_extra_asks_for_the_native_evm_of_this_checkout() -> None:
+    project = EVM["project"]
+    assert PROJECT["project"]["optional-dependencies"]["evm"] == [f"{project['name']}=={project['version']}"]
+    crate = tomllib.loads((ROOT / "evm" / "Cargo.toml").read_text())
+    assert crate["package"]["version"] == project["version"]
