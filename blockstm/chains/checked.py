@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from blockstm.blocks.block import Block
 from blockstm.chains.registry import chain_block_of
-from blockstm.chains.support import ChainBlock
+from blockstm.chains.support import ChainBlock, Executable, executable_as_recorded
 from blockstm.results.outcomes import Outcomes
 from blockstm.results.result import Result
 
@@ -18,23 +19,35 @@ class CheckedBlock:
     """A block whose runs are compared with its own header, where it has one. Make it with `of`.
 
     Arguments:
-        block: the block.
+        block: the block, as it was recorded.
         chain_block: what its chain knows of it, if anything.
+        virtual_machine: what shall execute it, where its chain has several; None for the one that it prefers.
     """
 
     block: Block
     chain_block: ChainBlock | None
+    virtual_machine: str | None = field(default=None, kw_only=True)
     header_checks: dict[str, bool | None] | None = field(default=None, init=False)
     """Whether all runs that were checked agree with the block's own header, by name; None where it has none."""
 
     @staticmethod
-    def of(block: Block) -> CheckedBlock:
+    def of(block: Block, virtual_machine: str | None = None) -> CheckedBlock:
         """Find out what a block's chain knows of it.
 
         Raises:
             BlockstmError: the block is not of the form that its chain's blocks have; the message says where.
         """
-        return CheckedBlock(block, chain_block_of(block))
+        return CheckedBlock(block, chain_block_of(block), virtual_machine=virtual_machine)
+
+    @cached_property
+    def executable(self) -> Executable:
+        """What is executed of the block: every run is one of this.
+
+        It raises a BlockstmError where the virtual machine that was asked for cannot execute it.
+        """
+        if self.chain_block is None:
+            return executable_as_recorded(self.block, self.virtual_machine)
+        return self.chain_block.executable(self.block, self.virtual_machine)
 
     def check(self, result: Result) -> None:
         """Find out whether what came of a run can be trusted, before anything of it is shown or kept.

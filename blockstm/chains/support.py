@@ -9,9 +9,18 @@ from typing import ClassVar
 
 from blockstm.analysis.conventions import Conventions
 from blockstm.blocks.block import Block
+from blockstm.errors import UsageError, shown
 from blockstm.results.result import Receipt, Result, Status
 
-__all__ = ["ChainAccounts", "ChainBlock", "ChainSupport", "RecordedBlock", "Recorder", "RecorderOption"]
+__all__ = [
+    "ChainAccounts",
+    "ChainBlock",
+    "ChainSupport",
+    "Executable",
+    "RecordedBlock",
+    "Recorder",
+    "RecorderOption",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +34,19 @@ class ChainAccounts:
 
     content: bytes
     lacking: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Executable:
+    """What is executed of a block.
+
+    Arguments:
+        block: has as many transactions as the block, of the same state, chain and meta; maybe of another program.
+        virtual_machine: what executes them, as a person reads it; None where there is only one.
+    """
+
+    block: Block
+    virtual_machine: str | None = None
 
 
 class ChainBlock:
@@ -56,6 +78,19 @@ class ChainBlock:
         """
         return None
 
+    def executable(self, block: Block, virtual_machine: str | None = None) -> Executable:
+        """Return what is executed of the block, so that each transaction comes to what the chain's rules say.
+
+        Arguments:
+            block: the block that this is of, as it was recorded.
+            virtual_machine: what shall execute it, of several that the chain has; None for the one that it prefers.
+
+        Raises:
+            UsageError: there is none of that name, or it is not installed.
+            BlockstmError: it cannot execute the block.
+        """
+        return executable_as_recorded(block, virtual_machine)
+
     def outcome(self, receipt: Receipt) -> tuple[Status, str | None]:
         """Return how a transaction ended on the chain, and why if it did not succeed.
 
@@ -82,6 +117,24 @@ class ChainBlock:
             BlockstmError: the block was not recorded whole.
         """
         raise NotImplementedError
+
+
+def executable_as_recorded(block: Block, virtual_machine: str | None) -> Executable:
+    """Return a block as what is executed of it.
+
+    Arguments:
+        block: one with whose chain there is no virtual machine to choose.
+        virtual_machine: what was asked for.
+
+    Raises:
+        UsageError: it is not None.
+    """
+    if virtual_machine is not None:
+        raise UsageError(
+            f"there is no virtual machine to choose for this block, but {shown(virtual_machine)} is asked for; "
+            "leave it out"
+        )
+    return Executable(block)
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,10 +96,10 @@ def explore(
     with named_in_errors(block):
         check(loaded)
         if recorded is not None:
-            report = repeat(loaded.block, recorded, model=plan.model)
+            report = repeat(loaded.executable.block, recorded, model=plan.model)
         else:
             with Progress(schedules) as progress:
-                report = explore_block(loaded.block, plan, progress=progress.count)
+                report = explore_block(loaded.executable.block, plan, progress=progress.count)
     name = strategy if recorded is None else "replay"
     if as_json:
         print(json.dumps(output_of(report, block, name, plan).as_json()))
@@ -118,7 +118,7 @@ def check(loaded: LoadedBlock) -> None:
     """
     if loaded.chain_block is not None:
         with Engine(1) as engine:
-            loaded.check(engine.execute(loaded.block, Sequential()))
+            loaded.check(engine.execute(loaded.executable.block, Sequential()))
 
 
 def output_of(report: Report, block: Path, strategy: str, plan: Plan) -> ExploreOutput:

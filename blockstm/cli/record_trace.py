@@ -137,9 +137,9 @@ def trace_of_block(
     with Engine(workers, memory_limit_bytes=memory_limit) as engine, Progress(2) as progress:
         with named_in_errors(source):
             with progress.step(f"{source.name}: warming up"):
-                engine.warm_up(loaded.block, model)
+                engine.warm_up(loaded.executable.block, model)
             with progress.step(f"{source.name}: {model}"):
-                result = engine.execute(loaded.block, model, timed=True)
+                result = engine.execute(loaded.executable.block, model, timed=True)
             loaded.check(result)
         if loaded.has_header_equal is False:
             loaded.print_disagreements()

@@ -125,7 +125,7 @@ def simulate(
     with timeline_file(timeline, **about) as add_timeline:
         with named_in_errors(block):
             simulation = Simulation(
-                loaded.block,
+                loaded.executable.block,
                 prices,
                 max(counts),
                 model=model,

@@ -1,4 +1,4 @@
-"""Ethereum blocks: recorded from what a node says about them, and executed by py-evm.
+"""Ethereum blocks: recorded from what a node says about them, and executed by revm or by py-evm.
 
 - `keys`: how Ethereum's state is laid out in the keys of a block.
 - `forks`, `networks`: the rules of each fork, and which fork came when on which network.
@@ -10,7 +10,8 @@
 - `validity`: what no transaction may be, whatever the state is.
 - `codes`, `accounts`, `precompiles`, `machine`: py-evm, with its accounts in the multi-version memory.
 - `outcome`, `receipts`: what `evm` puts into a receipt; the receipts as the chain writes them.
-- `program`: the program `evm`.
+- `execution`, `program`: a transaction in py-evm; the program `evm`.
+- `native`, `virtual_machine`: the same program in compiled code; which of them executes a block.
 - `mappingcontext`, `system`, `closing`: what the protocol itself does before the first transaction and after all.
 - `dryrun`, `invalid`: the block executed here, to find what its state lacks; why a transaction cannot be executed.
 - `record`: block files from what a node says.

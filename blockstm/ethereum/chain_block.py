@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from typing import ClassVar, Final
 
 from blockstm.blocks.block import Block
-from blockstm.chains.support import ChainAccounts, ChainBlock
-from blockstm.errors import EthereumInputError
+from blockstm.chains.support import ChainAccounts, ChainBlock, Executable
+from blockstm.errors import EthereumInputError, UsageError, install_extra, one_line
 from blockstm.ethereum.block import EthereumBlock
 from blockstm.ethereum.outcome import Outcome
+from blockstm.ethereum.virtual_machine import executable, has_py_evm
 from blockstm.results.result import Receipt, Result, Status
 
 __all__ = ["EthereumChainBlock"]
@@ -38,14 +39,33 @@ class EthereumChainBlock(ChainBlock):
         """Check what the block says of itself."""
         self._ethereum = EthereumBlock.of(block)
 
+    def executable(self, block: Block, virtual_machine: str | None = None) -> Executable:
+        """Return what is executed of the block; see `blockstm.chains.ChainBlock`.
+
+        Arguments:
+            block: the block.
+            virtual_machine: `native` or `py-evm`; None for the native one where it is installed.
+
+        Raises:
+            UsageError: there is none of that name, or it is not installed.
+            EthereumInputError: it does not have the block's fork, or a code of the state has not its hash.
+        """
+        return executable(self._ethereum, virtual_machine)
+
     def header_checks(
         self, result: Result, earlier: Mapping[str, bool | None] | None = None
-    ) -> dict[str, bool | None]:
+    ) -> dict[str, bool | None] | None:
         """Compare a run with the block's header; see `blockstm.chains.ChainBlock`.
+
+        Where the libraries of the extra `ethereum` are not installed nothing can be compared, as if there were no
+        header: None.
 
         Raises:
             EthereumInputError: a transaction cannot be executed, or the block was not recorded whole.
         """
+        if not has_py_evm():
+            self._refuse_invalid(result)
+            return None
         from blockstm.ethereum.checks import ExecutedBlock  # its libraries are an extra
         from blockstm.ethereum.lacks import what_lacks
 
@@ -56,6 +76,14 @@ class EthereumChainBlock(ChainBlock):
         if False in checks.values() and (lack := what_lacks(executed, checks)) is not None:
             raise EthereumInputError(lack)
         return {name: is_equal and (earlier or checks)[name] for name, is_equal in checks.items()}
+
+    def _refuse_invalid(self, result: Result) -> None:
+        for receipt in result.receipts:
+            if receipt.status != "success":
+                raise EthereumInputError(
+                    f"transaction {receipt.txn_idx} cannot be executed: {one_line(str(receipt.error))}; "
+                    f"for more about it, {install_extra('ethereum')}"
+                )
 
     def outcome(self, receipt: Receipt) -> tuple[Status, str | None]:
         """Return how a transaction ended on the chain: one that failed there pays its fee, so the program succeeds.
@@ -79,7 +107,12 @@ class EthereumChainBlock(ChainBlock):
 
         Raises:
             EthereumInputError: the block was not recorded whole.
+            UsageError: the libraries of the extra `ethereum` are not installed.
         """
+        if not has_py_evm():
+            raise UsageError(
+                f"the accounts after a block need py-evm, which is not installed; {install_extra('ethereum')}"
+            )
         from blockstm.ethereum.checks import ExecutedBlock  # its libraries are an extra
         from blockstm.ethereum.finalaccounts import accounts_json
 

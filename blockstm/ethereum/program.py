@@ -1,21 +1,28 @@
-"""The program `evm`: one transaction of an Ethereum block in py-evm."""
+"""The program `evm`: one transaction of an Ethereum block, executed in py-evm.
+
+Blocks name it whatever executes them, so importing it does not take py-evm; calling it does.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 from typing import TYPE_CHECKING
 
-from eth.constants import CREATE_CONTRACT_ADDRESS
-
-from blockstm.ethereum.machine import decode_transaction, machine_for
-from blockstm.ethereum.outcome import Outcome
+from blockstm.errors import ProgramError, install_extra
 from blockstm.programs.program import program
 
 if TYPE_CHECKING:
-    from eth.abc import ComputationAPI
-
     from blockstm.native._core import Context
 
 __all__ = ["evm"]
+
+if importlib.util.find_spec("eth") is not None:
+    from blockstm.ethereum.execution import execute
+else:
+
+    def execute(ctx: Context, raw: bytes, sender: bytes) -> None:
+        """Refuse."""
+        raise ProgramError(f"this program needs py-evm, which is not installed; {install_extra('ethereum')}")
 
 
 @program
@@ -30,25 +37,4 @@ def evm(ctx: Context, raw: bytes, sender: bytes) -> None:
         raw: the transaction as the block's body holds it (EIP-2718).
         sender: its sender, 20 bytes, as recovered from its signature.
     """
-    machine = machine_for(ctx)
-    transaction = decode_transaction(machine.vm, raw, sender)
-    state = machine.state(ctx)
-    computation = state.apply_transaction(transaction)
-    state._account_db.flush()
-    ctx.charge(machine.vm.finalize_gas_used(transaction, computation))
-    is_creation = transaction.to == CREATE_CONTRACT_ADDRESS
-    for event in _outcome(computation, is_creation).events():
-        ctx.emit(event)
-
-
-def _outcome(computation: ComputationAPI, is_creation: bool) -> Outcome:
-    logs = tuple(
-        (address, tuple(topic.to_bytes(32, "big") for topic in topics), data)
-        for address, topics, data in computation.get_log_entries()
-    )
-    return Outcome(
-        succeeded=computation.is_success,
-        contract_address=computation.msg.storage_address if is_creation else None,
-        error=None if computation.is_success else type(computation.error).__name__,
-        logs=logs,
-    )
+    execute(ctx, raw, sender)

@@ -32,6 +32,7 @@ class Measurement:
     Arguments:
         transactions: of the block.
         gas_used: by all of them.
+        virtual_machine: what executed the transactions, where their chain has several; None for all others.
         model: the execution model that was compared with sequential execution.
         workers: worker processes of the engine.
         active_workers: those that took part.
@@ -48,6 +49,7 @@ class Measurement:
 
     transactions: int
     gas_used: int
+    virtual_machine: str | None
     model: str
     workers: int
     active_workers: int
@@ -135,6 +137,14 @@ class Measurement:
         )
 
 
+def _checked(block: Block | CheckedBlock, virtual_machine: str | None) -> CheckedBlock:
+    if isinstance(block, Block):
+        return CheckedBlock.of(block, virtual_machine)
+    if virtual_machine is not None:
+        raise UsageError("a checked block has its virtual machine already; leave out virtual_machine")
+    return block
+
+
 def ratio(numerator: float, denominator: float) -> float | None:
     """Divide, or give None for a division by zero."""
     return numerator / denominator if denominator else None
@@ -151,6 +161,7 @@ def measure(
     *,
     workers: int | None = None,
     model: Model | str = BLOCK_STM,
+    virtual_machine: str | None = None,
     repeat: int = 5,
     verify: bool = True,
     timeline: bool = False,
@@ -168,6 +179,8 @@ def measure(
         engine: what runs it, which stays open; None: an engine of its own, closed at the end.
         workers: worker processes of an engine of its own; None: as many as there are usable cores.
         model: the execution model, or its name, as of `Engine.execute`.
+        virtual_machine: what executes the block, where its chain has several, as `blockstm.chains.ChainBlock` says
+            (for Ethereum `native` or `py-evm`); None for the one that the chain prefers.
         repeat: how often to run it, both ways; at least once.
         verify: whether to compare each run of the model with the first sequential run: state, receipts, reads.
         timeline: whether to run it in the model once more at the end, with a timeline. That run is not measured.
@@ -185,7 +198,7 @@ def measure(
             "workers does not go with an engine, which has workers of its own; leave out one of them"
         )
     model = model_of(model)
-    checked = CheckedBlock.of(block) if isinstance(block, Block) else block
+    checked = _checked(block, virtual_machine)
     with ExitStack() as stack:
         if engine is None:
             engine = stack.enter_context(Engine(workers))
@@ -202,6 +215,7 @@ def measure(
     return Measurement(
         transactions=len(result),
         gas_used=result.gas_used,
+        virtual_machine=checked.executable.virtual_machine,
         model=model.name,
         workers=result.stats.workers,
         active_workers=result.stats.active_workers,

@@ -90,7 +90,7 @@ class Runs:
     def warm_up(self) -> None:
         """Have every worker execute the block once, so that no run pays for what a process does only once."""
         with self._step("warming up"):
-            self._engine.warm_up(self._checked.block, self._model)
+            self._engine.warm_up(self._checked.executable.block, self._model)
 
     def turn(self, repetition: int) -> Turn:
         """Run the block both ways; which is first changes from one repetition to the next.
@@ -132,4 +132,4 @@ class Runs:
 
     def _run(self, name: str, model: Model, *, timeline: bool = False) -> Result:
         with self._step(name):
-            return self._engine.execute(self._checked.block, model, timeline=timeline)
+            return self._engine.execute(self._checked.executable.block, model, timeline=timeline)
