@@ -12,7 +12,7 @@ from blockstm.chains.checked import CheckedBlock
 from blockstm.cli.options import named_in_errors
 from blockstm.errors import shown_path
 
-__all__ = ["DISAGREES", "LoadedBlock", "load_block"]
+__all__ = ["DISAGREES", "LoadedBlock", "load_block", "load_executable"]
 
 DISAGREES = 1
 """The exit status where a run disagrees with sequential execution, or with the block's own header."""
@@ -23,7 +23,7 @@ class LoadedBlock(CheckedBlock):
     """A block that a command works on. Make it with `load_block`.
 
     Arguments:
-        block, chain_block: as of any `CheckedBlock`.
+        block, chain_block, virtual_machine: as of any `CheckedBlock`.
         file: where it comes from.
     """
 
@@ -46,3 +46,20 @@ def load_block(file: Path) -> LoadedBlock:
     block = Block.load(file)
     with named_in_errors(file):
         return LoadedBlock(block, chain_block_of(block), file)
+
+
+def load_executable(file: Path, virtual_machine: str | None) -> LoadedBlock:
+    """Read a block file that is to be executed.
+
+    Arguments:
+        file: the file.
+        virtual_machine: what shall execute it, where its chain has several; None for the one that it prefers.
+
+    Raises:
+        BlockstmError: it cannot be read, or not be executed by that.
+    """
+    loaded = load_block(file)
+    loaded.virtual_machine = virtual_machine
+    with named_in_errors(file):
+        _ = loaded.executable
+    return loaded

@@ -8,10 +8,11 @@ from typing import Annotated, Literal
 
 import typer
 
-from blockstm.cli.blocks import LoadedBlock, load_block
+from blockstm.cli.blocks import LoadedBlock, load_executable
 from blockstm.cli.columns import print_values, print_wrapped
 from blockstm.cli.options import (
     MODEL_DEFAULT,
+    EvmOption,
     JsonOption,
     ModelOption,
     ProgramsOption,
@@ -67,6 +68,7 @@ def explore(
     block: BlockArgument,
     workers: WorkersOption = 2,
     model: ModelOption = MODEL_DEFAULT,
+    evm: EvmOption = None,
     strategy: StrategyOption = "random",
     schedules: SchedulesOption = None,
     seed: SeedOption = 0,
@@ -92,7 +94,7 @@ def explore(
     if schedules is None and strategy != "exhaustive":
         schedules = SCHEDULES_DEFAULT
     plan = Plan(strategy, workers, schedules, seed, depth, preemptions, kill, model=model_of(model))
-    loaded = load_block(block)
+    loaded = load_executable(block, evm)
     with named_in_errors(block):
         check(loaded)
         if recorded is not None:
@@ -102,7 +104,7 @@ def explore(
                 report = explore_block(loaded.executable.block, plan, progress=progress.count)
     name = strategy if recorded is None else "replay"
     if as_json:
-        print(json.dumps(output_of(report, block, name, plan).as_json()))
+        print(json.dumps(output_of(report, loaded, name, plan).as_json()))
     else:
         print_report(report)
     loaded.print_disagreements()
@@ -121,10 +123,11 @@ def check(loaded: LoadedBlock) -> None:
             loaded.check(engine.execute(loaded.executable.block, Sequential()))
 
 
-def output_of(report: Report, block: Path, strategy: str, plan: Plan) -> ExploreOutput:
+def output_of(report: Report, loaded: LoadedBlock, strategy: str, plan: Plan) -> ExploreOutput:
     """Return what the JSON output says."""
     return ExploreOutput(
-        file=shown_path(block),
+        file=shown_path(loaded.file),
+        virtual_machine=loaded.executable.virtual_machine,
         strategy=strategy,
         seed=plan.seed,
         schedules=report.schedules,

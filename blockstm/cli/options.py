@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import typer
 
@@ -21,6 +21,7 @@ from blockstm.schema.common import OptionsEntry
 
 __all__ = [
     "MODEL_DEFAULT",
+    "EvmOption",
     "JsonOption",
     "MemoryLimitOption",
     "ModelOption",
@@ -183,6 +184,13 @@ ModelOption = Annotated[
         autocompletion=lambda: list(MODELS),
         metavar="|".join(MODELS),
         help="The execution model.",
+    ),
+]
+EvmOption = Annotated[
+    Literal["native", "py-evm"] | None,
+    typer.Option(
+        help="What executes the transactions of an Ethereum block.",
+        show_default="native where it is installed",
     ),
 ]
 MODEL_DEFAULT: Final = BlockStm.name

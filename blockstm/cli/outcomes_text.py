@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from blockstm.results.outcomes import Outcomes
 
-__all__ = ["outcome_values", "reason_lines"]
+__all__ = ["outcome_values", "reason_lines", "virtual_machine_values"]
 
 
 def outcome_values(outcomes: Outcomes) -> dict[str, str | list[str]]:
@@ -14,6 +14,11 @@ def outcome_values(outcomes: Outcomes) -> dict[str, str | list[str]]:
     counts = f"{outcomes.succeeded:,} succeeded, {outcomes.reverted:,} reverted, {outcomes.failed:,} failed"
     reasons = list(reason_lines([outcomes]))
     return {"outcome": counts, **({"reasons": reasons} if reasons else {})}
+
+
+def virtual_machine_values(virtual_machine: str | None) -> dict[str, str]:
+    """Return what is told of what executed the transactions, where their chain has several, for `print_values`."""
+    return {} if virtual_machine is None else {"virtual machine": virtual_machine}
 
 
 def reason_lines(blocks: Iterable[Outcomes]) -> list[str]:

@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from blockstm.blocks.access_trace import read_access_trace
-from blockstm.cli.blocks import DISAGREES, load_block
+from blockstm.cli.blocks import DISAGREES, load_executable
 from blockstm.cli.columns import print_wrapped
 from blockstm.cli.options import (
+    EvmOption,
     ProgramsOption,
     check_output_path,
     import_programs,
@@ -84,6 +85,7 @@ def trace(
     from_block: FromOption = None,
     workers: WorkersOption = None,
     model: ModelOption = None,
+    evm: EvmOption = None,
     memory_limit: MemoryLimitOption = None,
     programs: ProgramsOption = None,
 ) -> None:
@@ -97,12 +99,15 @@ def trace(
     if source is None:
         assert from_block is not None
         import_programs(programs or ())
-        count = trace_of_block(from_block, output, workers, model_of(model or Sequential()), memory_limit)
+        count = trace_of_block(
+            from_block, output, workers, model_of(model or Sequential()), memory_limit, evm
+        )
     else:
         given = {
             "--from": from_block,
             "--workers": workers,
             "--model": model,
+            "--evm": evm,
             "--memory-limit": memory_limit,
             "--programs": programs or None,
         }
@@ -125,11 +130,11 @@ def block_of_trace(source: Path, output: Path) -> int:
 
 
 def trace_of_block(
-    source: Path, output: Path, workers: int | None, model: Model, memory_limit: int | None
+    source: Path, output: Path, workers: int | None, model: Model, memory_limit: int | None, evm: str | None
 ) -> int:
     """Run a block, and write its access trace; return how many transactions it has."""
     check_output_path("-o", output, [source])
-    loaded = load_block(source)
+    loaded = load_executable(source, evm)
     if not model.is_parallel and workers is None:
         workers = 1  # no more take part
     if memory_limit is None:

@@ -12,9 +12,10 @@ from typing import Annotated
 import typer
 
 from blockstm.cli.accounts import accounts_after, check_accounts_option
-from blockstm.cli.blocks import DISAGREES, LoadedBlock, load_block
+from blockstm.cli.blocks import DISAGREES, LoadedBlock, load_executable
 from blockstm.cli.options import (
     MODEL_DEFAULT,
+    EvmOption,
     JsonOption,
     MemoryLimitOption,
     ModelOption,
@@ -92,6 +93,7 @@ def replay(
     blocks: BlocksArgument,
     workers: WorkersOption = None,
     model: ModelOption = MODEL_DEFAULT,
+    evm: EvmOption = None,
     verify: VerifyOption = False,
     repeat: RepeatOption = 1,
     rounds_per_gas: RoundsOption = ROUNDS_PER_GAS_DEFAULT,
@@ -117,7 +119,7 @@ def replay(
         if receipts is not None and os.path.realpath(receipts) == os.path.realpath(timeline):
             raise UsageError(f"--timeline {shown_path(timeline)}: is the file of --receipts; name another")
     # All before the first run: bad input shows at once, not after minutes of work.
-    loaded = [load_block(file) for file in blocks]
+    loaded = [load_executable(file, evm) for file in blocks]
     if accounts is not None:
         check_accounts_option(accounts, [receipts, timeline], loaded)
     engine = Engine(
@@ -127,6 +129,7 @@ def replay(
         rounds_per_gas=rounds_per_gas,
     )
     options = told_options(
+        evm=(evm, None),
         rounds_per_gas=(rounds_per_gas, ROUNDS_PER_GAS_DEFAULT),
         time_limit=(time_limit, None),
         memory_limit=(memory_limit, MEMORY_LIMIT_BYTES_DEFAULT),

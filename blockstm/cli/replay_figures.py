@@ -53,6 +53,7 @@ class MeasuredBlock:
             number=self.number,
             transactions=figures.transactions,
             gas_used=figures.gas_used,
+            virtual_machine=figures.virtual_machine,
             model=figures.model,
             workers=figures.workers,
             active_workers=figures.active_workers,

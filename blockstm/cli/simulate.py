@@ -10,11 +10,12 @@ from typing import Annotated
 
 import typer
 
-from blockstm.cli.blocks import DISAGREES, LoadedBlock, load_block
+from blockstm.cli.blocks import DISAGREES, LoadedBlock, load_executable
 from blockstm.cli.columns import Column, print_columns, print_values
 from blockstm.cli.figures_text import NONE, milliseconds, per_cent, times
 from blockstm.cli.options import (
     MODEL_DEFAULT,
+    EvmOption,
     JsonOption,
     MemoryLimitOption,
     ModelOption,
@@ -26,7 +27,7 @@ from blockstm.cli.options import (
     not_negative,
     told_options,
 )
-from blockstm.cli.outcomes_text import outcome_values
+from blockstm.cli.outcomes_text import outcome_values, virtual_machine_values
 from blockstm.cli.progress import Progress
 from blockstm.cli.timelines import timeline_file
 from blockstm.errors import UsageError, shown, shown_path
@@ -95,6 +96,7 @@ def simulate(
     cores: CoresOption = "1,2,4,8,16,32,64",
     costs: CostsOption = None,
     model: ModelOption = MODEL_DEFAULT,
+    evm: EvmOption = None,
     rounds_per_gas: RoundsOption = ROUNDS_PER_GAS_DEFAULT,
     as_replay: AsReplayOption = False,
     memory_limit: MemoryLimitOption = MEMORY_LIMIT_BYTES_DEFAULT,
@@ -115,12 +117,13 @@ def simulate(
     options = told_options(
         cost_model=(costs and str(costs), None),
         model=(model, MODEL_DEFAULT),
+        evm=(evm, None),
         rounds_per_gas=(rounds_per_gas, ROUNDS_PER_GAS_DEFAULT),
         as_replay=(as_replay, False),
         memory_limit=(memory_limit, MEMORY_LIMIT_BYTES_DEFAULT),
         programs=(programs, None),
     )
-    loaded = load_block(block)
+    loaded = load_executable(block, evm)
     about = {"command": "simulate", "model": model, "file": str(block)}
     with timeline_file(timeline, **about) as add_timeline:
         with named_in_errors(block):
@@ -191,6 +194,7 @@ def show(
             file=str(loaded.file),
             options=options,
             transactions=len(loaded.block),
+            virtual_machine=loaded.executable.virtual_machine,
             outcomes=outcomes.entry(),
             header_checks=loaded.header_checks,
             results=tuple(each.entry() for each in figures),
@@ -212,6 +216,7 @@ def print_figures(loaded: LoadedBlock, figures: Sequence[Figures], outcomes: Out
         {
             "block": shown_path(loaded.file),
             "transactions": f"{first.transactions:,}",
+            **virtual_machine_values(loaded.executable.virtual_machine),
             **outcome_values(outcomes),
             "sequential": f"{milliseconds(first.sequential_seconds)} ms; all times are modelled time",
         }

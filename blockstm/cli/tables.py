@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from blockstm.chains import network_of
 from blockstm.cli.columns import Column, print_columns, print_values, print_wrapped
 from blockstm.cli.figures_text import NONE, duration, milliseconds, times
-from blockstm.cli.outcomes_text import outcome_values, reason_lines
+from blockstm.cli.outcomes_text import outcome_values, reason_lines, virtual_machine_values
 from blockstm.cli.replay_figures import MeasuredBlock, Totals
 from blockstm.errors import shown_path
 from blockstm.measure import Measurement
@@ -46,6 +46,7 @@ def summary(measured: MeasuredBlock) -> dict[str, str | Sequence[str]]:
         "transactions": f"{figures.transactions:,}",
         **outcome_values(figures.outcomes),
         "gas": f"{figures.gas_used:,}",
+        **virtual_machine_values(figures.virtual_machine),
         "model": figures.model,
         "workers": workers(figures),
         "time": duration(figures.wall_seconds) + median,
@@ -87,6 +88,8 @@ def print_blocks(measured: Sequence[MeasuredBlock]) -> None:
             print_wrapped(line)
     median = f", times are medians of {first.runs} runs" if first.runs > 1 else ""
     print(f"\n{first.model}, {workers(first)} workers{median}")
+    if machines := list(dict.fromkeys(each.virtual_machine for each in blocks if each.virtual_machine)):
+        print(f"virtual machine: {', '.join(machines)}")
 
 
 def _named(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[list[str]]:

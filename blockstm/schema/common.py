@@ -55,6 +55,7 @@ class OptionsEntry(Entry):
 
     cost_model: str | None = None
     model: str | None = None
+    evm: str | None = None
     rounds_per_gas: float | None = None
     as_replay: bool | None = None
     time_limit: float | None = None

@@ -35,6 +35,7 @@ class ExploreOutput(Output):
 
     Arguments:
         file: the block's file.
+        virtual_machine: what executes the transactions, where their chain has several.
         strategy: how schedules were made; ``replay`` for one that was given.
         seed: where chances started.
         schedules, pruned, steps: how many were run, how many of these were cut short, and their steps together.
@@ -44,6 +45,7 @@ class ExploreOutput(Output):
     command: ClassVar[str] = "explore"
 
     file: str
+    virtual_machine: str | None = None
     strategy: str
     seed: int
     schedules: int

@@ -20,6 +20,7 @@ class BlockEntry(Entry):
         file: where it comes from.
         chain, number: what it says of itself.
         transactions, gas_used: of the block.
+        virtual_machine: what executed the transactions, where their chain has several.
         model: the execution model that was compared with sequential execution.
         workers, active_workers: worker processes, and those that took part.
         runs: how often it was run, each way.
@@ -40,6 +41,7 @@ class BlockEntry(Entry):
     number: int | None = None
     transactions: int
     gas_used: int | None = None
+    virtual_machine: str | None = None
     model: str
     workers: Cores
     active_workers: Cores | None = None

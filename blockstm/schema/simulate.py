@@ -41,6 +41,7 @@ class SimulateOutput(Output):
         file: the block's file.
         options: those that differ from their defaults.
         transactions: of the block.
+        virtual_machine: what executed them, where their chain has several.
         outcomes: how they ended; output of early versions does not tell.
         header_checks: as of `blockstm.schema.replay.BlockEntry`.
         results: for each number of cores, in the order in which they were asked for.
@@ -51,6 +52,7 @@ class SimulateOutput(Output):
     file: str
     options: Annotated[OptionsEntry, Mark.LEFT_OUT_IF_EMPTY] = NO_OPTIONS
     transactions: int | None = None
+    virtual_machine: str | None = None
     outcomes: Annotated[OutcomesEntry | None, Mark.FLAT] = None
     header_checks: Mapping[str, bool | None] | None = None
     results: tuple[SimulatedRunEntry, ...]
