@@ -138,10 +138,12 @@ else
 	@echo "Compiling the native EVM (about two minutes the first time) ..."
 	@$(INSTALL) --group evm
 	@rm -rf build/wheels
+	@mkdir -p build
 	@if $(BIN)/maturin build --quiet --locked --release --manifest-path evm/Cargo.toml --interpreter $(BIN)/python \
-			--out build/wheels && \
+			--out build/wheels > build/evm.log 2>&1 && \
 		$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-index --reinstall build/wheels/*.whl; \
-	then touch $@; else echo "The native EVM could not be built: Ethereum blocks run in py-evm"; fi
+	then touch $@; \
+	else echo "The native EVM could not be built (build/evm.log): Ethereum blocks run in py-evm" >&2; fi
 endif
 
 # The package's dependencies, those of all its extras too, and its command, as an editable install. What compiles the

@@ -8,7 +8,7 @@ use revm::context_interface::journaled_state::{
     AccountInfoLoad, AccountLoad, JournalCheckpoint, JournalLoadError, JournalTr, TransferError,
 };
 use revm::primitives::hardfork::SpecId;
-use revm::primitives::{Address, AddressMap, AddressSet, B256, HashSet, Log, StorageKey, StorageValue, U256};
+use revm::primitives::{Address, AddressMap, AddressSet, B256, HashSet, KECCAK_EMPTY, Log, StorageKey, StorageValue, U256};
 use revm::state::{Account, EvmState};
 
 use crate::accounts::{Accounts, BALANCE_BIAS, Known, NONCE_BIAS};
@@ -170,11 +170,13 @@ impl JournalTr for LazyJournal {
     fn nonce_bump_journal_entry(&mut self, address: Address) {
         self.inner.nonce_bump_journal_entry(address)
     }
-    /// Asked for before a contract is created there, which looks at nonce and code.
+    /// Asked for before a contract is created there, which looks at the code and, where there is none, at the nonce.
     fn load_account(&mut self, address: Address) -> Outcome<StateLoad<&Account>> {
         let is_cold = self.inner.load_account(&mut self.accounts, address)?.is_cold;
-        self.reveal_nonce(address)?;
         self.reveal_code(address)?;
+        if self.inner.state[&address].info.code_hash == KECCAK_EMPTY {
+            self.reveal_nonce(address)?;
+        }
         Ok(StateLoad::new(&self.inner.state[&address], is_cold))
     }
     fn load_account_with_code(&mut self, address: Address) -> Outcome<StateLoad<&Account>> {

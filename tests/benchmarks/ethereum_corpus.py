@@ -2,7 +2,7 @@
 
 The table is that of docs/explanation/ethereum-corpus.md.
 
-    python -m tests.benchmarks.ethereum_corpus FOLDER [NUMBER...] [--repeat K]
+    python -m tests.benchmarks.ethereum_corpus FOLDER [NUMBER...] [--repeat K] [--evm native|py-evm]
 
 FOLDER holds a folder a block, with block.json.zst, prestate.json.zst and (where used) blockhashes.json.zst, as
 nodes write them. Each block runs by turns sequentially and with 1, 2 and 4 workers, K times after one run to warm
@@ -23,9 +23,11 @@ from statistics import median
 
 import blockstm
 from blockstm.analysis import dependencies, greedy_schedule
+from blockstm.chains.checked import CheckedBlock
 from blockstm.ethereum.block import EthereumBlock
 from blockstm.ethereum.checks import ExecutedBlock
 from blockstm.ethereum.record import read_ethereum
+from blockstm.ethereum.virtual_machine import VIRTUAL_MACHINES
 from blockstm.results.accesses import net_accesses
 from blockstm.results.result import Result
 from blockstm.results.verify import differences
@@ -110,7 +112,9 @@ def seconds_of_each(result: Result) -> list[float]:
     return [result.execution_seconds(txn_idx) or 0.0 for txn_idx in range(len(result))]
 
 
-def measure(engines: dict[int, blockstm.Engine], block: blockstm.Block, repeat: int) -> Row:
+def measure(
+    engines: dict[int, blockstm.Engine], recorded: blockstm.Block, repeat: int, evm: str | None = None
+) -> Row:
     """Run a block by turns."""
     sequential: list[float] = []
     seconds: dict[int, list[float]] = {workers: [] for workers in WORKERS}
@@ -118,7 +122,8 @@ def measure(engines: dict[int, blockstm.Engine], block: blockstm.Block, repeat: 
     checks: dict[str, bool | None] = {}
     in_situ: list[float] = []
     waits: list[set[int]] = []
-    ethereum = EthereumBlock.of(block)
+    ethereum = EthereumBlock.of(recorded)
+    block = CheckedBlock.of(recorded, evm).executable.block
     for turn in range(repeat + 1):
         reference = engines[1].execute(block, "sequential", timed=True)
         runs = {workers: engines[workers].execute(block, timed=True) for workers in WORKERS}
@@ -187,6 +192,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("numbers", nargs="*", help="only these blocks")
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--evm", choices=VIRTUAL_MACHINES, help="default: native where it is installed")
     arguments = parser.parse_args()
     folders = [entry for entry in arguments.folder.iterdir() if entry.name.isdigit()]
     if arguments.numbers:
@@ -196,7 +202,7 @@ def main() -> None:
     try:
         for folder in sorted(folders, key=lambda entry: int(entry.name)):
             block = load(folder)
-            rows.append(measure(engines, block, arguments.repeat))
+            rows.append(measure(engines, block, arguments.repeat, arguments.evm))
             print("\t".join(rows[-1].cells()), file=sys.stderr)
     finally:
         for engine in engines.values():

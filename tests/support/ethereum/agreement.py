@@ -13,11 +13,13 @@ from blockstm.ethereum.checks import HEADER_CHECKS, ExecutedBlock
 from blockstm.ethereum.outcome import Outcome
 from blockstm.ethereum.prestate import Account as FinalAccount
 from blockstm.ethereum.record import read_ethereum
+from blockstm.ethereum.virtual_machine import has_native
 from blockstm.results.accesses import net_accesses
 from blockstm.results.result import Result
 from blockstm.results.verify import differences
 from tests.ethereum_synthetic.builder import SyntheticBlock
 from tests.support.engines import run as run_speculatively
+from tests.support.ethereum.native import assert_native_agrees
 from tests.support.ethereum.oracle import FORKS, Account, OracleResult
 from tests.support.ethereum.state import assert_same_state
 
@@ -62,6 +64,8 @@ def assert_agrees(engine: Engine, block: Block, told: Mapping[str, Any], oracle:
     )
     # The trace and so the critical path are the same however the block was run.
     assert list(net_accesses(block, result)) == list(net_accesses(block, sequential))
+    if has_native() and executed.environment.fork != "constantinople":
+        assert_native_agrees(engine, block, sequential, WORKERS)
     return result
 
 
