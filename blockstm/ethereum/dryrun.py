@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +14,22 @@ from blockstm.ethereum.keys import block_hash_key
 from blockstm.ethereum.machine import decode_transaction, machine_for
 from blockstm.ethereum.mappingcontext import MappingContext
 
-__all__ = ["DryRun", "dry_run"]
+__all__ = ["Accesses", "DryRun", "dry_run"]
 
 _HASH_KEY = block_hash_key(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Accesses:
+    """What a transaction accessed; nothing where it cannot be executed.
+
+    Arguments:
+        reads: what it found at each key that it read.
+        changed: the keys that it wrote, deleted or added to.
+    """
+
+    reads: Mapping[bytes, bytes | None]
+    changed: frozenset[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +41,12 @@ class DryRun:
             ascending order.
         collisions: contracts that they create where there is a nonce or code already: transaction and address, in
             the order in which they were met.
+        accesses: of each transaction.
     """
 
     missing_block_hashes: tuple[int, ...]
     collisions: tuple[tuple[int, bytes], ...]
+    accesses: tuple[Accesses, ...]
 
 
 def dry_run(block: Block) -> DryRun:
@@ -44,29 +60,61 @@ def dry_run(block: Block) -> DryRun:
     context = _Context(dict(block.state))
     machine = machine_for(context)
     collisions: list[tuple[int, bytes]] = []
+    accesses: list[Accesses] = []
     for txn_idx, transaction in enumerate(block.transactions):
         raw, sender = transaction.arguments
         assert isinstance(raw, bytes) and isinstance(sender, bytes)
         state = machine.state(context)
         state.has_code_or_nonce = _noting(state.has_code_or_nonce, txn_idx, collisions)
+        context.begin()
         try:
             state.apply_transaction(decode_transaction(machine.vm, raw, sender))
         except Exception:  # whatever a worker would make a failed receipt of; nothing is written yet
-            continue
-        state._account_db.flush()
-    return DryRun(tuple(sorted(context.missing_block_hashes)), tuple(collisions))
+            context.begin()
+        else:
+            state._account_db.flush()
+        accesses.append(context.accesses())
+    return DryRun(tuple(sorted(context.missing_block_hashes)), tuple(collisions), tuple(accesses))
 
 
 class _Context(MappingContext):
-    """A context over a dict that makes up hashes of blocks, and notes which."""
+    """A context over a dict that makes up hashes of blocks, and notes which; and what is accessed."""
 
     def __init__(self, state: dict[bytes, bytes]) -> None:
         super().__init__(state)
         self.missing_block_hashes: set[int] = set()
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget what was accessed."""
+        self._reads: dict[bytes, bytes | None] = {}
+        self._changed: set[bytes] = set()
+
+    def accesses(self) -> Accesses:
+        """Return what was accessed since `begin`."""
+        return Accesses(self._reads, frozenset(self._changed))
+
+    def write(self, key: bytes, value: bytes, /) -> None:
+        """Write a value."""
+        self._changed.add(key)
+        super().write(key, value)
+
+    def delete(self, key: bytes, /) -> None:
+        """Delete a key."""
+        self._changed.add(key)
+        super().delete(key)
+
+    def add(self, key: bytes, delta: int, /) -> None:
+        """Add to a number; that is no read."""
+        was_read = key in self._reads
+        super().add(key, delta)
+        if not was_read:
+            del self._reads[key]
 
     def read(self, key: bytes, /) -> bytes | None:
         """Return the value of a key."""
         value = super().read(key)
+        self._reads.setdefault(key, value)
         if value is None and key[:1] == _HASH_KEY[:1] and len(key) == len(_HASH_KEY):
             self.missing_block_hashes.add(int.from_bytes(key[1:], "big"))
             return keccak(key)

@@ -65,11 +65,13 @@ def _why_invalid(block: Block, result: Result, txn_idx: int, reason: str) -> str
     environment = Environment.decoded(block.state[ENVIRONMENT_KEY])
     txn = decode_transaction(vm_class(environment.fork), raw, sender)
     found = dict(result.reads(txn_idx))
+    # Of an account that does not exist nothing else need be read.
+    is_absent = found.get(existence_key(sender), b"") is None
     balance, cost = decode_number(found.get(balance_key(sender))), _highest_cost(txn)
-    if balance_key(sender) in found and balance < cost:
+    if (is_absent or balance_key(sender) in found) and balance < cost:
         return f"its sender has {balance} wei, but it may cost {cost} wei; {_fix(block, sender)}"
     nonce = decode_number(found.get(nonce_key(sender)))
-    if nonce_key(sender) in found and nonce != txn.nonce:
+    if (is_absent or nonce_key(sender) in found) and nonce != txn.nonce:
         return f"its nonce is {txn.nonce}, but its sender's is then {nonce}; {_fix(block, sender)}"
     return (
         f"{one_line(_plain(reason), _REASON_CHARACTERS_MAX)}; the block is invalid, and no pre-state can help"

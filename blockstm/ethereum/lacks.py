@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from blockstm.ethereum.checks import HEADER_CHECKS, ExecutedBlock
 from blockstm.ethereum.closing import REQUEST_CONTRACTS
-from blockstm.ethereum.dryrun import dry_run
+from blockstm.ethereum.dryrun import DryRun, dry_run
 from blockstm.ethereum.forks import vm_class
 from blockstm.ethereum.keys import STORAGE_WITHOUT_CODE, balance_key, code_key, existence_key
 from blockstm.ethereum.machine import decode_transaction
@@ -42,7 +42,8 @@ def what_lacks(executed: ExecutedBlock, checks: Mapping[str, bool | None]) -> st
         return _lacking_system_contract(executed)
     if "gas_used" not in differing or checks["receipts_root"] is True:
         return None
-    found = _collision(executed) or _lacking_code(executed)
+    run = dry_run(executed.block)
+    found = _collision(executed, run) or _lacking_code(executed, run)
     if found is None:
         return None
     names = ", ".join(name.replace("_", " ") for name in HEADER_CHECKS if name in differing)
@@ -61,12 +62,11 @@ def _lacking_system_contract(executed: ExecutedBlock) -> str | None:
     )
 
 
-def _collision(executed: ExecutedBlock) -> str | None:
+def _collision(executed: ExecutedBlock, run: DryRun) -> str | None:
     """Return words for a contract that a transaction creates where the pre-state has one."""
-    collisions = dry_run(executed.block).collisions
-    if not collisions:
+    if not run.collisions:
         return None
-    txn_idx, address = collisions[0]
+    txn_idx, address = run.collisions[0]
     return (
         f"the pre-state has what came later: {executed.name_transaction(txn_idx)} creates a contract at "
         f"0x{address.hex()}, where the pre-state has a nonce or code; trace again with "
@@ -75,7 +75,7 @@ def _collision(executed: ExecutedBlock) -> str | None:
     )
 
 
-def _lacking_code(executed: ExecutedBlock) -> str | None:
+def _lacking_code(executed: ExecutedBlock, run: DryRun) -> str | None:
     """Return words for code that a transaction looks for in vain.
 
     It is the first account of the strongest sort, and the first transaction that looked for its code:
@@ -89,7 +89,7 @@ def _lacking_code(executed: ExecutedBlock) -> str | None:
 
     Left out are senders, precompiled contracts, and accounts to which the block gives code.
     """
-    lacks = list(_lacks(executed))
+    lacks = list(_lacks(executed, run))
     if not lacks:
         return None
     strength, _, address = min(lacks)
@@ -111,12 +111,16 @@ _LACKS: Final = (
 )
 
 
-def _lacks(executed: ExecutedBlock) -> Iterator[tuple[int, int, bytes]]:
-    """Yield vain looks for code: what speaks for a lack, as an index into _LACKS, the transaction, the address."""
+def _lacks(executed: ExecutedBlock, run: DryRun) -> Iterator[tuple[int, int, bytes]]:
+    """Yield vain looks for code: what speaks for a lack, as an index into _LACKS, the transaction, the address.
+
+    The accesses are those of py-evm, whatever has executed the block: it reads the code of what it calls, also
+    where no such account exists.
+    """
     before, result = executed.block.state, executed.result
     indexes = range(len(executed.block))
     stored = {key[1:21] for key in before if key[:1] == b"s"}
-    coded = {key[1:21] for txn_idx in indexes for key, _ in result.writes(txn_idx) if key[:1] == b"c"}
+    coded = {key[1:21] for accesses in run.accesses for key in accesses.changed if key[:1] == b"c"}
     left_out = coded | {executed.raw(txn_idx)[1] for txn_idx in indexes}
     vm = vm_class(executed.environment.fork)
     computation: Any = vm.get_state_class().computation_class
@@ -124,8 +128,7 @@ def _lacks(executed: ExecutedBlock) -> Iterator[tuple[int, int, bytes]]:
     for txn_idx, receipt in enumerate(result.receipts):
         txn = decode_transaction(vm, *executed.raw(txn_idx))
         failed = not Outcome.of_events(receipt.events).succeeded
-        changed = {key for key, _ in (*result.writes(txn_idx), *result.adds(txn_idx))}
-        reads = dict(result.reads(txn_idx))
+        reads, changed = run.accesses[txn_idx].reads, run.accesses[txn_idx].changed
         for key, value in reads.items():
             address = key[1:]
             if key[:1] != b"c" or value not in _NO_CODE or address in left_out or address in precompiles:

@@ -61,7 +61,7 @@ def problems(block: Block, native: Result, py_evm: Result) -> list[str]:
 
 
 def differs_as_precompile_may(raw: bytes, ours: Receipt, theirs: Receipt) -> bool:
-    """Whether the receipts of a transaction that calls a precompiled contract tell another reason of a failure only.
+    """Whether the receipts of a call of a precompiled contract tell another reason of a failure only.
 
     Of too little gas and an input that is wrong, each names what it looks at first.
     """
