@@ -32,23 +32,28 @@ evm: Final = NativeProgram(
     (
         Parameter("nonce_key", "key"),
         Parameter("balance_key", "key"),
+        Parameter("is_believed", "u64"),
         Parameter("sender", "bytes"),
         Parameter("raw", "bytes"),
     ),
     f"{blockstm_evm.LIBRARY}:evm",
 )
-"""Executes a signed transaction, as `blockstm.ethereum.program.evm` does. The keys are those of its sender: it is
-they that make transactions of one sender queue up."""
+"""Executes a signed transaction, as `blockstm.ethereum.program.evm` does. The keys are those of its sender.
+
+A transaction that is believed takes it for granted that its nonce is its sender's and that its sender has what it may cost,
+which the core checks as the bounds of adds: so transactions of one sender do not depend on each other (`evm/src/belief.rs`).
+Others read both keys."""
 
 
-def transaction(raw: bytes, sender: bytes) -> Transaction:
+def transaction(raw: bytes, sender: bytes, *, is_believed: bool) -> Transaction:
     """Return the transaction of the native program that executes a signed one.
 
     Arguments:
         raw: the transaction as the block's body holds it (EIP-2718).
         sender: its sender, 20 bytes.
+        is_believed: see `evm`. There is nothing to gain where the sender has no other transaction in the block.
     """
-    return evm.txn(nonce_key(sender), balance_key(sender), sender, raw)
+    return evm.txn(nonce_key(sender), balance_key(sender), int(is_believed), sender, raw)
 
 
 @cache

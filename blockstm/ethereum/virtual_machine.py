@@ -6,6 +6,7 @@ A block's file names neither: its transactions are of the program `blockstm.ethe
 from __future__ import annotations
 
 import importlib.util
+from collections import Counter
 from importlib.metadata import version
 from typing import Final
 
@@ -66,12 +67,13 @@ def _native(block: Block) -> Executable:
     from blockstm.ethereum import native  # it is a package of its own
 
     native.check_codes(block.state)
+    counts = Counter(transaction.arguments[1] for transaction in block.transactions)
     transactions = []
     for transaction in block.transactions:
         raw, sender = transaction.arguments
         assert isinstance(raw, bytes) and isinstance(sender, bytes)
         transactions.append(
-            native.transaction(raw, sender).replace(
+            native.transaction(raw, sender, is_believed=counts[sender] > 1).replace(
                 gas_limit=transaction.gas_limit,
                 recorded=transaction.recorded,
                 declared=transaction.declared,

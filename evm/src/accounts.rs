@@ -9,6 +9,7 @@ use revm::bytecode::Bytecode;
 use revm::primitives::{Address, AddressMap, B256, KECCAK_EMPTY, StorageKey as Slot, StorageValue, U256};
 use revm::state::AccountInfo;
 
+use crate::belief::Belief;
 use crate::codes::{self, Code};
 use crate::keys::{
     BALANCE, CODE, EXISTENCE, EXISTS_EMPTY, INCARNATION, NONCE, StorageKey, account_key, block_hash_key,
@@ -50,6 +51,8 @@ pub struct Sender {
     pub address: Address,
     pub nonce_key: Key,
     pub balance_key: Key,
+    /// Whether others of the block have the same sender, so that it is worth while to believe the transaction.
+    pub is_believed: bool,
 }
 
 /// The accounts, for one transaction after the other.
@@ -57,6 +60,8 @@ pub struct Sender {
 pub struct Accounts {
     context: Option<Context>,
     sender: Sender,
+    /// What is believed of the sender, if anything.
+    pub belief: Option<Belief>,
     pub known: AddressMap<Known>,
 }
 
@@ -65,6 +70,11 @@ impl Accounts {
     pub fn begin(&mut self, context: Context, sender: Sender) {
         self.context = Some(context);
         self.sender = sender;
+        self.know_nothing();
+    }
+
+    pub fn know_nothing(&mut self) {
+        self.belief = None;
         self.known.clear();
     }
 
@@ -75,6 +85,15 @@ impl Accounts {
 
     pub fn context(&self) -> &Context {
         self.context.as_ref().expect("a transaction is under way")
+    }
+
+    pub fn sender(&self) -> &Sender {
+        &self.sender
+    }
+
+    /// What is believed of an account: nothing where it is not the sender.
+    pub fn belief_in(&self, address: &Address) -> Option<Belief> {
+        self.belief.filter(|_| *address == self.sender.address)
     }
 
     fn locate(&self, part: u8, address: &Address) -> Outcome<Key> {

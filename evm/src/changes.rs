@@ -13,12 +13,14 @@ use crate::verbs::Outcome;
 /// Write what has changed, the fee among it.
 pub fn write_changes(state: &mut State) -> Outcome {
     let beneficiary = state.block.beneficiary;
+    let fee = state.chain.fee;
+    settle_belief(&mut state.journaled_state, beneficiary, fee)?;
     let LazyJournal { inner, accounts, .. } = &mut state.journaled_state;
     let mut changes = Changes {
         accounts,
         has_eip161: state.cfg.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON),
         beneficiary,
-        fee: Some(state.chain.fee),
+        fee: Some(fee),
     };
     // In an order that is the same everywhere: revm's maps have random hashers.
     let mut touched: Vec<_> = inner.state.iter().filter(|(_, account)| account.is_touched()).collect();
@@ -33,6 +35,22 @@ pub fn write_changes(state: &mut State) -> Outcome {
         }
     }
     changes.pay_fee()
+}
+
+/// Add what has changed of a sender that was believed, before anything else is written; gives up where that was wrong.
+fn settle_belief(journal: &mut LazyJournal, beneficiary: Address, fee: U256) -> Outcome {
+    let Some(belief) = journal.accounts.belief else { return Ok(()) };
+    let accounts = &journal.accounts;
+    let address = accounts.sender().address;
+    let account = journal.inner.state.get(&address).expect("the sender, loaded");
+    let known = accounts.known.get(&address).expect("the sender, known");
+    let balance = account.info.balance + if address == beneficiary { fee } else { U256::ZERO };
+    let unread = (!known.is_balance_observed).then_some(balance);
+    let settle = || belief.settle(accounts, account.info.nonce, unread);
+    if account.is_selfdestructed() || !accounts.context().attempt(settle)? {
+        return journal.disbelieve();
+    }
+    Ok(())
 }
 
 struct Changes<'a> {
@@ -84,12 +102,13 @@ impl Changes<'_> {
 
     fn write(&mut self, address: &Address, account: &Account, known: &Known) -> Outcome {
         let info = &account.info;
-        if known.nonce.is_some_and(|start| info.nonce != start) {
+        let is_settled = self.accounts.belief_in(address).is_some();
+        if !is_settled && known.nonce.is_some_and(|start| info.nonce != start) {
             self.accounts.write_number(NONCE, address, U256::from(info.nonce))?;
         }
         let balance = info.balance + self.take_fee_of(address);
         let start = known.balance.unwrap_or(BALANCE_BIAS);
-        if balance != start {
+        if balance != start && (known.is_balance_observed || !is_settled) {
             if known.is_balance_observed {
                 self.accounts.write_number(BALANCE, address, balance)?;
             } else {

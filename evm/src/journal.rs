@@ -8,10 +8,13 @@ use revm::context_interface::journaled_state::{
     AccountInfoLoad, AccountLoad, JournalCheckpoint, JournalLoadError, JournalTr, TransferError,
 };
 use revm::primitives::hardfork::SpecId;
-use revm::primitives::{Address, AddressMap, AddressSet, B256, HashSet, KECCAK_EMPTY, Log, StorageKey, StorageValue, U256};
+use revm::primitives::{
+    Address, AddressMap, AddressSet, B256, HashSet, KECCAK_EMPTY, Log, StorageKey, StorageValue, U256,
+};
 use revm::state::{Account, EvmState};
 
-use crate::accounts::{Accounts, BALANCE_BIAS, Known, NONCE_BIAS};
+use crate::accounts::{Accounts, BALANCE_BIAS, Existence, Known, NONCE_BIAS};
+use crate::belief::Belief;
 use crate::verbs::{GiveUp, Outcome};
 
 /// The journal of a transaction. What it does beyond revm's: it reveals a field before revm looks at it.
@@ -39,6 +42,9 @@ impl LazyJournal {
         known.is_balance_observed = true;
         if known.balance.is_none() {
             let balance = self.accounts.balance(&address)?;
+            if self.accounts.belief_in(&address).is_some_and(|belief| !belief.agrees(balance)) {
+                return self.disbelieve();
+            }
             let (account, known) = self.loaded(&address);
             known.balance = Some(balance);
             account.info.balance = account.info.balance - BALANCE_BIAS + balance;
@@ -71,10 +77,26 @@ impl LazyJournal {
         Ok(())
     }
 
-    /// Load an account whose balance something observes.
-    pub fn load_balance(&mut self, address: Address) -> Outcome {
+    /// Give up believing the transaction.
+    pub fn disbelieve(&mut self) -> Outcome {
+        if let Some(belief) = &mut self.accounts.belief {
+            belief.is_wrong = true;
+        }
+        Err(GiveUp)
+    }
+
+    /// Load the sender: nothing of it is read where the transaction is believed, else its balance is.
+    pub fn load_sender(&mut self, address: Address, belief: Option<Belief>) -> Outcome {
         self.inner.load_account(&mut self.accounts, address)?;
-        self.reveal_balance(address)
+        let (account, known) = self.loaded(&address);
+        match belief.filter(|_| known.existence == Existence::Present) {
+            None => self.reveal_balance(address),
+            Some(belief) => {
+                belief.tell(&mut account.info, known);
+                self.accounts.belief = Some(belief);
+                Ok(())
+            }
+        }
     }
 }
 
@@ -163,7 +185,6 @@ impl JournalTr for LazyJournal {
         self.inner.caller_accounting_journal_entry(address, old, bump);
     }
     fn balance_incr(&mut self, address: Address, value: U256) -> Outcome {
-        self.load_balance(address)?;
         self.inner.balance_incr(&mut self.accounts, address, value)
     }
     #[allow(deprecated)]

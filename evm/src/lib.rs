@@ -10,6 +10,7 @@
 //! - `library`: what Python calls beside it.
 
 mod accounts;
+mod belief;
 mod changes;
 mod codes;
 mod environment;
@@ -17,6 +18,7 @@ mod journal;
 mod keys;
 mod library;
 mod machine;
+mod modelled_time;
 mod outcome;
 mod pool;
 mod program;

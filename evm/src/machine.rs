@@ -18,20 +18,23 @@ use revm::interpreter::{
     InstructionResult,
 };
 use revm::primitives::hardfork::SpecId;
-use revm::primitives::{TxKind, U256};
+use revm::primitives::{Address, TxKind, U256};
 
 use crate::accounts::{Accounts, Sender};
+use crate::belief::Belief;
 use crate::changes::write_changes;
 use crate::environment::Environment;
 use crate::journal::LazyJournal;
 use crate::verbs::{Context, GiveUp, Outcome};
-use crate::{outcome, transaction};
+use crate::{modelled_time, outcome, transaction};
 
 const JUMPS_BETWEEN_POLLS: u32 = 256;
 
 /// What a transaction collects beside the journal.
 pub struct Extra {
     pub fee: U256,
+    /// What is paid before the first instruction.
+    initial_gas: u64,
     jumps_left: u32,
 }
 
@@ -98,7 +101,7 @@ impl LazyEvm {
             tx: TxEnv::default(),
             cfg: environment.settings(),
             journaled_state: LazyJournal::new(accounts),
-            chain: Extra { fee: U256::ZERO, jumps_left: JUMPS_BETWEEN_POLLS },
+            chain: Extra { fee: U256::ZERO, initial_gas: 0, jumps_left: JUMPS_BETWEEN_POLLS },
             local: Default::default(),
             error: Ok(()),
         };
@@ -143,7 +146,10 @@ impl EvmTr for LazyEvm {
             FrameInput::Create(inputs) => (!inputs.value().is_zero()).then(|| inputs.caller()),
             FrameInput::Empty => None,
         };
-        if let Some(payer) = payer {
+        // What the transaction itself gives away is in what it may cost, which its sender is believed to have.
+        let is_believed =
+            |payer: &Address| init.depth == 0 && self.0.ctx.journaled_state.accounts.belief_in(payer).is_some();
+        if let Some(payer) = payer.filter(|payer| !is_believed(payer)) {
             self.0.ctx.journaled_state.reveal_balance(payer)?;
         }
         self.0.frame_init(init)
@@ -159,7 +165,10 @@ impl EvmTr for LazyEvm {
 }
 
 /// revm's handler of a transaction, with the sender and the beneficiary as they are looked at here.
-struct LazyHandler;
+struct LazyHandler {
+    /// Whether the transaction is believed.
+    believes: bool,
+}
 
 impl Handler for LazyHandler {
     type Evm = LazyEvm;
@@ -167,11 +176,17 @@ impl Handler for LazyHandler {
     type HaltReason = HaltReason;
 
     fn validate_against_state_and_deduct_caller(
-        &self, evm: &mut LazyEvm, _: &mut InitialAndFloorGas,
+        &self, evm: &mut LazyEvm, gas: &mut InitialAndFloorGas,
     ) -> Result<(), Self::Error> {
         let ctx = evm.ctx();
-        let caller = ctx.tx().caller();
-        ctx.journal_mut().load_balance(caller)?;
+        ctx.chain.initial_gas = gas.initial_regular_gas;
+        let transaction = ctx.tx();
+        let caller = transaction.caller();
+        let belief = match transaction.max_balance_spending() {
+            Ok(cost_max) if self.believes => Belief::of(transaction.nonce(), cost_max),
+            _ => None,
+        };
+        ctx.journal_mut().load_sender(caller, belief)?;
         pre_execution::validate_against_state_and_deduct_caller(ctx)
     }
 
@@ -205,26 +220,44 @@ impl Machine {
             Ok(transaction) => transaction,
             Err(error) => return context.fail(&format!("ValidationError: it cannot be decoded, {error}")),
         };
+        self.evm.0.ctx.tx = transaction;
+        self.evm.0.ctx.journaled_state.accounts.begin(context, sender);
+        let mut outcome = self.run(sender.is_believed);
+        if self.is_disbelieved() {
+            self.clear();
+            self.evm.0.ctx.journaled_state.accounts.know_nothing();
+            outcome = self.run(false);
+        }
+        self.evm.0.ctx.journaled_state.accounts.end();
+        self.clear();
+        outcome
+    }
+
+    fn run(&mut self, believes: bool) -> Outcome {
         let state = &mut self.evm.0.ctx;
-        state.tx = transaction;
         state.chain.fee = U256::ZERO;
         state.journaled_state.wants_balance = false;
-        state.journaled_state.accounts.begin(context, sender);
-        let outcome = match LazyHandler.run(&mut self.evm) {
+        match (LazyHandler { believes }).run(&mut self.evm) {
             Ok(result) => self.finish(&result),
             Err(error) => self.explain(error),
-        };
-        let journal = &mut self.evm.0.ctx.journaled_state;
-        journal.accounts.end();
-        journal.inner.state.clear();
-        journal.inner.finalize(); // resets the rest; what it gives out is empty
-        outcome
+        }
+    }
+
+    fn is_disbelieved(&self) -> bool {
+        self.evm.0.ctx.journaled_state.accounts.belief.is_some_and(|belief| belief.is_wrong)
+    }
+
+    fn clear(&mut self) {
+        let journal = &mut self.evm.0.ctx.journaled_state.inner;
+        journal.state.clear();
+        journal.finalize(); // resets the rest; what it gives out is empty
     }
 
     fn finish(&mut self, result: &ExecutionResult) -> Outcome {
         let state = &mut self.evm.0.ctx;
         write_changes(state)?;
         let context = state.journaled_state.accounts.context();
+        context.model_work(modelled_time::rounds(result.gas().total_gas_spent(), state.chain.initial_gas))?;
         context.charge(result.tx_gas_used())?;
         let created = match state.tx.kind {
             TxKind::Create => Some(state.tx.caller.create(state.tx.nonce)),

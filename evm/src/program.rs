@@ -14,7 +14,8 @@ use crate::verbs::{Arguments, Context, Outcome, Program, Verbs};
 
 /// Execute a signed transaction.
 ///
-/// Its parameters are `nonce_key: key` and `balance_key: key`, those of the sender; `sender: bytes`, its address of 20
+/// Its parameters are `nonce_key: key` and `balance_key: key`, those of the sender; `is_believed: u64`, 1 where others of the
+/// block have the same sender (see `belief`), else 0; `sender: bytes`, its address of 20
 /// bytes; and `raw: bytes`, the transaction as the block's body holds it (EIP-2718).
 #[unsafe(no_mangle)]
 #[allow(non_upper_case_globals)]
@@ -32,6 +33,7 @@ unsafe extern "C" fn run(verbs: *const Verbs, context: *mut c_void, arguments: *
 
 fn execute(context: Context, mut arguments: Arguments<'_>) -> Outcome {
     let (nonce_key, balance_key) = (arguments.next_key(), arguments.next_key());
+    let is_believed = arguments.next_u64() != 0;
     let address = Address::from_slice(arguments.next_bytes());
     let raw = arguments.next_bytes();
     let Some(environment) = context.read(context.locate(ENVIRONMENT)?)? else {
@@ -45,7 +47,7 @@ fn execute(context: Context, mut arguments: Arguments<'_>) -> Outcome {
             return context.fail(&format!("EthereumInputError: the block's environment: {problem}"));
         }
     };
-    let outcome = pooled.machine.execute(context, Sender { address, nonce_key, balance_key }, raw);
+    let outcome = pooled.machine.execute(context, Sender { address, nonce_key, balance_key, is_believed }, raw);
     pool::give_back(pooled);
     outcome
 }

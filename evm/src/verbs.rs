@@ -31,6 +31,13 @@ impl From<U256> for Number {
     }
 }
 
+/// By how much a number changes.
+#[derive(Clone, Copy)]
+pub enum Change {
+    Plus(U256),
+    Minus(U256),
+}
+
 /// The table of verbs, as the core lays it out.
 #[repr(C)]
 pub struct Verbs {
@@ -54,6 +61,7 @@ pub struct Verbs {
     pub savepoint_roll_back: unsafe extern "C" fn(*mut c_void, u32) -> i32,
     pub call: unsafe extern "C" fn(*mut c_void, u32, *const u8, usize) -> i32,
     pub reason: unsafe extern "C" fn(*mut c_void, *mut u8, usize, *mut usize) -> i32,
+    pub model_work: unsafe extern "C" fn(*mut c_void, u64) -> i32,
 }
 
 /// What the core calls.
@@ -76,8 +84,8 @@ impl Program {
 }
 
 // What the header's structures take on the machines that blockstm runs on, which have 64 bits.
-const _: () = assert!(size_of::<Verbs>() == 8 + 18 * 8 && align_of::<Verbs>() == 8);
-const _: () = assert!(offset_of!(Verbs, locate) == 8 && offset_of!(Verbs, reason) == 8 + 17 * 8);
+const _: () = assert!(size_of::<Verbs>() == 8 + 19 * 8 && align_of::<Verbs>() == 8);
+const _: () = assert!(offset_of!(Verbs, locate) == 8 && offset_of!(Verbs, model_work) == 8 + 18 * 8);
 const _: () = assert!(size_of::<Program>() == 24 && offset_of!(Program, run) == 16);
 const _: () = assert!(size_of::<Number>() == 32);
 
@@ -155,12 +163,40 @@ impl Context {
         }
     }
 
+    /// Add to a number, or subtract from it, without reading it; false, and no change, where the sum lies out of bounds.
+    pub fn add_within(&self, key: Key, change: Change, minimum: U256, maximum: U256) -> Outcome<bool> {
+        let (delta, is_negative) = match change {
+            Change::Plus(delta) => (Number::from(delta), 0),
+            Change::Minus(delta) => (Number::from(delta), 1),
+        };
+        let (minimum, maximum) = (Number::from(minimum), Number::from(maximum));
+        match unsafe { (self.verbs().add)(self.context, key, &delta, is_negative, &minimum, &maximum) } {
+            OUT_OF_BOUNDS => Ok(false),
+            status => done(status).map(|()| true),
+        }
+    }
+
+    /// Do something that may be taken back: it is where it returns false.
+    pub fn attempt(&self, action: impl FnOnce() -> Outcome<bool>) -> Outcome<bool> {
+        let mut savepoint = 0;
+        done(unsafe { (self.verbs().savepoint_open)(self.context, &mut savepoint) })?;
+        let has_succeeded = action()?;
+        let close = if has_succeeded { self.verbs().savepoint_keep } else { self.verbs().savepoint_roll_back };
+        done(unsafe { close(self.context, savepoint) })?;
+        Ok(has_succeeded)
+    }
+
     pub fn emit(&self, event: &[u8]) -> Outcome {
         done(unsafe { (self.verbs().emit)(self.context, event.as_ptr(), event.len()) })
     }
 
     pub fn charge(&self, gas: u64) -> Outcome {
         done(unsafe { (self.verbs().charge)(self.context, gas) })
+    }
+
+    /// Let modelled time pass, where the clock is virtual.
+    pub fn model_work(&self, rounds: u64) -> Outcome {
+        done(unsafe { (self.verbs().model_work)(self.context, rounds) })
     }
 
     pub fn poll(&self) -> Outcome {
@@ -189,7 +225,7 @@ impl<'a> Arguments<'a> {
         Arguments(if bytes == 0 { &[] } else { unsafe { std::slice::from_raw_parts(arguments, bytes) } })
     }
 
-    fn next_u64(&mut self) -> u64 {
+    pub fn next_u64(&mut self) -> u64 {
         let (word, rest) = self.0.split_at(8);
         self.0 = rest;
         u64::from_le_bytes(word.try_into().expect("8 bytes"))

@@ -1,4 +1,4 @@
-"""Guesses about adds: what payments by nonce cost, and those that fail, in modelled time (block_stm/guesses.pxd)."""
+"""Guesses about adds: what payments by nonce cost, in modelled time (block_stm/guesses.pxd)."""
 
 import random
 
