@@ -14,6 +14,8 @@ mod belief;
 mod changes;
 mod codes;
 mod environment;
+#[cfg(test)]
+mod host;
 mod journal;
 mod keys;
 mod library;
@@ -22,6 +24,8 @@ mod modelled_time;
 mod outcome;
 mod pool;
 mod program;
+#[cfg(test)]
+mod program_tests;
 mod signatures;
 mod transaction;
 mod verbs;

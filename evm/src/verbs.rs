@@ -12,6 +12,8 @@ use revm::primitives::U256;
 
 pub const ABI_VERSION: u32 = 1;
 pub const OK: i32 = 0;
+#[cfg(test)]
+pub const GIVE_UP: i32 = 1;
 pub const OUT_OF_BOUNDS: i32 = 2;
 pub const ABSENT: i32 = 3;
 /// The most bytes of an event.
@@ -80,6 +82,15 @@ impl Program {
     pub const fn new(run: Function) -> Self {
         let magic = u64::from_le_bytes(*b"blockstm");
         Program { magic, abi_version: ABI_VERSION, verbs_bytes: size_of::<Verbs>() as u32, run }
+    }
+
+    /// Call the program as the core does.
+    ///
+    /// # Safety
+    /// As of `Context::new` and `Arguments::new`.
+    #[cfg(test)]
+    pub unsafe fn call(&self, verbs: *const Verbs, context: *mut c_void, arguments: *const u8, bytes: usize) {
+        unsafe { (self.run)(verbs, context, arguments, bytes) }
     }
 }
 

@@ -1,0 +1,202 @@
+//! A host for tests: the verbs over a map, for one transaction at a time.
+
+use std::collections::BTreeMap;
+use std::ffi::c_void;
+use std::mem::size_of;
+
+use revm::primitives::U256;
+
+use crate::program::evm;
+use crate::verbs::{ABI_VERSION, ABSENT, GIVE_UP, Key, Number, OK, Verbs};
+
+/// A state, and what one transaction does to it.
+#[derive(Default)]
+pub struct Host {
+    pub state: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// How many verbs are answered before one says to give up; None for all.
+    pub verbs_left: Option<usize>,
+    pub verbs: usize,
+    pub events: Vec<u8>,
+    pub gas: u64,
+    /// Why the transaction failed.
+    pub failure: Option<String>,
+    keys: Vec<Vec<u8>>,
+    written: BTreeMap<Vec<u8>, Vec<u8>>,
+    added: BTreeMap<Vec<u8>, U256>,
+}
+
+impl Host {
+    /// Run the program as the core does; a transaction that ends well changes the state.
+    pub fn run(&mut self, sender: [u8; 20], raw: &[u8]) {
+        (self.verbs, self.gas, self.failure) = (0, 0, None);
+        self.events.clear();
+        self.written.clear();
+        self.added.clear();
+        self.keys = vec![[b"n", sender.as_slice()].concat(), [b"b", sender.as_slice()].concat()];
+        let mut words = vec![0_u64.to_le_bytes(), 1_u64.to_le_bytes()];
+        for bytes in [sender.as_slice(), raw] {
+            words.push((bytes.len() as u64).to_le_bytes());
+            let mut padded = bytes.to_vec();
+            padded.resize(bytes.len().next_multiple_of(8), 0);
+            words.extend(padded.chunks(8).map(|word| <[u8; 8]>::try_from(word).unwrap()));
+        }
+        let arguments = words.concat();
+        unsafe { evm.call(&TABLE, (self as *mut Host).cast(), arguments.as_ptr(), arguments.len()) };
+        if self.failure.is_none() && !self.is_over() {
+            self.commit();
+        }
+    }
+
+    /// Whether a verb has said to give up, for no reason of the transaction's own.
+    pub fn is_over(&self) -> bool {
+        self.verbs_left == Some(0)
+    }
+
+    fn commit(&mut self) {
+        for (key, value) in std::mem::take(&mut self.written) {
+            if value.is_empty() {
+                self.state.remove(&key)
+            } else {
+                self.state.insert(key, value)
+            };
+        }
+        for (key, delta) in std::mem::take(&mut self.added) {
+            let before = U256::from_be_slice(self.state.get(&key).map_or(&[], Vec::as_slice));
+            self.state.insert(key, (before + delta).to_be_bytes_trimmed_vec());
+        }
+    }
+
+    fn answers(&mut self) -> bool {
+        self.verbs += 1;
+        if self.failure.is_some() || self.is_over() {
+            return false;
+        }
+        if let Some(left) = &mut self.verbs_left {
+            *left -= 1;
+            return *left > 0;
+        }
+        true
+    }
+}
+
+unsafe fn host<'a>(context: *mut c_void) -> &'a mut Host {
+    unsafe { &mut *context.cast() }
+}
+
+unsafe fn bytes<'a>(data: *const u8, length: usize) -> &'a [u8] {
+    if length == 0 { &[] } else { unsafe { std::slice::from_raw_parts(data, length) } }
+}
+
+unsafe extern "C" fn locate(context: *mut c_void, data: *const u8, length: usize, key: *mut Key) -> i32 {
+    let (host, name) = unsafe { (host(context), bytes(data, length)) };
+    if !host.answers() {
+        return GIVE_UP;
+    }
+    let place = host.keys.iter().position(|known| known == name).unwrap_or_else(|| {
+        host.keys.push(name.to_vec());
+        host.keys.len() - 1
+    });
+    unsafe { *key = place as Key };
+    OK
+}
+
+unsafe extern "C" fn read(context: *mut c_void, key: Key, value: *mut *const u8, length: *mut usize) -> i32 {
+    let host = unsafe { host(context) };
+    if !host.answers() {
+        return GIVE_UP;
+    }
+    let Some(found) = host.state.get(&host.keys[key as usize]) else { return ABSENT };
+    unsafe { (*value, *length) = (found.as_ptr(), found.len()) };
+    OK
+}
+
+unsafe extern "C" fn write(context: *mut c_void, key: Key, data: *const u8, length: usize) -> i32 {
+    let (host, value) = unsafe { (host(context), bytes(data, length)) };
+    if !host.answers() {
+        return GIVE_UP;
+    }
+    host.written.insert(host.keys[key as usize].clone(), value.to_vec());
+    OK
+}
+
+unsafe extern "C" fn erase(context: *mut c_void, key: Key) -> i32 {
+    unsafe { write(context, key, std::ptr::null(), 0) }
+}
+
+unsafe extern "C" fn add(
+    context: *mut c_void, key: Key, delta: *const Number, _: i32, _: *const Number, _: *const Number,
+) -> i32 {
+    let (host, delta) = unsafe { (host(context), U256::from_limbs(*delta.cast())) };
+    if !host.answers() {
+        return GIVE_UP;
+    }
+    *host.added.entry(host.keys[key as usize].clone()).or_default() += delta;
+    OK
+}
+
+unsafe extern "C" fn emit(context: *mut c_void, data: *const u8, length: usize) -> i32 {
+    let (host, event) = unsafe { (host(context), bytes(data, length)) };
+    host.events.extend_from_slice(event);
+    if host.answers() { OK } else { GIVE_UP }
+}
+
+unsafe extern "C" fn charge(context: *mut c_void, gas: u64) -> i32 {
+    let host = unsafe { host(context) };
+    host.gas += gas;
+    if host.answers() { OK } else { GIVE_UP }
+}
+
+unsafe extern "C" fn poll(context: *mut c_void) -> i32 {
+    if unsafe { host(context) }.answers() { OK } else { GIVE_UP }
+}
+
+unsafe extern "C" fn fail(context: *mut c_void, data: *const u8, length: usize) -> i32 {
+    let (host, reason) = unsafe { (host(context), bytes(data, length)) };
+    if !host.is_over() {
+        host.failure = Some(String::from_utf8(reason.to_vec()).unwrap());
+    }
+    GIVE_UP
+}
+
+// Verbs that the program does not use.
+unsafe extern "C" fn no_bytes(_: *mut c_void, _: Key, _: *mut *const u8, _: *mut usize) -> i32 {
+    GIVE_UP
+}
+unsafe extern "C" fn no_number(_: *mut c_void) -> u64 {
+    0
+}
+unsafe extern "C" fn no_savepoint(_: *mut c_void, _: *mut u32) -> i32 {
+    GIVE_UP
+}
+unsafe extern "C" fn no_end(_: *mut c_void, _: u32) -> i32 {
+    GIVE_UP
+}
+unsafe extern "C" fn no_call(_: *mut c_void, _: u32, _: *const u8, _: usize) -> i32 {
+    GIVE_UP
+}
+unsafe extern "C" fn no_reason(_: *mut c_void, _: *mut u8, _: usize, _: *mut usize) -> i32 {
+    GIVE_UP
+}
+
+static TABLE: Verbs = Verbs {
+    abi_version: ABI_VERSION,
+    struct_bytes: size_of::<Verbs>() as u32,
+    locate,
+    key_bytes: no_bytes,
+    read,
+    write,
+    erase,
+    add,
+    emit,
+    charge,
+    gas_left: no_number,
+    transaction_index: no_number,
+    poll,
+    revert: fail,
+    fail,
+    savepoint_open: no_savepoint,
+    savepoint_keep: no_end,
+    savepoint_roll_back: no_end,
+    call: no_call,
+    reason: no_reason,
+};
