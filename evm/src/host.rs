@@ -7,7 +7,7 @@ use std::mem::size_of;
 use revm::primitives::U256;
 
 use crate::program::evm;
-use crate::verbs::{ABI_VERSION, ABSENT, GIVE_UP, Key, Number, OK, Verbs};
+use crate::verbs::{ABI_VERSION, ABSENT, GIVE_UP, Key, Number, OK, OUT_OF_BOUNDS, Verbs};
 
 /// A state, and what one transaction does to it.
 #[derive(Default)]
@@ -16,24 +16,35 @@ pub struct Host {
     /// How many verbs are answered before one says to give up; None for all.
     pub verbs_left: Option<usize>,
     pub verbs: usize,
+    /// Whether transactions are believed (see `belief`).
+    pub believes: bool,
+    /// How often the sender's nonce or balance was read.
+    pub sender_reads: usize,
     pub events: Vec<u8>,
     pub gas: u64,
     /// Why the transaction failed.
     pub failure: Option<String>,
     keys: Vec<Vec<u8>>,
+    changes: Changes,
+    /// What they were at the savepoint that is open.
+    saved: Option<Changes>,
+}
+
+#[derive(Clone, Default)]
+struct Changes {
     written: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Modulo 2**256.
     added: BTreeMap<Vec<u8>, U256>,
 }
 
 impl Host {
     /// Run the program as the core does; a transaction that ends well changes the state.
     pub fn run(&mut self, sender: [u8; 20], raw: &[u8]) {
-        (self.verbs, self.gas, self.failure) = (0, 0, None);
+        (self.verbs, self.sender_reads, self.gas, self.failure) = (0, 0, 0, None);
         self.events.clear();
-        self.written.clear();
-        self.added.clear();
+        (self.changes, self.saved) = (Changes::default(), None);
         self.keys = vec![[b"n", sender.as_slice()].concat(), [b"b", sender.as_slice()].concat()];
-        let mut words = vec![0_u64.to_le_bytes(), 1_u64.to_le_bytes()];
+        let mut words = [0, 1, u64::from(self.believes)].map(u64::to_le_bytes).to_vec();
         for bytes in [sender.as_slice(), raw] {
             words.push((bytes.len() as u64).to_le_bytes());
             let mut padded = bytes.to_vec();
@@ -53,17 +64,22 @@ impl Host {
     }
 
     fn commit(&mut self) {
-        for (key, value) in std::mem::take(&mut self.written) {
+        let changes = std::mem::take(&mut self.changes);
+        for (key, value) in changes.written {
             if value.is_empty() {
                 self.state.remove(&key)
             } else {
                 self.state.insert(key, value)
             };
         }
-        for (key, delta) in std::mem::take(&mut self.added) {
-            let before = U256::from_be_slice(self.state.get(&key).map_or(&[], Vec::as_slice));
-            self.state.insert(key, (before + delta).to_be_bytes_trimmed_vec());
+        for (key, delta) in changes.added {
+            let after = self.number(&key).wrapping_add(delta);
+            self.state.insert(key, after.to_be_bytes_trimmed_vec());
         }
+    }
+
+    fn number(&self, key: &[u8]) -> U256 {
+        U256::from_be_slice(self.state.get(key).map_or(&[], Vec::as_slice))
     }
 
     fn answers(&mut self) -> bool {
@@ -105,6 +121,7 @@ unsafe extern "C" fn read(context: *mut c_void, key: Key, value: *mut *const u8,
     if !host.answers() {
         return GIVE_UP;
     }
+    host.sender_reads += usize::from(key < 2);
     let Some(found) = host.state.get(&host.keys[key as usize]) else { return ABSENT };
     unsafe { (*value, *length) = (found.as_ptr(), found.len()) };
     OK
@@ -115,7 +132,7 @@ unsafe extern "C" fn write(context: *mut c_void, key: Key, data: *const u8, leng
     if !host.answers() {
         return GIVE_UP;
     }
-    host.written.insert(host.keys[key as usize].clone(), value.to_vec());
+    host.changes.written.insert(host.keys[key as usize].clone(), value.to_vec());
     OK
 }
 
@@ -124,14 +141,51 @@ unsafe extern "C" fn erase(context: *mut c_void, key: Key) -> i32 {
 }
 
 unsafe extern "C" fn add(
-    context: *mut c_void, key: Key, delta: *const Number, _: i32, _: *const Number, _: *const Number,
+    context: *mut c_void, key: Key, delta: *const Number, negative: i32, minimum: *const Number,
+    maximum: *const Number,
 ) -> i32 {
-    let (host, delta) = unsafe { (host(context), U256::from_limbs(*delta.cast())) };
+    let number = |number: *const Number, default| {
+        if number.is_null() { default } else { U256::from_limbs(unsafe { *number.cast() }) }
+    };
+    let host = unsafe { host(context) };
     if !host.answers() {
         return GIVE_UP;
     }
-    *host.added.entry(host.keys[key as usize].clone()).or_default() += delta;
+    let key = host.keys[key as usize].clone();
+    let added = host.changes.added.get(&key).copied().unwrap_or_default();
+    let (before, delta) = (host.number(&key).wrapping_add(added), number(delta, U256::ZERO));
+    let after = if negative == 0 { before.checked_add(delta) } else { before.checked_sub(delta) };
+    let allowed = number(minimum, U256::ZERO)..=number(maximum, U256::MAX);
+    if !after.is_some_and(|after| allowed.contains(&after)) {
+        return OUT_OF_BOUNDS;
+    }
+    let delta = if negative == 0 { delta } else { delta.wrapping_neg() };
+    host.changes.added.insert(key, added.wrapping_add(delta));
     OK
+}
+
+unsafe extern "C" fn savepoint_open(context: *mut c_void, savepoint: *mut u32) -> i32 {
+    let host = unsafe { host(context) };
+    if !host.answers() {
+        return GIVE_UP;
+    }
+    assert!(host.saved.is_none());
+    host.saved = Some(host.changes.clone());
+    unsafe { *savepoint = 7 };
+    OK
+}
+
+unsafe extern "C" fn savepoint_keep(context: *mut c_void, savepoint: u32) -> i32 {
+    let host = unsafe { host(context) };
+    assert!(savepoint == 7 && host.saved.take().is_some());
+    if host.answers() { OK } else { GIVE_UP }
+}
+
+unsafe extern "C" fn savepoint_roll_back(context: *mut c_void, savepoint: u32) -> i32 {
+    let host = unsafe { host(context) };
+    assert_eq!(savepoint, 7);
+    host.changes = host.saved.take().unwrap();
+    if host.answers() { OK } else { GIVE_UP }
 }
 
 unsafe extern "C" fn emit(context: *mut c_void, data: *const u8, length: usize) -> i32 {
@@ -144,6 +198,10 @@ unsafe extern "C" fn charge(context: *mut c_void, gas: u64) -> i32 {
     let host = unsafe { host(context) };
     host.gas += gas;
     if host.answers() { OK } else { GIVE_UP }
+}
+
+unsafe extern "C" fn charge_time(context: *mut c_void, _: u64) -> i32 {
+    if unsafe { host(context) }.answers() { OK } else { GIVE_UP }
 }
 
 unsafe extern "C" fn poll(context: *mut c_void) -> i32 {
@@ -164,12 +222,6 @@ unsafe extern "C" fn no_bytes(_: *mut c_void, _: Key, _: *mut *const u8, _: *mut
 }
 unsafe extern "C" fn no_number(_: *mut c_void) -> u64 {
     0
-}
-unsafe extern "C" fn no_savepoint(_: *mut c_void, _: *mut u32) -> i32 {
-    GIVE_UP
-}
-unsafe extern "C" fn no_end(_: *mut c_void, _: u32) -> i32 {
-    GIVE_UP
 }
 unsafe extern "C" fn no_call(_: *mut c_void, _: u32, _: *const u8, _: usize) -> i32 {
     GIVE_UP
@@ -194,9 +246,10 @@ static TABLE: Verbs = Verbs {
     poll,
     revert: fail,
     fail,
-    savepoint_open: no_savepoint,
-    savepoint_keep: no_end,
-    savepoint_roll_back: no_end,
+    savepoint_open,
+    savepoint_keep,
+    savepoint_roll_back,
     call: no_call,
     reason: no_reason,
+    model_work: charge_time,
 };

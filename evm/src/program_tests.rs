@@ -78,6 +78,27 @@ fn a_transfer_is_executed() {
 }
 
 #[test]
+fn a_believed_transfer_reads_nothing_of_its_sender() {
+    let mut host = host("byzantium");
+    host.believes = true;
+    run(&mut host);
+    assert_executed(&host);
+    assert_eq!(host.sender_reads, 0);
+}
+
+#[test]
+fn a_believed_transfer_that_leaves_nothing_is_executed_again() {
+    let mut host = host("byzantium");
+    host.believes = true;
+    host.state.insert(account_key(b'b', &SENDER).to_vec(), number(ETHER + FEE));
+    run(&mut host);
+    assert_eq!((host.failure.as_deref(), host.gas), (None, 21_000));
+    assert!(host.sender_reads > 0);
+    assert!(!host.state.contains_key(account_key(b'b', &SENDER).as_slice())); // zero is an absent key
+    assert_eq!(found(&host, b'n', SENDER), 10);
+}
+
+#[test]
 fn its_sender_is_who_has_signed_it() {
     assert_eq!(sender_of(&RAW), Some(SENDER));
     for length in 0..RAW.len() {
@@ -90,17 +111,20 @@ fn its_sender_is_who_has_signed_it() {
 
 #[test]
 fn what_is_invalid_fails_with_a_reason() {
-    let reason = |part: u8, value: u64| {
+    let reason = |part: u8, value: u64, believes: bool| {
         let mut host = host("byzantium");
+        host.believes = believes;
         host.state.insert(account_key(part, &SENDER).to_vec(), number(value));
         let before = host.state.clone();
         run(&mut host);
         assert_eq!(host.state, before);
         host.failure.unwrap()
     };
-    assert!(reason(b'n', 8).starts_with("ValidationError: nonce 9 too high"));
-    assert!(reason(b'n', 10).starts_with("ValidationError: nonce 9 too low"));
-    assert!(reason(b'b', 5).starts_with("ValidationError: lack of funds"));
+    for believes in [false, true] {
+        assert!(reason(b'n', 8, believes).starts_with("ValidationError: nonce 9 too high"));
+        assert!(reason(b'n', 10, believes).starts_with("ValidationError: nonce 9 too low"));
+        assert!(reason(b'b', 5, believes).starts_with("ValidationError: lack of funds"));
+    }
     let mut host = host("byzantium");
     host.run(SENDER.0.0, &RAW[..50]);
     assert!(host.failure.unwrap().starts_with("ValidationError: it cannot be decoded"));
@@ -132,6 +156,17 @@ fn a_panic_fails_the_transaction_and_nothing_else() {
 
 #[test]
 fn whichever_verb_gives_up_the_next_transaction_is_right() {
+    for believes in [false, true] {
+        assert_right_after_each_verb(believes);
+    }
+}
+
+fn assert_right_after_each_verb(believes: bool) {
+    let host = |fork: &str| {
+        let mut host = host(fork);
+        host.believes = believes;
+        host
+    };
     let mut whole = host("spurious_dragon");
     run(&mut whole);
     assert!(whole.verbs > 10);
