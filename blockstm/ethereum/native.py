@@ -40,9 +40,9 @@ evm: Final = NativeProgram(
 )
 """Executes a signed transaction, as `blockstm.ethereum.program.evm` does. The keys are those of its sender.
 
-A transaction that is believed takes it for granted that its nonce is its sender's and that its sender has what it may cost,
-which the core checks as the bounds of adds: so transactions of one sender do not depend on each other (`evm/src/belief.rs`).
-Others read both keys."""
+A transaction that is believed takes it for granted that its nonce is its sender's and that its sender has what it
+may cost, which the core checks as the bounds of adds: so transactions of one sender do not depend on each other
+(`evm/src/belief.rs`). Others read both keys."""
 
 
 def transaction(raw: bytes, sender: bytes, *, is_believed: bool) -> Transaction:
