@@ -6,12 +6,13 @@
 - `tries`: roots of tries: of lists and of whole states.
 - `nodejson`, `header`: strict reading of a node's JSON; the header, uncles and withdrawals.
 - `block`: what a recorded block says of itself, checked without py-evm.
+- `native`, `senders`: what is done in compiled code: the EVM; who has signed transactions.
+- `virtual_machine`: which virtual machine executes a block.
 - `transactions`, `rpc`, `prestate`, `uncles`: transactions, the block, the state before and uncles, from a node.
 - `validity`: what no transaction may be, whatever the state is.
 - `codes`, `accounts`, `precompiles`, `machine`: py-evm, with its accounts in the multi-version memory.
 - `outcome`, `receipts`: what `evm` puts into a receipt; the receipts as the chain writes them.
 - `execution`, `program`: a transaction in py-evm; the program `evm`.
-- `native`, `virtual_machine`: the same program in compiled code; which of them executes a block.
 - `mappingcontext`, `system`, `closing`: what the protocol itself does before the first transaction and after all.
 - `dryrun`, `invalid`: the block executed here, to find what its state lacks; why a transaction cannot be executed.
 - `record`: block files from what a node says.

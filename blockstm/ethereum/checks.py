@@ -21,6 +21,7 @@ from blockstm.ethereum.forks import (
     PARIS,
     PRAGUE,
     SHANGHAI,
+    SPURIOUS_DRAGON,
     is_at_least,
     vm_class,
 )
@@ -32,6 +33,7 @@ from blockstm.ethereum.networks import NETWORKS
 from blockstm.ethereum.outcome import Outcome
 from blockstm.ethereum.prestate import Account
 from blockstm.ethereum.receipts import ChainReceipts, chain_receipts
+from blockstm.ethereum.senders import senders_confirmed
 from blockstm.ethereum.tries import encode_rlp, ordered_trie_root, state_root
 from blockstm.results.result import Result
 
@@ -183,8 +185,14 @@ class ExecutedBlock:
             EthereumInputError: one is not its sender's.
         """
         vm = vm_class(self.environment.fork)
-        for txn_idx in range(len(self.block)):
-            raw, sender = self.raw(txn_idx)
+        signed = [self.raw(txn_idx) for txn_idx in range(len(self.block))]
+        # All at once where that can be had. What it does not confirm is looked at again, for the message.
+        is_confirmed = (
+            senders_confirmed(signed) if is_at_least(self.environment.fork, SPURIOUS_DRAGON) else None
+        )
+        for txn_idx, (raw, sender) in enumerate(signed):
+            if is_confirmed is not None and is_confirmed[txn_idx]:
+                continue
             try:
                 recovered = decode_transaction(vm, raw, sender).get_sender()
             except (BadSignature, ValidationError) as error:

@@ -15,7 +15,7 @@ from typing import Final
 from blockstm.errors import shown
 from blockstm.ethereum.header import Withdrawal, read_header, read_uncles, read_withdrawals
 from blockstm.ethereum.nodejson import HASH_BYTES, Fields, named, quantity, read_json
-from blockstm.ethereum.transactions import SignedTransaction, read_transaction
+from blockstm.ethereum.transactions import SignedTransaction, read_transactions
 from blockstm.files.content import ContentError
 from blockstm.limits import U64_MAX
 
@@ -98,7 +98,7 @@ def _transactions(block: Fields) -> tuple[SignedTransaction, ...]:
     listed = block.array("transactions")
     if listed and isinstance(listed[0], str):
         block.refuse("field transactions holds hashes only")
-    transactions = tuple(read_transaction(value, index, _BLOCK_FIX) for index, value in enumerate(listed))
+    transactions = read_transactions(listed, _BLOCK_FIX)
     stating = [txn for txn in transactions if txn.chain_id is not None]
     for txn in stating:
         if txn.chain_id != stating[0].chain_id:

@@ -6,7 +6,7 @@ lists), EIP-1559 (type 2), EIP-4844 (type 3, blobs), EIP-7702 (type 4, authoriza
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from blockstm.errors import shown
 from blockstm.ethereum.keys import encode_number
 from blockstm.ethereum.nodejson import ADDRESS_BYTES, HASH_BYTES, Fields
 from blockstm.ethereum.nodejson import data as decode_data
+from blockstm.ethereum.senders import senders_confirmed
 from blockstm.ethereum.tries import encode_rlp
 
 
@@ -57,18 +58,62 @@ def contract_address(creator: bytes, nonce: int) -> bytes:
     return keccak(encode_rlp([creator, encode_number(nonce)]))[-ADDRESS_BYTES:]
 
 
-def read_transaction(value: object, index: int, fix: str) -> SignedTransaction:
-    """Return the transaction that a node describes; hash and sender are checked.
+def read_transactions(values: Sequence[object], fix: str) -> tuple[SignedTransaction, ...]:
+    """Return the transactions that a node describes; hashes and senders are checked.
 
     Arguments:
-        value: an element of the block's list of transactions.
-        index: its index there.
+        values: the block's list of transactions.
         fix: what a message says to do.
 
     Raises:
         ContentError: a field is missing or malformed, the type is not known, or the fields do not give the
             hash or the sender; names the transaction by index and, once that is read, by hash.
     """
+    unproved = [_read_transaction(value, index, fix) for index, value in enumerate(values)]
+    confirmed = senders_confirmed([(each.transaction.raw, each.transaction.sender) for each in unproved])
+    for place, each in enumerate(unproved):
+        if confirmed is None or not confirmed[place]:
+            each.check_sender()
+    return tuple(each.transaction for each in unproved)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unproved:
+    """A transaction whose signature has not been looked at.
+
+    Arguments:
+        transaction: the transaction.
+        fields: what the node says of it.
+        signed_hash: what was signed.
+        signature: r and s.
+        parity: of the point that r stands for.
+    """
+
+    transaction: SignedTransaction
+    fields: Fields
+    signed_hash: bytes
+    signature: list[bytes]
+    parity: int
+
+    def check_sender(self) -> None:
+        """Check that the sender has signed it.
+
+        Raises:
+            ContentError: it has not.
+        """
+        r, s = (number.rjust(32, b"\0") for number in self.signature)
+        try:
+            key = coincurve.PublicKey.from_signature_and_message(
+                r + s + bytes([self.parity]), self.signed_hash, hasher=None
+            )
+        except ValueError:
+            self.fields.refuse("nobody can have signed it: r, s and v are not a signature")
+        sender, stated = keccak(key.format(compressed=False)[1:])[-ADDRESS_BYTES:], self.transaction.sender
+        if sender != stated:
+            self.fields.refuse(f"field from is 0x{stated.hex()}, but 0x{sender.hex()} has signed it")
+
+
+def _read_transaction(value: object, index: int, fix: str) -> _Unproved:
     fields = Fields(value, f"transaction {index}", fix)
     stated_hash = fields.data("hash", HASH_BYTES)
     fields.place = f"transaction {index} (0x{stated_hash.hex()})"
@@ -90,11 +135,12 @@ def read_transaction(value: object, index: int, fix: str) -> SignedTransaction:
         fields.refuse(
             f"its fields{without} give the hash 0x{keccak(raw).hex()}: one of them is wrong or missing"
         )
-    sender = _sender(fields, keccak(signed), signature, parity)
+    sender = fields.data("from", ADDRESS_BYTES)
     to = fields.data("to", ADDRESS_BYTES) if fields.has("to") else None
     named = {**dict(zip(_CONTENTS[kind], contents, strict=True)), "s": signature[1]}
     nonce = fields.quantity("nonce")
-    return SignedTransaction(fields.place, raw, stated_hash, sender, to, nonce, chain_id, kind, named)
+    transaction = SignedTransaction(fields.place, raw, stated_hash, sender, to, nonce, chain_id, kind, named)
+    return _Unproved(transaction, fields, keccak(signed), signature, parity)
 
 
 def _kind(fields: Fields) -> int:
@@ -188,18 +234,3 @@ def _typed_parity(fields: Fields) -> int:
     if len(parities) != 1 or not parities <= {0, 1}:
         fields.refuse("fields yParity and v, of which one must be there, are not both 0x0 or both 0x1")
     return parities.pop()
-
-
-def _sender(fields: Fields, signed_hash: bytes, signature: list[bytes], parity: int) -> bytes:
-    stated = fields.data("from", ADDRESS_BYTES)
-    r, s = (number.rjust(32, b"\0") for number in signature)
-    try:
-        key = coincurve.PublicKey.from_signature_and_message(
-            r + s + bytes([parity]), signed_hash, hasher=None
-        )
-    except ValueError:
-        fields.refuse("nobody can have signed it: r, s and v are not a signature")
-    sender = keccak(key.format(compressed=False)[1:])[-ADDRESS_BYTES:]
-    if sender != stated:
-        fields.refuse(f"field from is 0x{stated.hex()}, but 0x{sender.hex()} has signed it")
-    return sender
