@@ -19,6 +19,7 @@ __all__ = ["missing_hashes_message", "why_not_executed"]
 
 _REASON_CHARACTERS_MAX: Final = 1000
 _INVALID: Final = "ValidationError"
+_NATIVE_FAULT: Final = "NativeEvmError"
 _BYTES: Final = re.compile(r"""\bb('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""")
 _BLOB_TYPE: Final = 3
 _GAS_PER_BLOB: Final = 1 << 17
@@ -38,6 +39,11 @@ def why_not_executed(block: Block, result: Result, txn_idx: int) -> str:
         return missing_hashes_message(numbers) if numbers else one_line(reason, _REASON_CHARACTERS_MAX)
     if kind == _INVALID:
         return _why_invalid(block, result, txn_idx, reason)
+    if kind == _NATIVE_FAULT:
+        return (
+            f"the native EVM is at fault, {one_line(reason, _REASON_CHARACTERS_MAX)}; "
+            "choose --evm py-evm, and report it"
+        )
     return (
         f"{one_line(f'{kind}: {reason}', _REASON_CHARACTERS_MAX)}; give its transactions the time and memory that "
         "they need"
