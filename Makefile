@@ -16,7 +16,7 @@
 #   make fidelity compare simulated with measured times on the traces of SHARED, and write docs/explanation/fidelity.md
 #   make report   replay, simulate and inspect blocks of scenarios/, make build/report.html of it, and its picture
 #                 in docs/images (needs chromium)
-#   make lint     check style and types
+#   make lint     check style and types, of the native EVM, too, where cargo is
 #   make explore  search the protocol for faults, under adversarial schedules (about an hour)
 #   make sanitize run the core's tests with the core compiled under GCC's address and undefined-behaviour sanitizers
 #   make clean    remove everything that was made

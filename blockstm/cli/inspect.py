@@ -166,7 +166,7 @@ def profile_of(loaded: LoadedBlock, *, execute: bool, memory_limit: int) -> tupl
     recorded = None if execute else recorded_profile(block)
     if recorded is not None:
         return recorded, None
-    name = loaded.file.name
+    name, block = loaded.file.name, loaded.executable.block
     with Engine(1, memory_limit_bytes=memory_limit) as engine, Progress(2) as progress:
         with progress.step(f"{name}: warming up"):
             if execute or not has_recorded_seconds(block):

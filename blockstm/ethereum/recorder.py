@@ -90,7 +90,7 @@ def _record(
 
 
 RECORDER: Final = Recorder(
-    "Make a block file of a real Ethereum block, whose transactions py-evm executes.",
+    "Make a block file of a real Ethereum block, whose transactions are executed in an EVM.",
     _OPTIONS,
     _record,
     has_accounts=True,

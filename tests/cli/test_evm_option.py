@@ -16,7 +16,7 @@ SMALL = ROOT / "scenarios" / "mainnet-116525.block"
 TRACE = ROOT / "scenarios" / "ethereum-116525.block"
 
 
-TIMES = {"commit_latency_seconds": 0}
+TIMES = {"commit_seconds": 0}
 
 
 def lines_of(file: Path) -> list[dict[str, object]]:
