@@ -13,6 +13,7 @@ import rlp
 
 from blockstm import Block, Engine
 from blockstm.chains.checked import CheckedBlock
+from blockstm.ethereum.keys import nonce_key
 from blockstm.ethereum.outcome import Outcome
 from blockstm.ethereum.virtual_machine import has_native
 from blockstm.results.result import Receipt, Result
@@ -111,8 +112,9 @@ def access_problems(txn_idx: int, sender: bytes, native: Result, py_evm: Result)
     written, expected = dict(native.writes(txn_idx)), dict(py_evm.writes(txn_idx))
     added, expected_added = dict(native.adds(txn_idx)), dict(py_evm.adds(txn_idx))
     for key in written | expected:
-        if written.get(key, b"?") != expected.get(key, b"?") and not (key[:1] == b"b" and key in added):
+        is_added = key in added and (key[:1] == b"b" or key == nonce_key(sender))
+        if written.get(key, b"?") != expected.get(key, b"?") and not is_added:
             yield f"transaction {txn_idx} writes {key.hex()} otherwise"
     for key in added | expected_added:
-        if added.get(key) != expected_added.get(key) and key not in expected:
+        if added.get(key, 0) != expected_added.get(key, 0) and key not in expected:
             yield f"transaction {txn_idx} adds otherwise to {key.hex()}"
