@@ -1,6 +1,6 @@
 """The forks of Ethereum, and the virtual machine of each.
 
-Names are py-evm's. Some forks change nothing about execution; they have names all the same.
+Names are py-evm's, up to Prague, its last. Some forks change nothing about execution; they have names all the same.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ __all__ = [
     "HOMESTEAD",
     "ISTANBUL",
     "LONDON",
+    "OSAKA",
     "PARIS",
     "PRAGUE",
     "SHANGHAI",
@@ -48,6 +49,9 @@ FORKS: Final = (
     "shanghai",
     "cancun",
     "prague",
+    "osaka",
+    "bpo1",
+    "bpo2",
 )
 """The forks that can be executed, oldest first."""
 
@@ -70,6 +74,11 @@ CANCUN: Final = "cancun"
 """From here on transactions carry blobs (EIP-4844)."""
 PRAGUE: Final = "prague"
 """From here on blocks have requests (EIP-7685)."""
+OSAKA: Final = "osaka"
+"""From here on a transaction's gas (EIP-7825) and a block's size (EIP-7934) are bounded.
+
+The forks bpo1 and bpo2 change nothing but how many blobs a block may have, and what they cost (EIP-7892).
+"""
 
 
 def is_at_least(fork: str, other: str) -> bool:
@@ -79,13 +88,15 @@ def is_at_least(fork: str, other: str) -> bool:
 
 @cache
 def vm_class(fork: str) -> type[FrontierVM]:
-    """Return py-evm's virtual machine for a fork.
+    """Return py-evm's virtual machine for a fork: Prague's for those after it, which py-evm does not have.
+
+    What the later ones change is in `blockstm.ethereum.osaka`; their transactions have the forms of Prague's.
 
     Raises:
         EthereumInputError: there is no such fork.
     """
     if fork not in FORKS:
         raise EthereumInputError(f"fork {shown(fork)} is unknown; choose one of {', '.join(FORKS)}")
-    name = "".join(part.capitalize() for part in fork.split("_")) + "VM"
+    name = "".join(part.capitalize() for part in min(fork, PRAGUE, key=FORKS.index).split("_")) + "VM"
     found: type[FrontierVM] = getattr(importlib.import_module("eth.vm.forks"), name)
     return found

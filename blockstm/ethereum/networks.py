@@ -21,22 +21,21 @@ class Network:
     Arguments:
         name: what people call it.
         blocks: the first blocks of the forks that came by block number, oldest first.
-        times: the first timestamps, in seconds, of those that came by time; None for one that cannot be executed.
+        times: the first timestamps, in seconds, of those that came by time.
         deposit_contract: the address whose logs are deposits (EIP-6110), 20 bytes.
     """
 
     name: str
     blocks: tuple[tuple[int, str], ...]
-    times: tuple[tuple[int, str | None], ...]
+    times: tuple[tuple[int, str], ...]
     deposit_contract: bytes
 
 
 _MAINNET_DEPOSITS: Final = bytes.fromhex("00000000219ab540356cbb839cbe05303d7705fa")
 
-# Main network: ethereum.org, History of Ethereum, and EIP-7568. Test networks: params/config.go of go-ethereum; the
-# tests compare them with the fork identifiers (EIP-2124) that nodes of these networks announce. Go-ethereum tells
-# Sepolia's first block of Paris by total difficulty; its number is from reth and from Hardhat's EDR.
-# None is Osaka, which py-evm does not have.
+# Main network: ethereum.org, History of Ethereum, EIP-7568 and EIP-7607. Test networks: params/config.go of
+# go-ethereum; the tests compare them with the fork identifiers (EIP-2124) that nodes of these networks announce.
+# Go-ethereum tells Sepolia's first block of Paris by total difficulty; its number is from reth and from Hardhat's EDR.
 NETWORKS: Final[dict[int, Network]] = {
     MAINNET: Network(
         "mainnet",
@@ -60,7 +59,9 @@ NETWORKS: Final[dict[int, Network]] = {
             (1_681_338_455, "shanghai"),
             (1_710_338_135, "cancun"),
             (1_746_612_311, "prague"),
-            (1_764_798_551, None),
+            (1_764_798_551, "osaka"),
+            (1_765_290_071, "bpo1"),
+            (1_767_747_671, "bpo2"),
         ),
         _MAINNET_DEPOSITS,
     ),
@@ -71,7 +72,9 @@ NETWORKS: Final[dict[int, Network]] = {
             (1_677_557_088, "shanghai"),
             (1_706_655_072, "cancun"),
             (1_741_159_776, "prague"),
-            (1_760_427_360, None),
+            (1_760_427_360, "osaka"),
+            (1_761_017_184, "bpo1"),
+            (1_761_607_008, "bpo2"),
         ),
         bytes.fromhex("7f02c3e3c98b133055b8b348b2ac625669ed295d"),
     ),
@@ -82,14 +85,22 @@ NETWORKS: Final[dict[int, Network]] = {
             (1_696_000_704, "shanghai"),
             (1_707_305_664, "cancun"),
             (1_740_434_112, "prague"),
-            (1_759_308_480, None),
+            (1_759_308_480, "osaka"),
+            (1_759_800_000, "bpo1"),
+            (1_760_389_824, "bpo2"),
         ),
         bytes.fromhex("42" * 20),
     ),
     560_048: Network(
         "hoodi",
         ((0, "paris"),),
-        ((0, "cancun"), (1_742_999_832, "prague"), (1_761_677_592, None)),
+        (
+            (0, "cancun"),
+            (1_742_999_832, "prague"),
+            (1_761_677_592, "osaka"),
+            (1_762_365_720, "bpo1"),
+            (1_762_955_544, "bpo2"),
+        ),
         _MAINNET_DEPOSITS,
     ),
 }
@@ -110,7 +121,7 @@ def fork_at(chain_id: int, number: int, timestamp: int) -> str:
         timestamp: its timestamp, in seconds.
 
     Raises:
-        EthereumInputError: the network is not known, or the fork is a later one than can be executed.
+        EthereumInputError: the network is not known.
     """
     network = NETWORKS.get(chain_id)
     if network is None:
@@ -119,16 +130,11 @@ def fork_at(chain_id: int, number: int, timestamp: int) -> str:
             f"the transactions are signed for chain {chain_id}, whose forks are not known here; known are {known}; "
             f"name the rules with --fork: {', '.join(FORKS)}"
         )
-    name: str | None = [fork for first, fork in network.blocks if number >= first][-1]
+    name = [fork for first, fork in network.blocks if number >= first][-1]
     if name == "paris":
         for first, fork in network.times:
             if timestamp >= first:
                 name = fork
-    if name is None:
-        raise EthereumInputError(
-            f"block {number} of {network.name}: its fork is later than {FORKS[-1]}, the last that can be executed; "
-            "choose an earlier block, or name a fork with --fork"
-        )
     return name
 
 

@@ -482,13 +482,15 @@ def test_what_only_a_changed_file_holds(
     assert not (tmp_path / "out.jsonl").exists()
 
 
-def test_a_fork_that_is_not_there_yet(refused: Refused, tmp_path: Path, inputs: Inputs) -> None:
+def test_a_header_that_is_not_of_the_fork_at_its_time(
+    refused: Refused, tmp_path: Path, inputs: Inputs
+) -> None:
     inputs.block["timestamp"] = hex(2**34)
     (tmp_path / "block.json").write_text(json.dumps(inputs.block))
     (tmp_path / "prestate.json").write_text(json.dumps(inputs.prestate))
     arguments = ("--block", "block.json", "--prestate", "prestate.json", "-o", "x.block")
     message = refused("record", "ethereum", *arguments)
-    assert "its fork is later than prague" in message
+    assert "field requestsHash is missing, which fork bpo2 needs" in message
     assert not (tmp_path / "x.block").exists()
 
 
