@@ -2,6 +2,7 @@
 
 - `keys`: how Ethereum's state is laid out in the keys of a block.
 - `forks`, `networks`: the rules of each fork, and which fork came when on which network.
+- `blobs`: how many blobs a block may have, and what they cost.
 - `environment`: what the transactions of a block see of it.
 - `tries`: roots of tries: of lists and of whole states.
 - `nodejson`, `header`: strict reading of a node's JSON; the header, uncles and withdrawals.
@@ -10,7 +11,7 @@
 - `virtual_machine`: which virtual machine executes a block.
 - `transactions`, `rpc`, `prestate`, `uncles`: transactions, the block, the state before and uncles, from a node.
 - `validity`: what no transaction may be, whatever the state is.
-- `codes`, `accounts`, `precompiles`, `machine`: py-evm, with its accounts in the multi-version memory.
+- `codes`, `accounts`, `precompiles`, `osaka`, `machine`: py-evm, with its accounts in the multi-version memory.
 - `outcome`, `receipts`: what `evm` puts into a receipt; the receipts as the chain writes them.
 - `execution`, `program`: a transaction in py-evm; the program `evm`.
 - `mappingcontext`, `system`, `closing`: what the protocol itself does before the first transaction and after all.

@@ -7,14 +7,14 @@ header's own fields agree with each other and with what the block shows without 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 from blockstm.ethereum.checks import HEADER_CHECKS, ExecutedBlock
 from blockstm.ethereum.closing import REQUEST_CONTRACTS
 from blockstm.ethereum.dryrun import DryRun, dry_run
 from blockstm.ethereum.forks import vm_class
 from blockstm.ethereum.keys import STORAGE_WITHOUT_CODE, balance_key, code_key, existence_key
-from blockstm.ethereum.machine import decode_transaction
+from blockstm.ethereum.machine import decode_transaction, precompiles_of
 from blockstm.ethereum.outcome import Outcome
 
 __all__ = ["what_lacks"]
@@ -123,8 +123,7 @@ def _lacks(executed: ExecutedBlock, run: DryRun) -> Iterator[tuple[int, int, byt
     coded = {key[1:21] for accesses in run.accesses for key in accesses.changed if key[:1] == b"c"}
     left_out = coded | {executed.raw(txn_idx)[1] for txn_idx in indexes}
     vm = vm_class(executed.environment.fork)
-    computation: Any = vm.get_state_class().computation_class
-    precompiles = computation.get_precompiles()
+    precompiles = precompiles_of(executed.environment.fork)
     for txn_idx, receipt in enumerate(result.receipts):
         txn = decode_transaction(vm, *executed.raw(txn_idx))
         failed = not Outcome.of_events(receipt.events).succeeded

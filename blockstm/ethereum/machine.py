@@ -6,6 +6,7 @@ executor of a fork's state class.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -22,13 +23,15 @@ from eth_utils.exceptions import ValidationError
 
 from blockstm.errors import EthereumInputError
 from blockstm.ethereum.accounts import ContextAccounts, StateContext
+from blockstm.ethereum.blobs import blob_base_fee
 from blockstm.ethereum.codes import jump_positions
 from blockstm.ethereum.environment import Environment
-from blockstm.ethereum.forks import vm_class
+from blockstm.ethereum.forks import CANCUN, OSAKA, is_at_least, vm_class
 from blockstm.ethereum.keys import ENVIRONMENT_KEY, block_hash_key
-from blockstm.ethereum.precompiles import corrected
+from blockstm.ethereum.osaka import osaka_opcodes, osaka_precompiles
+from blockstm.ethereum.precompiles import Precompile, corrected
 
-__all__ = ["Machine", "machine_for"]
+__all__ = ["Machine", "decode_transaction", "machine_for", "precompiles_of"]
 
 _ENVIRONMENTS_MAX: Final = 64
 _TRANSACTIONS_MAX: Final = 4096
@@ -102,23 +105,40 @@ class _Executor:
         self.vm_state.validate_transaction(transaction)
 
 
+def _blob_base_fee(fork: str) -> property:
+    """Return what a state tells as the price of blob gas, which in py-evm ends with Prague."""
+    return property(lambda state: blob_base_fee(fork, state.execution_context.excess_blob_gas))
+
+
 def _mixed(mixin: type, base: type, **members: object) -> Any:
     return type(base.__name__, (mixin, base), members)
+
+
+@lru_cache
+def precompiles_of(fork: str) -> Mapping[Address, Precompile]:
+    """Return the precompiled contracts of a fork, by address."""
+    state: Any = vm_class(fork).get_state_class()
+    precompiles = state.computation_class.get_precompiles()
+    return corrected(osaka_precompiles(precompiles) if is_at_least(fork, OSAKA) else precompiles)
 
 
 @lru_cache
 def _context_state_class(fork: str) -> type[BaseState]:
     base: Any = vm_class(fork).get_state_class()
     computation = base.computation_class
+    opcodes = computation.opcodes
+    if is_at_least(fork, OSAKA):
+        opcodes = osaka_opcodes(opcodes)
     state_class: type[BaseState] = _mixed(
         _ContextState,
         base,
+        **({"blob_base_fee": _blob_base_fee(fork)} if is_at_least(fork, CANCUN) else {}),
         account_db_class=ContextAccounts,
         computation_class=_mixed(
             _CachedComputation,
             computation,
-            _precompiles=corrected(computation.get_precompiles()),
-            opcodes=computation.opcodes | {JUMP: _polling(computation.opcodes[JUMP])},
+            _precompiles=precompiles_of(fork),
+            opcodes={**opcodes, JUMP: _polling(opcodes[JUMP])},
         ),
         transaction_executor_class=_mixed(_Executor, base.transaction_executor_class),
     )

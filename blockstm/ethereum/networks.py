@@ -35,7 +35,7 @@ _MAINNET_DEPOSITS: Final = bytes.fromhex("00000000219ab540356cbb839cbe05303d7705
 
 # Main network: ethereum.org, History of Ethereum, EIP-7568 and EIP-7607. Test networks: params/config.go of
 # go-ethereum; the tests compare them with the fork identifiers (EIP-2124) that nodes of these networks announce.
-# Go-ethereum tells Sepolia's first block of Paris by total difficulty; its number is from reth and from Hardhat's EDR.
+# Go-ethereum tells Sepolia's first block of Paris by total difficulty; its number is from reth and Hardhat's EDR.
 NETWORKS: Final[dict[int, Network]] = {
     MAINNET: Network(
         "mainnet",

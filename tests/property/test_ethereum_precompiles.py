@@ -26,9 +26,20 @@ from blockstm.ethereum.keys import ENVIRONMENT_KEY
 from blockstm.ethereum.machine import machine_for
 from blockstm.ethereum.mappingcontext import MappingContext
 
-FIRST_FORKS = {1: "frontier", 5: "byzantium", 9: "istanbul", 10: "cancun", 11: "prague"}
+FIRST_FORKS = {1: "frontier", 5: "byzantium", 9: "istanbul", 10: "cancun", 11: "prague", 0x100: "osaka"}
 """With which fork the contracts from a number on came."""
-FORKS = ("frontier", "byzantium", "petersburg", "istanbul", "berlin", "paris", "cancun", "prague")
+FORKS = (
+    "frontier",
+    "byzantium",
+    "petersburg",
+    "istanbul",
+    "berlin",
+    "paris",
+    "cancun",
+    "prague",
+    "osaka",
+    "bpo2",
+)
 CALLER = Address(b"\x11" * 20)
 SECP256K1_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
@@ -95,7 +106,7 @@ def operand(size: int) -> st.SearchStrategy[bytes]:
 @st.composite
 def powers(draw: st.DrawFn) -> bytes:
     """Input of MODEXP: lengths of any relation to what follows, operands of zeros, ones and others."""
-    length = st.sampled_from((0, 0, 1, 2, 31, 32, 33, 64, 65, 1025)) | st.integers(0, 100)
+    length = st.sampled_from((0, 0, 1, 2, 31, 32, 33, 64, 65, 1024, 1025)) | st.integers(0, 100)
     lengths = [draw(length) for _ in range(3)]
     if draw(st.integers(0, 9)) == 0:
         lengths[draw(st.integers(0, 2))] = 2**64
@@ -104,7 +115,7 @@ def powers(draw: st.DrawFn) -> bytes:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.sampled_from(forks_of(5)), powers(), st.sampled_from((200, 3000, 10**6)))
+@given(st.sampled_from(forks_of(5)), powers(), st.sampled_from((200, 500, 3000, 10**6)))
 def test_modular_powers_are_those_of_the_specifications(fork: str, data: bytes, gas: int) -> None:
     assert_same(fork, 5, data, gas)
 
@@ -131,6 +142,66 @@ def test_empty_operands_are_zero(
     outcome = ours(fork, 5, data, 10_000)
     assert outcome is not None and outcome[1] == expected
     assert outcome == specified(fork, 5, data, 10_000)
+
+
+@pytest.mark.parametrize("fork", ["prague", "osaka", "bpo2"])
+@pytest.mark.parametrize("place", range(3))
+@pytest.mark.parametrize("length", [1024, 1025])
+def test_operands_are_bounded_from_osaka_on(fork: str, place: int, length: int) -> None:
+    lengths = [1, 1, 1]
+    lengths[place] = length
+    data = b"".join(map(word, lengths)) + b"\x03" * sum(lengths)
+    outcome = ours(fork, 5, data, 10**7)
+    assert (outcome is None) == (fork != "prague" and length == 1025)
+    assert outcome == specified(fork, 5, data, 10**7)
+
+
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+P256_FIELD = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF
+
+
+@st.composite
+def p256_inputs(draw: st.DrawFn) -> bytes:
+    """Input of P256VERIFY: right signatures, and such in which one word or the length is wrong."""
+    from cryptography.hazmat.primitives.asymmetric import ec, utils
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    key = ec.derive_private_key(draw(st.integers(1, 2**128)), ec.SECP256R1())
+    digest = draw(st.binary(min_size=32, max_size=32))
+    signature = key.sign(digest, ec.ECDSA(utils.Prehashed(SHA256())))
+    r, s = utils.decode_dss_signature(signature)
+    point = key.public_key().public_numbers()
+    words = [int.from_bytes(digest, "big"), r, draw(st.sampled_from((s, P256_ORDER - s))), point.x, point.y]
+    edges = (0, 1, P256_ORDER - 1, P256_ORDER, P256_FIELD - 1, P256_FIELD, 2**256 - 1)
+    match draw(st.integers(0, 3)):
+        case 0:
+            words[draw(st.integers(0, 4))] = draw(st.sampled_from(edges))
+        case 1:
+            words[3:] = draw(
+                st.sampled_from(((0, 0), (0, 1), (point.x, P256_FIELD - point.y), (point.y, point.x)))
+            )
+    data = b"".join(map(word, words))
+    return draw(st.sampled_from((data, data, data, data[:-1], data + b"\0", b"")))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(forks_of(0x100)), p256_inputs(), st.sampled_from((6899, 6900, 10_000)))
+def test_signatures_on_p256_are_those_of_the_specifications(fork: str, data: bytes, gas: int) -> None:
+    assert_same(fork, 0x100, data, gas)
+
+
+def test_a_right_signature_on_p256_is_verified() -> None:
+    # RFC 6979, A.2.5: the key, and the signature of "sample" with SHA-256.
+    key = (
+        0x60FED4BA255A9D31C961EB74C6356D68C049B8923B61FA6CE669622E60F29FB6,
+        0x7903FE1008B8BC99A41AE9E95628BC64F2F1B20C2D7E9F5177A3C294D4462299,
+    )
+    r = 0xEFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716
+    s = 0xF7CB1C942D657C41D436C7A1B6E29F65F3E900DBB9AFF4064DC4AB2F843ACDA8
+    data = hashlib.sha256(b"sample").digest() + b"".join(map(word, (r, s, *key)))
+    assert ours("osaka", 0x100, data, 6900) == (0, word(1))
+    assert ours("osaka", 0x100, hashlib.sha256(b"test").digest() + data[32:], 6900) == (0, b"")
+    assert ours("prague", 0x100, data, 6900) == (6900, b"")  # nobody is there
 
 
 @settings(max_examples=60, deadline=None)

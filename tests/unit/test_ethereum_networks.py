@@ -26,8 +26,8 @@ IDENTIFIERS = {
     HOLESKY: {"prague": 0xDFBD9BED, "osaka": 0x783DEF52, "bpo1": 0xA280A45C, "bpo2": 0x9BC6CB31},
     HOODI: {"prague": 0x0929E24E, "osaka": 0xE7E0E7FF, "bpo1": 0x3893353E, "bpo2": 0x23AA1351},
 }
-"""By the fork that was the last when nodes announced it. Those after Prague: EIP-7607 and EIP-7892, from the official
-specifications' packages of these forks."""
+"""By the last fork that nodes knew when they announced it. Those after Prague are in the tables of the execution
+specifications, at the heads of the packages of these forks."""
 # Not told by a block's rules: the DAO's fork; the block at which Sepolia's nodes left those that did not merge.
 # Paris came by total difficulty, and is in no identifier.
 ELSE: dict[int, set[int]] = {MAINNET: {1_920_000}, SEPOLIA: {1_735_371}, HOLESKY: set(), HOODI: set()}
