@@ -13,6 +13,8 @@
 - `validity`: what no transaction may be, whatever the state is.
 - `codes`, `accounts`, `precompiles`, `osaka`, `machine`: py-evm, with its accounts in the multi-version memory.
 - `outcome`, `receipts`: what `evm` puts into a receipt; the receipts as the chain writes them.
+- `encoding`: headers, withdrawals and blocks in RLP.
+- `parent`: the header of a block's parent, from a node, and what follows from it.
 - `execution`, `program`: a transaction in py-evm; the program `evm`.
 - `mappingcontext`, `system`, `closing`: what the protocol itself does before the first transaction and after all.
 - `dryrun`, `invalid`: the block executed here, to find what its state lacks; why a transaction cannot be executed.

@@ -41,6 +41,7 @@ class EthereumBlock:
         environment: what its transactions see of it.
         uncles: the headers of its uncles, as `read_header` returns them; None where it has some and does not tell.
         has_whole_state: whether the state holds all accounts of the chain.
+        parent: the header of its parent, as `read_header` returns it; None where the block does not tell it.
     """
 
     block: Block
@@ -51,6 +52,7 @@ class EthereumBlock:
     environment: Environment
     uncles: tuple[Mapping[str, bytes], ...] | None
     has_whole_state: bool
+    parent: Mapping[str, bytes] | None
 
     @staticmethod
     def of(block: Block) -> EthereumBlock:
@@ -77,6 +79,7 @@ class EthereumBlock:
                 _environment(block, about, header),
                 _uncles(about, uncle_count),
                 _has_whole_state(about),
+                _parent(about),
             )
         except ContentError as error:
             raise EthereumInputError(str(error)) from error
@@ -95,6 +98,7 @@ def meta_of(
     block: NodeBlock,
     fork: str,
     uncle_headers: Sequence[Mapping[str, str]] | None = None,
+    parent_header: Mapping[str, str] | None = None,
     *,
     whole_state: bool = False,
 ) -> dict[str, object]:
@@ -102,13 +106,16 @@ def meta_of(
 
     It has one key, `ethereum`: a dict of `fork`, `header` (every field of the block that is hex text, as the node
     gave it), `uncles` (hashes) and, from Shanghai on, `withdrawals`; where they are known, `uncle_headers` (one for
-    each of the uncles, in the same form); `whole_state`, true, where the state holds all accounts of the chain.
+    each of the uncles, in the same form) and `parent_header`; `whole_state`, true, where the state holds all
+    accounts of the chain.
     """
     about: dict[str, object] = {"fork": fork, "header": dict(block.fields), "uncles": list(block.uncles)}
     if block.withdrawals is not None:
         about["withdrawals"] = [withdrawal.as_node_gives() for withdrawal in block.withdrawals]
     if uncle_headers is not None:
         about["uncle_headers"] = [dict(header) for header in uncle_headers]
+    if parent_header is not None:
+        about["parent_header"] = dict(parent_header)
     if whole_state:
         about["whole_state"] = True
     return {_META_KEY: about}
@@ -121,6 +128,12 @@ def _uncles(about: Fields, count: int) -> tuple[Mapping[str, bytes], ...] | None
     if len(headers) != count:
         about.refuse(f"field uncle_headers has {len(headers)} headers, and the block has {count} uncles")
     return headers
+
+
+def _parent(about: Fields) -> Mapping[str, bytes] | None:
+    if not about.has("parent_header"):
+        return None
+    return read_header(Fields(about["parent_header"], f"{about.place}: the header of the parent", _FIX))
 
 
 def _has_whole_state(about: Fields) -> bool:

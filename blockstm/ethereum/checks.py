@@ -11,13 +11,17 @@ from eth_keys.exceptions import BadSignature
 from eth_utils.exceptions import ValidationError
 
 from blockstm.errors import EthereumInputError, one_line
+from blockstm.ethereum.blobs import GAS_PER_BLOB, blob_schedule, excess_blob_gas_after
 from blockstm.ethereum.block import EthereumBlock
 from blockstm.ethereum.closing import Closing, close_block
+from blockstm.ethereum.encoding import block_size, encoded_withdrawal, header_hash
 from blockstm.ethereum.finalaccounts import accounts_of
 from blockstm.ethereum.forks import (
     BYZANTIUM,
     CANCUN,
     FRONTIER,
+    LONDON,
+    OSAKA,
     PARIS,
     PRAGUE,
     SHANGHAI,
@@ -25,12 +29,12 @@ from blockstm.ethereum.forks import (
     is_at_least,
     vm_class,
 )
-from blockstm.ethereum.header import Withdrawal
 from blockstm.ethereum.invalid import why_not_executed
 from blockstm.ethereum.keys import decode_number, encode_number
 from blockstm.ethereum.machine import decode_transaction
 from blockstm.ethereum.networks import NETWORKS
 from blockstm.ethereum.outcome import Outcome
+from blockstm.ethereum.parent import base_fee_after, can_follow
 from blockstm.ethereum.prestate import Account
 from blockstm.ethereum.receipts import ChainReceipts, chain_receipts
 from blockstm.ethereum.senders import senders_confirmed
@@ -162,13 +166,26 @@ class ExecutedBlock:
         return self.environment.chain_id in NETWORKS
 
     @property
+    def parent(self) -> Mapping[str, bytes] | None:
+        """The header of the block before this one, as `read_header` returns it; None where it is not known."""
+        return self._ethereum.parent
+
+    def excess_blob_gas(self) -> int | None:
+        """Return the excess blob gas that follows from the parent (EIP-4844, EIP-7918); None if it is not known."""
+        return None if self.parent is None else excess_blob_gas_after(self.environment.fork, self.parent)
+
+    def base_fee_per_gas(self) -> int | None:
+        """Return the base fee that follows from the parent (EIP-1559); None if it is not known."""
+        return None if self.parent is None else base_fee_after(self.parent)
+
+    @property
     def uncle_count(self) -> int:
         """How many uncles the block includes."""
         return self._ethereum.uncle_count
 
     def block_hash(self) -> bytes:
         """Return the hash of the header's fields: Keccak-256 of their RLP (Yellow Paper, 4.4.1)."""
-        return keccak(encode_rlp([*self._ethereum.header.values()]))
+        return header_hash(self._ethereum.header)
 
     def transactions_root(self) -> bytes:
         """Return the root of the trie of the raw transactions."""
@@ -176,7 +193,12 @@ class ExecutedBlock:
 
     def withdrawals_root(self) -> bytes:
         """Return the root of the trie of the withdrawals (EIP-4895)."""
-        return ordered_trie_root([_encoded_withdrawal(entry) for entry in self._ethereum.withdrawals])
+        return ordered_trie_root([encoded_withdrawal(entry) for entry in self._ethereum.withdrawals])
+
+    def size(self) -> int:
+        """Return how many bytes the RLP of the block has, which from Paris on has no uncles."""
+        raws = [self.raw(txn_idx)[0] for txn_idx in range(len(self.block))]
+        return block_size(self._ethereum.header, raws, self._ethereum.withdrawals)
 
     def check_senders(self) -> None:
         """Check every transaction's signature.
@@ -210,14 +232,13 @@ class ExecutedBlock:
         vm = vm_class(self.environment.fork)
         decoded = (decode_transaction(vm, *self.raw(txn_idx)) for txn_idx in range(len(self.block)))
         return sum(
-            _GAS_PER_BLOB * len(txn.blob_versioned_hashes) for txn in decoded if txn.type_id == _BLOB_TYPE
+            GAS_PER_BLOB * len(txn.blob_versioned_hashes) for txn in decoded if txn.type_id == _BLOB_TYPE
         )
 
 
 _BLOB_TYPE: Final = 3
-_GAS_PER_BLOB: Final = 1 << 17
-_BLOBS_MAX: Final = {CANCUN: 6, PRAGUE: 9}
-"""The most blobs of a block, from a fork on (EIP-4844, EIP-7691)."""
+_SIZE_MAX: Final = 10 * (1 << 20) - 2 * (1 << 20)
+"""How many bytes a block has at most, 2 MiB below what the consensus layer passes on (EIP-7934)."""
 _GAS_LIMIT_MIN: Final = 5000
 _GAS_LIMIT_MAX: Final = 2**63 - 1
 _EXTRA_BYTES_MAX: Final = 32
@@ -258,8 +279,25 @@ def _extra_data(executed: ExecutedBlock) -> bool | None:
 def _blob_gas_limit(executed: ExecutedBlock) -> bool | None:
     if not executed.is_known_network:
         return None
-    blobs_max = _BLOBS_MAX[PRAGUE if is_at_least(executed.environment.fork, PRAGUE) else CANCUN]
-    return executed.blob_gas_used() <= blobs_max * _GAS_PER_BLOB
+    return executed.blob_gas_used() <= blob_schedule(executed.environment.fork).blobs_max * GAS_PER_BLOB
+
+
+def _parent(executed: ExecutedBlock) -> bool | None:
+    """Tell whether the block can come after its parent; None where that is not known."""
+    if executed.parent is None:
+        return None
+    if executed.stated["parentHash"] != header_hash(executed.parent):
+        return False
+    return not executed.is_known_network or can_follow(executed.parent, executed.stated)
+
+
+def _known(compute: Callable[[ExecutedBlock], int | None]) -> Compute:
+    """Return what computes a field only of blocks of known networks: others have other parameters."""
+    return lambda executed: compute(executed) if executed.is_known_network else None
+
+
+def _size(executed: ExecutedBlock) -> bool | None:
+    return executed.size() <= _SIZE_MAX if executed.is_known_network else None
 
 
 def _gas_limit(executed: ExecutedBlock) -> bool:
@@ -310,6 +348,10 @@ HEADER_CHECKS: Final[dict[str, HeaderCheck]] = {
     "extra_data": HeaderCheck("extraData", FRONTIER, _extra_data),
     "blob_gas_used": _of_block("blobGasUsed", CANCUN, ExecutedBlock.blob_gas_used),
     "blob_gas_limit": HeaderCheck("blobGasUsed", CANCUN, _blob_gas_limit),
+    "parent": HeaderCheck("parentHash", FRONTIER, _parent),
+    "base_fee": _of_block("baseFeePerGas", LONDON, _known(ExecutedBlock.base_fee_per_gas)),
+    "excess_blob_gas": _of_block("excessBlobGas", CANCUN, _known(ExecutedBlock.excess_blob_gas)),
+    "block_size": HeaderCheck("hash", OSAKA, _size),
     "gas_limit": HeaderCheck("gasLimit", FRONTIER, _gas_limit, depends_on_run=True),
     "gas_used": _executed("gasUsed", FRONTIER, lambda executed: executed.receipts.gas_used),
     "logs_bloom": _executed("logsBloom", FRONTIER, lambda executed: executed.receipts.logs_bloom),
@@ -321,14 +363,3 @@ HEADER_CHECKS: Final[dict[str, HeaderCheck]] = {
     "state_root": _executed("stateRoot", FRONTIER, ExecutedBlock.state_root),
 }
 """By the names that they have in the JSON output."""
-
-
-def _encoded_withdrawal(withdrawal: Withdrawal) -> bytes:
-    return encode_rlp(
-        [
-            encode_number(withdrawal.index),
-            encode_number(withdrawal.validator_index),
-            withdrawal.address,
-            encode_number(withdrawal.amount_gwei),
-        ]
-    )

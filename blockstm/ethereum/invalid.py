@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from blockstm.blocks.block import Block
 from blockstm.errors import EthereumInputError, one_line
+from blockstm.ethereum.blobs import GAS_PER_BLOB
 from blockstm.ethereum.dryrun import dry_run
 from blockstm.ethereum.environment import Environment
 from blockstm.ethereum.forks import vm_class
@@ -22,7 +23,6 @@ _INVALID: Final = "ValidationError"
 _NATIVE_FAULT: Final = "NativeEvmError"
 _BYTES: Final = re.compile(r"""\bb('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""")
 _BLOB_TYPE: Final = 3
-_GAS_PER_BLOB: Final = 1 << 17
 
 
 def why_not_executed(block: Block, result: Result, txn_idx: int) -> str:
@@ -89,7 +89,7 @@ def _highest_cost(txn: Any) -> int:
     price = txn.gas_price if txn.type_id in (None, 0, 1) else txn.max_fee_per_gas
     cost: int = txn.value + txn.gas * price
     if txn.type_id == _BLOB_TYPE:
-        cost += _GAS_PER_BLOB * len(txn.blob_versioned_hashes) * txn.max_fee_per_blob_gas
+        cost += GAS_PER_BLOB * len(txn.blob_versioned_hashes) * txn.max_fee_per_blob_gas
     return cost
 
 

@@ -30,6 +30,7 @@ from blockstm.ethereum.keys import (
 )
 from blockstm.ethereum.networks import chain_name, fork_at
 from blockstm.ethereum.nodejson import ADDRESS_BYTES, named
+from blockstm.ethereum.parent import read_parent_header
 from blockstm.ethereum.prestate import Account, read_accounts, read_prestate
 from blockstm.ethereum.rpc import NodeBlock, read_block, read_block_hashes
 from blockstm.ethereum.system import before_transactions, is_dao_fork, move_dao_ether
@@ -48,6 +49,7 @@ def record_ethereum(
     block_hashes_path: str | os.PathLike[str] | None = None,
     accounts_path: str | os.PathLike[str] | None = None,
     uncles_path: str | os.PathLike[str] | None = None,
+    parent_path: str | os.PathLike[str] | None = None,
     fork: str | None = None,
     whole_state: bool = False,
 ) -> Block:
@@ -67,6 +69,8 @@ def record_ethereum(
             those that hold on its network (`blockstm.ethereum.networks`) at the block's number and time.
         uncles_path: the headers of the block's uncles (see `blockstm.ethereum.uncles`), so that the state after the
             block has what their miners get.
+        parent_path: the header of the block's parent (see `blockstm.ethereum.parent`), so that what follows from it
+            is compared: the base fee, the excess blob gas, and the steps of number, time and gas limit.
         whole_state: the pre-state is the merged form of all accounts of the chain with all their storage, so that
             the root of the state after the block can be compared with the header's. An account that is listed then
             exists, even an empty one, and no other does.
@@ -83,10 +87,11 @@ def record_ethereum(
         block_hashes_path=block_hashes_path,
         accounts_path=accounts_path,
         uncles_path=uncles_path,
+        parent_path=parent_path,
         fork=fork,
         whole_state=whole_state,
     )
-    for path in (block_path, prestate_path, block_hashes_path, accounts_path, uncles_path):
+    for path in (block_path, prestate_path, block_hashes_path, accounts_path, uncles_path, parent_path):
         if path is not None and os.path.exists(output_path) and os.path.samefile(path, output_path):
             raise UsageError(f"{shown_path(output_path)}: is one of the inputs; name another output file")
     block.save(output_path)
@@ -100,6 +105,7 @@ def read_ethereum(
     block_hashes_path: str | os.PathLike[str] | None = None,
     accounts_path: str | os.PathLike[str] | None = None,
     uncles_path: str | os.PathLike[str] | None = None,
+    parent_path: str | os.PathLike[str] | None = None,
     fork: str | None = None,
     whole_state: bool = False,
     dao_fork: bool | None = None,
@@ -124,6 +130,7 @@ def read_ethereum(
         _check_senders(block, known, fork)
     hashes = {} if block_hashes_path is None else read_block_hashes(block_hashes_path, block)
     uncle_headers = None if uncles_path is None else read_uncle_headers(uncles_path, block)
+    parent_header = None if parent_path is None else read_parent_header(parent_path, block)
     try:
         return make_block(
             block,
@@ -132,6 +139,7 @@ def read_ethereum(
             fork,
             stated=stated,
             uncle_headers=uncle_headers,
+            parent_header=parent_header,
             whole_state=whole_state,
             dao_fork=dao_fork,
         )
@@ -149,6 +157,7 @@ def make_block(
     *,
     stated: Mapping[bytes, Account | None] = MappingProxyType({}),
     uncle_headers: Sequence[Mapping[str, str]] | None = None,
+    parent_header: Mapping[str, str] | None = None,
     whole_state: bool = False,
     dao_fork: bool | None = None,
 ) -> Block:
@@ -165,6 +174,7 @@ def make_block(
             though they are empty, as on the main network, where they were called early.
         stated: accounts that are exactly so, in place of those: an empty one exists, and None does not.
         uncle_headers: as `read_uncle_headers` returns them, None where they are not known.
+        parent_header: as `read_parent_header` returns it, None where it is not known.
         whole_state: as for `record_ethereum`.
         dao_fork: as for `read_ethereum`.
 
@@ -196,7 +206,7 @@ def make_block(
         state,
         chain=chain_name(block.chain_id),
         number=block.number,
-        meta=meta_of(block, fork, uncle_headers, whole_state=whole_state),
+        meta=meta_of(block, fork, uncle_headers, parent_header, whole_state=whole_state),
     )
 
 

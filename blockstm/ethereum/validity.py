@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from blockstm.ethereum.blobs import blob_base_fee
 from blockstm.ethereum.forks import (
     CANCUN,
     HOMESTEAD,
     ISTANBUL,
     LONDON,
+    OSAKA,
     PRAGUE,
     SHANGHAI,
     SPURIOUS_DRAGON,
@@ -28,9 +30,12 @@ __all__ = ["broken_rule"]
 _TYPE_SINCE: Final = {1: "berlin", 2: LONDON, 3: CANCUN, 4: PRAGUE}
 _NONCE_MAX: Final = 2**64 - 2
 _HALF_CURVE_ORDER: Final = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+_GAS_MAX: Final = 1 << 24
 _INIT_CODE_BYTES_MAX: Final = 49_152
 _BLOB, _SET_CODE = 3, 4
 _BLOB_HASH_VERSION: Final = b"\x01"
+_BLOBS_MAX: Final = 6
+"""How many blobs a transaction has at most from Osaka on; before, only the block's number is bounded."""
 _DELEGATION: Final = b"\xef\x01\x00"
 _DELEGATION_BYTES: Final = 23
 
@@ -88,6 +93,8 @@ def _fees(txn: SignedTransaction, fork: str, header: Mapping[str, bytes]) -> str
 
 def _gas(txn: SignedTransaction, fork: str, header: Mapping[str, bytes]) -> str | None:
     gas, intrinsic = decode_number(txn.contents["gas"]), _intrinsic_gas(txn, fork)
+    if is_at_least(fork, OSAKA) and gas > _GAS_MAX:
+        return f"its gas limit, {gas}, is above {_GAS_MAX} (EIP-7825)"
     if gas < intrinsic:
         return f"its gas limit, {gas}, is below its intrinsic gas, {intrinsic}"
     if is_at_least(fork, PRAGUE) and gas < (floor := 21_000 + 10 * _tokens(txn, 4)):
@@ -136,6 +143,12 @@ def _blobs(txn: SignedTransaction, fork: str, header: Mapping[str, bytes]) -> st
     for blob_hash in hashes:
         if not blob_hash.startswith(_BLOB_HASH_VERSION):
             return f"its blob hash 0x{blob_hash.hex()} is not of version 1 (EIP-4844)"
+    if is_at_least(fork, OSAKA) and len(hashes) > _BLOBS_MAX:
+        return f"it carries {len(hashes)} blobs, more than {_BLOBS_MAX} (EIP-7594)"
+    fee = decode_number(txn.contents["maxFeePerBlobGas"])
+    base_fee = blob_base_fee(fork, decode_number(header["excessBlobGas"]))
+    if fee < base_fee:
+        return f"it pays {fee} wei for blob gas at most, below the block's fee, {base_fee} wei (EIP-4844)"
     return None
 
 

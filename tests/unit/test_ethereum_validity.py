@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import rlp
 from ethereum.forks.prague.transactions import decode_transaction, validate_transaction
 from ethereum_types.bytes import Bytes
+from ethereum_types.numeric import U64
 
 from blockstm.errors import EthereumInputError
 from blockstm.ethereum.record import read_ethereum
@@ -29,7 +31,7 @@ PRAGUE_GAS = 21_000 + 10 * 4 * 2
 def broken(tmp_path: Path) -> Broken:
     """The rule that a transaction breaks."""
 
-    def find(signed: Told, fork: str = "prague", sender_code: bytes = b"", **header: str) -> str | None:
+    def find(signed: Told, fork: str = "osaka", sender_code: bytes = b"", **header: str) -> str | None:
         read, values = parsed(tmp_path, signed, **header)
         return broken_rule(read, fork, values, sender_code)
 
@@ -97,6 +99,38 @@ def test_a_rule_that_is_broken(broken: Broken, changes: dict[str, Any], expected
 )
 def test_a_rule_that_is_just_kept(broken: Broken, changes: dict[str, Any]) -> None:
     assert broken(transaction(**({"kind": 2} | changes))) is None
+
+
+BLOBS = tuple(b"\x01" + bytes([number]) * 31 for number in range(7))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"gas": 2**24 + 1}, "its gas limit, 16777217, is above 16777216 (EIP-7825)"),
+        ({"kind": 3, "blobs": BLOBS}, "it carries 7 blobs, more than 6 (EIP-7594)"),
+    ],
+)
+@pytest.mark.parametrize("fork", ["osaka", "bpo1", "bpo2"])
+def test_what_osaka_bounds(broken: Broken, fork: str, changes: dict[str, Any], expected: str) -> None:
+    signed = transaction(**({"kind": 2} | changes))
+    assert broken(signed, "prague") is None
+    assert broken(signed, fork) == expected
+    least = {"gas": 2**24} if "gas" in changes else {"kind": 3, "blobs": BLOBS[:6]}
+    assert broken(transaction(**({"kind": 2} | least)), fork) is None
+
+
+@pytest.mark.parametrize("fork", ["cancun", "prague", "osaka", "bpo1", "bpo2"])
+def test_blob_gas_is_paid_for(broken: Broken, fork: str) -> None:
+    """What these offer is 5 wei; the specifications tell up to which excess that is enough."""
+    gas: Any = import_module(f"ethereum.forks.{fork}.vm.gas")
+    excess = 0
+    while int(gas.calculate_blob_gas_price(U64(excess))) <= 5:
+        excess += 2**17
+    assert broken(transaction(3), fork, excessBlobGas=hex(excess - 2**17)) is None
+    expected = "it pays 5 wei for blob gas at most, below the block's fee, 6 wei (EIP-4844)"
+    assert broken(transaction(3), fork, excessBlobGas=hex(excess)) == expected
+    assert "below the block's fee" in (broken(transaction(3), fork, excessBlobGas=hex(2**64 - 1)) or "")
 
 
 @pytest.mark.parametrize("kind", range(5))

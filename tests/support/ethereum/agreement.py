@@ -111,6 +111,8 @@ def checks_of(oracle: OracleResult, told: Mapping[str, Any]) -> list[str]:
         "blob_gas_used": oracle.blob_gas_used,
         "receipts_root": oracle.receipts_root,
         "requests_hash": oracle.requests_hash,
+        **dict.fromkeys(("parent", "base_fee", "excess_blob_gas")),  # the parent's header is not known
+        "block_size": oracle.fork in FORKS[FORKS.index("osaka") :] or None,
         "state_root": None,  # the state is not whole
     }
     return [name for name in HEADER_CHECKS if name not in known or known[name] is not None]

@@ -20,7 +20,8 @@ EMPTY_HASH = keccak(rlp.encode([]))
 # Number and time of a block early in each of these forks of the mainnet.
 TIMES = {"istanbul": (9_069_001, 1_575_764_709), "london": (12_965_001, 1_628_166_822)}
 TIMES |= {"shanghai": (17_034_871, 1_681_338_467), "cancun": (19_426_590, 1_710_338_171)}
-TIMES |= {"prague": (22_431_090, 1_746_612_335)}
+TIMES |= {"prague": (22_431_090, 1_746_612_335), "osaka": (23_935_700, 1_764_798_623)}
+TIMES |= {"bpo1": (23_975_800, 1_765_290_335), "bpo2": (24_179_400, 1_767_747_875)}
 
 
 def private_key(who: int) -> coincurve.PrivateKey:
@@ -136,7 +137,8 @@ def block(*signed: tuple[dict[str, Any], bytes], fork: str = "cancun", **changes
         "parentBeaconBlockRoot": "0x" + "ee" * 32,
         "requestsHash": "0x" + "ff" * 32,
     }
-    names = list(header)[: {"istanbul": 15, "london": 16, "shanghai": 17, "cancun": 20, "prague": 21}[fork]]
+    counts = {"istanbul": 15, "london": 16, "shanghai": 17, "cancun": 20}
+    names = list(header)[: counts.get(fork)]
     header = {name: header[name] for name in names} | changes
     told: dict[str, Any] = {
         **header,
