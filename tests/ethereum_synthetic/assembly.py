@@ -5,7 +5,7 @@ All of it is independent of the place where it ends up, as jumps are relative.
 
 from __future__ import annotations
 
-from ethereum.forks.prague.vm.instructions import Ops
+from ethereum.forks.osaka.vm.instructions import Ops
 
 
 def asm(*parts: str | int | bytes) -> bytes:

@@ -14,6 +14,7 @@ from tests.ethereum_synthetic.assembly import (
     call,
     create,
     deployer,
+    in_memory,
     push,
     unless,
 )
@@ -36,12 +37,15 @@ from tests.ethereum_synthetic.chain import (
     is_since,
     named,
 )
+from tests.ethereum_synthetic.inputs import P256VERIFY, random_input
 
 TRIES = 16
 """How many transactions are tried; a few of them turn out to be invalid."""
 CONTRACTS = 5
 SLOTS = 4
 PRECOMPILES_TRIED = 18
+GAS_MAX = 2**24
+"""Of a transaction, from Osaka on (EIP-7825)."""
 
 # Opcodes that push something and take nothing, an address, or a number, with the fork that brought them.
 PLAIN = {
@@ -69,6 +73,7 @@ PLAIN = {
 }
 OF_ADDRESS = {"BALANCE": "frontier", "EXTCODESIZE": "frontier", "EXTCODEHASH": "constantinople"}
 OF_SLOT = {"SLOAD": "frontier", "CALLDATALOAD": "frontier", "TLOAD": "cancun", "BLOBHASH": "cancun"}
+OF_ONE = {"NOT": "frontier", "CLZ": "osaka"}
 OF_TWO = {
     "ADD": "frontier",
     "MUL": "frontier",
@@ -112,6 +117,7 @@ class ProgramWriter:
             ("constantinople", 2, self.create2),
             ("cancun", 3, self.store_transient),
             ("cancun", 1, self.copy_memory),
+            ("osaka", 3, self.call_with_sense),
         ]
         self.actions = [action for first, _, action in actions if is_since(fork, first)]
         self.weights = [weight for first, weight, _ in actions if is_since(fork, first)]
@@ -184,7 +190,8 @@ class ProgramWriter:
         if kind < 7:
             return asm(self.slot()) + self.opcode(OF_SLOT)
         if kind < 8:
-            return asm(self.slot()) + self.opcode(PLAIN) + self.opcode(OF_TWO)
+            value = asm(self.slot()) + self.opcode(PLAIN) + self.opcode(OF_TWO)
+            return value + self.opcode(OF_ONE) if self.rng.random() < 0.5 else value
         return asm(self.rng.choice((0, 1, 2, 255, 2**64, 2**256 - 1)))
 
     def slot(self) -> int:
@@ -228,6 +235,13 @@ class ProgramWriter:
         kind = self.rng.choice(["CALL", *kinds])
         size = self.rng.choice((0, 0, 1, 32, 128))
         return call(self.address(), self.gas(), self.amount(), size, kind) + self.keep()
+
+    def call_with_sense(self) -> bytes:
+        """Code that calls a precompiled contract with input that it can do something with."""
+        contract, data = random_input(self.rng)
+        gas = self.rng.choice((asm("GAS"), asm(10_000), asm(6_900), asm(500)))
+        called = in_memory(data) + call(push(contract), gas, input_size=len(data), kind="STATICCALL")
+        return called + self.keep() + asm(0, "MLOAD RETURNDATASIZE ADD") + self.keep()
 
     def create(self) -> bytes:
         self.depth += 1
@@ -283,6 +297,7 @@ def random_block(fork: str, seed: int) -> SyntheticBlock:
         *(created_address(name, nonce) for name in names for nonce in (1, 2)),
         *(create2_address(name, CHILD_SALT, CHILD_INIT) for name in names),
         *(number.to_bytes(20, "big") for number in range(1, PRECOMPILES_TRIED)),
+        P256VERIFY,
     ]
     writer = ProgramWriter(rng, fork, addresses)
     contracts = [
@@ -302,7 +317,7 @@ def random_block(fork: str, seed: int) -> SyntheticBlock:
         contracts,
         coinbase=rng.choice((COINBASE, COINBASE, senders[0], names[0], NOBODIES[0])),
         base_fee=rng.choice((0, 7, GWEI)),
-        excess_blob_gas=rng.choice((0, 10**7)),
+        excess_blob_gas=rng.choice((0, 10**7, 8 * 10**7)),
         balances=[rng.choice((ETHER // 100, 100 * ETHER)) for _ in senders],
     )
     for _ in range(TRIES):
@@ -325,6 +340,8 @@ def _send_something(rng: random.Random, builder: BlockBuilder, writer: ProgramWr
         else rng.choice((b"", b"", b"\x00" * 32, rng.randbytes(rng.randrange(70))))
     )
     gas = rng.choice((21_000, 60_000, 100_000, 300_000, 1_000_000, 1_000_000))
+    if is_since(builder.fork, "osaka") and rng.random() < 0.1:
+        gas = rng.choice((GAS_MAX, GAS_MAX + 1))
     tip = rng.choice((0, 1, GWEI))
     value = rng.choice((0, 0, 1, 10**15))
     if rng.random() < 0.05:
@@ -356,6 +373,6 @@ def _send_something(rng: random.Random, builder: BlockBuilder, writer: ProgramWr
         kind=kind,
         access_list=access_list,
         authorizations=authorizations,
-        blobs=rng.randint(1, 2),
+        blobs=rng.randint(1, 7 if is_since(builder.fork, "osaka") else 2),
         replay_protection=rng.random() < 0.7,
     )

@@ -38,6 +38,7 @@ from tests.ethereum_synthetic.chain import (
     is_since,
     named,
 )
+from tests.ethereum_synthetic.inputs import MODEXP, P256VERIFY, power_input, signature_input
 
 
 def keep(slot: int) -> bytes:
@@ -61,6 +62,9 @@ def scenario_block(fork: str) -> SyntheticBlock:
     child = create2_address(named("factory"), CHILD_SALT, CHILD_INIT)
     old_child = create2_address(named("old factory"), CHILD_SALT, CHILD_INIT)
     other_child = create2_address(named("other factory"), CHILD_SALT, CHILD_INIT)
+
+    for gas in (2**24, 2**24 + 1):  # one more than Osaka allows
+        builder.send(second, named("friend"), value=1, gas=gas)
 
     # Storage that is wiped and read later, when the contract is there again.
     builder.send(first, named("factory"))
@@ -93,11 +97,15 @@ def scenario_block(fork: str) -> SyntheticBlock:
         "has nothing to leave",
         "leaves to itself",
         "modular powers",
+        "counts leading zeros",
+        "verifies signatures",
         "creates over storage",
         "touches what has a storage only",
     ):
         builder.send(second, named(name), value=2)
         builder.send(third, named(name), tip=0, replay_protection=False)
+
+    builder.send(second, named("modular powers of long operands"), gas=1_500_000)
 
     # Storage without code: nothing can be created there (EIP-7610); it goes with an account that is empty.
     builder.send(fourth, None, CHILD_INIT, value=9)
@@ -132,6 +140,8 @@ def scenario_block(fork: str) -> SyntheticBlock:
         builder.send(
             first, named("reads others"), kind=kind, access_list=[(named("transient"), [0, 1]), (child, [])]
         )
+    for blobs in (7, 6):  # one more than Osaka allows
+        builder.send(first, NOBODIES[0], kind=3, blobs=blobs)
     _set_codes(builder)
     builder.send(first, named("reads history"))
     builder.send(first, NOBODIES[0], bytes(500) + b"\x01" * 500, gas=70_000)
@@ -238,6 +248,31 @@ def _scenario_contracts(fork: str, all_gas: bytes) -> list[Contract]:
                     ((0, 0, 32), bytes(31) + b"\x02"),
                     ((0, 1, 32), bytes(32) + b"\x02"),
                     ((0, 1, 32), b"\x01\xff"),
+                )
+            )
+        ),
+        # Of 1023 to 1025 bytes: 3 to the power of zeros, the bound of EIP-7823, and the price of EIP-7883.
+        "modular powers of long operands": b"".join(
+            in_memory(power_input(b"\x03", bytes(length), b"\x05")[:128])
+            + call(push(MODEXP), asm(300_000), input_size=128)
+            + keep(slot)
+            + asm("GAS", slot + 10, "SSTORE")
+            for slot, length in enumerate((1023, 1024, 1025))
+        ),
+        "counts leading zeros": b"".join(
+            asm(value, "CLZ", 1 + slot, "SSTORE")
+            for slot, value in enumerate((0, 1, 2**255, 2**256 - 1, 2**64))
+        ),
+        "verifies signatures": b"".join(
+            in_memory(data)
+            + call(push(P256VERIFY), asm(gas), input_size=len(data))
+            + asm(slot, "SSTORE RETURNDATASIZE", slot + 10, "SSTORE", 0, "MLOAD", slot + 20, "SSTORE")
+            for slot, (data, gas) in enumerate(
+                (
+                    (signature_input(), 6900),
+                    (signature_input(), 6899),
+                    (signature_input(b"test"), 6900),
+                    (signature_input()[:-1], 6900),
                 )
             )
         ),

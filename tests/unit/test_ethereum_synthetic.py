@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from blockstm import Engine
-from tests.ethereum_synthetic.assembly import CHILD_INIT, CHILD_RUNTIME, CHILD_SALT
+from tests.ethereum_synthetic.assembly import CHILD_INIT, CHILD_RUNTIME, CHILD_SALT, asm
 from tests.ethereum_synthetic.builder import HISTORY_ADDRESS, SyntheticBlock, header_hash
 from tests.ethereum_synthetic.chain import (
     NUMBER_AND_TIME,
@@ -18,6 +18,7 @@ from tests.ethereum_synthetic.chain import (
     is_since,
     named,
 )
+from tests.ethereum_synthetic.inputs import signature_input
 from tests.ethereum_synthetic.randomblocks import random_block
 from tests.ethereum_synthetic.scenarios import scenario_block
 from tests.support.ethereum.agreement import assert_synthetic_agrees
@@ -35,7 +36,7 @@ NEW_RULES = [
     if fork not in ("dao_fork", "muir_glacier", "arrow_glacier", "gray_glacier")
 ]
 """The forks that changed what transactions do; the others have the rules of the one before them."""
-WIPED_FOR_GOOD = [fork for fork in WITH_CREATE2 if fork not in ("cancun", "prague")]
+WIPED_FOR_GOOD = [fork for fork in WITH_CREATE2 if not is_since(fork, "cancun")]
 
 
 def gas_of_last(result: OracleResult) -> int:
@@ -91,6 +92,50 @@ def test_nothing_is_created_over_storage(fork: str) -> None:
 def test_zero_to_the_power_of_zero_is_one(fork: str) -> None:
     storage = scenario_block(fork).result.accounts[named("modular powers")].storage
     assert storage == {0: 1, 1: 1, 2: 1, 8: 9, 10: 1, 11: 1}
+
+
+FROM_OSAKA = [fork for fork in NUMBER_AND_TIME if is_since(fork, "osaka")]
+
+
+@pytest.mark.parametrize("fork", ["prague", *FROM_OSAKA])
+def test_what_osaka_brings_is_gone_through(fork: str) -> None:
+    result = scenario_block(fork).result
+    counted = result.accounts[named("counts leading zeros")].storage
+    verified = result.accounts[named("verifies signatures")].storage
+    powers = result.accounts[named("modular powers of long operands")].storage
+    if fork == "prague":
+        assert counted == {1: 2, 8: 9}  # the opcode is not there, so nothing remains
+        assert {slot: verified.get(slot, 0) for slot in range(10, 14)} == dict.fromkeys(range(10, 14), 0)
+        assert [powers.get(slot, 0) for slot in range(3)] == [1, 1, 1]
+        return
+    assert counted == {1: 256, 2: 255, 5: 191, 8: 9}
+    assert [verified.get(slot, 0) for slot in range(4)] == [1, 0, 1, 1]
+    assert [verified.get(slot, 0) for slot in range(10, 14)] == [32, 0, 0, 0]
+    assert verified[20] == 1
+    assert [powers.get(slot, 0) for slot in range(3)] == [1, 1, 0]
+    assert powers[11] < powers[10] - 16 * 16 * 992  # EIP-7883: complexity 16, and 16 for each byte beyond 32
+
+
+@pytest.mark.parametrize(
+    ("fork", "gas", "blobs"), [("prague", 2**24 + 1, 7), ("osaka", 2**24, 6), ("bpo2", 2**24, 6)]
+)
+def test_as_much_is_sent_as_may_be(fork: str, gas: int, blobs: int) -> None:
+    sent = scenario_block(fork).block["transactions"]
+    assert max(int(told["gas"], 16) for told in sent) == gas
+    assert max(len(told.get("blobVersionedHashes", ())) for told in sent) == blobs
+
+
+def test_random_blocks_have_what_osaka_brings() -> None:
+    blocks = [random_block("osaka", seed) for seed in range(20)]
+    codes = b"".join(
+        bytes.fromhex(told.get("code", "0x")[2:]) for made in blocks for told in made.prestate.values()
+    )
+    calls = signature_input()[32:64]
+    sent = [told for made in blocks for told in made.block["transactions"]]
+    assert asm("CLZ") in codes and calls in codes
+    assert any(int(told["gas"], 16) == 2**24 for told in sent)
+    assert any(len(told.get("blobVersionedHashes", ())) == 6 for told in sent)
+    assert not any(int(told["gas"], 16) > 2**24 for told in sent)
 
 
 def test_transient_storage_lasts_for_a_transaction() -> None:

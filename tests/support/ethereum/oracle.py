@@ -48,6 +48,8 @@ FORKS = (
     "cancun",
     "prague",
     "osaka",
+    "bpo1",
+    "bpo2",
 )
 """The forks in their order, under the names of the specifications; "constantinople" is Petersburg."""
 
