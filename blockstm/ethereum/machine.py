@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from eth.abc import OpcodeAPI, SignedTransactionAPI
+from eth.abc import MessageAPI, OpcodeAPI, SignedTransactionAPI
 from eth.constants import BLANK_ROOT_HASH, MAX_PREV_HEADER_DEPTH
 from eth.vm.execution_context import ExecutionContext
 from eth.vm.forks.frontier import FrontierVM
@@ -76,11 +76,18 @@ class _ContextState:
 class _CachedComputation:
     """A computation that knows its code's jump positions from earlier ones; mixed in before a fork's own."""
 
+    msg: MessageAPI
+
     def __init__(self, *arguments: Any) -> None:
         """Begin a computation."""
         super().__init__(*arguments)
         code: Any = self.code  # type: ignore[attr-defined]
         code.valid_positions, code.invalid_positions = jump_positions(code._raw_code_bytes)
+
+    @property
+    def is_origin_computation(self) -> bool:
+        """Whether this is the outermost computation; to py-evm each is that the sender's own code makes."""
+        return self.msg.depth == 0
 
 
 def _polling(jump: Any) -> OpcodeAPI:

@@ -178,6 +178,10 @@ def _set_codes(builder: BlockBuilder) -> None:
     set_code(address_of(first), authorization(first, named("leaves to itself"), sender_nonce + 1))
     set_code(other, authorization(fresh, named("leaves to nobody"), 3))
     builder.send(third, other, value=3)
+    # Sent to itself, an account creates contracts, one of which destroys itself.
+    creator = address_of(third)
+    set_code(NOBODIES[0], authorization(third, named("creates and destroys"), builder.nonce(creator)))
+    builder.send(third, creator, gas=1_000_000)
     # No code any more.
     set_code(other, authorization(fresh, bytes(20), 4))
     builder.send(third, named("calls accounts with code"))
