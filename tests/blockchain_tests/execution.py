@@ -29,10 +29,11 @@ SHOWN_CHARACTERS = 160
 
 
 class Known(NamedTuple):
-    """An executed block: the state after it, and the hashes of its ancestors and its own, by number."""
+    """An executed block: the state after it, the hashes of its ancestors and its own, by number, and its header."""
 
     accounts: Mapping[bytes, Account]
     hashes: Mapping[int, str]
+    header: Json
 
 
 class Outcome(NamedTuple):
@@ -76,7 +77,11 @@ def run_test(engine: Engine, test: Json, folder: Path) -> Verdict:
     if state_root(accounts).hex() != genesis["stateRoot"][2:]:
         verdict.failure = "the state root of the genesis block differs"
         return verdict
-    known = {genesis["hash"]: Known(accounts, {0: genesis["hash"]})}
+    header, _ = block_of(bytes.fromhex(test["genesisRLP"][2:]))
+    if header["hash"] != genesis["hash"]:
+        verdict.failure = "the hash of the genesis block differs"
+        return verdict
+    known = {genesis["hash"]: Known(accounts, {0: genesis["hash"]}, header)}
     for index, told in enumerate(test["blocks"]):
         is_invalid = "expectException" in told or "blockHeader" not in told
         try:
@@ -118,11 +123,11 @@ def run_block(
         return Outcome(f"{type(error).__name__}: {shortened(str(error))}", None)
     if differing := [name for name, is_equal in checks.items() if is_equal is False]:
         return Outcome(f"differs from the header: {', '.join(differing)}", None)
-    if not checks["state_root"]:
-        return Outcome("the state root was not compared", None)
+    if not (checks["state_root"] and checks["parent"]):
+        return Outcome("the state root or the parent was not compared", None)
     number = int(block["number"], 16)
     hashes = {**parent.hashes, number: block["hash"]}
-    return Outcome(None, Known(executed.accounts_after, hashes))
+    return Outcome(None, Known(executed.accounts_after, hashes, block))
 
 
 def record(network: str, parent: Known, block: Json, uncles: list[Json], folder: Path) -> Block:
@@ -133,16 +138,18 @@ def record(network: str, parent: Known, block: Json, uncles: list[Json], folder:
     """
     number = int(block["number"], 16)
     last = {text: parent.hashes[text] for text in sorted(parent.hashes)[-HASHES_KEPT:] if text < number}
-    paths = {name: folder / f"{name}.json" for name in ("block", "prestate", "hashes", "uncles")}
+    paths = {name: folder / f"{name}.json" for name in ("block", "prestate", "hashes", "uncles", "parent")}
     paths["block"].write_text(json.dumps(block))
     paths["prestate"].write_bytes(accounts_json(parent.accounts))
     paths["hashes"].write_text(json.dumps(last))
     paths["uncles"].write_text(json.dumps(uncles))
+    paths["parent"].write_text(json.dumps(parent.header))
     return read_ethereum(
         paths["block"],
         paths["prestate"],
         block_hashes_path=paths["hashes"],
         uncles_path=paths["uncles"],
+        parent_path=paths["parent"],
         fork=fork_at(network, number, int(block["timestamp"], 16), int(block["difficulty"], 16)),
         whole_state=True,
         dao_fork=is_dao_fork(network, number),

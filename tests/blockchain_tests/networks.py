@@ -23,6 +23,9 @@ FORKS = {
     "Shanghai": "shanghai",
     "Cancun": "cancun",
     "Prague": "prague",
+    "Osaka": "osaka",
+    "BPO1": "bpo1",
+    "BPO2": "bpo2",
 }
 """The product's names of forks."""
 

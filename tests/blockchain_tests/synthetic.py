@@ -30,6 +30,9 @@ NETWORKS = {
     "paris": "Paris",
     "cancun": "Cancun",
     "prague": "Prague",
+    "osaka": "Osaka",
+    "bpo1": "BPO1",
+    "bpo2": "BPO2",
 }
 """What the tests call forks of the specifications."""
 
@@ -90,6 +93,7 @@ def test_of(made: SyntheticBlock, uncles: Sequence[Json] = ()) -> Json:
     return {
         "network": NETWORKS[fork],
         "genesisBlockHeader": genesis,
+        "genesisRLP": hex_of(encoded(fork, {**genesis, "transactions": [], "withdrawals": []})),
         "pre": alloc(before),
         "blocks": [{"rlp": hex_of(encoded(fork, block, uncle_fields)), "blockHeader": block}],
         "lastblockhash": block["hash"],
@@ -106,10 +110,14 @@ class Ommer:
 
 
 def genesis_of(block: Json, state_root: bytes) -> Json:
-    """A header for the parent of a block."""
+    """A header for the parent of a block, after which the block's base fee and excess of blob gas are right."""
     header = {name: block[name] for name in HEADER if name in block}
     header["number"] = hex(number_of(block["number"]) - 1)
+    header["timestamp"] = hex(number_of(block["timestamp"]) - 12)
+    header["gasUsed"] = hex(number_of(block["gasLimit"]) // 2)
     header["stateRoot"] = hex_of(state_root)
+    if "excessBlobGas" in block:
+        header["excessBlobGas"], header["blobGasUsed"] = "0x0", "0x0"
     return {**header, "hash": hex_of(header_hash(header))}
 
 

@@ -82,6 +82,9 @@ def orphaned(test: Json) -> Json:
     [
         (lambda test: spoilt(test, stateRoot=ZEROS), "block 0: differs from the header: state_root"),
         (lambda test: spoilt(test, gasUsed="0x5208"), "block 0: differs from the header: gas_used"),
+        (lambda test: spoilt(test, baseFeePerGas="0x8"), "block 0: differs from the header: base_fee"),
+        (lambda test: spoilt(test, timestamp="0x1"), "block 0: differs from the header: parent"),
+        (lambda test: with_genesis(test, hash=ZEROS), "the hash of the genesis block differs"),
         (lambda test: with_genesis(test, stateRoot=ZEROS), "the state root of the genesis block differs"),
         (lambda test: {**test, "postState": {}}, "the final state differs at 0x"),
         (lambda test: {**test, "lastblockhash": ZEROS}, "the last block is another one"),
@@ -100,17 +103,24 @@ def test_invalid_blocks_are_counted_by_what_became_of_them(shared_engine: Engine
     test = small_test()
     wrong = [
         spoilt(test, gasUsed="0x5208"),
-        spoilt(test, gasLimit=hex(29_000_000)),
+        spoilt(test, difficulty=hex(10**13 + 1)),
         {"blocks": [{"rlp": "0xc0"}]},
     ]
     blocks = [{"rlp": other["blocks"][0]["rlp"], "expectException": "Wrong"} for other in wrong]
     verdict = run_test(shared_engine, {**test, "blocks": [*blocks, *test["blocks"]]}, tmp_path)
     assert verdict.failure is None
-    # Another gas limit is right for what a block tells of itself: the state and all else are the same.
+    # Whether the difficulty of proof of work is right is not looked at.
     assert verdict.invalid == ["refused", "accepted: Wrong", "refused"]
 
 
-@pytest.mark.parametrize("fork", ["frontier", "spurious_dragon", "london", "cancun", "prague"])
+@pytest.mark.parametrize("fork", ["cancun", "osaka", "bpo1"])
+def test_the_excess_of_blob_gas_is_looked_at(shared_engine: Engine, tmp_path: Path, fork: str) -> None:
+    test = spoilt(small_test(fork), excessBlobGas="0x1")
+    failure = run_test(shared_engine, test, tmp_path).failure
+    assert failure == "block 0: differs from the header: excess_blob_gas"
+
+
+@pytest.mark.parametrize("fork", ["frontier", "spurious_dragon", "london", "cancun", "prague", "osaka"])
 def test_blocks_are_rewritten_as_nodes_tell_them(fork: str) -> None:
     """Of every type of transactions; that the sender is right says that the signed message is."""
     made = scenario_block(fork)
@@ -154,6 +164,11 @@ def test_uncles_come_with_their_headers() -> None:
         ("ArrowGlacierToParisAtDiffC0000", 8, 0, 0, "paris"),
         ("ShanghaiToCancunAtTime15k", 1, 14_999, 0, "shanghai"),
         ("ShanghaiToCancunAtTime15k", 1, 15_000, 0, "cancun"),
+        ("PragueToOsakaAtTime15k", 1, 14_999, 0, "prague"),
+        ("PragueToOsakaAtTime15k", 1, 15_000, 0, "osaka"),
+        ("OsakaToBPO1AtTime15k", 1, 15_000, 0, "bpo1"),
+        ("BPO1ToBPO2AtTime15k", 1, 14_999, 0, "bpo1"),
+        ("BPO1ToBPO2AtTime15k", 1, 15_000, 0, "bpo2"),
     ],
 )
 def test_networks_change_their_rules_where_their_names_say(
@@ -165,4 +180,4 @@ def test_networks_change_their_rules_where_their_names_say(
 
 
 def test_networks_of_later_forks_are_left_out() -> None:
-    assert not any(map(is_known, ("Osaka", "PragueToOsakaAtTime15k", "")))
+    assert not any(map(is_known, ("Amsterdam", "BPO2ToBPO3AtTime15k", "")))
