@@ -20,6 +20,7 @@ from blockstm.ethereum.finalaccounts import accounts_json
 from blockstm.ethereum.prestate import Account
 from blockstm.ethereum.record import read_ethereum
 from blockstm.ethereum.tries import state_root
+from blockstm.ethereum.virtual_machine import executable
 from blockstm.results.verify import differences
 from tests.blockchain_tests.networks import fork_at, is_dao_fork
 from tests.blockchain_tests.nodeanswers import Json, NotABlockError, block_of
@@ -34,6 +35,15 @@ class Known(NamedTuple):
     accounts: Mapping[bytes, Account]
     hashes: Mapping[int, str]
     header: Json
+
+
+class Product(NamedTuple):
+    """How the product runs a test: the engine, the virtual machine, the test's network, and a folder for files."""
+
+    engine: Engine
+    machine: str
+    network: str
+    folder: Path
 
 
 class Outcome(NamedTuple):
@@ -63,13 +73,14 @@ class Verdict:
     invalid: list[str] = field(default_factory=list)
 
 
-def run_test(engine: Engine, test: Json, folder: Path) -> Verdict:
+def run_test(engine: Engine, test: Json, folder: Path, machine: str = "py-evm") -> Verdict:
     """Run a test, up to the first block that is not as it says.
 
     Arguments:
         engine: executes the blocks; those of several transactions also sequentially.
         test: one entry of a BlockchainTests file.
         folder: an existing folder for the files that the product reads.
+        machine: the virtual machine that executes the transactions.
     """
     verdict = Verdict()
     genesis = test["genesisBlockHeader"]
@@ -89,7 +100,12 @@ def run_test(engine: Engine, test: Json, folder: Path) -> Verdict:
         except (NotABlockError, ValueError) as error:
             outcome = Outcome(f"no block: {error}", None)
         else:
-            outcome = run_block(engine, test["network"], known, block, uncles, folder)
+            parent = known.get(block["parentHash"])
+            if parent is None:
+                outcome = Outcome("the parent is not known", None)
+            else:
+                product = Product(engine, machine, test["network"], folder)
+                outcome = run_block(product, parent, block, uncles)
         if is_invalid:
             exception = told.get("expectException", "invalid")
             verdict.invalid.append("refused" if outcome.refused else f"accepted: {exception}")
@@ -104,19 +120,16 @@ def run_test(engine: Engine, test: Json, folder: Path) -> Verdict:
     return verdict
 
 
-def run_block(
-    engine: Engine, network: str, known: Mapping[str, Known], block: Json, uncles: list[Json], folder: Path
-) -> Outcome:
+def run_block(product: Product, parent: Known, block: Json, uncles: list[Json]) -> Outcome:
     """Run one block of a test on top of its parent."""
-    parent = known.get(block["parentHash"])
-    if parent is None:
-        return Outcome("the parent is not known", None)
+    engine = product.engine
     try:
-        recorded = record(network, parent, block, uncles, folder)
-        result = engine.execute(recorded)
-        if len(recorded) > 1 and (found := differences(result, engine.execute(recorded, "sequential"))):
+        ethereum = EthereumBlock.of(record(product, parent, block, uncles))
+        made = executable(ethereum, product.machine).block
+        result = engine.execute(made)
+        if len(made) > 1 and (found := differences(result, engine.execute(made, "sequential"))):
             return Outcome(f"differs from sequential: {found[0]}", None)
-        executed = ExecutedBlock(EthereumBlock.of(recorded), result)
+        executed = ExecutedBlock(ethereum, result)
         executed.check_senders()
         checks = executed.header_checks()
     except BlockstmError as error:
@@ -130,7 +143,7 @@ def run_block(
     return Outcome(None, Known(executed.accounts_after, hashes, block))
 
 
-def record(network: str, parent: Known, block: Json, uncles: list[Json], folder: Path) -> Block:
+def record(product: Product, parent: Known, block: Json, uncles: list[Json]) -> Block:
     """The product's block, recorded from files as they come from a node.
 
     Raises:
@@ -138,7 +151,9 @@ def record(network: str, parent: Known, block: Json, uncles: list[Json], folder:
     """
     number = int(block["number"], 16)
     last = {text: parent.hashes[text] for text in sorted(parent.hashes)[-HASHES_KEPT:] if text < number}
-    paths = {name: folder / f"{name}.json" for name in ("block", "prestate", "hashes", "uncles", "parent")}
+    paths = {
+        name: product.folder / f"{name}.json" for name in ("block", "prestate", "hashes", "uncles", "parent")
+    }
     paths["block"].write_text(json.dumps(block))
     paths["prestate"].write_bytes(accounts_json(parent.accounts))
     paths["hashes"].write_text(json.dumps(last))
@@ -150,9 +165,9 @@ def record(network: str, parent: Known, block: Json, uncles: list[Json], folder:
         block_hashes_path=paths["hashes"],
         uncles_path=paths["uncles"],
         parent_path=paths["parent"],
-        fork=fork_at(network, number, int(block["timestamp"], 16), int(block["difficulty"], 16)),
+        fork=fork_at(product.network, number, int(block["timestamp"], 16), int(block["difficulty"], 16)),
         whole_state=True,
-        dao_fork=is_dao_fork(network, number),
+        dao_fork=is_dao_fork(product.network, number),
     )
 
 

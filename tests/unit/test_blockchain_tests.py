@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from blockstm import Engine
+from blockstm.ethereum.virtual_machine import has_native
 from tests.blockchain_tests.execution import run_test
 from tests.blockchain_tests.networks import fork_at, is_dao_fork, is_known
 from tests.blockchain_tests.nodeanswers import NotABlockError, block_of
@@ -23,6 +24,7 @@ Json = dict[str, Any]
 test_of.__test__ = False  # type: ignore[attr-defined]
 
 ZEROS = hex_of(bytes(32))
+NEEDS_NATIVE = pytest.mark.skipif(not has_native(), reason="the native EVM is not built here: make build")
 
 
 def small_test(fork: str = "london", uncles: Callable[[Json], list[Json]] = lambda block: []) -> Json:
@@ -44,9 +46,12 @@ def spoilt(test: Json, **fields: str) -> Json:
     return {**test, "blocks": [block], "lastblockhash": header["hash"]}
 
 
+@pytest.mark.parametrize("machine", ["py-evm", pytest.param("native", marks=NEEDS_NATIVE)])
 @pytest.mark.parametrize("fork", NETWORKS)
-def test_a_test_of_the_specifications_passes(shared_engine: Engine, tmp_path: Path, fork: str) -> None:
-    verdict = run_test(shared_engine, small_test(fork), tmp_path)
+def test_a_test_of_the_specifications_passes(
+    shared_engine: Engine, tmp_path: Path, fork: str, machine: str
+) -> None:
+    verdict = run_test(shared_engine, small_test(fork), tmp_path, machine)
     assert (verdict.failure, verdict.blocks, verdict.invalid) == (None, 1, [])
 
 
