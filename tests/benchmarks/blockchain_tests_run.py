@@ -7,8 +7,8 @@ A FOLDER holds JSON files of ethereum/tests or ethereum/legacytests (BlockchainT
 execution-spec-tests (blockchain_tests), at any depth; none comes with the project. Told are, for each virtual
 machine and network, how many tests were run and passed; then what failed, grouped by reason, and in what the
 virtual machines differ. The exit status is 1 if a test fails in one of them. Whether an invalid block is refused
-does not decide that, as proof of work and what the headers of uncles say are not looked at; those that are accepted are
-counted by what is wrong with them.
+does not decide that, as proof of work and what the headers of uncles say are not looked at; those that are accepted
+are counted by what is wrong with them.
 """
 
 from __future__ import annotations

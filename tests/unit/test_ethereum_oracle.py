@@ -53,6 +53,9 @@ def test_withdrawals_are_only_in_the_state_after_the_block() -> None:
         (17_034_869, 1_681_338_443, "paris"),
         (17_034_870, 1_681_338_455, "shanghai"),
         (22_431_084, 1_746_612_311, "prague"),
+        (23_935_694, 1_764_798_551, "osaka"),
+        (23_975_778, 1_765_290_071, "bpo1"),
+        (24_179_383, 1_767_747_671, "bpo2"),
     ],
 )
 def test_forks_begin_where_they_began(number: int, timestamp: int, fork: str) -> None:
