@@ -22,7 +22,7 @@ from tests.support.engines import run as run_speculatively
 
 needs_native = pytest.mark.skipif(not has_native(), reason="the native EVM is not built here: make build")
 
-PRECOMPILES = {number.to_bytes(20, "big") for number in range(1, 18)}
+PRECOMPILES = {number.to_bytes(20, "big") for number in (*range(1, 18), 0x100)}
 READ_MORE = b"ecn"
 """The parts of accounts that the native virtual machine reads more often than py-evm."""
 READ_LESS = b"ebcnsw"
