@@ -37,6 +37,12 @@ _OPTIONS: Final = (
         "What eth_getUncleByBlockHashAndIndex answers, as a list, for all uncles.",
     ),
     RecorderOption(
+        "parent",
+        Path,
+        "PARENT.json",
+        "What eth_getBlockByNumber answers for the number before the block's.",
+    ),
+    RecorderOption(
         "whole_state",
         bool,
         "",
@@ -61,6 +67,7 @@ def _record(
     prestate: Path,
     blockhashes: Path | None,
     uncles: Path | None,
+    parent: Path | None,
     whole_state: bool,
     accounts: Path | None,
     fork: str | None,
@@ -76,6 +83,7 @@ def _record(
             block_hashes_path=blockhashes,
             accounts_path=accounts,
             uncles_path=uncles,
+            parent_path=parent,
             fork=fork,
             whole_state=whole_state,
         )

@@ -42,6 +42,21 @@ def write(folder: Path, told: object, state: object) -> None:
     (folder / "prestate.json").write_text(json.dumps(state))
 
 
+def test_what_follows_from_the_parent_is_compared(command: Command, refused: Refused, tmp_path: Path) -> None:
+    number, time = (int(TOLD[name], 16) for name in ("number", "timestamp"))
+    parent = block(number=hex(number - 1), timestamp=hex(time - 12))
+    write(tmp_path, block(transaction(2), parentHash=parent["hash"]), STATE)
+    (tmp_path / "parent.json").write_text(json.dumps({"result": parent}))
+    assert command(*ARGUMENTS, "--parent", "parent.json").returncode == 0
+    (entry,) = json.loads(command("replay", "out.block", "--json").stdout)["blocks"]
+    names = ("parent", "base_fee", "excess_blob_gas")
+    assert [entry["header_checks"][name] for name in names] == [True, True, True]
+    (tmp_path / "parent.json").write_text(json.dumps(TOLD))
+    assert "parent.json: the parent: its fields give the hash 0x" in refused(
+        *ARGUMENTS, "--parent", "parent.json"
+    )
+
+
 def changed(index: int, **changes: object) -> dict[str, Any]:
     """TOLD with fields of one of its transactions changed."""
     told = json.loads(json.dumps(TOLD))
