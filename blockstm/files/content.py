@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import secrets
 import stat
+import zlib
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +17,7 @@ import zstandard
 from blockstm.errors import BlockstmError, UsageError, shown, shown_path, type_shown
 
 ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
+GZIP_MAGIC: Final = b"\x1f\x8b"
 
 # One compressed slice holds at most 512 blocks of four bytes, and a block expands to 128 KiB at most: so
 # however hostile the file is, a step makes at most 64 MiB, and what comes out is handed on in small pieces.
@@ -138,10 +141,10 @@ def read_text(path: str | os.PathLike[str], bytes_max: int, error_type: type[Blo
 
 
 def content_pieces(file: BinaryIO, limit: int) -> Iterator[bytes]:
-    """Yield a file's content piece by piece, decompressed where it is zstd-compressed: its first bytes tell.
+    """Yield a file's content piece by piece, decompressed where it is zstd or gzip: its first bytes tell.
 
-    Compressed data may be several frames, as `pzstd` and `cat a.zst b.zst` make them, and skippable frames.
-    A byte order mark at the start of UTF-8 text is left out.
+    Compressed data may be several frames, as `pzstd` and `cat a.zst b.zst` make them, and skippable frames; of gzip,
+    several members. A byte order mark at the start of UTF-8 text is left out.
 
     Arguments:
         file: positioned at its start.
@@ -154,8 +157,32 @@ def content_pieces(file: BinaryIO, limit: int) -> Iterator[bytes]:
     """
     magic = file.read(len(ZSTD_MAGIC))
     file.seek(0)
-    compressed = magic == ZSTD_MAGIC or _is_skippable(magic)
-    return _without_mark(_all_frames(file, limit) if compressed else _plain(file, limit))
+    if magic == ZSTD_MAGIC or _is_skippable(magic):
+        return _without_mark(_all_frames(file, limit))
+    return _without_mark(_gunzipped(file, limit) if magic.startswith(GZIP_MAGIC) else _plain(file, limit))
+
+
+def _gunzipped(file: BinaryIO, limit: int) -> Iterator[bytes]:
+    """Yield the content of gzip data (RFC 1952); the library checks lengths and checksums."""
+    with gzip.GzipFile(fileobj=file) as members:
+        taken = 0
+        while True:
+            try:
+                piece = members.read(_PIECE_BYTES)
+            except EOFError:
+                raise DamagedError(
+                    "the compressed data ends too early; copy or make the file again"
+                ) from None
+            except (gzip.BadGzipFile, zlib.error) as error:
+                raise DamagedError(
+                    f"the compressed data is damaged ({error}); copy or make the file again"
+                ) from error
+            if not piece:
+                return
+            taken += len(piece)
+            if taken > limit:
+                raise _too_large(limit)
+            yield piece
 
 
 def _plain(file: BinaryIO, limit: int) -> Iterator[bytes]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import struct
+import tracemalloc
 from io import BytesIO
 from pathlib import Path
 
@@ -15,7 +17,14 @@ from hypothesis import strategies as st
 from blockstm.blocks.access_trace import read_access_trace
 from blockstm.errors import EthereumInputError
 from blockstm.ethereum.nodejson import read_json
-from blockstm.files.content import ContentError, DamagedError, TooLargeError, content_pieces, decompressed
+from blockstm.files.content import (
+    GZIP_MAGIC,
+    ContentError,
+    DamagedError,
+    TooLargeError,
+    content_pieces,
+    decompressed,
+)
 
 LIMIT = 1 << 20
 MARK = b"\xef\xbb\xbf"
@@ -82,6 +91,37 @@ def test_all_frames_together_are_within_the_limit() -> None:
             content(frame(b"a" * 60) + last, 100)
 
 
+@given(st.lists(st.binary(max_size=5000), min_size=1, max_size=5))
+def test_any_gzip_members_are_read(made: list[bytes]) -> None:
+    assert content(b"".join(map(gzip.compress, made))) == b"".join(made).removeprefix(MARK)
+
+
+@given(st.binary(min_size=100, max_size=5000), st.data())
+def test_gzip_that_is_cut_short_or_damaged_is_refused(made: bytes, data: st.DataObject) -> None:
+    whole = gzip.compress(made)
+    with pytest.raises(DamagedError, match="ends too early; copy or make the file again"):
+        content(whole[: data.draw(st.integers(len(GZIP_MAGIC), len(whole) - 1))])
+    place = data.draw(st.integers(len(whole) - 8, len(whole) - 1))  # the checksum and the length
+    with pytest.raises(DamagedError, match=r"damaged \(.*; copy or make the file again"):
+        content(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+
+
+def test_something_after_gzip_is_refused() -> None:
+    with pytest.raises(DamagedError, match=r"damaged \(Not a gzipped file"):
+        content(gzip.compress(b"some") + b"more")
+
+
+def test_gzip_of_a_great_deal_is_refused_in_little_memory() -> None:
+    great = gzip.compress(bytes(64 << 20))
+    tracemalloc.start()
+    with pytest.raises(TooLargeError, match=f"more than {LIMIT} bytes"):
+        for _ in content_pieces(BytesIO(great), LIMIT):
+            pass
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2 << 20
+
+
 def test_the_number_of_frames_is_bounded() -> None:
     with pytest.raises(ContentError, match="more than 65536 frames"):
         content(skippable(b"") * 65_537)
@@ -93,7 +133,7 @@ def test_a_skippable_frame_that_says_it_is_longer_than_the_file() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrap", [bytes, frame, lambda data: skippable(b"x") + frame(data[:2]) + frame(data[2:])]
+    "wrap", [bytes, frame, gzip.compress, lambda data: skippable(b"x") + frame(data[:2]) + frame(data[2:])]
 )
 def test_a_byte_order_mark_is_left_out(tmp_path: Path, wrap: object) -> None:
     assert callable(wrap)
