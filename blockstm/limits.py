@@ -50,4 +50,8 @@ ACCESS_TRACE_BYTES_MAX: Final = 1 << 30
 ACCESS_TRACE_LINE_BYTES_MAX: Final = 16 << 20
 
 ETHEREUM_JSON_BYTES_MAX: Final = 1 << 28
-"""The text of one file of a node's answers, decompressed."""
+"""The text of one file of a node's answers, decompressed, or of one answer over the network."""
+ETHEREUM_EXPORT_BYTES_MAX: Final = 1 << 30
+"""A file of blocks in RLP, decompressed."""
+ETHEREUM_RLP_BLOCK_BYTES_MAX: Final = 1 << 25
+"""One block in RLP; since EIP-7934, none of Ethereum has more than 10 MiB."""

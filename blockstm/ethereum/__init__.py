@@ -5,11 +5,12 @@
 - `blobs`: how many blobs a block may have, and what they cost.
 - `environment`: what the transactions of a block see of it.
 - `tries`: roots of tries: of lists and of whole states.
-- `nodejson`, `header`: strict reading of a node's JSON; the header, uncles and withdrawals.
+- `nodejson`, `batches`, `header`: strict reading of a node's JSON; batches of it; header, uncles and withdrawals.
 - `block`: what a recorded block says of itself, checked without py-evm.
 - `native`, `senders`: what is done in compiled code: the EVM; who has signed transactions.
 - `virtual_machine`: which virtual machine executes a block.
-- `transactions`, `rpc`, `prestate`, `uncles`: transactions, the block, the state before and uncles, from a node.
+- `transactions`, `rlp_items`, `exports`: transactions from a node; blocks that it has exported in RLP.
+- `rpc`, `prestate`, `uncles`: the block, the state before and uncles, from a node.
 - `validity`: what no transaction may be, whatever the state is.
 - `codes`, `accounts`, `precompiles`, `osaka`, `machine`: py-evm, with its accounts in the multi-version memory.
 - `outcome`, `receipts`: what `evm` puts into a receipt; the receipts as the chain writes them.

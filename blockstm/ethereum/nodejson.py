@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, NoReturn
+from typing import Any, BinaryIO, Final, NoReturn
 
 from blockstm.errors import EthereumInputError, shown, shown_path
 from blockstm.files.content import ContentError, TooLargeError, content_pieces, open_input, reason_of
@@ -19,7 +19,8 @@ from blockstm.limits import ETHEREUM_JSON_BYTES_MAX
 
 _QUANTITY: Final = re.compile(r"0x[0-9a-fA-F]+")
 _QUANTITY_DIGITS_MAX: Final = 64
-_ENVELOPE: Final = frozenset(("jsonrpc", "id", "result"))
+ENVELOPE: Final = frozenset(("jsonrpc", "id", "result"))
+_SAVE_AGAIN: Final = "save the node's answer again"
 ADDRESS_BYTES: Final = 20
 HASH_BYTES: Final = 32
 
@@ -33,11 +34,30 @@ def named(path: str | os.PathLike[str]) -> Iterator[None]:
         raise EthereumInputError(f"{shown_path(path)}: {error}") from error
 
 
+@contextmanager
+def problems_told(fix: str) -> Iterator[None]:
+    """Turn what may go wrong while a file's content is read into a `ContentError` that ends with the fix."""
+    try:
+        yield
+        return
+    except ContentError:
+        raise
+    except UnicodeDecodeError as error:
+        problem = f"byte {error.start} is not text in UTF-8"
+    except ValueError as error:
+        problem = str(error)
+    except MemoryError:
+        problem = "no memory is left to read it"
+    except OSError as error:
+        problem = f"cannot be read: {reason_of(error)}"
+    raise ContentError(f"{problem}; {fix}")
+
+
 def read_json(path: str | os.PathLike[str]) -> object:
     """Return what a node answered, without the JSON-RPC envelope that may be around it.
 
     Arguments:
-        path: JSON text in UTF-8, plain or zstd-compressed (the content tells), at most
+        path: JSON text in UTF-8, plain or compressed with zstd or gzip (the content tells), at most
             ETHEREUM_JSON_BYTES_MAX bytes.
 
     Raises:
@@ -45,25 +65,24 @@ def read_json(path: str | os.PathLike[str]) -> object:
             twice, or it is a node's report of an error.
     """
     with named(path), open_input(path, EthereumInputError) as file:
+        return decode_answer(file)
+
+
+def decode_answer(file: BinaryIO) -> object:
+    """Return what `read_json` does, of an open file.
+
+    Raises:
+        ContentError: as `read_json`.
+    """
+    with problems_told(_SAVE_AGAIN):
         try:
             text = b"".join(content_pieces(file, ETHEREUM_JSON_BYTES_MAX)).decode()
-            return _without_envelope(decode_json(text))
         except TooLargeError:
             raise ContentError(
                 f"it takes more than {ETHEREUM_JSON_BYTES_MAX} bytes, which is the limit; "
                 "a state is shortest as one object for the whole block"
             ) from None
-        except ContentError:
-            raise
-        except UnicodeDecodeError as error:
-            problem = f"byte {error.start} is not text in UTF-8"
-        except ValueError as error:
-            problem = str(error)
-        except MemoryError:
-            problem = "no memory is left to read it"
-        except OSError as error:
-            problem = f"cannot be read: {reason_of(error)}"
-        raise ContentError(f"{problem}; save the node's answer again")
+        return _without_envelope(decode_json(text))
 
 
 def _without_envelope(answer: object) -> object:
@@ -71,7 +90,7 @@ def _without_envelope(answer: object) -> object:
         return answer
     if "jsonrpc" in answer and "error" in answer:
         raise ValueError(f"the node answered with an error, {shown(answer['error'])}")
-    return answer["result"] if "result" in answer and answer.keys() <= _ENVELOPE else answer
+    return answer["result"] if "result" in answer and answer.keys() <= ENVELOPE else answer
 
 
 def quantity(value: object, bits: int) -> int:

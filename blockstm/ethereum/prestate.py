@@ -32,6 +32,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from blockstm.errors import one_line, shown
+from blockstm.ethereum.batches import batch_of, is_block
 from blockstm.ethereum.nodejson import ADDRESS_BYTES, HASH_BYTES, Fields, data, named, quantity, read_json
 from blockstm.ethereum.rpc import NodeBlock
 from blockstm.ethereum.transactions import contract_address
@@ -74,8 +75,9 @@ def read_prestate(
     """Return the accounts that a block touches, by address, as they stood before it.
 
     Arguments:
-        path: the merged form or that of `debug_traceBlockByNumber` (see above), plain or zstd-compressed,
-            with or without the JSON-RPC envelope.
+        path: the merged form or that of `debug_traceBlockByNumber` (see above), with or without the JSON-RPC
+            envelope; or a batch of answers to `debug_traceTransaction`, whose ids are in the order of the
+            transactions, and in which the block may be, too. Plain, or compressed with zstd or gzip.
         block: the block that it is for.
         whole_state: it is to hold all accounts of the chain, as only the merged form can.
 
@@ -85,16 +87,33 @@ def read_prestate(
     """
     answer = read_json(path)
     with named(path):
-        if isinstance(answer, list):
-            if whole_state:
-                raise ContentError(
-                    "it lists what each transaction touches, which is not the state of the whole chain; "
-                    "give one object of all accounts, or leave out --whole-state"
-                )
-            return _merged(_of_each_transaction(answer, block), block)
-        if isinstance(answer, dict) and "transactionsRoot" in answer:
-            raise ContentError(f"this is the block, not the state before it; {_FIX}")
-        return _accounts(Fields(answer, "the pre-state", _FIX))
+        return accounts_of(answer, block, whole_state=whole_state)
+
+
+def accounts_of(answer: object, block: NodeBlock, *, whole_state: bool = False) -> dict[bytes, Account]:
+    """Return the accounts that a node's answer lists; see `read_prestate`.
+
+    Raises:
+        ContentError: an account or a field is malformed or missing, or it is of another block.
+    """
+    if (batch := batch_of(answer)) is not None:
+        answer = _without_blocks(batch)
+    if isinstance(answer, list):
+        if whole_state:
+            raise ContentError(
+                "it lists what each transaction touches, which is not the state of the whole chain; "
+                "give one object of all accounts, or leave out --whole-state"
+            )
+        return _merged(_of_each_transaction(answer, block), block)
+    if isinstance(answer, dict) and "transactionsRoot" in answer:
+        raise ContentError(f"this is the block, not the state before it; {_FIX}")
+    return _accounts(Fields(answer, "the pre-state", _FIX))
+
+
+def _without_blocks(batch: list[object]) -> object:
+    """Return what a batch tells of the state: one list for the whole block, or one answer for each transaction."""
+    told = [result for result in batch if not is_block(result)]
+    return told[0] if len(told) == 1 and isinstance(told[0], list) else told
 
 
 def read_accounts(path: str | os.PathLike[str]) -> dict[bytes, Account | None]:

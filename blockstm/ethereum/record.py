@@ -52,12 +52,13 @@ def record_ethereum(
     parent_path: str | os.PathLike[str] | None = None,
     fork: str | None = None,
     whole_state: bool = False,
+    number: int | None = None,
 ) -> Block:
     """Make a .block file of what a node tells about a block, whole or not at all, and return the block.
 
     Arguments:
-        block_path: the answer to `eth_getBlockByNumber(number, true)`; this and the other files are JSON,
-            plain or zstd-compressed, with or without the JSON-RPC envelope.
+        block_path: the answer to `eth_getBlockByNumber(number, true)`, or blocks in RLP; the other files are
+            JSON. All are plain, or compressed with zstd or gzip, and may have a JSON-RPC envelope.
         prestate_path: what geth's `prestateTracer` tells: the state before the block, or before each of its
             transactions (see `blockstm.ethereum.prestate`).
         output_path: the .block file; an existing one is replaced.
@@ -74,6 +75,7 @@ def record_ethereum(
         whole_state: the pre-state is the merged form of all accounts of the chain with all their storage, so that
             the root of the state after the block can be compared with the header's. An account that is listed then
             exists, even an empty one, and no other does.
+        number: that of the block, where its file holds several.
 
     Raises:
         EthereumInputError: an input is missing, damaged or bad, or they do not belong together.
@@ -90,6 +92,7 @@ def record_ethereum(
         parent_path=parent_path,
         fork=fork,
         whole_state=whole_state,
+        number=number,
     )
     for path in (block_path, prestate_path, block_hashes_path, accounts_path, uncles_path, parent_path):
         if path is not None and os.path.exists(output_path) and os.path.samefile(path, output_path):
@@ -109,6 +112,7 @@ def read_ethereum(
     fork: str | None = None,
     whole_state: bool = False,
     dao_fork: bool | None = None,
+    number: int | None = None,
 ) -> Block:
     """Return the block that a node tells about; see `record_ethereum`, which also writes it.
 
@@ -117,7 +121,7 @@ def read_ethereum(
     """
     if fork is not None and fork not in FORKS:
         raise UsageError(f"fork {shown(fork)} is not known; known are {', '.join(FORKS)}")
-    block = read_block(block_path)
+    block = read_block(block_path, number)
     with named(block_path):
         fork = _fork(block) if fork is None else fork
         _check_header(block, fork)
@@ -129,7 +133,7 @@ def read_ethereum(
     with named(prestate_path):
         _check_senders(block, known, fork)
     hashes = {} if block_hashes_path is None else read_block_hashes(block_hashes_path, block)
-    uncle_headers = None if uncles_path is None else read_uncle_headers(uncles_path, block)
+    uncle_headers = block.uncle_headers if uncles_path is None else read_uncle_headers(uncles_path, block)
     parent_header = None if parent_path is None else read_parent_header(parent_path, block)
     try:
         return make_block(

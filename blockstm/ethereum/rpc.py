@@ -9,14 +9,19 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import BinaryIO, Final
 
-from blockstm.errors import shown
+from eth_hash.auto import keccak
+
+from blockstm.errors import EthereumInputError, shown
+from blockstm.ethereum.batches import batch_of, only_block
+from blockstm.ethereum.exports import EXPORT_FIX, exported_block, is_rlp
 from blockstm.ethereum.header import Withdrawal, read_header, read_uncles, read_withdrawals
-from blockstm.ethereum.nodejson import HASH_BYTES, Fields, named, quantity, read_json
+from blockstm.ethereum.nodejson import HASH_BYTES, Fields, decode_answer, named, quantity, read_json
 from blockstm.ethereum.transactions import SignedTransaction, read_transactions
-from blockstm.files.content import ContentError
+from blockstm.ethereum.tries import encode_rlp
+from blockstm.files.content import ContentError, open_input
 from blockstm.limits import U64_MAX
 
 _BLOCK_FIX: Final = "save again what eth_getBlockByNumber(number, true) answers"
@@ -36,6 +41,8 @@ class NodeBlock:
         uncles: the hashes of the uncles, as the node gave them.
         withdrawals: None before Shanghai.
         transactions: in the block's order.
+        uncle_headers: the fields of the uncles' headers, where the block was told with them.
+        stated_chain_id: the chain that it is of, where that was told.
     """
 
     fields: Mapping[str, str]
@@ -43,6 +50,8 @@ class NodeBlock:
     uncles: tuple[str, ...]
     withdrawals: tuple[Withdrawal, ...] | None
     transactions: tuple[SignedTransaction, ...]
+    uncle_headers: tuple[Mapping[str, str], ...] | None = None
+    stated_chain_id: int | None = None
 
     def number_of(self, name: str) -> int:
         """Return a field of the header that is a number."""
@@ -55,56 +64,103 @@ class NodeBlock:
 
     @property
     def chain_id(self) -> int:
-        """The chain that the first transaction to state one is signed for; 1, the mainnet, if none does."""
+        """The chain that it is said to be of, or that its transactions are signed for; else 1, the mainnet."""
+        if self.stated_chain_id is not None:
+            return self.stated_chain_id
         return next((txn.chain_id for txn in self.transactions if txn.chain_id is not None), 1)
 
 
-def read_block(path: str | os.PathLike[str]) -> NodeBlock:
-    """Return the block that a node answered `eth_getBlockByNumber(number, true)` with.
+def read_block(path: str | os.PathLike[str], number: int | None = None) -> NodeBlock:
+    """Return a block that a node answered `eth_getBlockByNumber(number, true)` with, or that it exported in RLP.
 
     Hash and sender of every transaction and the transactions' chain id are checked here.
 
     Arguments:
-        path: the answer, plain or zstd-compressed, with or without the JSON-RPC envelope.
+        path: the answer, with or without the JSON-RPC envelope, or a batch of answers among which it is; or
+            blocks in RLP, one after the other. Plain, or compressed with zstd or gzip.
+        number: that of the block; None where the file holds only one.
 
     Raises:
-        EthereumInputError: the file cannot be read, a field is missing or malformed, or fields contradict
-            each other; names the file, the place in it and the fix.
+        EthereumInputError: the file cannot be read, a field is missing or malformed, fields contradict each other,
+            or it holds no such block; names the file, the place in it and the fix.
     """
-    answer = read_json(path)
-    with named(path):
-        if answer is None:
-            raise ContentError(f"the node answered null: it does not know the block; {_BLOCK_FIX}")
-        block = Fields(answer, "the block", _BLOCK_FIX)
-        if block.values.get("hash", "") is None:
-            block.refuse("field hash is null: the block is still pending")
-        block.data("hash", HASH_BYTES)
-        values = read_header(block)
-        transactions = _transactions(block)
-        return NodeBlock(
-            {name: value for name, value in block.values.items() if _is_hex(value)},
-            values,
-            tuple(read_uncles(block)),
-            read_withdrawals(block) if "withdrawalsRoot" in values else None,
-            transactions,
-        )
+    with named(path), open_input(path, EthereumInputError) as file:
+        if is_rlp(file):
+            return _exported_block(file, number)
+        answer = decode_answer(file)
+        if (batch := batch_of(answer)) is not None:
+            answer = only_block(batch, number)
+        return block_of(answer, number)
+
+
+def block_of(answer: object, number: int | None = None, chain_id: int | None = None) -> NodeBlock:
+    """Return the block that a node answered with; see `read_block`.
+
+    Arguments:
+        answer: without an envelope.
+        number: that of the block, where it is known.
+        chain_id: the chain that the node says it is of.
+
+    Raises:
+        ContentError: a field is missing or malformed, fields contradict each other, or it is another block.
+    """
+    if answer is None:
+        raise ContentError(f"the node answered null: it does not know the block; {_BLOCK_FIX}")
+    block = Fields(answer, "the block", _BLOCK_FIX)
+    if block.values.get("hash", "") is None:
+        block.refuse("field hash is null: the block is still pending")
+    made = _block(block, chain_id=chain_id)
+    if number is not None and made.number != number:
+        block.refuse(f"it is block {made.number}, not {number}")
+    return made
+
+
+def _exported_block(file: BinaryIO, number: int | None) -> NodeBlock:
+    told, uncles = exported_block(file, number)
+    block = Fields(told, "the block", EXPORT_FIX)
+    made = _block(block, states_senders=False)
+    headers = [
+        Fields(uncle, f"{block.place}: uncle {index}", EXPORT_FIX) for index, uncle in enumerate(uncles)
+    ]
+    for header in headers:
+        read_header(header)
+    return replace(made, uncle_headers=tuple(header.values for header in headers))
+
+
+def _block(block: Fields, *, chain_id: int | None = None, states_senders: bool = True) -> NodeBlock:
+    block.data("hash", HASH_BYTES)
+    values = read_header(block)
+    transactions = _transactions(block, chain_id, states_senders)
+    return NodeBlock(
+        {name: value for name, value in block.values.items() if _is_hex(value)},
+        values,
+        tuple(read_uncles(block)),
+        read_withdrawals(block) if "withdrawalsRoot" in values else None,
+        transactions,
+        stated_chain_id=chain_id,
+    )
 
 
 def _is_hex(value: object) -> bool:
     return isinstance(value, str) and _HEX.fullmatch(value) is not None
 
 
-def _transactions(block: Fields) -> tuple[SignedTransaction, ...]:
+def _transactions(block: Fields, chain_id: int | None, states_senders: bool) -> tuple[SignedTransaction, ...]:
     listed = block.array("transactions")
     if listed and isinstance(listed[0], str):
         block.refuse("field transactions holds hashes only")
-    transactions = read_transactions(listed, _BLOCK_FIX)
+    transactions = read_transactions(listed, block.fix, states_senders=states_senders)
     stating = [txn for txn in transactions if txn.chain_id is not None]
     for txn in stating:
+        if chain_id is not None and txn.chain_id != chain_id:
+            raise ContentError(
+                f"{txn.place}: it is signed for chain {txn.chain_id}, and the node is of chain {chain_id}; "
+                f"{block.fix}"
+            )
         if txn.chain_id != stating[0].chain_id:
             raise ContentError(
                 f"{txn.place}: it is signed for chain {txn.chain_id}, and {stating[0].place} for chain "
-                f"{stating[0].chain_id}; {_BLOCK_FIX}"
+                f"{stating[0].chain_id}; {block.fix}"
             )
     if stating and stating[0].chain_id is not None and stating[0].chain_id > U64_MAX:
         raise ContentError(
@@ -118,8 +174,8 @@ def read_block_hashes(path: str | os.PathLike[str], block: NodeBlock) -> dict[in
     """Return the hashes of earlier blocks, by number, that a file names for the opcode BLOCKHASH.
 
     Arguments:
-        path: `{"number": "0xhash", ...}`, numbers decimal or as 0x and hex digits; plain or
-            zstd-compressed.
+        path: `{"number": "0xhash", ...}`, numbers decimal or as 0x and hex digits; or a batch of answers to
+            `eth_getBlockByNumber`. Plain, or compressed with zstd or gzip.
         block: the block that they are for.
 
     Raises:
@@ -128,6 +184,8 @@ def read_block_hashes(path: str | os.PathLike[str], block: NodeBlock) -> dict[in
     """
     answer = read_json(path)
     with named(path):
+        if (batch := batch_of(answer)) is not None:
+            answer = {str(number): f"0x{found.hex()}" for number, found in map(earlier_block, batch)}
         hashes: dict[int, bytes] = {}
         fields = Fields(answer, "the block hashes", _HASHES_FIX)
         for text in fields.values:
@@ -140,6 +198,24 @@ def read_block_hashes(path: str | os.PathLike[str], block: NodeBlock) -> dict[in
             if number == block.number - 1 and hashes[number] != block.values["parentHash"]:
                 fields.refuse(f"block {number} has another hash than block {block.number} says")
         return hashes
+
+
+def earlier_block(answer: object) -> tuple[int, bytes]:
+    """Return the number and the hash of a block of which a node has told at least the header, which is checked.
+
+    Arguments:
+        answer: without an envelope.
+
+    Raises:
+        ContentError: a field is missing or malformed, or the fields do not give the hash.
+    """
+    fields = Fields(answer, "an earlier block", _BLOCK_FIX)
+    header = read_header(fields)
+    number, stated = fields.quantity("number"), fields.data("hash", HASH_BYTES)
+    if (found := keccak(encode_rlp([*header.values()]))) != stated:
+        fields.place = f"block {number}"
+        fields.refuse(f"its fields give the hash 0x{found.hex()}, but it says 0x{stated.hex()}")
+    return number, found
 
 
 def _block_number(fields: Fields, text: str) -> int:

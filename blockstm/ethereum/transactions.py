@@ -7,7 +7,7 @@ lists), EIP-1559 (type 2), EIP-4844 (type 3, blobs), EIP-7702 (type 4, authoriza
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import coincurve
@@ -19,6 +19,7 @@ from blockstm.ethereum.nodejson import ADDRESS_BYTES, HASH_BYTES, Fields
 from blockstm.ethereum.nodejson import data as decode_data
 from blockstm.ethereum.senders import senders_confirmed
 from blockstm.ethereum.tries import encode_rlp
+from blockstm.files.content import ContentError
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +59,23 @@ def contract_address(creator: bytes, nonce: int) -> bytes:
     return keccak(encode_rlp([creator, encode_number(nonce)]))[-ADDRESS_BYTES:]
 
 
-def read_transactions(values: Sequence[object], fix: str) -> tuple[SignedTransaction, ...]:
+def read_transactions(
+    values: Sequence[object], fix: str, *, states_senders: bool = True
+) -> tuple[SignedTransaction, ...]:
     """Return the transactions that a node describes; hashes and senders are checked.
 
     Arguments:
         values: the block's list of transactions.
         fix: what a message says to do.
+        states_senders: the field `from` says who has sent each, as in a node's answer; else the signature does.
 
     Raises:
         ContentError: a field is missing or malformed, the type is not known, or the fields do not give the
             hash or the sender; names the transaction by index and, once that is read, by hash.
     """
-    unproved = [_read_transaction(value, index, fix) for index, value in enumerate(values)]
+    unproved = [_read_transaction(value, index, fix, states_senders) for index, value in enumerate(values)]
+    if not states_senders:
+        return tuple(replace(each.transaction, sender=each.signer()) for each in unproved)
     confirmed = senders_confirmed([(each.transaction.raw, each.transaction.sender) for each in unproved])
     for place, each in enumerate(unproved):
         if confirmed is None or not confirmed[place]:
@@ -101,6 +107,16 @@ class _Unproved:
         Raises:
             ContentError: it has not.
         """
+        sender, stated = self.signer(), self.transaction.sender
+        if sender != stated:
+            self.fields.refuse(f"field from is 0x{stated.hex()}, but 0x{sender.hex()} has signed it")
+
+    def signer(self) -> bytes:
+        """Return the address that the signature gives.
+
+        Raises:
+            ContentError: it gives none.
+        """
         r, s = (number.rjust(32, b"\0") for number in self.signature)
         try:
             key = coincurve.PublicKey.from_signature_and_message(
@@ -108,17 +124,15 @@ class _Unproved:
             )
         except ValueError:
             self.fields.refuse("nobody can have signed it: r, s and v are not a signature")
-        sender, stated = keccak(key.format(compressed=False)[1:])[-ADDRESS_BYTES:], self.transaction.sender
-        if sender != stated:
-            self.fields.refuse(f"field from is 0x{stated.hex()}, but 0x{sender.hex()} has signed it")
+        return keccak(key.format(compressed=False)[1:])[-ADDRESS_BYTES:]
 
 
-def _read_transaction(value: object, index: int, fix: str) -> _Unproved:
+def _read_transaction(value: object, index: int, fix: str, states_sender: bool) -> _Unproved:
     fields = Fields(value, f"transaction {index}", fix)
     stated_hash = fields.data("hash", HASH_BYTES)
     fields.place = f"transaction {index} (0x{stated_hash.hex()})"
     kind = _kind(fields)
-    contents = [_ENCODERS.get(name, _number)(fields, name) for name in _CONTENTS[kind]]
+    contents = [_ENCODERS.get(name, _number)(fields, name) for name in CONTENTS[kind]]
     signature = [_number(fields, "r"), _number(fields, "s")]
     if kind == 0:
         v = fields.quantity("v", 256)
@@ -130,14 +144,14 @@ def _read_transaction(value: object, index: int, fix: str) -> _Unproved:
         raw = bytes([kind]) + encode_rlp([*contents, encode_number(parity), *signature])
         signed = bytes([kind]) + encode_rlp(contents)
     if keccak(raw) != stated_hash:
-        absent = [name for name in _MAY_BE_ABSENT if name in _CONTENTS[kind] and not fields.has(name)]
+        absent = [name for name in _MAY_BE_ABSENT if name in CONTENTS[kind] and not fields.has(name)]
         without = f", without {' and '.join(absent)}," if absent else ""
         fields.refuse(
             f"its fields{without} give the hash 0x{keccak(raw).hex()}: one of them is wrong or missing"
         )
-    sender = fields.data("from", ADDRESS_BYTES)
+    sender = fields.data("from", ADDRESS_BYTES) if states_sender else b""
     to = fields.data("to", ADDRESS_BYTES) if fields.has("to") else None
-    named = {**dict(zip(_CONTENTS[kind], contents, strict=True)), "s": signature[1]}
+    named = {**dict(zip(CONTENTS[kind], contents, strict=True)), "s": signature[1]}
     nonce = fields.quantity("nonce")
     transaction = SignedTransaction(fields.place, raw, stated_hash, sender, to, nonce, chain_id, kind, named)
     return _Unproved(transaction, fields, keccak(signed), signature, parity)
@@ -145,9 +159,18 @@ def _read_transaction(value: object, index: int, fix: str) -> _Unproved:
 
 def _kind(fields: Fields) -> int:
     kind = fields.quantity("type", 256) if fields.has("type") else 0
-    if kind not in _CONTENTS:
-        fields.refuse(f"type {kind:#x} is not known; known are 0x0 to {max(_CONTENTS):#x}")
+    if kind not in CONTENTS:
+        raise ContentError(f"{fields.place}: {_unknown(kind)}")
     return kind
+
+
+def _unknown(kind: int) -> str:
+    of_ethereum = f"those of Ethereum are 0x0 to {max(CONTENTS):#x}"
+    if kind == _DEPOSIT:
+        problem = f"it is a deposit of the OP stack (type {kind:#x}), which only nodes of that stack execute"
+    else:
+        problem = f"type {kind:#x} is not known"
+    return f"{problem}; {of_ethereum}: record a block of Ethereum, or write an access trace of this one"
 
 
 def _number(fields: Fields, name: str) -> bytes:
@@ -208,7 +231,7 @@ _ENCODERS: Final[dict[str, Callable[[Fields, str], object]]] = {
 }
 _CALL: Final = ("gas", "to", "value", "input")
 _FEE_MARKET: Final = ("chainId", "nonce", "maxPriorityFeePerGas", "maxFeePerGas", *_CALL, "accessList")
-_CONTENTS: Final[dict[int, tuple[str, ...]]] = {
+CONTENTS: Final[dict[int, tuple[str, ...]]] = {
     0: ("nonce", "gasPrice", *_CALL),
     1: ("chainId", "nonce", "gasPrice", *_CALL, "accessList"),
     2: _FEE_MARKET,
@@ -216,6 +239,8 @@ _CONTENTS: Final[dict[int, tuple[str, ...]]] = {
     4: (*_FEE_MARKET, "authorizationList"),
 }
 """What is signed, in the order in which it stands in the RLP, by type."""
+_DEPOSIT: Final = 0x7E
+"""It has no signature, and its sender's ether comes from the chain below (specs.optimism.io, Deposits)."""
 
 
 def _legacy_parity(fields: Fields, v: int) -> tuple[int, int | None]:

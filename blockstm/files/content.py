@@ -143,8 +143,8 @@ def read_text(path: str | os.PathLike[str], bytes_max: int, error_type: type[Blo
 def content_pieces(file: BinaryIO, limit: int) -> Iterator[bytes]:
     """Yield a file's content piece by piece, decompressed where it is zstd or gzip: its first bytes tell.
 
-    Compressed data may be several frames, as `pzstd` and `cat a.zst b.zst` make them, and skippable frames; of gzip,
-    several members. A byte order mark at the start of UTF-8 text is left out.
+    Compressed data may be several frames, as `pzstd` and `cat a.zst b.zst` make them, and skippable frames;
+    or several members of gzip. A byte order mark at the start of UTF-8 text is left out.
 
     Arguments:
         file: positioned at its start.

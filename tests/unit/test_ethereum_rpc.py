@@ -128,7 +128,6 @@ def test_mixed_case_and_leading_zeros_change_nothing(save: Save, told: dict[str,
         ("input", "0xzz", "field input"),
         ("to", "0x" + "11" * 19, "field to"),
         ("to", ["0x"], "field to"),
-        ("type", "0x7e", "type 0x7e is not known"),
         ("type", "0x2", "is missing"),
         ("gas", "0x1", "its fields give the hash"),
         ("r", "0x5", "its fields give the hash"),
@@ -147,6 +146,23 @@ def test_a_bad_field_of_a_transaction(
     else:
         bad[name] = value
     refused(save("block.json", told), f"transaction 1 ({bad['hash']}): ", expected, "; save again what")
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("0x5", "type 0x5 is not known"),
+        ("0x7e", "it is a deposit of the OP stack (type 0x7e), which only nodes of that stack execute"),
+    ],
+)
+def test_a_type_that_ethereum_does_not_have(
+    save: Save, told: dict[str, Any], kind: str, expected: str
+) -> None:
+    bad = told["transactions"][1]
+    bad["type"] = kind
+    fix = "those of Ethereum are 0x0 to 0x4: record a block of Ethereum, or write an access trace of this one"
+    message = refused(save("block.json", told), f"transaction 1 ({bad['hash']}): {expected}; {fix}")
+    assert message.endswith(fix)
 
 
 @pytest.mark.parametrize(
