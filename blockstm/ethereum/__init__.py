@@ -20,6 +20,7 @@
 - `mappingcontext`, `system`, `closing`: what the protocol itself does before the first transaction and after all.
 - `dryrun`, `invalid`: the block executed here, to find what its state lacks; why a transaction cannot be executed.
 - `record`: block files from what a node says.
+- `jsonrpc`, `node`: a node that is asked over HTTP; block files from its answers.
 - `finalaccounts`: the accounts that a state holds.
 - `checks`: whether what came of a block is what its header says.
 - `lacks`, `notes`: what the state before seems to lack; what a user is told of a recorded block.

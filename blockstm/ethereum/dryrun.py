@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from eth_hash.auto import keccak
 from eth_typing import Address
 
 from blockstm.blocks.block import Block
-from blockstm.ethereum.keys import block_hash_key
+from blockstm.ethereum.keys import block_hash_key, code_key
 from blockstm.ethereum.machine import decode_transaction, machine_for
 from blockstm.ethereum.mappingcontext import MappingContext
 
-__all__ = ["Accesses", "DryRun", "dry_run"]
+__all__ = ["Accesses", "DryRun", "dry_run", "missing_block_hashes"]
 
-_HASH_KEY = block_hash_key(0)
+_HASH_KEY: Final = block_hash_key(0)
+_ASKABLE: Final = 256
+"""How far back BLOCKHASH reaches, in blocks."""
+_CODE: Final = code_key(b"")
+_HASH_BYTES: Final = 32
+_PUSHES: Final = b"|".join(b"%b.{%d}" % (re.escape(bytes([0x5F + count])), count) for count in range(1, 33))
+_ASKS: Final = re.compile(b"(?:[^\\x40\\x60-\\x7f]++|" + _PUSHES + b")*+\\x40", re.DOTALL)
+"""A code with the opcode BLOCKHASH: instructions other than it and PUSH, or a PUSH with its data, and then it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +83,22 @@ def dry_run(block: Block) -> DryRun:
             state._account_db.flush()
         accesses.append(context.accesses())
     return DryRun(tuple(sorted(context.missing_block_hashes)), tuple(collisions), tuple(accesses))
+
+
+def missing_block_hashes(block: Block) -> tuple[int, ...]:
+    """Return the numbers of the blocks whose hashes a block's transactions ask for and its state does not hold.
+
+    Where no contract of the state can ask for one, nothing is executed.
+
+    Arguments:
+        block: as of `dry_run`.
+    """
+    number = block.number or 0
+    askable = range(max(0, number - _ASKABLE), number)
+    if all(block_hash_key(earlier) in block.state for earlier in askable):
+        return ()
+    codes = (value[_HASH_BYTES:] for key, value in block.state.items() if key.startswith(_CODE))
+    return dry_run(block).missing_block_hashes if any(map(_ASKS.match, codes)) else ()
 
 
 class _Context(MappingContext):

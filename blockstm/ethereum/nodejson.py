@@ -20,6 +20,8 @@ from blockstm.limits import ETHEREUM_JSON_BYTES_MAX
 _QUANTITY: Final = re.compile(r"0x[0-9a-fA-F]+")
 _QUANTITY_DIGITS_MAX: Final = 64
 ENVELOPE: Final = frozenset(("jsonrpc", "id", "result"))
+AUTHORIZATION_VARIABLE: Final = "BLOCKSTM_RPC_AUTHORIZATION"
+"""The environment variable with the header Authorization for a node; an option could be seen by other users."""
 _SAVE_AGAIN: Final = "save the node's answer again"
 ADDRESS_BYTES: Final = 20
 HASH_BYTES: Final = 32

@@ -119,23 +119,20 @@ def read_ethereum(
     Arguments beyond those:
         dao_fork: the DAO's ether is moved before the first transaction (EIP-779); None for as on the mainnet.
     """
-    if fork is not None and fork not in FORKS:
-        raise UsageError(f"fork {shown(fork)} is not known; known are {', '.join(FORKS)}")
+    check_fork(fork)
     block = read_block(block_path, number)
     with named(block_path):
-        fork = _fork(block) if fork is None else fork
-        _check_header(block, fork)
+        fork = fork_of(block, fork)
     accounts = read_prestate(prestate_path, block, whole_state=whole_state)
     stated = {} if accounts_path is None else read_accounts(accounts_path)
-    known = {**accounts, **stated}
     with named(block_path):
-        _check_rules(block, known, fork)
+        check_rules(block, accounts | stated, fork)
     with named(prestate_path):
-        _check_senders(block, known, fork)
+        check_senders(block, accounts | stated, fork)
     hashes = {} if block_hashes_path is None else read_block_hashes(block_hashes_path, block)
     uncle_headers = block.uncle_headers if uncles_path is None else read_uncle_headers(uncles_path, block)
     parent_header = None if parent_path is None else read_parent_header(parent_path, block)
-    try:
+    with named(block_path):
         return make_block(
             block,
             accounts,
@@ -147,10 +144,6 @@ def read_ethereum(
             whole_state=whole_state,
             dao_fork=dao_fork,
         )
-    except (LimitError, ProgramError, UsageError) as error:
-        raise EthereumInputError(
-            f"{shown_path(block_path)}: cannot be kept in a block file: {error}"
-        ) from error
 
 
 def make_block(
@@ -183,7 +176,7 @@ def make_block(
         dao_fork: as for `read_ethereum`.
 
     Raises:
-        LimitError: a code, a transaction or the header is larger than a block file holds.
+        ContentError: a code, a transaction or the header is larger than a block file holds.
     """
     from blockstm.ethereum.program import evm  # takes a second or two
 
@@ -205,30 +198,52 @@ def make_block(
     if is_dao_fork(environment, block.values["extraData"]) if dao_fork is None else dao_fork:
         move_dao_ether(state)
     before_transactions(environment, block.fields, state)
-    return Block(
-        [evm.txn(txn.raw, txn.sender) for txn in block.transactions],
-        state,
-        chain=chain_name(block.chain_id),
-        number=block.number,
-        meta=meta_of(block, fork, uncle_headers, parent_header, whole_state=whole_state),
-    )
-
-
-def _fork(block: NodeBlock) -> str:
     try:
-        return fork_at(block.chain_id, block.number, block.number_of("timestamp"))
-    except EthereumInputError as error:
-        raise ContentError(str(error)) from error
+        return Block(
+            [evm.txn(txn.raw, txn.sender) for txn in block.transactions],
+            state,
+            chain=chain_name(block.chain_id),
+            number=block.number,
+            meta=meta_of(block, fork, uncle_headers, parent_header, whole_state=whole_state),
+        )
+    except (LimitError, ProgramError, UsageError) as error:
+        raise ContentError(f"cannot be kept in a block file: {error}") from error
 
 
-def _check_header(block: NodeBlock, fork: str) -> None:
+def check_fork(fork: str | None) -> None:
+    """Check that a fork that a user names is one.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if fork is not None and fork not in FORKS:
+        raise UsageError(f"fork {shown(fork)} is not known; known are {', '.join(FORKS)}")
+
+
+def fork_of(block: NodeBlock, fork: str | None) -> str:
+    """Return the fork whose rules hold for a block: the one that a user names, or its network's at that time.
+
+    Raises:
+        ContentError: the network is not known, or the header is not one of that fork.
+    """
+    if fork is None:
+        try:
+            fork = fork_at(block.chain_id, block.number, block.number_of("timestamp"))
+        except EthereumInputError as error:
+            raise ContentError(str(error)) from error
     if (problem := contradiction(block.values, fork)) is not None:
         raise ContentError(
             f"the block: {problem}; name the header's own fork with --fork, or save the node's answer again"
         )
+    return fork
 
 
-def _check_rules(block: NodeBlock, accounts: Mapping[bytes, Account | None], fork: str) -> None:
+def check_rules(block: NodeBlock, accounts: Mapping[bytes, Account | None], fork: str) -> None:
+    """Check that no transaction is one that no block of the fork may have.
+
+    Raises:
+        ContentError: one is; it is named, and the rule.
+    """
     for txn in block.transactions:
         sender = accounts.get(txn.sender)
         problem = broken_rule(txn, fork, block.values, sender.code if sender else b"")
@@ -239,8 +254,12 @@ def _check_rules(block: NodeBlock, accounts: Mapping[bytes, Account | None], for
             )
 
 
-def _check_senders(block: NodeBlock, accounts: Mapping[bytes, Account | None], fork: str) -> None:
-    """Check that each sender's nonce is that of its first transaction: it shows a state of another block."""
+def check_senders(block: NodeBlock, accounts: Mapping[bytes, Account | None], fork: str) -> None:
+    """Check that each sender's nonce is that of its first transaction: else the state is that of another block.
+
+    Raises:
+        ContentError: one is not; the transaction is named.
+    """
     seen: set[bytes] = set()
     delegating = FORKS.index(fork) >= FORKS.index("prague")  # others, too, may raise a nonce: EIP-7702
     for txn in block.transactions:

@@ -185,7 +185,7 @@ def read_block_hashes(path: str | os.PathLike[str], block: NodeBlock) -> dict[in
     answer = read_json(path)
     with named(path):
         if (batch := batch_of(answer)) is not None:
-            answer = {str(number): f"0x{found.hex()}" for number, found in map(earlier_block, batch)}
+            answer = _hashes_of(batch)
         hashes: dict[int, bytes] = {}
         fields = Fields(answer, "the block hashes", _HASHES_FIX)
         for text in fields.values:
@@ -198,6 +198,14 @@ def read_block_hashes(path: str | os.PathLike[str], block: NodeBlock) -> dict[in
             if number == block.number - 1 and hashes[number] != block.values["parentHash"]:
                 fields.refuse(f"block {number} has another hash than block {block.number} says")
         return hashes
+
+
+def _hashes_of(batch: list[object]) -> dict[str, str]:
+    hashes: dict[str, str] = {}
+    for number, found in map(earlier_block, batch):
+        if hashes.setdefault(str(number), f"0x{found.hex()}") != f"0x{found.hex()}":
+            raise ContentError(f"the batch holds two blocks {number}; leave the one of this chain")
+    return hashes
 
 
 def earlier_block(answer: object) -> tuple[int, bytes]:

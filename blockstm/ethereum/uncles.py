@@ -13,7 +13,7 @@ from blockstm.ethereum.rpc import NodeBlock
 from blockstm.ethereum.tries import encode_rlp
 from blockstm.files.content import ContentError
 
-__all__ = ["read_uncle_headers"]
+__all__ = ["read_uncle_headers", "uncle_headers_of"]
 
 _FIX: Final = "write a list of what eth_getUncleByBlockHashAndIndex(hash, index) answers for each index"
 
@@ -32,11 +32,20 @@ def read_uncle_headers(path: str | os.PathLike[str], block: NodeBlock) -> list[d
     """
     answer = read_json(path)
     with named(path):
-        if not isinstance(answer, list) or len(answer) != len(block.uncles):
-            count = f"{len(answer)} headers" if isinstance(answer, list) else "no list"
-            raise ContentError(f"it holds {count}, and the block has {len(block.uncles)} uncles; {_FIX}")
-        pairs = zip(answer, block.uncles, strict=True)
-        return [_header(value, index, stated) for index, (value, stated) in enumerate(pairs)]
+        return uncle_headers_of(answer, block)
+
+
+def uncle_headers_of(answer: object, block: NodeBlock) -> list[dict[str, str]]:
+    """Return the headers of a block's uncles, of which a node has told each; see `read_uncle_headers`.
+
+    Raises:
+        ContentError: a header is malformed, or they are not those of the block's uncles.
+    """
+    if not isinstance(answer, list) or len(answer) != len(block.uncles):
+        count = f"{len(answer)} headers" if isinstance(answer, list) else "no list"
+        raise ContentError(f"it holds {count}, and the block has {len(block.uncles)} uncles; {_FIX}")
+    pairs = zip(answer, block.uncles, strict=True)
+    return [_header(value, index, stated) for index, (value, stated) in enumerate(pairs)]
 
 
 def _header(value: object, index: int, stated: str) -> dict[str, str]:
