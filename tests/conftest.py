@@ -12,11 +12,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from blockstm.engine import Engine
 from blockstm.processes.host import close_idle
 
 ROOT = Path(__file__).parent.parent
+
+# An example that takes long says nothing of the code where others use the machine, too, and no test asserts a speed.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
