@@ -19,7 +19,7 @@ from blockstm.processes.host import close_idle
 
 ROOT = Path(__file__).parent.parent
 
-# An example that takes long says nothing of the code where others use the machine, too, and no test asserts a speed.
+# On a busy machine any example may take long, and no test asserts a speed.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
