@@ -93,7 +93,9 @@ class ExecutedBlock:
     @cached_property
     def _closed(self) -> tuple[dict[bytes, bytes], bytes | None]:
         uncles = tuple((header["miner"], decode_number(header["number"])) for header in self._uncles or ())
-        closing = Closing(self._ethereum.withdrawals, self._ethereum.uncle_count, uncles)
+        closing = Closing(
+            self._ethereum.withdrawals, self._ethereum.uncle_count, uncles, self._ethereum.has_whole_state
+        )
         return close_block(self.result.state, self.environment, closing, self.receipts.logs)
 
     @property

@@ -46,11 +46,13 @@ class Closing:
         uncle_count: how many uncles the block includes; its miner is rewarded for each.
         uncles: the miner of each, and its number; empty where that is not known, as a block's JSON does not
             tell. What they get is then left out.
+        has_whole_state: the state holds all accounts of the chain: a system contract that it lacks is not there.
     """
 
     withdrawals: tuple[Withdrawal, ...] = ()
     uncle_count: int = 0
     uncles: tuple[tuple[bytes, int], ...] = ()
+    has_whole_state: bool = False
 
 
 def close_block(
@@ -65,7 +67,8 @@ def close_block(
         logs: of all transactions, in order.
 
     Raises:
-        EthereumInputError: the call of a system contract fails, or an uncle is of no height that it can have.
+        EthereumInputError: a system contract is missing, or its call fails, or an uncle is of no height that it
+            can have.
     """
     after = dict(state)
     context = MappingContext(after)
@@ -74,6 +77,11 @@ def close_block(
     if is_at_least(environment.fork, PRAGUE):
         requests = [b"\x00" + _deposits(logs, deposit_contract(environment.chain_id))]
         for kind, contract in REQUEST_CONTRACTS:
+            if closing.has_whole_state and not machine.state(context).get_code(contract):
+                raise EthereumInputError(
+                    f"system contract 0x{contract.hex()} has no code after the last transaction, with which no "
+                    "block is valid (EIP-7002, EIP-7251); choose a valid block"
+                )
             requests.append(kind + _system_call(machine.state(context), contract))
         requests_hash = _hash_of_requests(requests)
     final = machine.state(context)

@@ -223,6 +223,16 @@ def test_an_uncle_of_an_impossible_height_is_refused(age: int) -> None:
         close_block({ENVIRONMENT_KEY: environment.encoded()}, environment, closing, ())
 
 
+@pytest.mark.parametrize("fork", ["prague", "osaka"])
+def test_a_whole_state_without_a_system_contract_is_that_of_no_block(fork: str) -> None:
+    environment = Environment(fork, 1, 9, THREE, 1, 0, bytes(32), 30_000_000, 7, 0)
+    state = {ENVIRONMENT_KEY: environment.encoded()}
+    with pytest.raises(EthereumInputError, match=r"system contract 0x00000961ef480e.* has no code"):
+        close_block(state, environment, Closing(has_whole_state=True), ())
+    # Where the state is not whole, the node has left it out because nobody has touched it.
+    assert close_block(state, environment, Closing(), ())[1] is not None
+
+
 # --- the DAO --------------------------------------------------------------------------------------
 
 
