@@ -11,6 +11,8 @@ const FRACTION_CANCUN: u64 = 3_338_477;
 const FRACTION_PRAGUE: u64 = 5_007_716;
 const FRACTION_BPO1: u64 = 8_346_193;
 const FRACTION_BPO2: u64 = 11_684_671;
+/// e to the power of 88 fits 128 bits, and of 89 does not: the largest whole part of the exponent.
+const BLOB_PRICE_EXPONENT_MAX: u64 = 87;
 /// EIP-7594: the most blobs of one transaction, from Osaka on.
 const BLOBS_PER_TRANSACTION_MAX: u64 = 6;
 
@@ -45,6 +47,26 @@ impl Fork {
             _ => return None,
         };
         Some(Fork { spec, blob_fraction })
+    }
+
+    /// What a unit of blob gas costs: `fake_exponential` of EIP-4844.
+    ///
+    /// It is computed here as revm's own goes on for hours where the excess is absurd, and overflows before.
+    fn blob_price(&self, excess_blob_gas: u64) -> Result<BlobExcessGasAndPrice, String> {
+        if excess_blob_gas / self.blob_fraction > BLOB_PRICE_EXPONENT_MAX {
+            return Err(format!(
+                "with an excess of {excess_blob_gas} blob gas, the price of blobs does not fit 128 bits"
+            ));
+        }
+        let (numerator, denominator) = (U256::from(excess_blob_gas), U256::from(self.blob_fraction));
+        let (mut sum, mut term) = (U256::ZERO, denominator);
+        let mut index = 1_u64;
+        while !term.is_zero() {
+            sum += term;
+            term = term * numerator / (denominator * U256::from(index));
+            index += 1;
+        }
+        Ok(BlobExcessGasAndPrice { excess_blob_gas, blob_gasprice: (sum / denominator).to() })
     }
 }
 
@@ -138,7 +160,8 @@ impl Fields {
                 },
                 blob_excess_gas_and_price: self
                     .excess_blob_gas
-                    .map(|excess| BlobExcessGasAndPrice::new(excess, fork.blob_fraction)),
+                    .map(|excess| fork.blob_price(excess))
+                    .transpose()?,
                 slot_num: 0,
             },
         })
@@ -246,5 +269,20 @@ mod tests {
         assert!(price("prague") > price("bpo1") && price("bpo1") > price("bpo2"));
         let exact = (100_000_000_f64 / 11_684_671.0).exp();
         assert!((price("bpo2") as f64 - exact).abs() < 2.0);
+    }
+
+    #[test]
+    fn blobs_of_any_excess_have_a_price_or_none_that_fits() {
+        let cancun = Fork::of("cancun").unwrap();
+        for excess in [0, 1, 786_432, 10_000_000, 150_000_000] {
+            let expected = BlobExcessGasAndPrice::new(excess, FRACTION_CANCUN);
+            assert_eq!(cancun.blob_price(excess).unwrap(), expected, "{excess}");
+        }
+        let highest = (BLOB_PRICE_EXPONENT_MAX + 1) * FRACTION_CANCUN - 1;
+        let price = cancun.blob_price(highest).unwrap().blob_gasprice as f64;
+        assert!((price / 88_f64.exp() - 1.0).abs() < 1e-6);
+        for excess in [highest + 1, u64::MAX] {
+            assert!(cancun.blob_price(excess).unwrap_err().contains("does not fit 128 bits"));
+        }
     }
 }
