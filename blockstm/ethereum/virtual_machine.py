@@ -6,7 +6,6 @@ A block's file names neither: its transactions are of the program `blockstm.ethe
 from __future__ import annotations
 
 import importlib.util
-from collections import Counter
 from importlib.metadata import version
 from typing import Final
 
@@ -57,30 +56,34 @@ def executable(ethereum: EthereumBlock, wanted: str | None) -> Executable:
     if wanted == NATIVE and fork in _NOT_NATIVE:
         raise EthereumInputError(f"the native EVM does not have the fork {fork}; choose the EVM {PY_EVM}")
     if wanted == NATIVE or (wanted is None and has_native() and fork not in _NOT_NATIVE):
-        return _native(ethereum.block)
+        return _native(ethereum)
     if not has_py_evm():
         raise UsageError(f"py-evm is not installed; {install_extra('ethereum')}")
     return Executable(ethereum.block, f"py-evm {version('py-evm')}")
 
 
-def _native(block: Block) -> Executable:
+def _native(ethereum: EthereumBlock) -> Executable:
     from blockstm.ethereum import native  # it is a package of its own
 
+    block = ethereum.block
     native.check_codes(block.state)
-    counts = Counter(transaction.arguments[1] for transaction in block.transactions)
-    transactions = []
+    signed = []
     for transaction in block.transactions:
         raw, sender = transaction.arguments
         assert isinstance(raw, bytes) and isinstance(sender, bytes)
-        transactions.append(
-            native.transaction(raw, sender, is_believed=counts[sender] > 1).replace(
-                gas_limit=transaction.gas_limit,
-                recorded=transaction.recorded,
-                declared=transaction.declared,
-                hints=transaction.hints,
-                arrival_nanoseconds=transaction.arrival_nanoseconds,
-            )
+        signed.append((raw, sender))
+    transactions = [
+        made.replace(
+            gas_limit=given.gas_limit,
+            recorded=given.recorded,
+            declared=given.declared,
+            hints=given.hints,
+            arrival_nanoseconds=given.arrival_nanoseconds,
         )
+        for made, given in zip(
+            native.transactions(signed, ethereum.environment.coinbase), block.transactions, strict=True
+        )
+    ]
     made = Block(
         transactions,
         block.state,

@@ -45,21 +45,61 @@ pub struct Known {
     incarnation: Option<u16>,
 }
 
-/// The sender, whose keys are arguments of the program: they were looked up when the block was loaded.
+/// Keys that the transaction's fields name. They are arguments of the program, looked up when the block was loaded.
 #[derive(Clone, Copy, Default)]
-pub struct Sender {
-    pub address: Address,
-    pub nonce_key: Key,
-    pub balance_key: Key,
-    /// Whether others of the block have the same sender, so that it is worth while to believe the transaction.
-    pub is_believed: bool,
+pub struct NamedKeys {
+    pub sender_nonce: Key,
+    pub sender_balance: Key,
+    pub sender_existence: Key,
+    pub sender_code: Key,
+    pub recipient_existence: Key,
+    pub recipient_balance: Key,
+    pub recipient_code: Key,
+    pub beneficiary_existence: Key,
+    pub beneficiary_balance: Key,
+}
+
+/// Whose keys they are.
+#[derive(Clone, Copy, Default)]
+pub struct Parties {
+    pub sender: Address,
+    /// None where a contract is created.
+    pub recipient: Option<Address>,
+    pub beneficiary: Address,
+    pub keys: NamedKeys,
+}
+
+impl Parties {
+    /// The key of a part of an account, where it was looked up ahead.
+    fn key(&self, part: u8, address: &Address) -> Option<Key> {
+        let keys = &self.keys;
+        if *address == self.sender {
+            return match part {
+                NONCE => Some(keys.sender_nonce),
+                BALANCE => Some(keys.sender_balance),
+                EXISTENCE => Some(keys.sender_existence),
+                CODE => Some(keys.sender_code),
+                _ => None,
+            };
+        }
+        let is_recipient = self.recipient.as_ref() == Some(address);
+        let is_beneficiary = *address == self.beneficiary;
+        match part {
+            EXISTENCE if is_recipient => Some(keys.recipient_existence),
+            BALANCE if is_recipient => Some(keys.recipient_balance),
+            CODE if is_recipient => Some(keys.recipient_code),
+            EXISTENCE if is_beneficiary => Some(keys.beneficiary_existence),
+            BALANCE if is_beneficiary => Some(keys.beneficiary_balance),
+            _ => None,
+        }
+    }
 }
 
 /// The accounts, for one transaction after the other.
 #[derive(Default)]
 pub struct Accounts {
     context: Option<Context>,
-    sender: Sender,
+    parties: Parties,
     /// What is believed of the sender, if anything.
     pub belief: Option<Belief>,
     pub known: AddressMap<Known>,
@@ -67,9 +107,9 @@ pub struct Accounts {
 
 impl Accounts {
     /// Know nothing, and reach the state through a transaction's context.
-    pub fn begin(&mut self, context: Context, sender: Sender) {
+    pub fn begin(&mut self, context: Context, parties: Parties) {
         self.context = Some(context);
-        self.sender = sender;
+        self.parties = parties;
         self.know_nothing();
     }
 
@@ -87,24 +127,20 @@ impl Accounts {
         self.context.as_ref().expect("a transaction is under way")
     }
 
-    pub fn sender(&self) -> &Sender {
-        &self.sender
+    pub fn parties(&self) -> &Parties {
+        &self.parties
     }
 
     /// What is believed of an account: nothing where it is not the sender.
     pub fn belief_in(&self, address: &Address) -> Option<Belief> {
-        self.belief.filter(|_| *address == self.sender.address)
+        self.belief.filter(|_| *address == self.parties.sender)
     }
 
     fn locate(&self, part: u8, address: &Address) -> Outcome<Key> {
-        if *address == self.sender.address {
-            match part {
-                NONCE => return Ok(self.sender.nonce_key),
-                BALANCE => return Ok(self.sender.balance_key),
-                _ => (),
-            }
+        match self.parties.key(part, address) {
+            Some(key) => Ok(key),
+            None => self.context().locate(&account_key(part, address)),
         }
-        self.context().locate(&account_key(part, address))
     }
 
     fn read_part(&self, part: u8, address: &Address) -> Outcome<Option<&[u8]>> {

@@ -47,10 +47,10 @@ impl Belief {
     ///
     /// balance: as it is after the transaction, with the bias; None where it was read.
     pub fn settle(&self, accounts: &Accounts, nonce: u64, balance: Option<U256>) -> Outcome<bool> {
-        let (context, sender) = (accounts.context(), accounts.sender());
+        let (context, keys) = (accounts.context(), &accounts.parties().keys);
         let nonce_after = U256::from(nonce);
         let is_next = context.add_within(
-            sender.nonce_key,
+            keys.sender_nonce,
             Change::Plus(U256::from(nonce - self.nonce)),
             nonce_after,
             nonce_after,
@@ -64,6 +64,6 @@ impl Belief {
             }
         };
         // Zero is an absent key, which an add does not leave.
-        context.add_within(sender.balance_key, change, least.max(U256::ONE), U256::MAX)
+        context.add_within(keys.sender_balance, change, least.max(U256::ONE), U256::MAX)
     }
 }

@@ -41,7 +41,7 @@ pub fn write_changes(state: &mut State) -> Outcome {
 fn settle_belief(journal: &mut LazyJournal, beneficiary: Address, fee: U256) -> Outcome {
     let Some(belief) = journal.accounts.belief else { return Ok(()) };
     let accounts = &journal.accounts;
-    let address = accounts.sender().address;
+    let address = accounts.parties().sender;
     let account = journal.inner.state.get(&address).expect("the sender, loaded");
     let known = accounts.known.get(&address).expect("the sender, known");
     let balance = account.info.balance + if address == beneficiary { fee } else { U256::ZERO };

@@ -7,6 +7,7 @@ use std::mem::size_of;
 use revm::primitives::U256;
 
 use crate::program::evm;
+use crate::transaction::recipient_of;
 use crate::verbs::{ABI_VERSION, ABSENT, GIVE_UP, Key, Number, OK, OUT_OF_BOUNDS, Verbs};
 
 /// A state, and what one transaction does to it.
@@ -18,6 +19,7 @@ pub struct Host {
     pub verbs: usize,
     /// Whether transactions are believed (see `belief`).
     pub believes: bool,
+    pub beneficiary: [u8; 20],
     /// How often the sender's nonce or balance was read.
     pub sender_reads: usize,
     pub events: Vec<u8>,
@@ -43,8 +45,22 @@ impl Host {
         (self.verbs, self.sender_reads, self.gas, self.failure) = (0, 0, 0, None);
         self.events.clear();
         (self.changes, self.saved) = (Changes::default(), None);
-        self.keys = vec![[b"n", sender.as_slice()].concat(), [b"b", sender.as_slice()].concat()];
-        let mut words = [0, 1, u64::from(self.believes)].map(u64::to_le_bytes).to_vec();
+        let recipient = recipient_of(raw).map_or(sender, |recipient| recipient.0.0);
+        let named = [
+            (b'n', sender),
+            (b'b', sender),
+            (b'e', sender),
+            (b'c', sender),
+            (b'e', recipient),
+            (b'b', recipient),
+            (b'c', recipient),
+            (b'e', self.beneficiary),
+            (b'b', self.beneficiary),
+        ];
+        self.keys = named.iter().map(|(part, address)| [&[*part], address.as_slice()].concat()).collect();
+        self.keys.push(b"H".to_vec());
+        let mut words: Vec<_> = (0..self.keys.len() as u64).map(u64::to_le_bytes).collect();
+        words.push(u64::from(self.believes).to_le_bytes());
         for bytes in [sender.as_slice(), raw] {
             words.push((bytes.len() as u64).to_le_bytes());
             let mut padded = bytes.to_vec();

@@ -7,7 +7,6 @@ pub const BALANCE: u8 = b'b';
 pub const CODE: u8 = b'c';
 pub const EXISTENCE: u8 = b'e';
 pub const INCARNATION: u8 = b'w';
-pub const ENVIRONMENT: &[u8] = b"H";
 
 /// The value of the existence key of an account that exists.
 pub const EXISTS: &[u8] = &[1];

@@ -5,6 +5,7 @@ use std::thread;
 
 use crate::codes::is_hash_right;
 use crate::signatures::sender_of;
+use crate::transaction::recipient_of;
 
 /// Byte strings of the caller's: where each begins, and how long it is.
 ///
@@ -51,6 +52,29 @@ pub unsafe extern "C" fn blockstm_evm_recover_senders(
         let (raw, senders) =
             unsafe { (strings(data, lengths, count), slice::from_raw_parts_mut(senders, count)) };
         in_threads(&raw, senders, threads, |raw| sender_of(raw).map_or([0; 20], |sender| sender.0.0));
+    }
+}
+
+/// Tell whom each of some transactions calls: a 1 and the address; zeros where none is called, or the bytes are no
+/// transaction.
+///
+/// # Safety
+/// `data` and `lengths` are arrays of `count`, `recipients` has room for 21 bytes each.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn blockstm_evm_recipients(
+    data: *const *const u8, lengths: *const usize, count: usize, recipients: *mut [u8; 21], threads: usize,
+) {
+    if count > 0 {
+        let (raw, recipients) =
+            unsafe { (strings(data, lengths, count), slice::from_raw_parts_mut(recipients, count)) };
+        in_threads(&raw, recipients, threads, |raw| {
+            let mut told = [0; 21];
+            if let Some(recipient) = recipient_of(raw) {
+                told[0] = 1;
+                told[1..].copy_from_slice(recipient.as_slice());
+            }
+            told
+        });
     }
 }
 

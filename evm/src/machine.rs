@@ -20,7 +20,7 @@ use revm::interpreter::{
 use revm::primitives::hardfork::SpecId;
 use revm::primitives::{Address, TxKind, U256};
 
-use crate::accounts::{Accounts, Sender};
+use crate::accounts::{Accounts, NamedKeys, Parties};
 use crate::belief::Belief;
 use crate::changes::write_changes;
 use crate::environment::Environment;
@@ -215,14 +215,21 @@ impl Machine {
     }
 
     /// Execute a signed transaction. What it changes is written when it has ended. One that is invalid fails.
-    pub fn execute(&mut self, context: Context, sender: Sender, raw: &[u8]) -> Outcome {
-        let transaction = match transaction::decode(raw, sender.address) {
+    ///
+    /// believes: whether others of the block have the same sender, so that it is worth while to believe the transaction.
+    pub fn execute(
+        &mut self, context: Context, sender: Address, keys: NamedKeys, believes: bool, raw: &[u8],
+    ) -> Outcome {
+        let transaction = match transaction::decode(raw, sender) {
             Ok(transaction) => transaction,
             Err(error) => return context.fail(&format!("ValidationError: it cannot be decoded, {error}")),
         };
-        self.evm.0.ctx.tx = transaction;
-        self.evm.0.ctx.journaled_state.accounts.begin(context, sender);
-        let mut outcome = self.run(sender.is_believed);
+        let recipient = transaction.kind.to().copied();
+        let state = &mut self.evm.0.ctx;
+        let parties = Parties { sender, recipient, beneficiary: state.block.beneficiary, keys };
+        state.tx = transaction;
+        state.journaled_state.accounts.begin(context, parties);
+        let mut outcome = self.run(believes);
         if self.is_disbelieved() {
             self.clear();
             self.evm.0.ctx.journaled_state.accounts.know_nothing();

@@ -7,16 +7,16 @@ use std::sync::Once;
 
 use revm::primitives::Address;
 
-use crate::accounts::Sender;
-use crate::keys::ENVIRONMENT;
+use crate::accounts::NamedKeys;
 use crate::pool;
 use crate::verbs::{Arguments, Context, Outcome, Program, Verbs};
 
 /// Execute a signed transaction.
 ///
-/// Its parameters are `nonce_key: key` and `balance_key: key`, those of the sender; `is_believed: u64`, 1 where others of the
-/// block have the same sender (see `belief`), else 0; `sender: bytes`, its address of 20
-/// bytes; and `raw: bytes`, the transaction as the block's body holds it (EIP-2718).
+/// Its parameters are `sender_nonce`, `sender_balance` and so on, the keys of `NamedKeys` in their order (where a
+/// contract is created, those of the sender in place of a recipient's); `environment: key`; `is_believed: u64`, 1 where
+/// others of the block have the same sender (see `belief`), else 0; `sender: bytes`, its address of 20 bytes; and
+/// `raw: bytes`, the transaction as the block's body holds it (EIP-2718).
 #[unsafe(no_mangle)]
 #[allow(non_upper_case_globals)]
 pub static evm: Program = Program::new(run);
@@ -32,11 +32,22 @@ unsafe extern "C" fn run(verbs: *const Verbs, context: *mut c_void, arguments: *
 }
 
 fn execute(context: Context, mut arguments: Arguments<'_>) -> Outcome {
-    let (nonce_key, balance_key) = (arguments.next_key(), arguments.next_key());
-    let is_believed = arguments.next_u64() != 0;
-    let address = Address::from_slice(arguments.next_bytes());
+    let keys = NamedKeys {
+        sender_nonce: arguments.next_key(),
+        sender_balance: arguments.next_key(),
+        sender_existence: arguments.next_key(),
+        sender_code: arguments.next_key(),
+        recipient_existence: arguments.next_key(),
+        recipient_balance: arguments.next_key(),
+        recipient_code: arguments.next_key(),
+        beneficiary_existence: arguments.next_key(),
+        beneficiary_balance: arguments.next_key(),
+    };
+    let environment = arguments.next_key();
+    let believes = arguments.next_u64() != 0;
+    let sender = Address::from_slice(arguments.next_bytes());
     let raw = arguments.next_bytes();
-    let Some(environment) = context.read(context.locate(ENVIRONMENT)?)? else {
+    let Some(environment) = context.read(environment)? else {
         return context.fail(
             "EthereumInputError: the block's state has no environment; make it with 'blockstm record ethereum'",
         );
@@ -47,7 +58,7 @@ fn execute(context: Context, mut arguments: Arguments<'_>) -> Outcome {
             return context.fail(&format!("EthereumInputError: the block's environment: {problem}"));
         }
     };
-    let outcome = pooled.machine.execute(context, Sender { address, nonce_key, balance_key, is_believed }, raw);
+    let outcome = pooled.machine.execute(context, sender, keys, believes, raw);
     pool::give_back(pooled);
     outcome
 }

@@ -46,6 +46,7 @@ fn number(number: u64) -> Vec<u8> {
 /// A state in which the example can be executed.
 fn host(fork: &str) -> Host {
     let mut host = Host::default();
+    host.beneficiary = MINER.0.0;
     host.state.insert(b"H".to_vec(), environment(fork));
     host.state.insert(account_key(b'e', &SENDER).to_vec(), vec![1]);
     host.state.insert(account_key(b'n', &SENDER).to_vec(), number(9));

@@ -78,6 +78,11 @@ pub fn decode(raw: &[u8], sender: Address) -> Result<TxEnv> {
     if rest.is_empty() { Ok(transaction) } else { Err(Error::UnexpectedLength) }
 }
 
+/// Whom a transaction calls; None where it creates a contract, or is none.
+pub fn recipient_of(raw: &[u8]) -> Option<Address> {
+    decode(raw, Address::ZERO).ok()?.kind.to().copied()
+}
+
 /// What came with EIP-2930, EIP-4844 and EIP-7702.
 fn decode_later_fields(rest: &mut &[u8], kind: u8, transaction: &mut TxEnv) -> Result<()> {
     if kind != LEGACY {
