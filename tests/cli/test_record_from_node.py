@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -13,7 +14,9 @@ from typing import Any
 import pytest
 
 from blockstm import Block
+from blockstm.ethereum.jsonrpc import Node
 from blockstm.ethereum.keys import block_hash_key
+from blockstm.files.content import ContentError
 from tests.support.ethereum.inputs import FAR_HASH, Inputs
 from tests.support.ethereum.node import CONTRACT, ETHEREUM, account, address, block, transaction
 from tests.support.ethereum.oracle import read_json
@@ -313,6 +316,31 @@ def test_what_is_wrong_with_a_server(
 
 def _small_answers() -> dict[str, object]:
     return {"authorization": None, "timeout_seconds": 30.0, "answer_bytes_max": 1_000_000}
+
+
+def silent(handler: BaseHTTPRequestHandler, node: ServedNode, request: Any) -> None:
+    time.sleep(1)
+
+
+def trickling(handler: BaseHTTPRequestHandler, node: ServedNode, request: Any) -> None:
+    """Each piece comes in time, and the answer never ends."""
+    handler.send_response(200)
+    handler.end_headers()
+    try:
+        for _ in range(100):
+            handler.wfile.write(b" ")
+            time.sleep(0.05)
+    except OSError:
+        handler.close_connection = True
+
+
+@pytest.mark.parametrize("respond", [silent, trickling])
+def test_an_answer_that_takes_too_long(respond: Respond) -> None:
+    with serving({}, respond) as node, pytest.raises(ContentError) as caught:
+        Node(node.url, timeout_seconds=0.3).ask("eth_chainId")
+    assert str(caught.value) == (
+        "eth_chainId: the answer took more than 0.3 seconds; check the URL, or ask another node"
+    )
 
 
 def test_nobody_is_there(refused: Refused) -> None:
