@@ -1,4 +1,4 @@
-"""A block that is asked of a node and recorded: the block itself, its uncles, the state before it, block hashes."""
+"""A block that is asked of a node and recorded: itself, parent, uncles, the state before it, block hashes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from blockstm.errors import shown
 from blockstm.ethereum.dryrun import missing_block_hashes
 from blockstm.ethereum.jsonrpc import AnswerError, Node
 from blockstm.ethereum.nodejson import named, quantity
+from blockstm.ethereum.parent import parent_header_of
 from blockstm.ethereum.prestate import accounts_of, read_accounts
 from blockstm.ethereum.record import check_fork, check_rules, check_senders, fork_of, make_block
 from blockstm.ethereum.rpc import NodeBlock, block_of, earlier_block
@@ -66,6 +67,7 @@ def record_from_node(
     with named(node.name):
         told = _block(node, number)
         fork = fork_of(told, fork)
+        parent = _parent(node, told)
         traced, with_empty = _traced(node, told)
         accounts = accounts_of(traced, told)
         check_rules(told, accounts | stated, fork)
@@ -73,7 +75,9 @@ def record_from_node(
         uncles = uncle_headers_of(_uncles(node, told), told) if told.uncles else None
         hashes: dict[int, bytes] = {}
         while True:
-            block = make_block(told, accounts, hashes, fork, stated=stated, uncle_headers=uncles)
+            block = make_block(
+                told, accounts, hashes, fork, stated=stated, uncle_headers=uncles, parent_header=parent
+            )
             # A hash that was made up may have led a transaction elsewhere than the right one does.
             missing = missing_block_hashes(block)
             if not missing:
@@ -93,6 +97,12 @@ def _block(node: Node, number: int) -> NodeBlock:
     if answer is None:
         raise ContentError(f"the node does not know block {number}; choose one that it has")
     return block_of(answer, number, chain_id)
+
+
+def _parent(node: Node, block: NodeBlock) -> dict[str, str] | None:
+    """Return the header of a block's parent; None where there is none, or the node does not know it."""
+    answer = node.ask("eth_getBlockByNumber", hex(block.number - 1), False) if block.number else None
+    return None if answer is None else parent_header_of(answer, block)
 
 
 def _traced(node: Node, block: NodeBlock) -> tuple[Any, bool]:

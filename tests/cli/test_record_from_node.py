@@ -80,12 +80,13 @@ def test_a_block_is_recorded(command: Command, tmp_path: Path, node: ServedNode)
     assert node.asked == [
         ("eth_chainId", []),
         ("eth_getBlockByNumber", [hex(NUMBER), True]),
+        ("eth_getBlockByNumber", [hex(NUMBER - 1), False]),
         (
             "debug_traceBlockByNumber",
             [hex(NUMBER), {"tracer": "prestateTracer", "tracerConfig": {"includeEmpty": True}}],
         ),
     ]
-    assert node.authorizations == [None] * 3
+    assert node.authorizations == [None] * 4
     from_files(command, tmp_path, TOLD, STATE)
     assert (tmp_path / "out.block").read_bytes() == (tmp_path / "files.block").read_bytes()
 
@@ -123,7 +124,7 @@ def test_hashes_that_transactions_ask_for_are_asked_for(command: Command, tmp_pa
         assert (completed.returncode, completed.stderr) == (0, "")
         assert "note" not in completed.stdout
         assert node.asked[-1] == ("eth_getBlockByNumber", [earlier["number"], False])
-        assert len(node.asked) == 4
+        assert len(node.asked) == 5
     state_before = Block.load(tmp_path / "out.block").state
     assert state_before[block_hash_key(number - FAR_HASH)].hex() == earlier["hash"][2:]
     (tmp_path / "hashes.json").write_text(json.dumps({str(number - FAR_HASH): earlier["hash"]}))
@@ -151,7 +152,7 @@ def test_hashes_that_a_node_does_not_tell_rightly(
     answers = answers_of(inputs.block, by_transaction(inputs.block, inputs.prestate))
     told = answers["eth_getBlockByNumber"]
     answers["eth_getBlockByNumber"] = lambda asked, full: (
-        told(asked, full) if full else earlier if change else None
+        told(asked, full) if full or int(asked, 16) == number - 1 else earlier if change else None
     )
     with serving(answers) as node:
         assert expected.format(number=number - FAR_HASH) in refused(*arguments_of(node, number))
@@ -164,7 +165,9 @@ def test_another_block_than_was_asked_for(refused: Refused) -> None:
     answers = answers_of(inputs.block, by_transaction(inputs.block, inputs.prestate))
     told = answers["eth_getBlockByNumber"]
     other = block(fork="cancun", number=hex(number - FAR_HASH - 1))
-    answers["eth_getBlockByNumber"] = lambda asked, full: told(asked, full) if full else other
+    answers["eth_getBlockByNumber"] = lambda asked, full: (
+        other if asked == hex(number - FAR_HASH) else told(asked, full)
+    )
     with serving(answers) as node:
         assert f"answered with block {number - 6}, not {number - 5}" in refused(*arguments_of(node, number))
         assert f"it is block {number}, not 7; " in refused(
@@ -175,6 +178,18 @@ def test_another_block_than_was_asked_for(refused: Refused) -> None:
 def node_that_answers_always(node: ServedNode, inputs: Inputs) -> ServedNode:
     node.answers["eth_getBlockByNumber"] = lambda *_: inputs.block
     return node
+
+
+def test_the_parent_is_asked_for(command: Command, refused: Refused, tmp_path: Path) -> None:
+    parent = block(fork="cancun", number=hex(NUMBER - 1))
+    told = block(transaction(2), parentHash=parent["hash"])
+    with serving(answers_of(told, STATE, parent)) as node:
+        assert command(*arguments_of(node)).returncode == 0
+        (tmp_path / "parent.json").write_text(json.dumps(parent))
+        from_files(command, tmp_path, told, STATE, "--parent", "parent.json")
+        assert (tmp_path / "out.block").read_bytes() == (tmp_path / "files.block").read_bytes()
+        parent["gasUsed"] = "0x7"
+        assert "and the block's parent is 0x" in refused(*arguments_of(node))
 
 
 def test_uncles_are_asked_for(command: Command, tmp_path: Path) -> None:
@@ -210,7 +225,7 @@ def test_the_authorization_is_that_of_the_environment(
 ) -> None:
     monkeypatch.setenv("BLOCKSTM_RPC_AUTHORIZATION", "Bearer 00c0ffee")
     assert command(*arguments_of(node)).returncode == 0
-    assert node.authorizations == ["Bearer 00c0ffee"] * 3
+    assert node.authorizations == ["Bearer 00c0ffee"] * 4
     monkeypatch.setenv("BLOCKSTM_RPC_AUTHORIZATION", "Bearer\r\nX: 00c0ffee")
     message = refused(*arguments_of(node))
     assert "BLOCKSTM_RPC_AUTHORIZATION holds what no header may" in message
