@@ -12,14 +12,20 @@ from typing import TYPE_CHECKING, Final
 
 from blockstm.blocks.block import Block
 from blockstm.errors import EthereumInputError, shown
-from blockstm.ethereum.environment import Environment
-from blockstm.ethereum.header import Withdrawal, contradiction, read_header, read_uncles, read_withdrawals
-from blockstm.ethereum.keys import ENVIRONMENT_KEY, check_entry
-from blockstm.ethereum.nodejson import ADDRESS_BYTES, HASH_BYTES, Fields
+from blockstm.ethereum.node.header import (
+    Withdrawal,
+    contradiction,
+    read_header,
+    read_uncles,
+    read_withdrawals,
+)
+from blockstm.ethereum.node.nodejson import ADDRESS_BYTES, HASH_BYTES, Fields
+from blockstm.ethereum.rules.environment import Environment
+from blockstm.ethereum.rules.keys import ENVIRONMENT_KEY, check_entry
 from blockstm.files.content import ContentError
 
 if TYPE_CHECKING:
-    from blockstm.ethereum.rpc import NodeBlock
+    from blockstm.ethereum.node.rpc import NodeBlock
 
 __all__ = ["EthereumBlock", "is_ethereum", "meta_of"]
 

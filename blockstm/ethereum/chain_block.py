@@ -13,7 +13,7 @@ from blockstm.blocks.block import Block
 from blockstm.chains.support import ChainAccounts, ChainBlock, Executable
 from blockstm.errors import EthereumInputError, UsageError, install_extra, one_line
 from blockstm.ethereum.block import EthereumBlock
-from blockstm.ethereum.outcome import Outcome
+from blockstm.ethereum.rules.outcome import Outcome
 from blockstm.ethereum.virtual_machine import executable, has_py_evm
 from blockstm.results.result import Receipt, Result, Status
 
@@ -66,8 +66,8 @@ class EthereumChainBlock(ChainBlock):
         if not has_py_evm():
             self._refuse_invalid(result)
             return None
-        from blockstm.ethereum.checks import ExecutedBlock  # its libraries are an extra
-        from blockstm.ethereum.lacks import what_lacks
+        from blockstm.ethereum.checking.checks import ExecutedBlock  # its libraries are an extra
+        from blockstm.ethereum.checking.lacks import what_lacks
 
         executed = ExecutedBlock(self._ethereum, result)
         if earlier is None:
@@ -113,8 +113,8 @@ class EthereumChainBlock(ChainBlock):
             raise UsageError(
                 f"the accounts after a block need py-evm, which is not installed; {install_extra('ethereum')}"
             )
-        from blockstm.ethereum.checks import ExecutedBlock  # its libraries are an extra
-        from blockstm.ethereum.finalaccounts import accounts_json
+        from blockstm.ethereum.checking.checks import ExecutedBlock  # its libraries are an extra
+        from blockstm.ethereum.checking.finalaccounts import accounts_json
 
         executed = ExecutedBlock(self._ethereum, result)
         content = accounts_json(executed.accounts_after)

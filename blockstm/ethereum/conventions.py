@@ -9,8 +9,8 @@ from typing import Final
 from blockstm.analysis.accesses import AccessSet
 from blockstm.analysis.conventions import Conventions, Fees, Unknown
 from blockstm.blocks.block import Block
-from blockstm.ethereum.environment import Environment
-from blockstm.ethereum.keys import ENVIRONMENT_KEY, balance_key
+from blockstm.ethereum.rules.environment import Environment
+from blockstm.ethereum.rules.keys import ENVIRONMENT_KEY, balance_key
 
 __all__ = ["EthereumConventions"]
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 import blockstm_evm
 
 from blockstm.errors import EthereumInputError
-from blockstm.ethereum.keys import ENVIRONMENT_KEY, balance_key, code_key, existence_key, nonce_key
+from blockstm.ethereum.rules.keys import ENVIRONMENT_KEY, balance_key, code_key, existence_key, nonce_key
 from blockstm.programs.parameters import Parameter
 from blockstm.programs.program import NativeProgram
 from blockstm.programs.transaction import Transaction

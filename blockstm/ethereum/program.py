@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["evm"]
 
 if importlib.util.find_spec("eth") is not None:
-    from blockstm.ethereum.execution import execute
+    from blockstm.ethereum.py_evm.execution import execute
 else:
 
     def execute(ctx: Context, raw: bytes, sender: bytes) -> None:

@@ -9,8 +9,8 @@ from blockstm.chains.support import ChainBlock, ChainSupport
 from blockstm.ethereum.block import is_ethereum
 from blockstm.ethereum.chain_block import EthereumChainBlock
 from blockstm.ethereum.conventions import EthereumConventions
-from blockstm.ethereum.networks import NETWORKS, chain_name
-from blockstm.ethereum.recorder import RECORDER
+from blockstm.ethereum.recording.recorder import RECORDER
+from blockstm.ethereum.rules.networks import NETWORKS, chain_name
 
 __all__ = ["SUPPORT"]
 

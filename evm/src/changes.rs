@@ -1,4 +1,4 @@
-//! What a transaction has truly changed, written through the verbs: as blockstm/ethereum/accounts.py does.
+//! What a transaction has truly changed, written through the verbs: as blockstm/ethereum/py_evm/accounts.py does.
 
 use revm::primitives::hardfork::SpecId;
 use revm::primitives::{Address, KECCAK_EMPTY, U256};

@@ -24,7 +24,7 @@ pub struct Fork {
 }
 
 impl Fork {
-    /// The fork of a name of blockstm/ethereum/forks.py.
+    /// The fork of a name of blockstm/ethereum/rules/forks.py.
     pub fn of(name: &str) -> Option<Self> {
         let (spec, blob_fraction) = match name {
             "frontier" => (SpecId::FRONTIER, FRACTION_CANCUN),
@@ -91,7 +91,7 @@ impl Environment {
         settings
     }
 
-    /// Read the msgpack map that blockstm/ethereum/environment.py writes.
+    /// Read the msgpack map that blockstm/ethereum/rules/environment.py writes.
     pub fn decode(encoded: &[u8]) -> Result<Self, String> {
         Fields::read(encoded).and_then(Fields::environment)
     }

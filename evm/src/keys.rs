@@ -1,4 +1,4 @@
-//! How Ethereum's state is laid out in keys and values: as blockstm/ethereum/keys.py has it.
+//! How Ethereum's state is laid out in keys and values: as blockstm/ethereum/rules/keys.py has it.
 
 use revm::primitives::{Address, U256};
 

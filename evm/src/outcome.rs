@@ -1,4 +1,4 @@
-//! What the program puts into a transaction's receipt, beside the gas: as blockstm/ethereum/outcome.py has it.
+//! What the program puts into a transaction's receipt, beside the gas: as blockstm/ethereum/rules/outcome.py has it.
 
 use revm::context::result::{ExecutionResult, HaltReason};
 use revm::primitives::{Address, Log};

@@ -25,8 +25,8 @@ import blockstm
 from blockstm.analysis import dependencies, greedy_schedule
 from blockstm.chains.checked import CheckedBlock
 from blockstm.ethereum.block import EthereumBlock
-from blockstm.ethereum.checks import ExecutedBlock
-from blockstm.ethereum.record import read_ethereum
+from blockstm.ethereum.checking.checks import ExecutedBlock
+from blockstm.ethereum.recording.record import read_ethereum
 from blockstm.ethereum.virtual_machine import VIRTUAL_MACHINES
 from blockstm.results.accesses import net_accesses
 from blockstm.results.result import Result

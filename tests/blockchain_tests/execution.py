@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 
 from blockstm import Block, BlockstmError, Engine
 from blockstm.ethereum.block import EthereumBlock
-from blockstm.ethereum.checks import ExecutedBlock
-from blockstm.ethereum.finalaccounts import accounts_json
-from blockstm.ethereum.prestate import Account
-from blockstm.ethereum.record import read_ethereum
-from blockstm.ethereum.tries import state_root
+from blockstm.ethereum.checking.checks import ExecutedBlock
+from blockstm.ethereum.checking.finalaccounts import accounts_json
+from blockstm.ethereum.node.prestate import Account
+from blockstm.ethereum.node.tries import state_root
+from blockstm.ethereum.recording.record import read_ethereum
 from blockstm.ethereum.virtual_machine import executable
 from blockstm.results.verify import differences
 from tests.blockchain_tests.networks import fork_at, is_dao_fork

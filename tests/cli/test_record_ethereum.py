@@ -12,7 +12,8 @@ import pytest
 from eth_hash.auto import keccak
 
 from blockstm import Block
-from blockstm.ethereum.keys import (
+from blockstm.ethereum.program import evm
+from blockstm.ethereum.rules.keys import (
     EXISTS,
     EXISTS_EMPTY,
     balance_key,
@@ -20,7 +21,6 @@ from blockstm.ethereum.keys import (
     existence_key,
     storage_key,
 )
-from blockstm.ethereum.program import evm
 from tests.support.ethereum.node import CONTRACT, ETHEREUM, account, address, block, transaction
 
 Command = Callable[..., subprocess.CompletedProcess[str]]

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from blockstm import Block
-from blockstm.ethereum.jsonrpc import Node
-from blockstm.ethereum.keys import block_hash_key
+from blockstm.ethereum.node.jsonrpc import Node
+from blockstm.ethereum.rules.keys import block_hash_key
 from blockstm.files.content import ContentError
 from tests.support.ethereum.inputs import FAR_HASH, Inputs
 from tests.support.ethereum.node import CONTRACT, ETHEREUM, account, address, block, transaction
@@ -322,7 +322,7 @@ ERROR = b'{"jsonrpc": "2.0", "id": 1, "error": {"code": -32005, "message": "too 
 def test_what_is_wrong_with_a_server(
     refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, respond: Respond, expected: str
 ) -> None:
-    monkeypatch.setattr("blockstm.ethereum.jsonrpc.Node.__init__.__kwdefaults__", _small_answers())
+    monkeypatch.setattr("blockstm.ethereum.node.jsonrpc.Node.__init__.__kwdefaults__", _small_answers())
     with serving({}, respond) as node:
         message = refused(*arguments_of(node))
     assert message.startswith(f"error: {node.url}: ") and expected in message

@@ -12,10 +12,10 @@ from eth_hash.auto import keccak
 from ethereum.exceptions import GasUsedExceedsLimitError
 
 from blockstm import Block
-from blockstm.ethereum.header import read_header
-from blockstm.ethereum.nodejson import Fields
+from blockstm.ethereum.node.header import read_header
+from blockstm.ethereum.node.nodejson import Fields
+from blockstm.ethereum.node.tries import encode_rlp
 from blockstm.ethereum.program import evm
-from blockstm.ethereum.tries import encode_rlp
 from blockstm.programs.built_in import transfer
 from tests.ethereum_synthetic.assembly import asm
 from tests.ethereum_synthetic.builder import BlockBuilder, Contract

@@ -13,7 +13,7 @@ import pytest
 from blockstm.blocks.block import Block
 from blockstm.engine import Engine
 from blockstm.ethereum.block import EthereumBlock
-from blockstm.ethereum.checks import ExecutedBlock
+from blockstm.ethereum.checking.checks import ExecutedBlock
 from blockstm.results.verify import differences
 from tests.crash.killing import killer
 from tests.support.ethereum.native import native_block, needs_native

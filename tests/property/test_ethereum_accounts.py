@@ -12,9 +12,9 @@ from eth.db.account import AccountDB
 from eth.db.atomic import AtomicDB
 from eth_hash.auto import keccak
 
-from blockstm.ethereum.accounts import ContextAccounts
-from blockstm.ethereum.keys import balance_key, code_key, existence_key, nonce_key, storage_key
-from blockstm.ethereum.mappingcontext import MappingContext
+from blockstm.ethereum.py_evm.accounts import ContextAccounts
+from blockstm.ethereum.py_evm.mappingcontext import MappingContext
+from blockstm.ethereum.rules.keys import balance_key, code_key, existence_key, nonce_key, storage_key
 
 ADDRESSES = [bytes([number]) * 20 for number in range(1, 4)]
 SLOTS = (0, 2**256 - 1)

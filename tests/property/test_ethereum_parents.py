@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 pytest.importorskip("eth_hash", reason="the libraries are not installed: pip install -e '.[ethereum]'")
 
-from blockstm.ethereum.blobs import GAS_PER_BLOB, blob_base_fee, blob_schedule, excess_blob_gas_after
-from blockstm.ethereum.keys import encode_number
-from blockstm.ethereum.parent import base_fee_after, can_follow
+from blockstm.ethereum.node.parent import base_fee_after, can_follow
+from blockstm.ethereum.rules.blobs import GAS_PER_BLOB, blob_base_fee, blob_schedule, excess_blob_gas_after
+from blockstm.ethereum.rules.keys import encode_number
 
 FORKS = ("cancun", "prague", "osaka", "bpo1", "bpo2")
 GAS: dict[str, Any] = {fork: import_module(f"ethereum.forks.{fork}.vm.gas") for fork in FORKS}

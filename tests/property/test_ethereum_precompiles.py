@@ -21,10 +21,10 @@ from eth_typing import Address
 from ethereum_types.bytes import Bytes
 from ethereum_types.numeric import Uint
 
-from blockstm.ethereum.environment import Environment
-from blockstm.ethereum.keys import ENVIRONMENT_KEY
-from blockstm.ethereum.machine import machine_for
-from blockstm.ethereum.mappingcontext import MappingContext
+from blockstm.ethereum.py_evm.machine import machine_for
+from blockstm.ethereum.py_evm.mappingcontext import MappingContext
+from blockstm.ethereum.rules.environment import Environment
+from blockstm.ethereum.rules.keys import ENVIRONMENT_KEY
 
 FIRST_FORKS = {1: "frontier", 5: "byzantium", 9: "istanbul", 10: "cancun", 11: "prague", 0x100: "osaka"}
 """With which fork the contracts from a number on came."""

@@ -10,8 +10,8 @@ import pytest
 
 from blockstm import Block, Engine, program
 from blockstm.ethereum.block import EthereumBlock
-from blockstm.ethereum.checks import ExecutedBlock
-from blockstm.ethereum.record import read_ethereum
+from blockstm.ethereum.checking.checks import ExecutedBlock
+from blockstm.ethereum.recording.record import read_ethereum
 from blockstm.results.verify import differences
 
 REPORTED = Path(__file__).parents[3] / "shared" / "reported"

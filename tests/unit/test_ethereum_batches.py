@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from blockstm.errors import EthereumInputError
-from blockstm.ethereum.prestate import read_prestate
-from blockstm.ethereum.rpc import read_block, read_block_hashes
+from blockstm.ethereum.node.prestate import read_prestate
+from blockstm.ethereum.node.rpc import read_block, read_block_hashes
 from tests.support.ethereum.node import CONTRACT, account, address, block, transaction
 
 Save = Callable[[object], Path]

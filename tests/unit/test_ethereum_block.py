@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 from blockstm import Block, Transaction
 from blockstm.errors import EthereumInputError
 from blockstm.ethereum.block import EthereumBlock, is_ethereum
-from blockstm.ethereum.closing import Closing, close_block
-from blockstm.ethereum.codes import known_code
-from blockstm.ethereum.environment import Environment
-from blockstm.ethereum.keys import (
+from blockstm.ethereum.checking.closing import Closing, close_block
+from blockstm.ethereum.program import evm
+from blockstm.ethereum.py_evm.codes import known_code
+from blockstm.ethereum.recording.record import read_ethereum
+from blockstm.ethereum.rules.environment import Environment
+from blockstm.ethereum.rules.keys import (
     ENVIRONMENT_KEY,
     balance_key,
     block_hash_key,
@@ -28,8 +30,6 @@ from blockstm.ethereum.keys import (
     nonce_key,
     storage_key,
 )
-from blockstm.ethereum.program import evm
-from blockstm.ethereum.record import read_ethereum
 from blockstm.programs.built_in import transfer
 from tests.support.ethereum.node import CONTRACT, account, address, block, transaction
 

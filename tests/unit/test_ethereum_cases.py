@@ -17,9 +17,9 @@ from blockstm import Engine
 from blockstm.errors import EthereumInputError
 from blockstm.ethereum.block import EthereumBlock
 from blockstm.ethereum.chain_block import EthereumChainBlock
-from blockstm.ethereum.checks import ExecutedBlock
-from blockstm.ethereum.keys import balance_key
-from blockstm.ethereum.record import read_ethereum
+from blockstm.ethereum.checking.checks import ExecutedBlock
+from blockstm.ethereum.recording.record import read_ethereum
+from blockstm.ethereum.rules.keys import balance_key
 from tests.support.ethereum.oracle import execute
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"

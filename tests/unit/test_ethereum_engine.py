@@ -14,7 +14,7 @@ import pytest
 from blockstm import Block, Engine
 from blockstm.analysis import critical_path, dependencies
 from blockstm.ethereum.block import EthereumBlock
-from blockstm.ethereum.checks import ExecutedBlock
+from blockstm.ethereum.checking.checks import ExecutedBlock
 from blockstm.results.accesses import net_accesses
 from blockstm.results.result import Result
 from tests.support.ethereum.access_traces import differences, read_trace

@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from blockstm.errors import EthereumInputError
-from blockstm.ethereum.exports import EXPORT_FIX
-from blockstm.ethereum.record import read_ethereum
-from blockstm.ethereum.rpc import NodeBlock, read_block
+from blockstm.ethereum.node.exports import EXPORT_FIX
+from blockstm.ethereum.node.rpc import NodeBlock, read_block
+from blockstm.ethereum.recording.record import read_ethereum
 from tests.blockchain_tests import nodeanswers
 from tests.support.ethereum.exports import exported
 from tests.support.ethereum.node import ETHEREUM, block, transaction
@@ -267,5 +267,5 @@ def test_a_block_that_is_too_large_is_not_read(save: Save, monkeypatch: pytest.M
     refused(
         save(b"\xfb\xff\xff\xff\xff" + bytes(600)), "it takes 4294967300 bytes, and the limit is 33554432"
     )
-    monkeypatch.setattr("blockstm.ethereum.exports.ETHEREUM_EXPORT_BYTES_MAX", 5000)
+    monkeypatch.setattr("blockstm.ethereum.node.exports.ETHEREUM_EXPORT_BYTES_MAX", 5000)
     refused(save(SIMPLE * 10), "more than 5000 bytes", "geth export FILE FIRST LAST", number=2)

@@ -16,11 +16,16 @@ from trie import HexaryTrie
 from blockstm import Engine
 from blockstm.errors import EthereumInputError
 from blockstm.ethereum import accounts_after
-from blockstm.ethereum.accounts import ContextAccounts
-from blockstm.ethereum.closing import Closing, close_block
-from blockstm.ethereum.environment import Environment
-from blockstm.ethereum.finalaccounts import accounts_json, accounts_of
-from blockstm.ethereum.keys import (
+from blockstm.ethereum.checking.closing import Closing, close_block
+from blockstm.ethereum.checking.finalaccounts import accounts_json, accounts_of
+from blockstm.ethereum.node.prestate import Account, read_prestate
+from blockstm.ethereum.node.rpc import read_block
+from blockstm.ethereum.node.tries import encode_rlp, state_root
+from blockstm.ethereum.py_evm.accounts import ContextAccounts
+from blockstm.ethereum.py_evm.mappingcontext import MappingContext
+from blockstm.ethereum.recording.record import read_ethereum
+from blockstm.ethereum.rules.environment import Environment
+from blockstm.ethereum.rules.keys import (
     ENVIRONMENT_KEY,
     EXISTS,
     EXISTS_EMPTY,
@@ -32,12 +37,7 @@ from blockstm.ethereum.keys import (
     nonce_key,
     storage_key,
 )
-from blockstm.ethereum.mappingcontext import MappingContext
-from blockstm.ethereum.prestate import Account, read_prestate
-from blockstm.ethereum.record import read_ethereum
-from blockstm.ethereum.rpc import read_block
-from blockstm.ethereum.system import DAO_FORK_EXTRA_DATA, DAO_FORK_NUMBER, is_dao_fork, move_dao_ether
-from blockstm.ethereum.tries import encode_rlp, state_root
+from blockstm.ethereum.rules.system import DAO_FORK_EXTRA_DATA, DAO_FORK_NUMBER, is_dao_fork, move_dao_ether
 from tests.blockchain_tests.synthetic import state_root_of
 from tests.support.ethereum.node import account, address, block, transaction
 from tests.support.ethereum.oracle import Account as SpecifiedAccount

@@ -7,8 +7,8 @@ from zlib import crc32
 import pytest
 
 from blockstm.errors import EthereumInputError
-from blockstm.ethereum.forks import FORKS
-from blockstm.ethereum.networks import MAINNET, NETWORKS, deposit_contract, fork_at
+from blockstm.ethereum.rules.forks import FORKS
+from blockstm.ethereum.rules.networks import MAINNET, NETWORKS, deposit_contract, fork_at
 
 SEPOLIA, HOLESKY, HOODI = 11_155_111, 17_000, 560_048
 

@@ -13,16 +13,16 @@ import rlp
 
 from blockstm import Block, Engine
 from blockstm.errors import EthereumInputError
-from blockstm.ethereum.blobs import excess_blob_gas_after
 from blockstm.ethereum.block import EthereumBlock
-from blockstm.ethereum.checks import HEADER_CHECKS, ExecutedBlock
-from blockstm.ethereum.encoding import block_size
-from blockstm.ethereum.encoding import header_hash as hash_of
-from blockstm.ethereum.header import read_header
-from blockstm.ethereum.keys import encode_number
-from blockstm.ethereum.nodejson import Fields
-from blockstm.ethereum.parent import base_fee_after, can_follow
-from blockstm.ethereum.record import read_ethereum
+from blockstm.ethereum.checking.checks import HEADER_CHECKS, ExecutedBlock
+from blockstm.ethereum.node.encoding import block_size
+from blockstm.ethereum.node.encoding import header_hash as hash_of
+from blockstm.ethereum.node.header import read_header
+from blockstm.ethereum.node.nodejson import Fields
+from blockstm.ethereum.node.parent import base_fee_after, can_follow
+from blockstm.ethereum.recording.record import read_ethereum
+from blockstm.ethereum.rules.blobs import excess_blob_gas_after
+from blockstm.ethereum.rules.keys import encode_number
 from tests.blockchain_tests.synthetic import encoded, genesis_of
 from tests.ethereum_synthetic.builder import BlockBuilder, header_hash
 from tests.ethereum_synthetic.chain import NUMBER_AND_TIME, SENDERS, hex_of, is_since, named

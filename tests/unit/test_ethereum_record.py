@@ -13,9 +13,12 @@ from eth_hash.auto import keccak
 
 from blockstm.blocks.block import Block
 from blockstm.errors import EthereumInputError, UsageError
-from blockstm.ethereum.environment import Environment
-from blockstm.ethereum.forks import FORKS
-from blockstm.ethereum.keys import (
+from blockstm.ethereum.node.prestate import read_prestate
+from blockstm.ethereum.node.rpc import read_block
+from blockstm.ethereum.recording.record import read_ethereum, record_ethereum
+from blockstm.ethereum.rules.environment import Environment
+from blockstm.ethereum.rules.forks import FORKS
+from blockstm.ethereum.rules.keys import (
     ENVIRONMENT_KEY,
     balance_key,
     block_hash_key,
@@ -27,10 +30,7 @@ from blockstm.ethereum.keys import (
     nonce_key,
     storage_key,
 )
-from blockstm.ethereum.prestate import read_prestate
-from blockstm.ethereum.record import read_ethereum, record_ethereum
-from blockstm.ethereum.rpc import read_block
-from blockstm.ethereum.system import BEACON_ROOTS_ADDRESS, HISTORY_ADDRESS, before_transactions
+from blockstm.ethereum.rules.system import BEACON_ROOTS_ADDRESS, HISTORY_ADDRESS, before_transactions
 from tests.support.ethereum.node import CONTRACT, ETHEREUM, MINER, TIMES, account, address, block, transaction
 
 FOLDERS = sorted((folder for folder in ETHEREUM.glob("[0-9]*")), key=lambda folder: int(folder.name))

@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from blockstm.errors import EthereumInputError
-from blockstm.ethereum.nodejson import read_json
-from blockstm.ethereum.prestate import Account, read_prestate
-from blockstm.ethereum.rpc import NodeBlock, read_block, read_block_hashes
-from blockstm.ethereum.transactions import contract_address
-from blockstm.ethereum.tries import encode_rlp, ordered_trie_root
+from blockstm.ethereum.node.nodejson import read_json
+from blockstm.ethereum.node.prestate import Account, read_prestate
+from blockstm.ethereum.node.rpc import NodeBlock, read_block, read_block_hashes
+from blockstm.ethereum.node.transactions import contract_address
+from blockstm.ethereum.node.tries import encode_rlp, ordered_trie_root
 from tests.support.ethereum.node import CONTRACT, MINER, account, address, block, transaction
 
 Save = Callable[[str, object], Path]
@@ -320,7 +320,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("blockstm.ethereum.nodejson.ETHEREUM_JSON_BYTES_MAX", 10)
+    monkeypatch.setattr("blockstm.ethereum.node.nodejson.ETHEREUM_JSON_BYTES_MAX", 10)
     path = tmp_path / "block.json"
     path.write_bytes(b" " * 11)
     refused(path, "more than 10 bytes")

@@ -15,10 +15,10 @@ from ethereum_types.bytes import Bytes
 from ethereum_types.numeric import U64
 
 from blockstm.errors import EthereumInputError
-from blockstm.ethereum.record import read_ethereum
-from blockstm.ethereum.rpc import read_block
-from blockstm.ethereum.transactions import SignedTransaction
-from blockstm.ethereum.validity import broken_rule
+from blockstm.ethereum.node.rpc import read_block
+from blockstm.ethereum.node.transactions import SignedTransaction
+from blockstm.ethereum.recording.record import read_ethereum
+from blockstm.ethereum.recording.validity import broken_rule
 from tests.support.ethereum.node import CONTRACT, account, address, block, transaction
 
 Told = tuple[dict[str, Any], bytes]

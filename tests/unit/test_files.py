@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from blockstm.blocks.access_trace import read_access_trace
 from blockstm.errors import EthereumInputError
-from blockstm.ethereum.nodejson import read_json
+from blockstm.ethereum.node.nodejson import read_json
 from blockstm.files.content import (
     GZIP_MAGIC,
     ContentError,

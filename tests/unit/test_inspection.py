@@ -17,8 +17,8 @@ from blockstm.analysis.profile import executed_profile, recorded_profile
 from blockstm.analysis.rules import Rules
 from blockstm.blocks.access_trace import read_access_trace
 from blockstm.chains import conventions_of, register_conventions
-from blockstm.ethereum.environment import Environment
-from blockstm.ethereum.keys import (
+from blockstm.ethereum.rules.environment import Environment
+from blockstm.ethereum.rules.keys import (
     ENVIRONMENT_KEY,
     balance_key,
     block_hash_key,

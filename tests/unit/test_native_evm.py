@@ -14,9 +14,9 @@ from blockstm.chains.checked import CheckedBlock
 from blockstm.errors import EthereumInputError, UsageError
 from blockstm.ethereum import virtual_machine
 from blockstm.ethereum.block import EthereumBlock
-from blockstm.ethereum.checks import ExecutedBlock
-from blockstm.ethereum.environment import Environment
-from blockstm.ethereum.keys import ENVIRONMENT_KEY, balance_key, code_key
+from blockstm.ethereum.checking.checks import ExecutedBlock
+from blockstm.ethereum.rules.environment import Environment
+from blockstm.ethereum.rules.keys import ENVIRONMENT_KEY, balance_key, code_key
 from blockstm.ethereum.senders import senders_confirmed
 from blockstm.explore.batches import explore
 from blockstm.explore.explorer import Plan

@@ -13,7 +13,7 @@ from pathlib import Path
 import zstandard
 
 from blockstm import Block
-from blockstm.ethereum.keys import decode_number, encode_number
+from blockstm.ethereum.rules.keys import decode_number, encode_number
 from blockstm.results.accesses import net_accesses
 from blockstm.results.result import Result
 

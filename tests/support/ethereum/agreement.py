@@ -9,10 +9,10 @@ from typing import Any
 from blockstm import Block, Engine
 from blockstm.ethereum import accounts_after
 from blockstm.ethereum.block import EthereumBlock
-from blockstm.ethereum.checks import HEADER_CHECKS, ExecutedBlock
-from blockstm.ethereum.outcome import Outcome
-from blockstm.ethereum.prestate import Account as FinalAccount
-from blockstm.ethereum.record import read_ethereum
+from blockstm.ethereum.checking.checks import HEADER_CHECKS, ExecutedBlock
+from blockstm.ethereum.node.prestate import Account as FinalAccount
+from blockstm.ethereum.recording.record import read_ethereum
+from blockstm.ethereum.rules.outcome import Outcome
 from blockstm.ethereum.virtual_machine import has_native
 from blockstm.results.accesses import net_accesses
 from blockstm.results.result import Result

@@ -13,8 +13,8 @@ import rlp
 
 from blockstm import Block, Engine
 from blockstm.chains.checked import CheckedBlock
-from blockstm.ethereum.keys import nonce_key
-from blockstm.ethereum.outcome import Outcome
+from blockstm.ethereum.rules.keys import nonce_key
+from blockstm.ethereum.rules.outcome import Outcome
 from blockstm.ethereum.virtual_machine import has_native
 from blockstm.results.result import Receipt, Result
 from blockstm.results.verify import differences

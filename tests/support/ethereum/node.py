@@ -10,7 +10,7 @@ import coincurve
 import rlp
 from eth_hash.auto import keccak
 
-from blockstm.ethereum.tries import ordered_trie_root
+from blockstm.ethereum.node.tries import ordered_trie_root
 
 ETHEREUM = Path(__file__).resolve().parents[4] / "shared" / "ethereum"
 CONTRACT = "0x" + "c0" * 20

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from ethereum.crypto.hash import keccak256
 
-from blockstm.ethereum.finalaccounts import accounts_of
+from blockstm.ethereum.checking.finalaccounts import accounts_of
 from tests.support.ethereum.oracle import Account
 
 ADDRESS_BYTES = 20

@@ -1,0 +1,7 @@
+"""Whether what came of a block is what its header says.
+
+- `closing`: what the protocol itself does after all transactions.
+- `finalaccounts`: the accounts that a state holds.
+- `checks`: the comparison with the header.
+- `lacks`: what the state before seems to lack, where they differ.
+"""
