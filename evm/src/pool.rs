@@ -11,7 +11,7 @@ use crate::machine::Machine;
 /// One takes some 10 KiB; the machines of the environments that were used last are kept.
 const MACHINES_MAX: usize = 64;
 
-/// A machine and the encoded environment that it is for.
+/// A machine and the encoded environment that it is for: some kilobytes, so it is boxed, and not copied.
 pub struct Pooled {
     environment: Box<[u8]>,
     pub machine: Machine,
@@ -19,13 +19,14 @@ pub struct Pooled {
 
 thread_local! {
     /// Those that are free. They are borrowed for a look only, never over a verb.
-    static FREE: RefCell<Vec<Pooled>> = const { RefCell::new(Vec::new()) };
+    #[expect(clippy::vec_box, reason = "they are moved in and out for each transaction")]
+    static FREE: RefCell<Vec<Box<Pooled>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Take a machine for an environment, a new one where none is free.
 ///
 /// What is wrong with the environment is the error.
-pub fn take(environment: &[u8]) -> Result<Pooled, String> {
+pub fn take(environment: &[u8]) -> Result<Box<Pooled>, String> {
     let found = FREE.with_borrow_mut(|free| {
         let place = free.iter().rposition(|pooled| *pooled.environment == *environment)?;
         Some(free.remove(place))
@@ -34,11 +35,11 @@ pub fn take(environment: &[u8]) -> Result<Pooled, String> {
         return Ok(pooled);
     }
     let machine = Machine::new(&Environment::decode(environment)?);
-    Ok(Pooled { environment: environment.into(), machine })
+    Ok(Box::new(Pooled { environment: environment.into(), machine }))
 }
 
 /// Give a machine back. One in which something has panicked is dropped instead.
-pub fn give_back(pooled: Pooled) {
+pub fn give_back(pooled: Box<Pooled>) {
     FREE.with_borrow_mut(|free| {
         if free.len() == MACHINES_MAX {
             free.remove(0);
