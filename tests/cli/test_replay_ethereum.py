@@ -198,7 +198,7 @@ def test_a_header_that_differs_is_told(
     inputs.block[field] = TAMPERED[field]
     made = record(inputs)
     unknown = {"requests hash"} if fork == "cancun" else BEFORE_PARIS | {"receipts root"}
-    unknown |= {"state root"}
+    unknown |= NOT_TOLD
     differing = {"block hash", check} - unknown
     completed = command("replay", made, "--verify", "--receipts", "out.jsonl")
     assert completed.returncode == 1
