@@ -24,6 +24,9 @@
 # PYTHON=/path/to/python3 chooses the interpreter of the virtual environment (3.11 or newer). A mirror of the package
 # index is named to uv by UV_DEFAULT_INDEX and to pip by PIP_INDEX_URL.
 
+# Hundreds of processes are started: without the cache of its modules, each would compile them anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3
 SHARED ?= ../shared
 SEEDS ?= 100
@@ -54,7 +57,7 @@ replay: build
 	$(BIN)/python -m blockstm replay $(BLOCKS) --verify --repeat 5
 
 test: build $(TOOLS)
-	$(if $(HAS_CARGO),cargo test --quiet --locked --manifest-path evm/Cargo.toml)
+	$(if $(HAS_CARGO),cargo test --quiet --locked --release --manifest-path evm/Cargo.toml)
 	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 test-docs: build $(TOOLS)

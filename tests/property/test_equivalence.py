@@ -30,7 +30,7 @@ def engine() -> Iterator[Engine]:
 
 
 @given(blocks(80), st.lists(st.integers(1, WORKERS_MAX), min_size=3, max_size=3), seeds)
-@settings(SETTINGS, max_examples=examples(120))
+@settings(SETTINGS, max_examples=examples(80))
 def test_speculative_and_sequential_runs_equal_the_oracle(
     engine: Engine, block: Block, worker_counts: list[int], seed: int
 ) -> None:
@@ -43,7 +43,7 @@ def test_speculative_and_sequential_runs_equal_the_oracle(
 
 
 @given(operations, states, seeds)
-@settings(SETTINGS, max_examples=examples(90))
+@settings(SETTINGS, max_examples=examples(60))
 def test_one_program_many_times(
     engine: Engine, body: list[Any], state: dict[bytes, bytes], seed: int
 ) -> None:

@@ -126,7 +126,7 @@ def test_as_much_is_sent_as_may_be(fork: str, gas: int, blobs: int) -> None:
 
 
 def test_random_blocks_have_what_osaka_brings() -> None:
-    blocks = [random_block("osaka", seed) for seed in range(20)]
+    blocks = [random_block("osaka", seed) for seed in range(8)]
     codes = b"".join(
         bytes.fromhex(told.get("code", "0x")[2:]) for made in blocks for told in made.prestate.values()
     )
