@@ -303,7 +303,7 @@ def scripts(rng: random.Random, count: int) -> Block:
             transfer.txn(rng.choice(KEYS), rng.choice(KEYS), rng.randrange(3))
             if rng.random() < 0.2
             else script.txn(rng.choice(bodies), rng.randrange(4))
-            for _ in range(count)
+            for _ in range(shorter(count))
         ],
         {key: number(rng.randrange(9)) for key in rng.sample(KEYS, 3)},
     )

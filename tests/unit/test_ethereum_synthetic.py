@@ -73,7 +73,7 @@ def test_a_contract_is_made_destroyed_and_made_again(fork: str) -> None:
     assert result.accounts[named("deploys, destroys and deploys")].storage == {0: 1, 1: 1, 2: 1, 3: 1, 8: 9}
 
 
-@pytest.mark.parametrize("fork", NUMBER_AND_TIME)
+@pytest.mark.parametrize("fork", NEW_RULES)
 def test_nothing_is_created_over_storage(fork: str) -> None:
     result = scenario_block(fork).result
     creator = named("creates over storage")
@@ -188,7 +188,7 @@ def test_random_blocks_depend_on_their_seed_alone(fork: str) -> None:
 # --- in the engine --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fork", NUMBER_AND_TIME)
+@pytest.mark.parametrize("fork", NEW_RULES)
 def test_what_is_hard_comes_to_what_the_specifications_say(
     shared_engine: Engine, fork: str, tmp_path: Path
 ) -> None:
