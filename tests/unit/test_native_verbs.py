@@ -1,6 +1,7 @@
 """What native programs may hand to the verbs: data that they have just read, and any length.
 
-The programs are those of native/_coretest.pyx; test_native_program.py compiles the docs' example as a user would.
+The programs are those of native/_coretest.pyx; tests/documents/test_native_examples.py
+compiles the docs' example as a user would.
 """
 
 from __future__ import annotations

@@ -108,8 +108,28 @@ cdef inline bint read_set_is_valid(
     return True
 
 
-cdef inline bint check_holds(Local* local, uint32_t txn_idx, const Read* read) noexcept nogil:
-    """Whether what is below an add still lies where the program was told. All below is final.
+cdef enum:
+    SUMS_KEPT = 8
+
+cdef struct Sums:               # numbers below a transaction, by location, as they were found while checking its adds
+    uint32_t count
+    uint32_t locations[SUMS_KEPT]
+    Number numbers[SUMS_KEPT]
+
+
+cdef inline bint known_sum(const Sums* sums, uint32_t location, Number* out) noexcept nogil:
+    """The number at a location, where it was kept."""
+    cdef uint32_t index
+    for index in range(sums.count):
+        if sums.locations[index] == location:
+            out[0] = sums.numbers[index]
+            return True
+    return False
+
+
+cdef inline bint check_holds(Local* local, uint32_t txn_idx, const Read* read, Sums* sums) noexcept nogil:
+    """Whether what is below an add still lies where the program was told. All below is final, so what is kept in `sums`
+    (NULL: nothing) stays so.
 
     Where only the source could tell, and this worker cannot ask it, that is not known: it does as far as can be seen
     (see commit_next). Where the source cannot tell, the program must be run again, to find out.
@@ -127,6 +147,10 @@ cdef inline bint check_holds(Local* local, uint32_t txn_idx, const Read* read) n
     else:
         within = found.kind != FOUND_INVALID and base_number(local, found.word, &number)
     memcpy(&bounds, address(local, read.word), sizeof(Bounds))
+    if within and sums != NULL and sums.count < SUMS_KEPT:
+        sums.locations[sums.count] = read.location
+        sums.numbers[sums.count] = number
+        sums.count += 1
     if within:
         within = (
             number_compare(&number, &bounds.minimum) >= 0 and number_compare(&number, &bounds.maximum) <= 0
@@ -134,15 +158,17 @@ cdef inline bint check_holds(Local* local, uint32_t txn_idx, const Read* read) n
     return within == (read.kind == READ_WITHIN)
 
 
-cdef inline const Read* wrong_check(Local* local, uint32_t txn_idx, const Read* reads, uint32_t count) noexcept nogil:
+cdef inline const Read* wrong_check(
+    Local* local, uint32_t txn_idx, const Read* reads, uint32_t count, Sums* sums
+) noexcept nogil:
     """The first thing that the program was told about its adds and that is not so; NULL for none.
 
-    Asked when all below is final.
+    Asked when all below is final. For `sums` see check_holds.
     """
     cdef uint32_t index
     for index in range(count):
         if (reads[index].kind == READ_WITHIN or reads[index].kind == READ_OUTSIDE) and not check_holds(
-            local, txn_idx, reads + index
+            local, txn_idx, reads + index, sums
         ):
             return reads + index
     return NULL

@@ -14,7 +14,7 @@ from blockstm.native.memory.layout cimport (
     COMMITTED, EXECUTED, Header, Number, OUTCOME_UNKNOWN, Read, ReadSet, SPAN_COMMIT, SPAN_REFUSAL, SUSPENDED,
     TXN_AFTER_COMMIT, Txn, WORD_ADD, WORD_VALUE, WriteSet,
 )
-from blockstm.native.memory.local cimport Local, STEP_COMMIT, address, now_ns, step, txn_at
+from blockstm.native.memory.local cimport Local, STEP_COMMIT, STEP_PUBLISH, address, now_ns, step, txn_at
 from blockstm.native.versions.multi_version cimport (
     FOUND_SUM, Found, base_number, find, make_record, pack_word,
     record_bytes, record_of, word_kind,
@@ -32,13 +32,14 @@ from blockstm.native.models.outcome cimport read_set_items, write_set_items
 from blockstm.native.models.progress cimport fail_for_source, say_done, tell_progress
 from blockstm.native.models.status cimport pack_status, status_incarnation, status_state
 from blockstm.native.instruments.timeline cimport span_begin, span_end
-from blockstm.native.versions.validation cimport wrong_check
+from blockstm.native.versions.validation cimport Sums, known_sum, wrong_check
 
-cdef inline bint settle_adds(Local* local, uint32_t txn_idx) noexcept nogil:
+cdef inline bint settle_adds(Local* local, uint32_t txn_idx, const Sums* sums) noexcept nogil:
     """Turn the adds of a committed transaction into values; False where the arena is full.
 
     So nobody sums further down than the last committed transaction. Invariant: the sum does not
-    change; doing it twice (after a collector died) changes nothing.
+    change; doing it twice (after a collector died) changes nothing. What the check of an add has found below is not
+    looked for again.
     """
     cdef WriteSet* write_set = <WriteSet*>address(local, txn_at(local, txn_idx).write_set)
     cdef uint64_t* place
@@ -54,16 +55,18 @@ cdef inline bint settle_adds(Local* local, uint32_t txn_idx) noexcept nogil:
         word = load_relaxed[uint64_t](place)
         if word_kind(word) != WORD_ADD:
             continue
-        find(local, write_set_items(write_set)[index].location, txn_idx, 0xFFFFFFFF, &found)
-        if mutant(local, MUTANT_ADD_AS_WRITE) or (
-            found.kind != FOUND_SUM and not base_number(local, found.word, &found.sum)
-        ):
+        if not known_sum(sums, write_set_items(write_set)[index].location, &found.sum):
+            find(local, write_set_items(write_set)[index].location, txn_idx, 0xFFFFFFFF, &found)
+            if found.kind != FOUND_SUM and not base_number(local, found.word, &found.sum):
+                number_set(&found.sum, 0)
+        if mutant(local, MUTANT_ADD_AS_WRITE):
             number_set(&found.sum, 0)
         memcpy(&delta, record_bytes(record_of(local, word)), sizeof(Number))
         apply_delta(&found.sum, &delta, record_of(local, word).negative != 0)
         record = make_record(local, digits, number_encode(&found.sum, digits), 0)
         if record == 0:
             return False
+        step(local, STEP_PUBLISH, write_set_items(write_set)[index].location)
         store_release[uint64_t](place, pack_word(WORD_VALUE, txn_idx, record))
     return True
 
@@ -112,17 +115,19 @@ cdef inline bint commit_next(Local* local, uint64_t* time_ns) noexcept nogil:
     cdef Txn* txn = txn_at(local, txn_idx)
     cdef ReadSet* read_set
     cdef const Read* check = NULL
+    cdef Sums sums
     cdef uint64_t status
     cdef uint64_t begin_ns = span_begin(local)
     if load_relaxed[uint32_t](&header.stop) != 0:
         return False
+    sums.count = 0
     if status_state(load_acquire[uint64_t](&txn.status)) != COMMITTED:
         if not may_commit(local, txn_idx) or is_for_workers(local, txn_idx):
             return False
         status = load_acquire[uint64_t](&txn.status)
         read_set = <ReadSet*>address(local, txn.read_set)
         if read_set.checks != 0 and not mutant(local, MUTANT_BOUNDS_UNCHECKED):
-            check = wrong_check(local, txn_idx, read_set_items(read_set), read_set.count)
+            check = wrong_check(local, txn_idx, read_set_items(read_set), read_set.count, &sums)
         if check != NULL:
             learn_from_refusal(local, check)
             if try_abort(local, txn_idx, status_incarnation(status)):
@@ -141,7 +146,7 @@ cdef inline bint commit_next(Local* local, uint64_t* time_ns) noexcept nogil:
         fail_for_source(local, txn)
         return False
     raise_to(&shared(local).commit_wave, txn.triggered_wave)
-    if not settle_adds(local, txn_idx):
+    if not settle_adds(local, txn_idx, &sums):
         return False
     if time_ns[0] == 0:
         time_ns[0] = now_ns(local)

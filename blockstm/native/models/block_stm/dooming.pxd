@@ -28,7 +28,7 @@ cdef inline bint is_told_wrong(Local* local) noexcept nogil:
     cdef const Read* check
     if local.slot.reads_are_final or load_acquire[uint64_t](&local.header.commit_index) != local.txn_idx:
         return False
-    check = wrong_check(local, local.txn_idx, local.reads, local.read_count)
+    check = wrong_check(local, local.txn_idx, local.reads, local.read_count, NULL)
     if check == NULL:
         return False
     learn_from_refusal(local, check)
@@ -73,5 +73,5 @@ cdef inline bint is_doomed(Local* local, uint32_t worker) noexcept nogil:
     reads = <const Read*>address(local, reads_at)
     valid = read_set_is_valid(local, txn_idx, reads, count, &cause)
     if valid and load_acquire[uint64_t](&local.header.commit_index) == txn_idx:
-        valid = wrong_check(local, txn_idx, reads, count) == NULL
+        valid = wrong_check(local, txn_idx, reads, count, NULL) == NULL
     return not valid and load_sc[uint64_t](&slot.running) == running

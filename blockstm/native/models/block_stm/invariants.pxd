@@ -100,7 +100,7 @@ cdef inline int judge_commit(Local* local, uint32_t txn_idx) noexcept nogil:
         return COMMIT_WITHOUT_WAVE
     if not read_set_is_valid(local, txn_idx, read_set_items(read_set), read_set.count, &cause):
         return COMMIT_OF_STALE
-    if wrong_check(local, txn_idx, read_set_items(read_set), read_set.count) != NULL:
+    if wrong_check(local, txn_idx, read_set_items(read_set), read_set.count, NULL) != NULL:
         return COMMIT_OF_STALE
     return HOLDS
 
