@@ -1,4 +1,4 @@
-"""Who has signed transactions: many at once, on all cores, where the native library is installed."""
+"""The senders of transactions: many at once, on all cores, where the native library is installed."""
 
 from __future__ import annotations
 

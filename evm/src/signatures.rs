@@ -1,4 +1,4 @@
-//! Who has signed a transaction: Yellow Paper, appendix F; EIP-155 (the chain in v), EIP-2718 (types).
+//! The sender of a transaction: Yellow Paper, appendix F; EIP-155 (the chain in v), EIP-2718 (types).
 
 use alloy_rlp::{Decodable, Encodable, Header};
 use revm::primitives::{Address, U256, keccak256};
