@@ -165,7 +165,7 @@ def test_the_specification_tells_what_is_in_the_file(block: Block) -> None:
     assert found["header"]["version"] == (2 if expected else 1)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(BLOCKS, st.data())
 def test_damage_is_one_error_or_no_change(block: Block, data: st.DataObject) -> None:
     damaged = bytearray(_file_of(block))
@@ -194,7 +194,7 @@ def _lists_in(objects: list[Any]) -> Iterator[list[Any]]:
             yield from _lists_in(one)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(BLOCKS, st.data())
 def test_changed_content_is_refused_or_a_sound_block(block: Block, data: st.DataObject) -> None:
     """Behind a right checksum anything can come: replace bytes, or whole objects, of the content."""

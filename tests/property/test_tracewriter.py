@@ -56,7 +56,7 @@ def expected_line(outcome: Outcome) -> dict[str, Any]:
 
 
 @given(blocks(60), st.integers(2, WORKERS_MAX), seeds)
-@settings(SETTINGS, max_examples=examples(40))
+@settings(SETTINGS, max_examples=examples(30))
 def test_a_trace_says_what_the_oracle_says_however_the_block_was_run(
     engine: Engine, path: Path, block: Block, workers: int, seed: int
 ) -> None:
@@ -69,7 +69,7 @@ def test_a_trace_says_what_the_oracle_says_however_the_block_was_run(
 
 
 @given(blocks(40))
-@settings(SETTINGS, max_examples=examples(40))
+@settings(SETTINGS, max_examples=examples(30))
 def test_a_trace_of_a_trace_is_the_same(engine: Engine, path: Path, block: Block) -> None:
     lines = lines_of(block, engine.execute(block, timed=True), path)
     # What `trace` writes is large, and adds to it must not pass 2**256 - 1: then it would fail.
