@@ -102,6 +102,9 @@ class Running(Iterator[Receipt]):
         Returns when no worker is in the block any more. Once the block has ended it does nothing.
         """
         self._cancelling_thread = threading.get_ident()
+        self._stop()
+
+    def _stop(self) -> None:
         self._request_cancellation()
         with self._turn:
             # It runs where a log handler calls this amid a step; that step then ends by itself.
@@ -207,7 +210,8 @@ class Running(Iterator[Receipt]):
         try:
             await asyncio.sleep(0)
         except asyncio.CancelledError:
-            await self._in_thread(self.cancel)
+            # Not `cancel`: it is the task that ends its own iteration, whichever thread reads for it next.
+            await self._in_thread(self._stop)
             raise
 
     async def _in_thread(self, function: Callable[[], Returned]) -> Returned:
