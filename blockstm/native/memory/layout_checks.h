@@ -13,8 +13,8 @@
 // layout of Local and of the arena, what a model must say, and what the verbs that are compiled into them do. The
 // digest is that of the layout. Where it does not agree with the structures, the core does not compile: count the
 // number up, and put the digest here that the compiler names as computed.
-#define BLOCKSTM_CAPSULE_NAME "blockstm.program.7"
-#define BLOCKSTM_MODEL_CAPSULE_NAME "blockstm.model.7"
+#define BLOCKSTM_CAPSULE_NAME "blockstm.program.8"
+#define BLOCKSTM_MODEL_CAPSULE_NAME "blockstm.model.8"
 #define BLOCKSTM_LAYOUT_DIGEST 8893101787607868701ull
 
 // For rules between constants, as a statement in Cython code.
