@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, Literal
 import typer
 
 from blockstm.errors import BlockstmError, UsageError, shown_path
-from blockstm.models import MODELS, BlockStm
+from blockstm.models import MODELS, BlockStm, model_of
 from blockstm.programs.program import look_for_main_in
 from blockstm.schema.common import OptionsEntry
 
@@ -56,13 +56,16 @@ def memory_bytes(text: str | int) -> int:
 
 
 def known_model(name: str | None) -> str | None:
-    """Return the name of a model of execution; None where none is given.
+    """Return the text of a model of execution as `model_of` takes it; None where none is given.
 
     Raises:
-        typer.BadParameter: there is none of that name.
+        typer.BadParameter: there is none of that name, or it has no such options.
     """
-    if name is not None and name not in MODELS:
-        raise typer.BadParameter(f"{name!r} is not one of {', '.join(MODELS)}")
+    if name is not None:
+        try:
+            model_of(name)
+        except UsageError as error:
+            raise typer.BadParameter(str(error)) from None
     return name
 
 

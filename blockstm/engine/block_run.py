@@ -154,7 +154,7 @@ class BlockRun:
         if not self.arena.is_done():
             raise EngineError("the workers left the block before its end: report this as a bug")
         return Result(
-            self.arena.snapshot(), model=self._model.name, workers=self._active, active_workers=self._active
+            self.arena.snapshot(), model=str(self._model), workers=self._active, active_workers=self._active
         )
 
     def check_failure(self, what: str) -> None:

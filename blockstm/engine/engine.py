@@ -157,7 +157,7 @@ class Engine:
             workers = self._start(block, model, timed=timed, timeline=timeline)
             self._finish()
             result = Result(
-                self._arena.snapshot(), model=model.name, workers=self._workers, active_workers=workers
+                self._arena.snapshot(), model=str(model), workers=self._workers, active_workers=workers
             )
             _log_failures(result.receipts)
             return result
@@ -317,7 +317,7 @@ class Engine:
             workers = self._start(block, model, timed=timed, timeline=timeline)
             # Of what is final it shows the truth already.
             result = Result(
-                self._arena.snapshot(), model=model.name, workers=self._workers, active_workers=workers
+                self._arena.snapshot(), model=str(model), workers=self._workers, active_workers=workers
             )
             handed_out = 0
             while handed_out < len(block) and not to_the_end:

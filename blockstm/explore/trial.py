@@ -96,7 +96,7 @@ class Trials:
     ) -> None:
         """Make the workers, and run the block sequentially for comparison."""
         if workers > 1 and not model.is_parallel:
-            raise UsageError(f"model {model.name} runs on one worker, not {workers}; explore it with one")
+            raise UsageError(f"model {model} runs on one worker, not {workers}; explore it with one")
         self.block = block
         self.workers = workers
         self._model = model

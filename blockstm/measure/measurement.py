@@ -216,7 +216,7 @@ def measure(
         transactions=len(result),
         gas_used=result.gas_used,
         virtual_machine=checked.executable.virtual_machine,
-        model=model.name,
+        model=str(model),
         workers=result.stats.workers,
         active_workers=result.stats.active_workers,
         wall=wall,

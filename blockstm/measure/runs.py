@@ -118,7 +118,7 @@ class Runs:
         return result.stats.wall_seconds
 
     def _figures(self) -> RunFigures:
-        return RunFigures.of(self._checked_run(self._model.name))
+        return RunFigures.of(self._checked_run(str(self._model)))
 
     def _checked_run(self, name: str, *, timeline: bool = False) -> Result:
         self.result = None  # kept, it would have its memory copied before this run

@@ -27,17 +27,18 @@ MODELS: Final[Mapping[str, type[Model]]] = MappingProxyType(
 
 
 def model_of(model: Model | str) -> Model:
-    """Return a model as it is, or the one of that name with its default options.
+    """Return a model as it is, or the one that a text names, as ``hinted`` or ``hinted:60``.
 
     Arguments:
-        model: a model, or the name of one in `MODELS`.
+        model: a model, or the name of one in `MODELS`, followed by options where they differ from the default ones.
 
     Raises:
-        UsageError: there is none of that name.
+        UsageError: there is none of that name, or it has no such options.
     """
     if isinstance(model, Model):
         return model
-    found = MODELS.get(model) if isinstance(model, str) else None
+    name, *options = model.split(":") if isinstance(model, str) else ("",)
+    found = MODELS.get(name)
     if found is None:
         raise UsageError(f"model {shown(model)} is unknown; choose one of {', '.join(MODELS)}")
-    return found()
+    return found.from_text_options(options) if options else found()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import ClassVar, Self
+
+from blockstm.errors import UsageError, shown
 
 __all__ = ["Model"]
 
@@ -12,7 +15,8 @@ class Model(ABC):
     """How the core executes a block. Every model gives the result of sequential execution.
 
     A subclass is a frozen dataclass whose fields are its options; two of one kind with the same options are equal.
-    What it does is compiled code (native/verbs/model.pxd says what that must say), found by `entry`.
+    What it does is compiled code (native/verbs/model.pxd says what that must say), found by `entry`. On the command
+    line it is its name, followed by options that differ from the default ones: ``hinted:60:20``.
     """
 
     __slots__ = ()
@@ -23,11 +27,28 @@ class Model(ABC):
     """`package.module:attribute` of the capsule that holds its functions. Every process imports it from there."""
     is_parallel: ClassVar[bool]
     """Whether more than one worker may take part in a block."""
+    keeps_order: ClassVar[bool] = True
+    """Whether its result is that of the preset order; else the model chooses the order (`Result.order`)."""
+    text_options: ClassVar[str] = ""
+    """How its options are written on the command line, in words; empty where it takes none there."""
 
     @abstractmethod
     def options(self) -> tuple[int, ...]:
         """Return its options as the core gets them: at most four unsigned 64-bit integers."""
 
+    @classmethod
+    def from_text_options(cls, options: Sequence[str]) -> Self:
+        """Return the model with these options, as they are written on the command line.
+
+        Arguments:
+            options: what stands after the name, split at the colons; not empty.
+
+        Raises:
+            UsageError: it has no such options.
+        """
+        takes = f"takes {cls.text_options}" if cls.text_options else "takes no options here"
+        raise UsageError(f"model {shown(':'.join((cls.name, *options)))}: {cls.name} {takes}")
+
     def __str__(self) -> str:
-        """Return the name."""
+        """Return what it is called on the command line, for `model_of`."""
         return self.name

@@ -257,7 +257,7 @@ class Simulation:
     def __repr__(self) -> str:
         """Say what is simulated, and how."""
         return (
-            f"<Simulation of {self._block!r}, {self._model.name}, up to {counted(self._cores_max, 'core')}>"
+            f"<Simulation of {self._block!r}, {self._model}, up to {counted(self._cores_max, 'core')}>"
         )
 
     def close(self) -> None:

@@ -60,6 +60,8 @@ def test_names_and_models_are_told_apart() -> None:
     for wrong in ("blockstm", "", None, BlockStm):
         with pytest.raises(blockstm.UsageError, match="is unknown; choose one of block-stm, sequential"):
             model_of(wrong)  # type: ignore[arg-type]
+    with pytest.raises(blockstm.UsageError, match=r"model 'sequential:2': sequential takes no options here"):
+        model_of("sequential:2")
 
 
 @pytest.mark.parametrize("model", [BlockStm(), BlockStm(intents=False), Sequential()])

@@ -373,7 +373,7 @@ cdef class Arena:
             header.model_options[place] = 0
         for place, option in enumerate(model.options()):
             if place == MODEL_OPTIONS_MAX:
-                raise EngineError(f"model {model.name} has more than {MODEL_OPTIONS_MAX} options")
+                raise EngineError(f"model {model} has more than {MODEL_OPTIONS_MAX} options")
             header.model_options[place] = option
         header.model = take_bytes(&self.local, (sizeof(Record) + len(entry) + 7) & ~<uint64_t>7)
         if header.model == 0:
