@@ -82,6 +82,10 @@ class StateSourceError(BlockstmError):
     """The source of a block's state cannot tell what a key holds, or does not reach a worker; names key and fix."""
 
 
+class UndeclaredAccessError(BlockstmError):
+    """A transaction has touched a key that it had not declared, for which the block fails; names both."""
+
+
 class UnsupportedPlatformError(BlockstmError, ImportError):
     """The operating system is not one on which blockstm runs."""
 

@@ -7,6 +7,7 @@ arena for one block, a `BlockRun`, whose workers share a process: this one (`InP
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from blockstm.blocks.block import Block
@@ -15,15 +16,23 @@ from blockstm.errors import (
     EngineError,
     MemoryLimitError,
     StateSourceError,
+    UndeclaredAccessError,
     over_memory_limit,
 )
-from blockstm.models import Model, Sequential
-from blockstm.native._core import FAILURE_MEMORY_LIMIT, FAILURE_STATE_SOURCE, Arena, Worker
+from blockstm.models import Foreseen, KnownBefore, Model, Sequential
+from blockstm.native._core import (
+    FAILURE_MEMORY_LIMIT,
+    FAILURE_STATE_SOURCE,
+    FAILURE_UNDECLARED,
+    Arena,
+    Worker,
+)
 from blockstm.programs.table import ProgramTable
 from blockstm.results.result import Result
 
 __all__ = ["BlockRun", "InProcessRun", "check_failure", "lay_out", "take_part"]
 
+SEQUENTIAL: Final = Sequential()
 HASH_SEED: Final = 1
 """Where keys lie in the core's table must not differ from run to run."""
 START_NS: Final = 1
@@ -55,6 +64,8 @@ def check_failure(arena: Arena, what: str, fix: str = RAISE_MEMORY_LIMIT) -> Non
     Raises:
         MemoryLimitError: it has come to the memory limit.
         StateSourceError: a transaction has asked for what the source of the state cannot tell.
+        UndeclaredAccessError: a transaction has touched what it had not declared, and the block is to fail for
+            that.
         EngineError: a worker does not find the model.
     """
     failure = arena.failure()
@@ -62,6 +73,11 @@ def check_failure(arena: Arena, what: str, fix: str = RAISE_MEMORY_LIMIT) -> Non
         raise MemoryLimitError(over_memory_limit(what, arena.memory_limit_bytes, fix))
     if failure == FAILURE_STATE_SOURCE:
         raise StateSourceError(arena.failure_reason())
+    if failure == FAILURE_UNDECLARED:
+        raise UndeclaredAccessError(
+            f"transaction {arena.failed_txn()}: {arena.failure_reason()}; declare the key, or let the transaction "
+            "wait or fail for it (undeclared)"
+        )
     if failure:
         raise EngineError(
             "a worker cannot find the model of the block; make its module importable where workers run"
@@ -104,6 +120,7 @@ class BlockRun:
         self.arena = Arena(memory_limit_bytes, workers, HASH_SEED)
         self._fix = fix
         self._slots = workers
+        self._foreseen: Foreseen | None = None
 
     def check_process(self) -> None:
         """Check that this process may start the block."""
@@ -116,6 +133,7 @@ class BlockRun:
         rounds_per_gas: float = 0.0,
         timed: bool = False,
         timeline: bool = False,
+        known: KnownBefore | None = None,
     ) -> bool:
         """Lay the block out and start it; return whether there is anything to execute.
 
@@ -124,20 +142,36 @@ class BlockRun:
             workers: how many take part.
             rounds_per_gas: as for `lay_out`.
             timed, timeline: as for `Engine.execute`.
+            known: finds out what each transaction does, for a model that is to know it; None: by a sequential
+                run here.
 
         Raises:
             MemoryLimitError: the block does not fit.
+            UsageError: the block does not say what the model needs.
         """
         self.check_process()
+        preparation = model.prepare(self.block, workers, known or partial(self._foresee, rounds_per_gas))
         self._model = model
         self._active = workers
         try:
             lay_out(self.arena, self.block, self.programs, rounds_per_gas)
-            self.arena.start(model, workers, timed, START_NS, timeline)
+            self.arena.start(model, workers, timed, START_NS, timeline, preparation=preparation)
         except MemoryLimitError:
             message = over_memory_limit("the block", self.arena.memory_limit_bytes, self._fix)
             raise MemoryLimitError(message) from None
         return not self.arena.is_done()
+
+    def _foresee(self, rounds_per_gas: float) -> Foreseen:
+        """Find out what each transaction does, once for this block."""
+        if self._foreseen is None:
+            if self.start(Sequential(), rounds_per_gas=rounds_per_gas, timed=True):
+                self.take_part_alone()
+            self._foreseen = Foreseen.of(self.result("executing the block sequentially"))
+        return self._foreseen
+
+    def take_part_alone(self) -> None:
+        """Have the one worker of a block that was started sequentially execute it."""
+        raise NotImplementedError
 
     def result(self, what: str) -> Result:
         """Return what came of the block once its workers have left it.
@@ -176,8 +210,16 @@ class InProcessRun(BlockRun):
         self.programs.hand_to(worker)
         return worker
 
-    def in_order(self) -> Result:
-        """Execute the block sequentially, and return what came of it; raises as `start` and `result` do."""
-        if self.start(Sequential()):
-            take_part(self.worker(0))
+    def take_part_alone(self) -> None:
+        """Have the one worker of a block that was started sequentially execute it."""
+        take_part(self.worker(0))
+
+    def in_order(self, model: Model = SEQUENTIAL) -> Result:
+        """Execute the block sequentially, and return what came of it; raises as `start` and `result` do.
+
+        Arguments:
+            model: a sequential one.
+        """
+        if self.start(model):
+            self.take_part_alone()
         return self.result("executing the block sequentially")

@@ -11,6 +11,7 @@ import time
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Final, Self
 
 from blockstm.blocks.block import Block
@@ -20,7 +21,7 @@ from blockstm.engine.running import Running, Steps
 from blockstm.engine.supervisor import Supervisor
 from blockstm.errors import EngineError, UsageError, shown, type_shown
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, MEMORY_LIMIT_BYTES_MIN, WORKERS_MAX
-from blockstm.models import BlockStm, Model, Sequential, model_of
+from blockstm.models import BlockStm, Foreseen, Model, Sequential, model_of
 from blockstm.native._core import Arena
 from blockstm.results.result import Receipt, Result
 
@@ -87,6 +88,7 @@ class Engine:
         # Held while the engine is at work, but not while the caller looks at a receipt of a stream.
         self._lock = threading.RLock()
         self._has_block = False
+        self._foreseen: tuple[Block, Foreseen] | None = None
         # A seed that nobody can guess, or keys could be made to collide in the core's hash table.
         self._arena = Arena(self._memory_limit_bytes, self._workers, secrets.randbits(64))
         try:
@@ -289,14 +291,26 @@ class Engine:
     ) -> int:
         """Start a block with the workers from slot `first` on; return how many take part in it."""
         workers = self._workers_of(model)
+        preparation = model.prepare(block, workers, partial(self._foresee, block))
         # Workers may have died since, and an interrupt may have cut short the end of the last block.
         self._supervisor.leave()
         self._supervisor.make_ready(block.programs, block.source, first + workers)
         while not self._arena.wait_for_drains(DRAINS_LOOK_SECONDS):
             self._supervisor.check_open()
         lay_out(self._arena, block, self._pool.catalogue.programs, self._rounds_per_gas)
-        self._supervisor.start(model, workers, first=first, timed=timed, timeline=timeline)
+        self._supervisor.start(model, workers, preparation, first=first, timed=timed, timeline=timeline)
         return workers
+
+    def _foresee(self, block: Block) -> Foreseen:
+        """Find out what each transaction of a block does, once for each block."""
+        if self._foreseen is None or self._foreseen[0] is not block:
+            workers = self._start(block, Sequential(), timed=True)
+            self._finish()
+            result = Result(
+                self._arena.snapshot(), model="sequential", workers=self._workers, active_workers=workers
+            )
+            self._foreseen = (block, Foreseen.of(result))
+        return self._foreseen[1]
 
     def _workers_of(self, model: Model) -> int:
         return self._active_workers if model.is_parallel else 1
@@ -322,7 +336,8 @@ class Engine:
             handed_out = 0
             while handed_out < len(block) and not to_the_end:
                 self._await_commit(handed_out)
-                receipt = result.receipts[handed_out]
+                order = None if model.keeps_order else result.order
+                receipt = result.receipts[handed_out if order is None else order[handed_out]]
                 _log_failures([receipt])
                 handed_out += 1
                 self._lock.release()
@@ -332,7 +347,7 @@ class Engine:
                     self._lock.acquire()
                 self._check_open()
             self._finish()
-            _log_failures(map(result.receipts.__getitem__, range(handed_out, len(block))))
+            _log_failures(map(result.receipts.__getitem__, (result.order or range(len(block)))[handed_out:]))
             return result
 
     def _await_commit(self, txn_idx: int) -> None:

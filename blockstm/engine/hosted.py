@@ -81,6 +81,10 @@ class HostedRun(BlockRun):
             self._hosts.clear()
             raise ProgramError(self._blamed(end.ending)) from None
 
+    def take_part_alone(self) -> None:
+        """Have the one worker of a block that was started sequentially execute it, in the host."""
+        self.call(_take_part)
+
     @property
     def is_open(self) -> bool:
         """Whether the host has the workers: what was kept there is there still."""
@@ -167,7 +171,7 @@ def transaction_that_ends(block: Block, memory_limit_bytes: int) -> str | None:
     with closing(HostedRun(block, 1, memory_limit_bytes, __name__)) as run:
         try:
             if run.start(Sequential()):
-                run.call(_take_part)
+                run.take_part_alone()
         except ProgramError as error:
             return str(error)
     return None

@@ -13,7 +13,7 @@ from typing import Final, NoReturn
 from blockstm.engine.catalogue import SOURCE, listed, refusal
 from blockstm.engine.pool import Pool
 from blockstm.errors import EngineError, ProgramError
-from blockstm.models import Model
+from blockstm.models import Model, Preparation
 from blockstm.native._core import Arena
 from blockstm.programs.program import Program
 from blockstm.state.source import StateSource
@@ -97,12 +97,22 @@ class Supervisor:
         if failures:
             self._refuse(failures)
 
-    def start(self, model: Model, workers: int, *, first: int = 0, timed: bool, timeline: bool) -> None:
+    def start(
+        self,
+        model: Model,
+        workers: int,
+        preparation: Preparation | None,
+        *,
+        first: int = 0,
+        timed: bool,
+        timeline: bool,
+    ) -> None:
         """Start the loaded block with `workers` workers.
 
         Arguments:
             model: the model of execution.
             workers: how many.
+            preparation: what the model may know of the block before; None for nothing.
             first: the slot of the first of them; those of the others follow.
             timed: whether to measure each transaction.
             timeline: whether workers note what they do when.
@@ -113,7 +123,9 @@ class Supervisor:
         self._active = set(range(first, first + workers))
         self._wanted = workers
         self._next_look = time.monotonic() + self._tick_seconds
-        self._arena.start(model, workers, timed, timeline=timeline, first_worker=first)
+        self._arena.start(
+            model, workers, timed, timeline=timeline, first_worker=first, preparation=preparation
+        )
 
     def step(self) -> None:
         """Wait for something to happen, a tick at most, and see to what needs it.

@@ -24,7 +24,7 @@ from blockstm.errors import MemoryLimitError, StateSourceError, UsageError
 from blockstm.explore.schedules import IDLE, SLEEP, Decision, Schedule, death_of
 from blockstm.explore.strategies import Strategy
 from blockstm.limits import MEMORY_LIMIT_BYTES_EXPLORED
-from blockstm.models import BlockStm, Model
+from blockstm.models import BlockStm, Model, reference_of
 from blockstm.native._core import (
     INVARIANTS,
     MUTANTS,
@@ -111,8 +111,9 @@ class Trials:
         self.observer = Observer(self._arena)
         self._controller = greenlet.getcurrent()
         self._virtual = [self._make_worker(slot) for slot in range(workers)]
-        self._reference = self._host.in_order()
-        self._seen_right = observed(self._reference)
+        self._references: dict[tuple[int, ...] | None, tuple[list[object], Result]] = {}
+        if model.keeps_order:
+            self._refer_to(None)
 
     def _make_worker(self, slot: int) -> VirtualWorker:
         virtual = VirtualWorker(self._host.worker(slot), self._yield_control)
@@ -181,10 +182,17 @@ class Trials:
     def _compare(self) -> tuple[str, str] | None:
         """Compare what came of the block with sequential execution."""
         result = self.result()
-        if observed(result) == self._seen_right:
+        seen, order = observed(result), None if self._model.keeps_order else result.order
+        seen_right, reference = self._references.get(order) or self._refer_to(order)
+        if seen == seen_right:
             return None
-        messages = differences(result, self._reference, 1) or ["what was written differs"]
+        messages = differences(result, reference, 1) or ["what was written differs"]
         return "sequential", messages[0]
+
+    def _refer_to(self, order: tuple[int, ...] | None) -> tuple[list[object], Result]:
+        """Execute the block sequentially in an order; return what is seen of the result, and the result."""
+        reference = self._host.in_order(reference_of(self._model, order))
+        return self._references.setdefault(order, (observed(reference), reference))
 
     def close(self) -> None:
         """Free the memory."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from blockstm.chains.checked import CheckedBlock
 from blockstm.engine import Engine
-from blockstm.models import Model, Sequential, model_of
+from blockstm.models import Model, Sequential, model_of, reference_of
 from blockstm.results.result import Result
 from blockstm.results.verify import DIFFERENCES_MAX, differences
 
@@ -82,10 +82,12 @@ class Runs:
         self._verify = verify
         self._step: Step = (lambda name: nullcontext()) if step is None else step
         self._reference: Result | None = None
+        self._reference_model: Model = Sequential()
         self.result: Result | None = None
         """What came of the last run of the model."""
         self.differences: list[str] = []
-        """Where runs of the model disagreed with the first sequential one, if they are compared."""
+        """Where runs of the model disagreed with the first sequential one, if they are compared; for a model
+        with another order or with promises, with a sequential one of its own (`reference_of`)."""
 
     def warm_up(self) -> None:
         """Have every worker execute the block once, so that no run pays for what a process does only once."""
@@ -126,9 +128,18 @@ class Runs:
         self._checked.check(result)
         if self._reference is not None:
             left = DIFFERENCES_MAX - len(self.differences)
-            self.differences += differences(result, self._reference, left)
+            self.differences += differences(result, self._right_result(result), left)
         self.result = result
         return result
+
+    def _right_result(self, result: Result) -> Result:
+        """Return what a run of the model must have come to: most often that of the first sequential run."""
+        wanted = reference_of(self._model, result.order)
+        if wanted != self._reference_model:
+            self._reference = self._run(str(wanted), wanted)
+            self._reference_model = wanted
+        assert self._reference is not None
+        return self._reference
 
     def _run(self, name: str, model: Model, *, timeline: bool = False) -> Result:
         with self._step(name):

@@ -1,8 +1,14 @@
 """The models of execution; `MODELS` is the one list of them.
 
+- `preparation`: what a model may know of a block before it starts.
 - `model`: what a model is to the rest of the package: a frozen object with a name and options.
-- `block_stm`: executed first, validated after.
 - `sequential`: one transaction after the other.
+- `reference`: what a run in a model is compared with.
+- `block_stm`: executed first, validated after.
+- `hinted`: the same, with some of the accesses known before.
+- `push`: the same, but readers are told instead of validated.
+- `declared`: accesses are promised before, and waited for.
+- `oracle`: list scheduling with perfect knowledge.
 """
 
 from __future__ import annotations
@@ -12,16 +18,36 @@ from typing import TYPE_CHECKING, Final
 
 from blockstm.errors import UsageError, shown
 from blockstm.models.block_stm import BlockStm
+from blockstm.models.declared import DeclaredAccesses
+from blockstm.models.hinted import Hinted
 from blockstm.models.model import Model
+from blockstm.models.oracle import Oracle
+from blockstm.models.preparation import Foreseen, KnownBefore, Preparation
+from blockstm.models.push import Push
+from blockstm.models.reference import reference_of
 from blockstm.models.sequential import Sequential
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MODELS", "BlockStm", "Model", "Sequential", "model_of"]
+__all__ = [
+    "MODELS",
+    "BlockStm",
+    "DeclaredAccesses",
+    "Foreseen",
+    "Hinted",
+    "KnownBefore",
+    "Model",
+    "Oracle",
+    "Preparation",
+    "Push",
+    "Sequential",
+    "model_of",
+    "reference_of",
+]
 
 MODELS: Final[Mapping[str, type[Model]]] = MappingProxyType(
-    {model.name: model for model in (BlockStm, Sequential)}
+    {model.name: model for model in (BlockStm, Sequential, DeclaredAccesses, Hinted, Push, Oracle)}
 )
 """The models by name: what the command line, sweeps, simulations and explorations may be asked for."""
 

@@ -6,7 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, Self
 
+from blockstm.blocks.block import Block
 from blockstm.errors import UsageError, shown
+from blockstm.models.preparation import KnownBefore, Preparation, Undeclared
 
 __all__ = ["Model"]
 
@@ -35,6 +37,24 @@ class Model(ABC):
     @abstractmethod
     def options(self) -> tuple[int, ...]:
         """Return its options as the core gets them: at most four unsigned 64-bit integers."""
+
+    def prepare(self, block: Block, workers: int, known: KnownBefore) -> Preparation | None:
+        """Return what the model may know of a block before it starts; None, as here, for nothing.
+
+        Arguments:
+            block: the block.
+            workers: how many workers take part.
+            known: finds out what the transactions do, for a model that is to know it.
+
+        Raises:
+            UsageError: the block does not say what the model needs.
+        """
+        return None
+
+    @property
+    def promises(self) -> Undeclared:
+        """What follows a touch that was not declared, where sequential execution has to do the same."""
+        return "ignore"
 
     @classmethod
     def from_text_options(cls, options: Sequence[str]) -> Self:

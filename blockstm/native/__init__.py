@@ -40,25 +40,31 @@ Storey by storey, each file after those that it is made of:
 - `models/incarnation`, `models/outcome`: running an incarnation; what it leaves for others to look at.
 - `models/deaths`: what the death of a worker means for its transaction.
 - `models/worker_loop`: the worker loop, which each model includes.
+- `models/promises`: accesses that were promised, and what follows others.
+- `models/schedule`, `models/ready_set`: the order in which transactions are wanted to run; those that can.
+- `models/waiting`: waiting for another transaction, and claiming one.
 - `models/sequential/in_order`, `models/sequential/model`: sequential execution.
-- `models/block_stm/state`: what Block-STM keeps: for all workers, and for each.
-- `models/block_stm/ready_set`: the transactions that must run again.
-- `models/block_stm/scheduler`: which transaction runs or is validated next.
-- `models/block_stm/intents`: writes announced before they are made.
-- `models/block_stm/guesses`: whether an add stays within its bounds, before that is known.
-- `models/block_stm/publication`: finishing an incarnation, and aborting one.
-- `models/block_stm/execution`: running an incarnation, and validating one.
-- `models/block_stm/collector`: the rolling commit.
-- `models/block_stm/tasks`: which task next.
-- `models/block_stm/dooming`: the early end of the doomed.
-- `models/block_stm/recovery`: what the supervisor does in the name of a dead worker.
-- `models/block_stm/invariants`: what must hold after every step.
-- `models/block_stm/model`: all of it as one table of functions.
+- `models/multi_version/state`: what the models keep that have a version of each write.
+- `models/multi_version/scheduler`: which transaction runs or is validated next.
+- `models/multi_version/intents`: writes announced before they are made.
+- `models/multi_version/guesses`: whether an add stays within its bounds, before that is known.
+- `models/multi_version/expectations`: what a transaction is known to touch before it runs.
+- `models/multi_version/aborting`: aborting an incarnation.
+- `models/multi_version/readers`: readers that are told when what they have read is stale.
+- `models/multi_version/publication`: finishing an incarnation.
+- `models/multi_version/execution`: running an incarnation, and validating one.
+- `models/multi_version/collector`: the rolling commit.
+- `models/multi_version/tasks`: which task next.
+- `models/multi_version/dooming`: the early end of the doomed.
+- `models/multi_version/recovery`: what the supervisor does in the name of a dead worker.
+- `models/multi_version/invariants`: what must hold after every step.
+- `models/multi_version/model`: all of it as tables of functions, one for each model.
 - `faces/recursion`: how deep programs may call through C.
 - `faces/encoding`, `faces/loader`: native programs' arguments; laying out a block in the arena.
 - `faces/run_view`, `faces/kept_view`: a run where it lies in the arena; what is kept of it for the next block.
 - `faces/snapshot`: what came of a block, decoded when it is looked at.
 - `faces/locks`: which processes are there: locks that end with their process.
+- `faces/preparation`: what is known of a block before it starts.
 - `faces/arena`: the arena.
 - `faces/drain`: what is committed, read in order while the block runs.
 - `faces/programs`: native programs as a process loads them.

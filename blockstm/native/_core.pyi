@@ -1,6 +1,6 @@
 """The compiled core: arena, worker, context, snapshot."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import Any, Final, NoReturn, Protocol, TypeVar, overload
 
@@ -18,8 +18,21 @@ class _Model(Protocol):
     def entry(self) -> str: ...
     def options(self) -> tuple[int, ...]: ...
 
+class _Preparation(Protocol):
+    """What is known of a block before it starts; see blockstm.models.Preparation."""
+
+    @property
+    def accesses(self) -> Sequence[tuple[Iterable[bytes], Iterable[bytes], Iterable[bytes]]] | None: ...
+    @property
+    def order(self) -> Sequence[int] | None: ...
+    @property
+    def ranks(self) -> Sequence[int] | None: ...
+    @property
+    def lanes(self) -> Sequence[int] | None: ...
+
 FAILURE_MEMORY_LIMIT: Final[int]
 FAILURE_STATE_SOURCE: Final[int]
+FAILURE_UNDECLARED: Final[int]
 CALL_DEPTH_MAX: Final[int]
 StepKind: type[IntEnum]
 """The kinds of step points (memory/steps.pxi)."""
@@ -103,6 +116,7 @@ class Arena:
         start_ns: int = 0,
         timeline: bool = False,
         first_worker: int = 0,
+        preparation: _Preparation | None = None,
     ) -> None:
         """Start the loaded block: `active_workers` workers take part, from `first_worker` on."""
 
@@ -121,8 +135,11 @@ class Arena:
     def failure(self) -> int:
         """Why the block cannot be completed: 0 where it can, else one of the FAILURE_ numbers."""
 
+    def failed_txn(self) -> int:
+        """For which transaction the block failed, where it is for one."""
+
     def failure_reason(self) -> str:
-        """What a source of the state has said, where it is the reason."""
+        """What a source of the state has said, or which key was not declared, where that is the reason."""
 
     def stop(self) -> None:
         """Let the workers leave the block unfinished."""
@@ -350,6 +367,9 @@ class Snapshot:
 
     def execution_seconds(self, txn_idx: int) -> float | None:
         """How long the program of its final incarnation ran; None where the run was not timed."""
+
+    def order(self) -> list[int] | None:
+        """The transactions in the order in which they became final, of those that have; None: as preset."""
 
     def changes(self) -> dict[bytes, bytes | None]:
         """The keys that the block has written, with their final values; None: deleted."""

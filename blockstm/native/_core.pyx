@@ -35,11 +35,11 @@ from blockstm.native.programs.verb_table cimport (
 from blockstm.native.instruments.watch cimport Watch, WatchedTxn
 from blockstm.native.versions.key_table cimport find_or_insert, table_capacity
 from blockstm.native.memory.layout cimport (
-    CHUNK_BYTES, DRAINS_MAX, EVENT_BYTES_MAX, FAILURE_NONE, FAILURE_NO_MODEL, HASH_TABLES_MAX, KEY_BYTES_MAX,
+    ACCESS_ADD, ACCESS_READ, ACCESS_WRITE, Access, CHUNK_BYTES, DRAINS_MAX, EVENT_BYTES_MAX, FAILURE_NONE, FAILURE_NO_MODEL, HASH_TABLES_MAX, KEY_BYTES_MAX,
     MODEL_OPTIONS_MAX, OUTCOME_FAILED, OUTCOME_REVERTED,
     OUTCOME_SUCCESS, READ_SUM, READ_VERSION, REASON_BYTES_MAX, TIMELINE_SHARE, TRANSACTIONS_MAX, VALUE_BYTES_MAX,
     WORD_ADD, WORD_BROKEN, WORD_DELETE, WORD_VALUE, WORKERS_MAX, Bounds, DrainSlot, Header, Location,
-    Number, Read, ReadSet, Record, Span, SpanChunk, Txn, WorkerSlot, Write, WriteSet,
+    Number, Preparation, Read, ReadSet, Record, Span, SpanChunk, Txn, WorkerSlot, Write, WriteSet,
 )
 from blockstm.native.programs.layout_checks cimport check_layout
 from blockstm.native.memory.allocation cimport allocate, take_bytes
@@ -49,11 +49,12 @@ from blockstm.native.memory.local cimport (
 )
 from blockstm.native.memory.layout cimport FAILURE_MEMORY_LIMIT as MEMORY_LIMIT
 from blockstm.native.memory.layout cimport FAILURE_STATE_SOURCE as STATE_SOURCE
+from blockstm.native.memory.layout cimport FAILURE_UNDECLARED as UNDECLARED
 from blockstm.native.versions.multi_version cimport (
     BASE_TXN, make_record, pack_word, record_bytes, record_of, tree_levels_for, word_kind,
 )
 from blockstm.native.memory.number cimport number_decode, number_encode, number_set
-from blockstm.native.models.block_stm.model cimport block_stm_model
+from blockstm.native.models.multi_version.model cimport block_stm_model, promises_model, push_model
 from blockstm.native.models.outcome cimport read_set_items, write_set_items
 from blockstm.native.models.sequential.model cimport sequential_model
 from blockstm.native.verbs.reads cimport read_value
@@ -87,14 +88,21 @@ from blockstm.programs.program import NativeProgram
 CALL_DEPTH_MAX = 64
 FAILURE_MEMORY_LIMIT = MEMORY_LIMIT
 FAILURE_STATE_SOURCE = STATE_SOURCE
+FAILURE_UNDECLARED = UNDECLARED
 transfer = PyCapsule_New(<void*><Program>transfer_program, CAPSULE_NAME, NULL)
 trace = PyCapsule_New(<void*><Program>trace_program, CAPSULE_NAME, NULL)
 check_layout()
 
 cdef Model block_stm_table
+cdef Model promises_table
+cdef Model push_table
 cdef Model sequential_table
 block_stm_model(&block_stm_table)
+promises_model(&promises_table)
+push_model(&push_table)
 sequential_model(&sequential_table)
+promises = PyCapsule_New(&promises_table, MODEL_CAPSULE_NAME, NULL)
+push = PyCapsule_New(&push_table, MODEL_CAPSULE_NAME, NULL)
 block_stm = PyCapsule_New(&block_stm_table, MODEL_CAPSULE_NAME, NULL)
 sequential = PyCapsule_New(&sequential_table, MODEL_CAPSULE_NAME, NULL)
 
@@ -131,6 +139,7 @@ include "faces/run_view.pxi"
 include "faces/kept_view.pxi"
 include "faces/snapshot.pxi"
 include "faces/locks.pxi"
+include "faces/preparation.pxi"
 include "faces/arena.pxi"
 include "faces/programs.pxi"
 include "faces/drain.pxi"

@@ -38,12 +38,12 @@ from blockstm.native.instruments.virtual_time cimport COST_PAUSE, charge
 from blockstm.native.memory.atomics cimport (
     fence_sc, fetch_add_sc, futex_wait, load_acquire, load_relaxed, load_sc, spin_pause, store_sc, unlikely_true,
 )
-from blockstm.native.models.block_stm.model cimport block_stm_model
+from blockstm.native.models.multi_version.model cimport block_stm_model
 from blockstm.native.models.incarnation cimport begin_incarnation, note_running, run_timed
 from blockstm.native.models.progress cimport say_done, tell_progress
 from blockstm.native.models.sequential.in_order cimport run_in_order
 from blockstm.native.models.sequential.model cimport sequential_model
-from blockstm.native.models.block_stm.ready_set cimport ready_add, ready_lowest, ready_remove
+from blockstm.native.models.ready_set cimport ready_add, ready_lowest, ready_remove
 from blockstm.native.models.status cimport NO_TXN
 from blockstm.native.verbs.model cimport MODEL_CAPSULE_NAME, Model, take_up
 from blockstm.native.verbs.work cimport whole_units as core_whole_units

@@ -163,6 +163,15 @@ class Result(Sequence[TransactionResult]):
             return [TransactionResult(self._snapshot, txn_idx) for txn_idx in range(len(self))[index]]
         return TransactionResult(self._snapshot, range(len(self))[index])
 
+    @property
+    def order(self) -> tuple[int, ...] | None:
+        """The order in which the transactions became final, of which the result is that of sequential execution.
+
+        None stands for the preset order, which most models keep.
+        """
+        order = self._snapshot.order()
+        return None if order is None else tuple(order)
+
     def diff(self, other: Result, limit: int = DIFFERENCES_MAX) -> list[str]:
         """Return where this run and another differ, in messages of one line each; an empty list if they agree.
 

@@ -20,7 +20,7 @@ from blockstm.blocks.block import Block
 from blockstm.engine.hosted import HostedRun
 from blockstm.errors import UsageError, counted
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, WORKERS_MAX
-from blockstm.models import BlockStm, Model, Sequential, model_of
+from blockstm.models import BlockStm, Foreseen, Model, Sequential, model_of
 from blockstm.results.accesses import net_accesses
 from blockstm.results.result import Result
 from blockstm.schema.common import LatencyEntry
@@ -191,6 +191,10 @@ class Simulation:
     def _reference(self) -> Reference:
         return Reference.of(self._block, self.run_sequentially())
 
+    @cached_property
+    def _foreseen(self) -> Foreseen:
+        return Foreseen.of(self.run_sequentially())
+
     def run_sequentially(self, *, timeline: bool = False) -> Result:
         """Execute the block under the sequential model, and return what came of it.
 
@@ -256,9 +260,7 @@ class Simulation:
 
     def __repr__(self) -> str:
         """Say what is simulated, and how."""
-        return (
-            f"<Simulation of {self._block!r}, {self._model}, up to {counted(self._cores_max, 'core')}>"
-        )
+        return f"<Simulation of {self._block!r}, {self._model}, up to {counted(self._cores_max, 'core')}>"
 
     def close(self) -> None:
         """Free the memory; results stay readable."""
@@ -275,7 +277,14 @@ class Simulation:
     def _run(self, model: Model, cores: int, timeline: bool) -> Result:
         run, timed = self._hosted, not model.is_parallel
         workers = cores if model.is_parallel else 1
-        if run.start(model, workers, rounds_per_gas=self._rounds_per_gas, timed=timed, timeline=timeline):
+        if run.start(
+            model,
+            workers,
+            rounds_per_gas=self._rounds_per_gas,
+            timed=timed,
+            timeline=timeline,
+            known=lambda: self._foreseen,
+        ):
             if not run.is_open:
                 run.call(hosted.open_clock, self._costs.prices(), self._program_ns)
             self._counts, self._charged_ns = run.call(hosted.run_clock, workers)

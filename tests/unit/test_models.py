@@ -53,12 +53,13 @@ def payments(count: int) -> Block:
 
 
 def test_names_and_models_are_told_apart() -> None:
-    assert list(MODELS) == ["block-stm", "sequential"]
-    assert [model_of(name) for name in MODELS] == [BlockStm(), Sequential()]
+    assert list(MODELS) == ["block-stm", "sequential", "declared", "hinted", "push", "oracle"]
+    assert [str(model_of(name)) for name in MODELS] == list(MODELS)
+    assert model_of("block-stm") == BlockStm()
     assert model_of(BlockStm(intents=False)) != BlockStm()
     assert str(Sequential()) == "sequential"
     for wrong in ("blockstm", "", None, BlockStm):
-        with pytest.raises(blockstm.UsageError, match="is unknown; choose one of block-stm, sequential"):
+        with pytest.raises(blockstm.UsageError, match="is unknown; choose one of block-stm, sequential, "):
             model_of(wrong)  # type: ignore[arg-type]
     with pytest.raises(blockstm.UsageError, match=r"model 'sequential:2': sequential takes no options here"):
         model_of("sequential:2")

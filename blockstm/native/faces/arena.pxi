@@ -302,6 +302,8 @@ cdef class Arena:
         header.commit_index = 0
         header.collector = 0
         header.model_state = 0
+        header.preparation = 0
+        header.order = 0
         header.start_ns = 0
         header.end_ns = 0
         header.execution_ns = 0
@@ -330,6 +332,7 @@ cdef class Arena:
         uint64_t start_ns=0,
         bint timeline=False,
         uint32_t first_worker=0,
+        preparation=None,
     ):
         """Start the loaded block: `active_workers` workers take part, from `first_worker` on.
 
@@ -340,9 +343,10 @@ cdef class Arena:
             start_ns: the time of the start under a controlled clock; 0 for now.
             timeline: whether workers note what they do when, in at most an eighth of the memory limit.
             first_worker: the slot of the first of them; those of the others follow.
+            preparation: a blockstm.models.Preparation: what is known of the transactions before; None: nothing.
 
         Raises:
-            MemoryLimitError: there is no room for the times, or for what the model keeps.
+            MemoryLimitError: there is no room for the times, the preparation, or for what the model keeps.
             EngineError: there is no such model in this process.
         """
         cdef Header* header = self._header()
@@ -351,6 +355,8 @@ cdef class Arena:
             header.execution_ns = take_zeroed(&self.local, header.txn_count * <uint64_t>8)
         if timeline:
             header.timeline_bytes_max = header.limit_bytes // TIMELINE_SHARE
+        if preparation is not None:
+            lay_out_preparation(&self.local, preparation)
         self._lay_out_model(model)
         header.active_workers = active_workers
         header.start_ns = monotonic_ns() if start_ns == 0 else start_ns
@@ -408,8 +414,12 @@ cdef class Arena:
         """Why the block cannot be completed: 0, or a FAILURE_ number."""
         return load_sc[uint32_t](&self._header().failure)
 
+    def failed_txn(self):
+        """The transaction for which the block failed, where it is one."""
+        return self._header().failed_txn
+
     def failure_reason(self):
-        """What a transaction has asked for that the source of the state cannot tell, and why."""
+        """What a transaction has done that the block fails for: FAILURE_STATE_SOURCE, FAILURE_UNDECLARED."""
         cdef uint64_t record = load_acquire[uint64_t](&self._header().failure_reason)
         return printable(record_to_bytes(record_at(&self.local, record)).decode("utf-8", "replace"))
 

@@ -145,12 +145,12 @@ cdef class Drainage:
         cdef Header* header = self._header()
         cdef uint32_t restarts = load_sc[uint32_t](&header.restarts)
         cdef uint64_t committed = min(end, load_sc[uint64_t](&header.commit_index))
-        cdef uint64_t txn_idx
+        cdef uint64_t place
         cdef list changes
         if committed <= first:
             return []
         self._take_up_model()
-        changes = [self._changes_of(<uint32_t>txn_idx) for txn_idx in range(first, committed)]
+        changes = [self._changes_of(self._txn_at(place)) for place in range(first, committed)]
         return changes if load_sc[uint32_t](&header.restarts) == restarts else []
 
     cdef int _take_up_model(self) except -1:
@@ -159,6 +159,11 @@ cdef class Drainage:
             take_up(&self.local, find_model(record_to_bytes(record_at(&self.local, self.local.header.model))))
             self.taken_up = self.local.header.block_number
         return 0
+
+    cdef uint32_t _txn_at(self, uint64_t place) noexcept:
+        """The transaction that became final as the one at that place."""
+        cdef uint64_t order = self.local.header.order
+        return <uint32_t>place if order == 0 else (<uint32_t*>address(&self.local, order))[place]
 
     cdef dict _changes_of(self, uint32_t txn_idx):
         cdef uint64_t offset = load_acquire[uint64_t](&txn_at(&self.local, txn_idx).write_set)

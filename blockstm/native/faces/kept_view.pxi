@@ -43,6 +43,7 @@ cdef class KeptView(RunView):
     cdef uint8_t* data
     cdef uint64_t length
     cdef uint64_t capacity
+    cdef list places            # see RunView.order
     cdef uint64_t txns          # offset of KeptTxn[txn_count]
     cdef uint64_t times         # offset of uint64[txn_count]; 0: the run was not timed
     cdef uint64_t spans         # offset of Span[], worker by worker
@@ -61,6 +62,7 @@ cdef class KeptView(RunView):
         """
         cdef KeptView kept = KeptView.__new__(KeptView)
         kept.txn_count = view.txn_count
+        kept.places = view.order()
         kept.length = 8             # so that no reference is 0
         view.totals(&kept.kept_totals)
         kept.keep_changes(view)
@@ -285,6 +287,9 @@ cdef class KeptView(RunView):
         cdef Value value
         self.value(reference, &value)
         return value_to_object(&value)
+
+    cdef list order(self):
+        return self.places
 
     cdef int outcome(self, uint32_t txn_idx, Outcome* out) except -1:
         cdef const KeptTxn* txn = <const KeptTxn*>(self.data + self.txns) + txn_idx

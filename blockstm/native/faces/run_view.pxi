@@ -54,6 +54,10 @@ cdef class RunView:
         """Only of a run that was timed."""
         raise NotImplementedError
 
+    cdef list order(self):
+        """The transactions in the order in which they became final, of those that have; None: as preset."""
+        raise NotImplementedError
+
     cdef bint span(self, uint32_t worker, uint64_t position, Span* out) except -1:
         """The span that a worker has noted at a position, its times from the start of the block; False for none."""
         raise NotImplementedError
@@ -231,6 +235,15 @@ cdef class ArenaView(RunView):
 
     cdef uint64_t execution_ns(self, uint32_t txn_idx) except? 0:
         return (<uint64_t*>address(&self.local, self.local.header.execution_ns))[txn_idx]
+
+    cdef list order(self):
+        cdef uint64_t place
+        if self.local.header.order == 0:
+            return None
+        return [
+            (<uint32_t*>address(&self.local, self.local.header.order))[place]
+            for place in range(load_acquire[uint64_t](&self.local.header.commit_index))
+        ]
 
     cdef bint span(self, uint32_t worker, uint64_t position, Span* out) except -1:
         cdef uint64_t start_ns = self.local.header.start_ns

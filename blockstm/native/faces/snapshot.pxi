@@ -108,6 +108,10 @@ cdef class Snapshot:
         cdef uint32_t index = self._index(txn_idx)
         return self._view().execution_ns(index) / 1e9 if self._totals().is_timed else None
 
+    def order(self):
+        """The transactions in the order in which they became final, of those that have; None: as preset."""
+        return self._view().order()
+
     def changes(self):
         """The final value of each key that the block has written: None where it was deleted."""
         return self._view().changes()

@@ -30,3 +30,11 @@ cpdef enum Mutant:
     MUTANT_PLACE_CLAIMED_TWICE = 27     # a free version word is claimed by a look and a store
     MUTANT_DONE_BY_INDICES = 28         # the block is done when both indices are through
     MUTANT_INDEX_BEFORE_STATUS = 29     # commit_index passes a transaction before its status says COMMITTED
+    MUTANT_READER_REGISTERED_LATE = 30  # a reader does not look again after it has shown itself
+    MUTANT_READER_BELOW_FORGOTTEN = 31  # a publication does not look at those who have read the version below
+    MUTANT_READER_NOT_CARRIED = 32      # a reader of an equal value stays where it was
+    MUTANT_TOLD_ONLY_EXECUTED = 33      # a reader that still runs is not told
+    MUTANT_PROMISE_UNCHECKED = 34       # an access that was not declared goes through
+    MUTANT_CLAIM_READ_THROUGH = 35      # a reader does not wait for a write that is announced
+    MUTANT_SURPRISE_UNNOTICED = 36      # with promises, nothing is validated after what was not expected
+    MUTANT_NEWS_LOST = 37       # recovery forgets that a transaction was told that its reads are stale

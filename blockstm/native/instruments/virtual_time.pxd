@@ -11,7 +11,7 @@ from libc.stdlib cimport calloc, free
 
 from blockstm.native.memory.atomics cimport unlikely_true
 from blockstm.native.memory.local cimport (
-    STEP_COMMIT, STEP_COUNTER, STEP_INTENT, STEP_PUBLISH, STEP_READ, STEP_STATUS, STEP_TAKE, STEP_VALIDATE,
+    STEP_COMMIT, STEP_COUNTER, STEP_INTENT, STEP_PUBLISH, STEP_PUSH, STEP_READ, STEP_REGISTER, STEP_STATUS, STEP_TAKE, STEP_VALIDATE,
     STEP_WAIT, STEP_WORK, Local, PendingWrite, location_at,
 )
 
@@ -26,6 +26,7 @@ cdef enum:
     LINE_COUNTERS = 1           # one of those below
     LINE_KEY = 2
     LINE_TXN = 3
+    LINE_READERS = 4            # of a key
     COUNTER_EXECUTION = 0
     COUNTER_VALIDATION = 1
     COUNTER_COMMIT = 2
@@ -254,6 +255,9 @@ cdef inline void charge_step(Local* local, uint32_t kind, uint64_t what) noexcep
         charge(local, COST_COMMIT, 1)
         touch_line(local, LINE_COUNTERS, COUNTER_COMMIT, True)
         touch_line(local, LINE_TXN, what, True)
+    elif kind == STEP_REGISTER or kind == STEP_PUSH:
+        charge(local, COST_ATOMIC, 1)
+        touch_line(local, LINE_READERS, what, kind == STEP_REGISTER)
     elif kind == STEP_WORK:
         charge(local, COST_POLL, 1)
 

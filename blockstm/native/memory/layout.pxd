@@ -38,6 +38,7 @@ cdef enum:
     FAILURE_MEMORY_LIMIT = 1
     FAILURE_NO_MODEL = 2        # a worker does not find the model of the block
     FAILURE_STATE_SOURCE = 3    # what a transaction asked for, the source of the state cannot tell
+    FAILURE_UNDECLARED = 4      # a transaction has touched what it had promised not to
 
 # The outcome of a transaction.
 cdef enum:
@@ -45,6 +46,7 @@ cdef enum:
     OUTCOME_REVERTED = 1
     OUTCOME_FAILED = 2
     OUTCOME_UNKNOWN = 3         # it has asked for what the source of the state cannot tell; it never becomes final
+    OUTCOME_UNDECLARED = 4      # it has touched what it had promised not to, for which the block fails; the same
 
 # Kinds of a version word; WORD_EMPTY is a slot that no transaction has claimed.
 cdef enum:
@@ -72,6 +74,12 @@ cdef enum:
     ABORTING = 4
     COMMITTED = 5
 
+# How a transaction is going to access a key, as far as that is known.
+cdef enum:
+    ACCESS_READ = 1
+    ACCESS_WRITE = 2
+    ACCESS_ADD = 4
+
 # What a span of the timeline tells.
 cdef enum:
     SPAN_EXECUTION = 1          # an incarnation ran to its end, and was published
@@ -91,7 +99,7 @@ cdef enum:
 # Flags of a location.
 cdef enum:
     LOCATION_READ_MODIFY_WRITE = 1   # some transaction of this block read the key and wrote it
-    LOCATION_DOUBT = 6          # a number in two bits: how often adds were believed wrongly (see block_stm/guesses)
+    LOCATION_DOUBT = 6          # a number in two bits: how often adds were believed wrongly (see multi_version/guesses)
     LOCATION_DOUBT_ONE = 2
 
 cdef struct WorkerSlot:         # a multiple of LINE_PAIR_BYTES
@@ -147,7 +155,9 @@ cdef struct Header:
     uint64_t table_capacity     # of tables[0]; each next one has four times the last one's
     uint64_t execution_ns       # offset of uint64[txn_count]: times of incarnations; 0 = not wanted
     uint64_t timeline_bytes_max # the most that all workers' spans may take; 0 = no timeline is wanted
-    uint64_t _pad1[7]
+    uint64_t preparation               # offset of the Preparation; 0 = nothing is known of the block before it starts
+    uint64_t order              # offset of uint32[txn_count]: which transactions become final, in that order; 0 = as preset
+    uint64_t _pad1[5]
     # Of the drains of what is committed (faces/drain.pxi). Read by workers; changes only where there are drains.
     uint64_t block_number       # of the block in the arena, times 2; odd while a block is being laid out
     uint32_t drain_epoch        # futex of drains, and of an engine that waits for them
@@ -162,8 +172,10 @@ cdef struct Header:
     uint32_t failure
     uint32_t want_progress
     uint64_t end_ns
-    uint64_t failure_reason     # Record offset, of FAILURE_STATE_SOURCE
-    uint64_t _pad2[28]
+    uint64_t failure_reason     # Record offset, of FAILURE_STATE_SOURCE and FAILURE_UNDECLARED
+    uint32_t failed_txn         # ... the transaction
+    uint32_t _pad9
+    uint64_t _pad2[27]
     uint64_t commit_index       # everything below is final
     uint32_t collector          # the worker that commits, + 1; 0 = none
     uint32_t _pad3
@@ -175,9 +187,22 @@ cdef struct Header:
     uint32_t sleepers
     uint64_t _pad6[15]
 
+cdef struct Preparation:               # what a model knows of the transactions before any runs
+    uint64_t access_begins      # offset of uint32[txn_count + 1]: where the accesses of each begin
+    uint64_t accesses           # offset of Access[]: of each transaction ascending by location
+    uint64_t ranks              # offset of uint32[txn_count]: transactions, the most urgent first; 0 = in the preset order
+    uint64_t lanes              # offset of uint32[lane_count + 1]: where the ranks of each worker begin; 0 = no such
+    uint32_t lane_count
+    uint32_t _pad
+
+cdef struct Access:
+    uint32_t location
+    uint32_t kinds              # ACCESS_READ and the like
+
 cdef struct Txn:                # a pair of lines
     uint64_t status             # state 0..7, owner 8..23, incarnation 32..63
-    uint64_t validated          # incarnation in the high half, wave + 1 in the low
+    uint64_t validated          # incarnation in the high half, wave + 1 in the low; with readers that are told when
+                                # what they read is stale, the newest incarnation that was, + 1 (see readers)
     uint64_t waiters            # offset of the newest Waiter
     uint64_t read_set           # offset of a ReadSet
     uint64_t write_set          # offset of a WriteSet

@@ -13,9 +13,9 @@
 // layout of Local and of the arena, what a model must say, and what the verbs that are compiled into them do. The
 // digest is that of the layout. Where it does not agree with the structures, the core does not compile: count the
 // number up, and put the digest here that the compiler names as computed.
-#define BLOCKSTM_CAPSULE_NAME "blockstm.program.8"
-#define BLOCKSTM_MODEL_CAPSULE_NAME "blockstm.model.8"
-#define BLOCKSTM_LAYOUT_DIGEST 8893101787607868701ull
+#define BLOCKSTM_CAPSULE_NAME "blockstm.program.9"
+#define BLOCKSTM_MODEL_CAPSULE_NAME "blockstm.model.9"
+#define BLOCKSTM_LAYOUT_DIGEST 2372003870243816330ull
 
 // For rules between constants, as a statement in Cython code.
 #define BLOCKSTM_REQUIRE(condition) static_assert(condition)
@@ -88,9 +88,9 @@ template <typename T> constexpr uint64_t fold_Header() {
         offsetof(T, program_version), offsetof(T, delay_seed), offsetof(T, txns), offsetof(T, model),
         offsetof(T, model_options), offsetof(T, model_state),
         offsetof(T, rounds_per_gas), offsetof(T, start_ns), offsetof(T, tables), offsetof(T, table_capacity),
-        offsetof(T, execution_ns), offsetof(T, timeline_bytes_max), offsetof(T, has_source), offsetof(T, block_number),
+        offsetof(T, execution_ns), offsetof(T, timeline_bytes_max), offsetof(T, preparation), offsetof(T, order), offsetof(T, has_source), offsetof(T, block_number),
         offsetof(T, drain_epoch), offsetof(T, drains_waiting), offsetof(T, restarts), offsetof(T, drains),
-        offsetof(T, done), offsetof(T, stop), offsetof(T, failure_reason),
+        offsetof(T, done), offsetof(T, stop), offsetof(T, failure_reason), offsetof(T, failed_txn),
         offsetof(T, failure), offsetof(T, want_progress), offsetof(T, end_ns), offsetof(T, commit_index),
         offsetof(T, collector), offsetof(T, bump), offsetof(T, timeline_bytes), offsetof(T, wake_epoch),
         offsetof(T, sleepers),
@@ -104,6 +104,25 @@ template <typename T> constexpr uint64_t fold_WorkerSlot() {
         offsetof(T, live_read_count), offsetof(T, reads_are_final), offsetof(T, intent_count),
         offsetof(T, intents), offsetof(T, executions), offsetof(T, validations), offsetof(T, aborts),
         offsetof(T, suspensions), offsetof(T, spans), offsetof(T, last_spans), offsetof(T, spans_dropped),
+    });
+}
+
+template <typename T> constexpr uint64_t fold_Preparation() {
+    return fold({
+        sizeof(T), offsetof(T, access_begins), offsetof(T, accesses), offsetof(T, ranks), offsetof(T, lanes),
+        offsetof(T, lane_count),
+    });
+}
+
+template <typename T> constexpr uint64_t fold_Access() { return fold({sizeof(T), offsetof(T, location), offsetof(T, kinds)}); }
+
+// What a model must say: a function that is added, taken away or moved changes the places of others.
+template <typename T> constexpr uint64_t fold_Model() {
+    return fold({
+        sizeof(T), offsetof(T, lay_out), offsetof(T, work), offsetof(T, find), offsetof(T, believes_add),
+        offsetof(T, expect_write), offsetof(T, may_go_on), offsetof(T, is_doomed), offsetof(T, died_running),
+        offsetof(T, recover), offsetof(T, final_word), offsetof(T, settled_add), offsetof(T, look),
+        offsetof(T, look_at_waiters),
     });
 }
 
@@ -218,17 +237,19 @@ template <uint64_t Computed, uint64_t Stated> constexpr void compare_digests() {
 template <typename Header, typename WorkerSlot, typename Txn, typename Location, typename Leaf, typename Node,
     typename Record, typename Read, typename ReadSet, typename WriteSet, typename Write, typename Waiter,
     typename Span, typename SpanChunk, typename Number, typename Bounds, typename Local, typename LeadingKeys,
-    typename Touched, typename PendingWrite, typename Undo, typename Bytes>
+    typename Touched, typename PendingWrite, typename Undo, typename Bytes, typename Preparation, typename Access,
+    typename Model>
 constexpr void check_digest(const Header*, const WorkerSlot*, const Txn*, const Location*, const Leaf*,
     const Node*, const Record*, const Read*, const ReadSet*, const WriteSet*, const Write*, const Waiter*,
     const Span*, const SpanChunk*, const Number*, const Bounds*, const Local*, const LeadingKeys*, const Touched*,
-    const PendingWrite*, const Undo*, const Bytes*) {
+    const PendingWrite*, const Undo*, const Bytes*, const Preparation*, const Access*, const Model*) {
     compare_digests<fold({
         fold_Header<Header>(), fold_WorkerSlot<WorkerSlot>(), fold_Txn<Txn>(), fold_Location<Location>(),
         fold_Leaf<Leaf>(), fold_Node<Node>(), fold_Record<Record>(), fold_Read<Read>(), fold_ReadSet<ReadSet>(),
         fold_WriteSet<WriteSet>(), fold_Write<Write>(), fold_Waiter<Waiter>(), fold_Span<Span>(),
         fold_SpanChunk<SpanChunk>(), fold_Number<Number>(), fold_Bounds<Bounds>(), fold_Local<Local>(),
         fold_LeadingKeys<LeadingKeys>(), fold_Touched<Touched>(), fold_PendingWrite<PendingWrite>(), fold_Undo<Undo>(), fold_Bytes<Bytes>(),
+        fold_Preparation<Preparation>(), fold_Access<Access>(), fold_Model<Model>(),
     }), BLOCKSTM_LAYOUT_DIGEST>();
 }
 

@@ -18,6 +18,7 @@ cdef enum:
     ABORT_DOOMED = 2            # something that it read is stale
     ABORT_STOPPED = 3           # the block is being stopped, or the arena is full
     ABORT_UNKNOWN = 4           # the source of the state cannot tell what it asked for
+    ABORT_UNDECLARED = 5        # it reads what it has promised not to; `blocker` is the location
 
 include "steps.pxi"
 

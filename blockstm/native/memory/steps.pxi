@@ -16,3 +16,5 @@ cpdef enum StepKind:
     STEP_SLEEP = 12             # about to sleep until the wake epoch is no longer `what`
     STEP_CLEAN = 13             # no step: the worker holds nothing over but its Local and `what` (state_hash)
     STEP_BASE = 14              # about to publish what the source has said that a key holds before the block
+    STEP_REGISTER = 15          # about to show that a key has been read, to be told when it changes
+    STEP_PUSH = 16              # about to look for those who have read what has just been published over

@@ -3,8 +3,8 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 from blockstm.native.memory.atomics cimport fetch_add_sc, futex_wake, load_sc, store_release, store_sc, unlikely_true
-from blockstm.native.memory.layout cimport FAILURE_STATE_SOURCE, Txn
-from blockstm.native.memory.local cimport Local, fail_block
+from blockstm.native.memory.layout cimport FAILURE_STATE_SOURCE, FAILURE_UNDECLARED, OUTCOME_UNDECLARED, OUTCOME_UNKNOWN, Txn
+from blockstm.native.memory.local cimport Local, fail_block, txn_at
 from blockstm.native.instruments.watch cimport DONE_TOO_EARLY, HOLDS, PREFIX_SHRANK, Watch
 from blockstm.native.models.waking cimport wake_sleepers
 
@@ -42,14 +42,22 @@ cdef inline void say_done(Local* local, uint64_t end_ns) noexcept nogil:
     notify(local)
 
 
-cdef inline void fail_for_source(Local* local, const Txn* txn) noexcept nogil:
-    """Give the block up: what a transaction asked for when all before it was final, the source of the state cannot tell.
+cdef inline bint never_final(const Txn* txn) noexcept nogil:
+    """Whether the block has to fail instead of the transaction becoming final."""
+    return txn.outcome == OUTCOME_UNKNOWN or txn.outcome == OUTCOME_UNDECLARED
 
-    Called for one transaction only, the first whose outcome is OUTCOME_UNKNOWN, once that is final.
+
+cdef inline void fail_for(Local* local, uint32_t txn_idx) noexcept nogil:
+    """Give the block up for a transaction that never becomes final, with all before it final: what it asked for the source
+    of the state cannot tell, or it had promised not to touch it.
+
+    Called for one transaction only, the first such.
     """
+    cdef Txn* txn = txn_at(local, txn_idx)
     if local.header.failure_reason == 0:
+        local.header.failed_txn = txn_idx
         store_release[uint64_t](&local.header.failure_reason, txn.reason)
-    fail_block(local, FAILURE_STATE_SOURCE)
+    fail_block(local, FAILURE_UNDECLARED if txn.outcome == OUTCOME_UNDECLARED else FAILURE_STATE_SOURCE)
     notify(local)
 
 

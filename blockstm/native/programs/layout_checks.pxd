@@ -1,9 +1,9 @@
-"""What the compiler checks of the layout of shared and of private memory (layout_checks.h)."""
+"""What the compiler checks of the layout of shared and of private memory, and of a model's table (layout_checks.h)."""
 
 from libc.stdint cimport uint64_t
 
 from blockstm.native.memory.layout cimport (
-    Bounds, Header, LEAF_SLOTS, LINE_BYTES, LINE_PAIR_BYTES, Leaf, Location, Node, Number, Read,
+    Access, Bounds, Header, LEAF_SLOTS, LINE_BYTES, LINE_PAIR_BYTES, Leaf, Location, Node, Number, Preparation, Read,
     ReadSet, Record, SPANS_A_CHUNK, Span, SpanChunk, TRANSACTIONS_MAX, Txn, WORD_INTENT,
     WORKERS_MAX, Waiter, WorkerSlot, Write, WriteSet,
 )
@@ -11,6 +11,7 @@ from blockstm.native.memory.local cimport Bytes, LeadingKeys, Local, PendingWrit
 from blockstm.native.versions.multi_version cimport BASE_TXN, ESTIMATE_SHIFT, KIND_SHIFT, TXN_SHIFT
 from blockstm.native.instruments.timeline cimport CAUSE_TXN_BITS
 from blockstm.native.instruments.virtual_time cimport SHARER_WORDS
+from blockstm.native.verbs.model cimport Model
 
 cdef extern from "blockstm/native/memory/layout_checks.h" nogil:
     void require "BLOCKSTM_REQUIRE"(bint condition) noexcept
@@ -25,7 +26,7 @@ cdef extern from "blockstm/native/memory/layout_checks.h" namespace "blockstm" n
     void check_digest(
         Header*, WorkerSlot*, Txn*, Location*, Leaf*, Node*, Record*, Read*, ReadSet*, WriteSet*, Write*, Waiter*,
         Span*, SpanChunk*, Number*, Bounds*, Local*, LeadingKeys*, Touched*, PendingWrite*, Undo*,
-        Bytes*,
+        Bytes*, Preparation*, Access*, Model*,
     ) noexcept
 
 
@@ -57,5 +58,5 @@ cdef inline void check_layout() noexcept nogil:
         <Header*>NULL, <WorkerSlot*>NULL, <Txn*>NULL, <Location*>NULL, <Leaf*>NULL, <Node*>NULL, <Record*>NULL,
         <Read*>NULL, <ReadSet*>NULL, <WriteSet*>NULL, <Write*>NULL, <Waiter*>NULL, <Span*>NULL, <SpanChunk*>NULL,
         <Number*>NULL, <Bounds*>NULL, <Local*>NULL, <LeadingKeys*>NULL, <Touched*>NULL, <PendingWrite*>NULL, <Undo*>NULL,
-        <Bytes*>NULL,
+        <Bytes*>NULL, <Preparation*>NULL, <Access*>NULL, <Model*>NULL,
     )

@@ -8,14 +8,14 @@ from blockstm.native.memory.atomics cimport unlikely_true
 from blockstm.native.memory.allocation cimport allocate
 from blockstm.native.memory.local cimport ABORT_NONE, Local, PendingWrite, Touched, address
 from blockstm.native.versions.multi_version cimport (
-    FOUND_BROKEN, FOUND_ESTIMATE, FOUND_INVALID, FOUND_SUM, FOUND_TOO_MANY, FOUND_UNKNOWN, Found, base_number,
+    FOUND_BROKEN, FOUND_ESTIMATE, FOUND_INVALID, FOUND_SUM, FOUND_TOO_MANY, Found, base_number,
 )
 from blockstm.native.memory.number cimport (
     apply_delta, number_add, number_compare, number_decode, number_encode, number_maximum, number_set,
     number_subtract, signed_add,
 )
 from blockstm.native.verbs.model cimport model_of
-from blockstm.native.verbs.reads cimport Value, append_read, give_up_unknown, read_value
+from blockstm.native.verbs.reads cimport Value, append_read, give_up_unread, read_value
 from blockstm.native.verbs.touched cimport GIVE_UP, OK, OUT_OF_BOUNDS, pending, put
 
 cdef enum:
@@ -86,7 +86,7 @@ cdef inline bint guess_within(Local* local, uint32_t location, const Bounds* all
     """Whether what is below lies within `allowed`: as the model believes, or as far as can be seen cheaply; yes where not.
 
     Only a guess, which the model checks when all below is final; exact where all below is final already. Where the
-    source of the state cannot tell, the incarnation is given up.
+    source of the state cannot tell, or the transaction had promised not to touch the key, the incarnation is given up.
     """
     cdef Found found
     cdef Number number
@@ -95,8 +95,8 @@ cdef inline bint guess_within(Local* local, uint32_t location, const Bounds* all
     model_of(local).find(local, location, ADDS_GUESSED_MAX, &found)
     if found.kind == FOUND_ESTIMATE or found.kind == FOUND_TOO_MANY:
         return True
-    if unlikely_true(found.kind == FOUND_BROKEN or found.kind == FOUND_UNKNOWN):
-        give_up_unknown(local, location, &found)
+    if unlikely_true(found.kind >= FOUND_BROKEN):
+        give_up_unread(local, location, &found)
         return True
     if found.kind == FOUND_INVALID:
         return False

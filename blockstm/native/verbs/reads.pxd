@@ -9,10 +9,10 @@ from blockstm.native.memory.layout cimport (
 )
 from blockstm.native.memory.allocation cimport allocate
 from blockstm.native.memory.local cimport (
-    ABORT_NONE, ABORT_SUSPENDED, ABORT_UNKNOWN, Local, Touched, address, location_at,
+    ABORT_NONE, ABORT_SUSPENDED, ABORT_UNDECLARED, ABORT_UNKNOWN, Local, Touched, address, location_at,
 )
 from blockstm.native.versions.multi_version cimport (
-    FOUND_BROKEN, FOUND_ESTIMATE, FOUND_INVALID, FOUND_SUM, FOUND_UNKNOWN, Found, make_record, pack_word, record_bytes, record_of, word_kind,
+    FOUND_BROKEN, FOUND_ESTIMATE, FOUND_INVALID, FOUND_SUM, FOUND_UNDECLARED, Found, make_record, pack_word, record_bytes, record_of, word_kind,
 )
 from blockstm.native.memory.number cimport number_encode
 from blockstm.native.verbs.model cimport model_of
@@ -57,6 +57,16 @@ cdef inline int give_up_unknown(Local* local, uint32_t location, const Found* fo
     return GIVE_UP
 
 
+cdef inline int give_up_unread(Local* local, uint32_t location, const Found* found) noexcept nogil:
+    """End the program where a key cannot be read, or must not be."""
+    if found.kind != FOUND_UNDECLARED:
+        return give_up_unknown(local, location, found)
+    if local.abort == ABORT_NONE:
+        local.blocker = location
+        local.abort = ABORT_UNDECLARED
+    return GIVE_UP
+
+
 cdef inline int read_below(Local* local, Touched* touched) noexcept nogil:
     """Read what earlier transactions left at a key, once, and record it."""
     cdef Found found
@@ -70,8 +80,8 @@ cdef inline int read_below(Local* local, Touched* touched) noexcept nogil:
         local.abort = ABORT_SUSPENDED
         local.blocker = found.blocker
         return GIVE_UP
-    if unlikely_true(found.kind == FOUND_BROKEN or found.kind == FOUND_UNKNOWN):
-        return give_up_unknown(local, touched.location, &found)
+    if unlikely_true(found.kind >= FOUND_BROKEN):
+        return give_up_unread(local, touched.location, &found)
     touched.read_index = <int32_t>local.read_count
     if found.kind == FOUND_SUM or found.kind == FOUND_INVALID:
         offset = make_record(local, digits, known_at_most(number_encode(&found.sum, digits), 32), 0)

@@ -21,7 +21,7 @@ from blockstm.native.memory.layout cimport (
 )
 from blockstm.native.memory.allocation cimport allocate, allocate_aligned
 from blockstm.native.memory.local cimport STEP_BASE, STEP_INTENT, STEP_READ, Local, address, location_at, step
-from blockstm.native.instruments.mutants cimport MUTANT_ESTIMATE_READ, MUTANT_PLACE_CLAIMED_TWICE, mutant
+from blockstm.native.instruments.mutants cimport MUTANT_CLAIM_READ_THROUGH, MUTANT_ESTIMATE_READ, MUTANT_PLACE_CLAIMED_TWICE, mutant
 from blockstm.native.memory.number cimport apply_delta, number_decode, number_set
 
 # A version word: record offset / 8 in bits 0..33, txn_idx in 34..57, kind in 58..60, ESTIMATE 61.
@@ -41,6 +41,7 @@ cdef enum:
     FOUND_TOO_MANY = 5          # more adds than the caller wants to sum
     FOUND_BROKEN = 6            # the source of the state cannot tell: `word` says why
     FOUND_UNKNOWN = 7           # no worker has asked the source, and this one cannot (or its memory is full)
+    FOUND_UNDECLARED = 8        # the transaction has promised not to read it
 
 cdef struct Found:
     uint32_t kind
@@ -346,6 +347,8 @@ cdef inline void find(
         word = location.base
         if unlikely_true(local.header.has_source != 0) and is_unknown(local, location_ref, &word, found):
             return
+    elif word_kind(word) == WORD_INTENT and mutant(local, MUTANT_CLAIM_READ_THROUGH):
+        word = location.base
     elif word_is_estimate(word) and (word_kind(word) == WORD_INTENT or not mutant(local, MUTANT_ESTIMATE_READ)):
         found.kind = FOUND_ESTIMATE
         found.blocker = word_txn(word)

@@ -9,7 +9,7 @@ from libc.string cimport memcpy, memset
 
 from blockstm.native.memory.atomics cimport fetch_add_sc, store_release, store_sc, unlikely_true
 from blockstm.native.memory.layout cimport (
-    COMMITTED, HASH_TABLES_MAX, Number, OUTCOME_SUCCESS, OUTCOME_UNKNOWN, SPAN_EXECUTION, WORD_ADD, WORD_DELETE, WORD_VALUE, Write,
+    COMMITTED, HASH_TABLES_MAX, Number, OUTCOME_SUCCESS, SPAN_EXECUTION, WORD_ADD, WORD_DELETE, WORD_VALUE, Write,
     WriteSet,
 )
 from blockstm.native.memory.allocation cimport allocate
@@ -19,21 +19,25 @@ from blockstm.native.instruments.timeline cimport span_begin, span_end
 from blockstm.native.instruments.virtual_time cimport charge_in_order
 from blockstm.native.models.incarnation cimport begin_incarnation, note_running, run_timed
 from blockstm.native.models.outcome cimport store_read_set, store_receipt, write_set_items
-from blockstm.native.models.progress cimport fail_for_source, say_done, tell_progress
+from blockstm.native.models.progress cimport fail_for, never_final, say_done, tell_progress
+from blockstm.native.models.promises cimport (
+    UNDECLARED_ABORT_BLOCK, UNDECLARED_FAIL, end_undeclared, may_find, touched_unpromised,
+)
 from blockstm.native.models.status cimport pack_status
 from blockstm.native.versions.key_table cimport table_capacity
 from blockstm.native.versions.multi_version cimport (
-    FOUND_ABSENT, FOUND_VALUE, Found, base_number, is_unknown, make_record, pack_word, word_kind,
+    FOUND_ABSENT, FOUND_UNDECLARED, FOUND_VALUE, Found, base_number, is_unknown, make_record, pack_word, word_kind,
 )
 from blockstm.native.verbs.touched cimport pending
 
 cdef enum:
+    OPTION_ON_UNDECLARED = 0    # place in Header.model_options
     TIMES_SHARED_MAX = 8        # short transactions share one reading of the clock
     SHORT_NS = 1500
 
 cdef struct Own:
     uint64_t last_ns            # when the last transaction of those below `noted` was done
-    uint32_t next_txn
+    uint32_t next_txn           # a place in the order
     uint32_t noted              # transactions below are final
     uint32_t shared             # how many share a reading of the clock
 
@@ -51,6 +55,27 @@ cdef inline void find_in_order(Local* local, uint32_t location, Found* found) no
             return
     found.word = word
     found.kind = FOUND_ABSENT if word == 0 or word_kind(word) == WORD_DELETE else FOUND_VALUE
+
+
+cdef inline uint32_t on_undeclared(Local* local) noexcept nogil:
+    """What follows a touch that was not declared, as an option of the model: the reference of a model with promises."""
+    return <uint32_t>local.header.model_options[OPTION_ON_UNDECLARED]
+
+
+cdef inline void find_promised_in_order(Local* local, uint32_t location, uint32_t adds_max, Found* found) noexcept nogil:
+    """As find_in_order, of a key that the running transaction has promised to read, where that matters."""
+    if (
+        unlikely_true(on_undeclared(local) == UNDECLARED_FAIL or on_undeclared(local) == UNDECLARED_ABORT_BLOCK)
+        and not may_find(local, location, adds_max)
+    ):
+        found.kind = FOUND_UNDECLARED
+        return
+    find_in_order(local, location, found)
+
+
+cdef inline uint32_t txn_at_place(Local* local, uint32_t place) noexcept nogil:
+    """Which transaction is the one at a place of the order in which the block is executed."""
+    return place if local.header.order == 0 else (<uint32_t*>address(local, local.header.order))[place]
 
 
 cdef inline uint64_t settle(Local* local, const PendingWrite* write) noexcept nogil:
@@ -124,18 +149,23 @@ cdef inline bint apply_writes(Local* local) noexcept nogil:
 cdef inline bint run_in_order(Local* local, uint32_t txn_idx) noexcept nogil:
     """Run one transaction to its end; False where the block is stopped."""
     cdef uint64_t begin_ns = span_begin(local)
+    cdef uint32_t location
     note_running(local, txn_idx, 0)
     local.slot.reads_are_final = 1
     begin_incarnation(local, txn_idx, 0)
     run_timed(local)
+    if unlikely_true(on_undeclared(local) == UNDECLARED_FAIL or on_undeclared(local) == UNDECLARED_ABORT_BLOCK):
+        location = touched_unpromised(local)
+        if location != 0:
+            end_undeclared(local, location, on_undeclared(local))
     if local.abort != ABORT_NONE:
         return False
     local.slot.executions += 1
     charge_in_order(local)
     if not store_read_set(local) or not store_receipt(local) or not apply_writes(local):
         return False
-    if unlikely_true(local.outcome == OUTCOME_UNKNOWN):
-        fail_for_source(local, local.txn)
+    if unlikely_true(never_final(local.txn)):
+        fail_for(local, txn_idx)
         return False
     local.txn.status = pack_status(COMMITTED, 0, 0)
     span_end(local, SPAN_EXECUTION, begin_ns, txn_idx, 0, 0)
@@ -145,9 +175,9 @@ cdef inline bint run_in_order(Local* local, uint32_t txn_idx) noexcept nogil:
 cdef inline void note_times(Local* local, uint32_t end, uint64_t time_ns) noexcept nogil:
     """Make the transactions below `end` final, as of now."""
     cdef Own* mine = own(local)
-    cdef uint32_t txn_idx
-    for txn_idx in range(mine.noted, end):
-        txn_at(local, txn_idx).commit_ns = time_ns
+    cdef uint32_t place
+    for place in range(mine.noted, end):
+        txn_at(local, txn_at_place(local, place)).commit_ns = time_ns
     mine.noted = end
     store_sc[uint64_t](&local.header.commit_index, end)
     if end == local.header.txn_count:
@@ -169,7 +199,7 @@ cdef inline bint do_task(Local* local) noexcept nogil:
     """Run the next transaction. Short ones read the clock every few, so that it costs them little."""
     cdef Own* mine = own(local)
     cdef uint64_t time_ns
-    if not run_in_order(local, mine.next_txn):
+    if not run_in_order(local, txn_at_place(local, mine.next_txn)):
         return False
     mine.next_txn += 1
     if mine.next_txn - mine.noted == mine.shared or mine.next_txn == local.header.txn_count:

@@ -14,7 +14,7 @@ from blockstm.native.instruments.watch cimport HOLDS, Watch
 from blockstm.native.models.deaths cimport transaction_of
 from blockstm.native.models.progress cimport judge_prefix
 from blockstm.native.models.sequential.in_order cimport (
-    after_task, before_sleep, begin_block, do_task, end_block, find_in_order, has_task, restart,
+    after_task, before_sleep, begin_block, do_task, end_block, find_promised_in_order, has_task, restart,
 )
 from blockstm.native.models.status cimport NO_TXN
 from blockstm.native.verbs.model cimport Model
@@ -30,7 +30,7 @@ cdef inline bint lay_out(Local* local) noexcept nogil:
 
 cdef inline void find_below(Local* local, uint32_t location, uint32_t adds_max, Found* found) noexcept nogil:
     """What the key holds now, adds settled."""
-    find_in_order(local, location, found)
+    find_promised_in_order(local, location, adds_max, found)
 
 
 cdef inline bint believes_add(Local* local, uint32_t location) noexcept nogil:

@@ -1,16 +1,19 @@
-"""The ready set: the transactions that must run again, in a bitmap of three levels whose lowest member is found at once."""
+"""The ready set: the transactions that must run again, in a bitmap of three levels whose lowest member is found at once.
+
+A transaction's place is its rank: its index, but where the model has another order in mind (see schedule).
+"""
 
 from libc.stdint cimport uint32_t, uint64_t
 
 from blockstm.native.memory.atomics cimport fetch_and_sc, fetch_or_sc, load_acquire, load_sc, lowest_bit
 from blockstm.native.memory.local cimport Local, STEP_COUNTER, address, step
-from blockstm.native.models.block_stm.state cimport shared
+from blockstm.native.models.schedule cimport rank_of_txn, schedule, txn_of_rank
 from blockstm.native.models.status cimport NO_TXN
 from blockstm.native.instruments.mutants cimport MUTANT_READY_BIT_LOST, mutant
 
 
 cdef inline uint64_t* ready_word(Local* local, uint32_t level, uint32_t index) noexcept nogil:
-    return <uint64_t*>address(local, shared(local).ready[level]) + index
+    return <uint64_t*>address(local, schedule(local).ready[level]) + index
 
 
 cdef inline void ready_set(Local* local, uint32_t level, uint32_t index) noexcept nogil:
@@ -34,7 +37,7 @@ cdef inline void ready_add(Local* local, uint32_t txn_idx) noexcept nogil:
     put it in, or holds it as a fresh one. Bits are set from the leaf up.
     """
     step(local, STEP_COUNTER, txn_idx)
-    ready_set(local, 0, txn_idx)
+    ready_set(local, 0, rank_of_txn(local, txn_idx))
 
 
 cdef inline void ready_close(Local* local, uint32_t level, uint32_t index) noexcept nogil:
@@ -62,8 +65,9 @@ cdef inline void ready_close(Local* local, uint32_t level, uint32_t index) noexc
 
 cdef inline void ready_remove(Local* local, uint32_t txn_idx) noexcept nogil:
     """Take a transaction out of the set."""
-    if ready_clear(local, 0, txn_idx):
-        ready_close(local, 1, txn_idx >> 6)
+    cdef uint32_t rank = rank_of_txn(local, txn_idx)
+    if ready_clear(local, 0, rank):
+        ready_close(local, 1, rank >> 6)
 
 
 cdef inline uint32_t ready_lowest_under(Local* local, uint32_t index) noexcept nogil:
@@ -93,6 +97,24 @@ cdef inline uint32_t ready_lowest(Local* local) noexcept nogil:
         while top != 0:
             found = ready_lowest_under(local, (index << 6) | lowest_bit(top))
             if found != NO_TXN:
-                return found
+                return txn_of_rank(local, found)
             top &= top - 1
+    return NO_TXN
+
+
+cdef inline uint32_t ready_lowest_from(Local* local, uint32_t begin, uint32_t end) noexcept nogil:
+    """The member with the lowest rank from `begin` up to `end`, NO_TXN where there is none. A hint, as ready_lowest."""
+    cdef uint32_t index = begin >> 6
+    cdef uint64_t word
+    while index << 6 < end:
+        if not load_acquire[uint64_t](ready_word(local, 1, index >> 6)) >> (index & 63):
+            index = (index | 63) + 1        # nothing under what is left of this word of the level above
+            continue
+        word = load_acquire[uint64_t](ready_word(local, 0, index))
+        if index == begin >> 6:
+            word &= ~<uint64_t>0 << (begin & 63)
+        if word != 0:
+            index = (index << 6) | lowest_bit(word)
+            return txn_of_rank(local, index) if index < end else NO_TXN
+        index += 1
     return NO_TXN

@@ -6,15 +6,17 @@ from blockstm.native.memory.layout cimport (
     ABORTING, COMMITTED, EXECUTED, EXECUTING, READ_VERSION, READY, Read, ReadSet, SUSPENDED, TXN_AFTER_COMMIT, Txn, WriteSet,
 )
 from blockstm.native.memory.local cimport Local, address, txn_at
-from blockstm.native.versions.multi_version cimport word_is_estimate, word_txn
+from blockstm.native.versions.multi_version cimport Found, find, word_is_estimate, word_txn
 from blockstm.native.instruments.watch cimport (
     COMMIT_OF_STALE, COMMIT_OUT_OF_ORDER, COMMIT_WITHOUT_WAVE, COUNTER_SHRANK, ESTIMATE_IN_READ_SET, HOLDS,
     ILLEGAL_STATUS, INCARNATION_SHRANK, PLACE_CHANGED_HANDS, PREFIX_CHANGED, PREFIX_SHRANK, TWO_EXECUTORS,
     WAITER_FORGOTTEN, Watch, WatchedTxn,
 )
-from blockstm.native.models.block_stm.scheduler cimport index_part, wave_part
-from blockstm.native.models.block_stm.state cimport shared
+from blockstm.native.models.multi_version.readers cimport holds_same_value
+from blockstm.native.models.multi_version.scheduler cimport index_part, wave_part
+from blockstm.native.models.multi_version.state cimport has_waves, shared
 from blockstm.native.models.outcome cimport read_set_items, write_set_items
+from blockstm.native.models.promises cimport ALL_ADDS
 from blockstm.native.models.progress cimport judge_prefix
 from blockstm.native.models.status cimport status_incarnation, status_owner, status_state
 from blockstm.native.versions.validation cimport read_set_is_valid, wrong_check
@@ -82,6 +84,21 @@ cdef inline bint has_estimate(Local* local, uint32_t txn_idx) noexcept nogil:
     return False
 
 
+cdef inline bint values_hold(Local* local, uint32_t txn_idx, ReadSet* read_set) noexcept nogil:
+    """Whether each version that was read, and is there no more, has been followed by one with the same value."""
+    cdef Read* read
+    cdef Found found
+    cdef uint32_t index, cause
+    for index in range(read_set.count):
+        read = read_set_items(read_set) + index
+        if read_set_is_valid(local, txn_idx, read, 1, &cause):
+            continue
+        find(local, read.location, txn_idx, ALL_ADDS, &found)
+        if read.kind != READ_VERSION or not holds_same_value(local, read.word, &found):
+            return False
+    return True
+
+
 cdef inline int judge_commit(Local* local, uint32_t txn_idx) noexcept nogil:
     """What is wrong with the commit that this step made.
 
@@ -93,12 +110,14 @@ cdef inline int judge_commit(Local* local, uint32_t txn_idx) noexcept nogil:
     cdef uint32_t below, cause
     if txn_idx != 0 and status_state(txn_at(local, txn_idx - 1).status) != COMMITTED:
         return COMMIT_OUT_OF_ORDER
-    for below in range(txn_idx + 1):
+    for below in range(txn_idx + 1 if has_waves(local) else 0):
         if <uint32_t>txn.validated <= txn_at(local, below).triggered_wave:
             return COMMIT_WITHOUT_WAVE
-    if <uint32_t>(txn.validated >> 32) != status_incarnation(txn.status):
+    if has_waves(local) and <uint32_t>(txn.validated >> 32) != status_incarnation(txn.status):
         return COMMIT_WITHOUT_WAVE
-    if not read_set_is_valid(local, txn_idx, read_set_items(read_set), read_set.count, &cause):
+    if not read_set_is_valid(local, txn_idx, read_set_items(read_set), read_set.count, &cause) and not (
+        shared(local).compares_values and values_hold(local, txn_idx, read_set)
+    ):
         return COMMIT_OF_STALE
     if wrong_check(local, txn_idx, read_set_items(read_set), read_set.count, NULL) != NULL:
         return COMMIT_OF_STALE

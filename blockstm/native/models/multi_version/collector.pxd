@@ -11,7 +11,7 @@ from blockstm.native.memory.atomics cimport (
     unlikely_true,
 )
 from blockstm.native.memory.layout cimport (
-    COMMITTED, EXECUTED, Header, Number, OUTCOME_UNKNOWN, Read, ReadSet, SPAN_COMMIT, SPAN_REFUSAL, SUSPENDED,
+    COMMITTED, EXECUTED, Header, Number, Read, ReadSet, SPAN_COMMIT, SPAN_REFUSAL, SUSPENDED,
     TXN_AFTER_COMMIT, Txn, WORD_ADD, WORD_VALUE, WriteSet,
 )
 from blockstm.native.memory.local cimport Local, STEP_COMMIT, STEP_PUBLISH, address, now_ns, step, txn_at
@@ -20,19 +20,21 @@ from blockstm.native.versions.multi_version cimport (
     record_bytes, record_of, word_kind,
 )
 from blockstm.native.instruments.mutants cimport (
-    MUTANT_ADD_AS_WRITE, MUTANT_BOUNDS_UNCHECKED, MUTANT_COMMIT_OUT_OF_ORDER, MUTANT_COMMIT_WITHOUT_WAVE,
+    MUTANT_ADD_AS_WRITE, MUTANT_BOUNDS_UNCHECKED, MUTANT_SURPRISE_UNNOTICED, MUTANT_COMMIT_OUT_OF_ORDER, MUTANT_COMMIT_WITHOUT_WAVE,
     MUTANT_DONE_BY_INDICES, MUTANT_INDEX_BEFORE_STATUS, MUTANT_SUCCESSOR_FORGOTTEN, MUTANT_TWO_COLLECTORS, mutant,
 )
 from blockstm.native.memory.number cimport apply_delta, number_encode, number_set
-from blockstm.native.models.block_stm.guesses cimport learn_from_commit, learn_from_refusal
-from blockstm.native.models.block_stm.publication cimport try_abort
-from blockstm.native.models.block_stm.scheduler cimport index_part, make_ready, raise_to
-from blockstm.native.models.block_stm.state cimport shared
+from blockstm.native.models.multi_version.guesses cimport learn_from_commit, learn_from_refusal
+from blockstm.native.models.multi_version.aborting cimport try_abort
+from blockstm.native.models.multi_version.readers cimport is_told
+from blockstm.native.models.multi_version.scheduler cimport index_part, raise_to
+from blockstm.native.models.multi_version.state cimport DISCIPLINE_PUSH, has_waves, note_surprise, shared
 from blockstm.native.models.outcome cimport read_set_items, write_set_items
-from blockstm.native.models.progress cimport fail_for_source, say_done, tell_progress
+from blockstm.native.models.progress cimport fail_for, never_final, say_done, tell_progress
 from blockstm.native.models.status cimport pack_status, status_incarnation, status_state
+from blockstm.native.models.waiting cimport make_ready
 from blockstm.native.instruments.timeline cimport span_begin, span_end
-from blockstm.native.versions.validation cimport Sums, known_sum, wrong_check
+from blockstm.native.versions.validation cimport Sums, known_sum, read_set_is_valid, wrong_check
 
 cdef inline bint settle_adds(Local* local, uint32_t txn_idx, const Sums* sums) noexcept nogil:
     """Turn the adds of a committed transaction into values; False where the arena is full.
@@ -72,7 +74,8 @@ cdef inline bint settle_adds(Local* local, uint32_t txn_idx, const Sums* sums) n
 
 
 cdef inline bint may_commit(Local* local, uint32_t txn_idx) noexcept nogil:
-    """Whether a validation of the current incarnation passed in the newest wave that concerns it.
+    """Whether a validation of the current incarnation passed in the newest wave that concerns it; without waves, whether it
+    has been executed, and not told that it read something stale.
 
     Exact for the transaction at commit_index: all below is final, so nothing moves validation back to
     it any more, and once true it stays so unless a stale validator aborts it.
@@ -82,6 +85,8 @@ cdef inline bint may_commit(Local* local, uint32_t txn_idx) noexcept nogil:
     cdef uint64_t validated
     if status_state(status) != EXECUTED:
         return status_state(status) == COMMITTED
+    if not has_waves(local):
+        return shared(local).discipline != DISCIPLINE_PUSH or not is_told(txn, status_incarnation(status))
     validated = load_sc[uint64_t](&txn.validated)
     if mutant(local, MUTANT_COMMIT_WITHOUT_WAVE):
         return validated != 0 and <uint32_t>(validated >> 32) == status_incarnation(status)
@@ -118,6 +123,7 @@ cdef inline bint commit_next(Local* local, uint64_t* time_ns) noexcept nogil:
     cdef Sums sums
     cdef uint64_t status
     cdef uint64_t begin_ns = span_begin(local)
+    cdef uint32_t cause
     if load_relaxed[uint32_t](&header.stop) != 0:
         return False
     sums.count = 0
@@ -128,8 +134,17 @@ cdef inline bint commit_next(Local* local, uint64_t* time_ns) noexcept nogil:
         read_set = <ReadSet*>address(local, txn.read_set)
         if read_set.checks != 0 and not mutant(local, MUTANT_BOUNDS_UNCHECKED):
             check = wrong_check(local, txn_idx, read_set_items(read_set), read_set.count, &sums)
+        if (
+            load_sc[uint32_t](&shared(local).has_surprises) != 0
+            and not mutant(local, MUTANT_SURPRISE_UNNOTICED)
+            and not read_set_is_valid(local, txn_idx, read_set_items(read_set), read_set.count, &cause)
+        ):
+            if try_abort(local, txn_idx, status_incarnation(status)):
+                span_end(local, SPAN_REFUSAL, begin_ns, txn_idx, status_incarnation(status), cause)
+            return False
         if check != NULL:
             learn_from_refusal(local, check)
+            note_surprise(local)
             if try_abort(local, txn_idx, status_incarnation(status)):
                 span_end(local, SPAN_REFUSAL, begin_ns, txn_idx, status_incarnation(status), 0)
             return False
@@ -142,8 +157,8 @@ cdef inline bint commit_next(Local* local, uint64_t* time_ns) noexcept nogil:
             &txn.status, status, pack_status(COMMITTED, 0, status_incarnation(status))
         ):
             return False
-    if unlikely_true(txn.outcome == OUTCOME_UNKNOWN):
-        fail_for_source(local, txn)
+    if unlikely_true(never_final(txn)):
+        fail_for(local, txn_idx)
         return False
     raise_to(&shared(local).commit_wave, txn.triggered_wave)
     if not settle_adds(local, txn_idx, &sums):

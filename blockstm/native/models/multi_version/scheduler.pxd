@@ -2,7 +2,8 @@
 
 Fresh transactions are handed out in order by `execution_index`, which only grows. Transactions that
 must run again stand in the *ready set*, a bitmap searched for its lowest member. `validation_index`
-follows the executed prefix; its high half is the *wave*, counted up whenever it is moved back.
+follows the executed prefix; its high half is the *wave*, counted up whenever it is moved back. Where the discipline
+has no waves, it stays 0.
 
 Waves (as in Aptos' rolling commit): what may make the reads of all transactions from t on stale moves
 the index back to t in a new wave and notes the wave at t (`triggered_wave`). A transaction commits
@@ -16,20 +17,15 @@ no delay between taking a task and counting it can make true too early.
 from libc.stdint cimport uint32_t, uint64_t
 
 from blockstm.native.memory.atomics cimport (
-    compare_exchange_sc, exchange_sc, fence_sc, fetch_add_sc, load_acquire, load_relaxed, load_sc, store_sc,
+    compare_exchange_sc, fence_sc, fetch_add_sc, load_acquire, load_relaxed, load_sc,
 )
-from blockstm.native.memory.layout cimport COMMITTED, EXECUTED, EXECUTING, READY, SUSPENDED, Txn, Waiter
-from blockstm.native.memory.allocation cimport allocate
-from blockstm.native.memory.local cimport (
-    STEP_COUNTER, STEP_STATUS, STEP_TAKE, STEP_WAIT, Local, address, step, txn_at,
-)
-from blockstm.native.models.block_stm.ready_set cimport ready_add, ready_remove
-from blockstm.native.models.block_stm.state cimport Own, own, shared
-from blockstm.native.models.status cimport NO_TXN, pack_status, status_incarnation, status_state
-from blockstm.native.instruments.mutants cimport (
-    MUTANT_CLAIM_WITHOUT_SWAP, MUTANT_RECOVERY_WITHOUT_VALIDATIONS, MUTANT_REWIND_IN_SAME_WAVE, MUTANT_WAITER_LOST,
-    mutant,
-)
+from blockstm.native.memory.layout cimport COMMITTED, EXECUTED
+from blockstm.native.memory.local cimport STEP_COUNTER, STEP_TAKE, Local, step, txn_at
+from blockstm.native.models.multi_version.state cimport Own, has_waves, own, shared
+from blockstm.native.models.schedule cimport txn_of_rank
+from blockstm.native.models.status cimport NO_TXN, status_state
+from blockstm.native.models.waiting cimport claim_execution
+from blockstm.native.instruments.mutants cimport MUTANT_RECOVERY_WITHOUT_VALIDATIONS, MUTANT_REWIND_IN_SAME_WAVE, mutant
 
 cdef enum:
     SKIPPED_MAX = 64            # how far a validation may be taken past transactions that still run
@@ -63,7 +59,7 @@ cdef inline void rewind_validation(Local* local, uint32_t target) noexcept nogil
     """
     cdef uint64_t packed
     cdef uint32_t waves = 0 if mutant(local, MUTANT_REWIND_IN_SAME_WAVE) else 1
-    if target >= local.header.txn_count:
+    if target >= local.header.txn_count or not has_waves(local):
         return
     fence_sc()
     while True:
@@ -90,7 +86,7 @@ cdef inline void rewind_all(Local* local) noexcept nogil:
     """
     cdef uint64_t packed
     cdef uint32_t target
-    while True:
+    while has_waves(local):
         packed = load_sc[uint64_t](&shared(local).validation_index)
         if mutant(local, MUTANT_RECOVERY_WITHOUT_VALIDATIONS):
             return
@@ -105,99 +101,7 @@ cdef inline void rewind_all(Local* local) noexcept nogil:
             return
 
 
-# --- waiting for a transaction ------------------------------------------------------------------
-
-cdef inline bint make_ready(Local* local, uint32_t txn_idx, uint64_t status) noexcept nogil:
-    """SUSPENDED -> READY with the next incarnation, by the worker that is first; True for that one."""
-    step(local, STEP_STATUS, txn_idx)
-    if not compare_exchange_sc[uint64_t](
-        &txn_at(local, txn_idx).status, status, pack_status(READY, 0, status_incarnation(status) + 1)
-    ):
-        return False
-    ready_add(local, txn_idx)
-    return True
-
-
-cdef inline void wait_for(Local* local, uint32_t txn_idx, uint32_t incarnation, uint32_t blocker) noexcept nogil:
-    """EXECUTING -> SUSPENDED until `blocker` has executed.
-
-    Invariant: no waiter is forgotten. The waiter is pushed (sc) before the blocker's status is read;
-    the blocker's status says EXECUTED (sc) before its list is taken. So one of the two sees the
-    other; where both do, the compare-and-swap in make_ready lets one win. The list is never closed:
-    each time the blocker finishes it is taken anew.
-    """
-    cdef Txn* txn = txn_at(local, txn_idx)
-    cdef Txn* other = txn_at(local, blocker)
-    cdef uint64_t suspended = pack_status(SUSPENDED, 0, incarnation)
-    cdef uint64_t head, offset
-    cdef uint32_t state
-    cdef Waiter* waiter
-    offset = allocate(local, sizeof(Waiter))
-    if offset == 0:
-        return
-    waiter = <Waiter*>address(local, offset)
-    waiter.txn_idx = txn_idx
-    waiter.incarnation = incarnation
-    txn.blocker = blocker
-    step(local, STEP_WAIT, txn_idx)
-    store_sc[uint64_t](&txn.status, suspended)
-    while True:
-        step(local, STEP_WAIT, blocker)
-        head = load_acquire[uint64_t](&other.waiters)
-        waiter.next = head
-        if compare_exchange_sc[uint64_t](&other.waiters, head, offset):
-            break
-    state = status_state(load_sc[uint64_t](&other.status))
-    if (state == EXECUTED or state == COMMITTED) and not mutant(local, MUTANT_WAITER_LOST):
-        make_ready(local, txn_idx, suspended)
-
-
-cdef inline void resume_waiters(Local* local, uint32_t txn_idx) noexcept nogil:
-    """Make all that wait for txn_idx ready. Called after its status says EXECUTED (see wait_for)."""
-    cdef uint64_t offset
-    cdef Waiter* waiter
-    step(local, STEP_WAIT, txn_idx)
-    if load_sc[uint64_t](&txn_at(local, txn_idx).waiters) == 0:
-        return
-    offset = exchange_sc[uint64_t](&txn_at(local, txn_idx).waiters, 0)
-    while offset != 0:
-        waiter = <Waiter*>address(local, offset)
-        offset = waiter.next
-        make_ready(local, waiter.txn_idx, pack_status(SUSPENDED, 0, waiter.incarnation))
-
-
 # --- taking tasks -------------------------------------------------------------------------------
-
-cdef inline bint claim_execution(Local* local, uint32_t txn_idx, uint32_t* incarnation) noexcept nogil:
-    """READY -> EXECUTING, owned by this worker. Invariant: one executor per version (one CAS wins)."""
-    cdef Txn* txn = txn_at(local, txn_idx)
-    cdef uint64_t status
-    step(local, STEP_STATUS, txn_idx)
-    status = load_acquire[uint64_t](&txn.status)
-    if status_state(status) != READY:
-        return False
-    incarnation[0] = status_incarnation(status)
-    if mutant(local, MUTANT_CLAIM_WITHOUT_SWAP):
-        step(local, STEP_STATUS, txn_idx)
-        store_sc[uint64_t](&txn.status, pack_status(EXECUTING, local.worker, incarnation[0]))
-        return True
-    return compare_exchange_sc[uint64_t](
-        &txn.status, status, pack_status(EXECUTING, local.worker, incarnation[0])
-    )
-
-
-cdef inline uint32_t take_ready(Local* local, uint32_t txn_idx, uint32_t* incarnation) noexcept nogil:
-    """Take a member of the ready set for execution; NO_TXN where another was faster.
-
-    Invariant: the bit goes before the status changes. A worker that dies between the two leaves a
-    READY transaction outside the set, which recovery puts back.
-    """
-    step(local, STEP_TAKE, txn_idx)
-    ready_remove(local, txn_idx)
-    if claim_execution(local, txn_idx, incarnation):
-        return txn_idx
-    return NO_TXN
-
 
 cdef inline uint32_t take_fresh(Local* local, uint32_t* incarnation) noexcept nogil:
     """Take the next transaction that was never executed; NO_TXN where all were handed out.
@@ -219,7 +123,7 @@ cdef inline uint32_t take_fresh(Local* local, uint32_t* incarnation) noexcept no
             mine.fresh_end = <uint32_t>(start + mine.fresh_chunk)
             if mine.fresh_end > local.header.txn_count:
                 mine.fresh_end = local.header.txn_count
-        txn_idx = mine.fresh_next
+        txn_idx = txn_of_rank(local, mine.fresh_next)
         mine.fresh_next += 1
         if claim_execution(local, txn_idx, incarnation):
             return txn_idx
@@ -242,7 +146,7 @@ cdef inline uint32_t validations_end(Local* local, uint32_t index, uint32_t limi
 
     Without `skip`, only those that have been executed: the index does not pass one that runs, so a
     first execution never has to move it back. With `skip`, some that are not executed may be passed
-    over to get at one that is; they validate themselves when they finish (see validate_own).
+    over to get at one that is; they validate themselves when they finish (see end_execution).
     """
     cdef uint64_t handed_out = load_sc[uint64_t](&shared(local).execution_index)
     cdef uint32_t end, start

@@ -5,7 +5,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from blockstm.native.memory.atomics cimport load_acquire, store_release
 from blockstm.native.memory.layout cimport INTENTS_MAX, LOCATION_READ_MODIFY_WRITE, WORD_INTENT, WORD_TOMBSTONE
 from blockstm.native.memory.local cimport LeadingKeys, Local, STEP_INTENT, Touched, address, location_at, step
-from blockstm.native.models.block_stm.state cimport own, shared
+from blockstm.native.models.multi_version.state cimport own, shared
 from blockstm.native.verbs.touched cimport touch
 from blockstm.native.versions.multi_version cimport claim_place, pack_word, word_kind
 

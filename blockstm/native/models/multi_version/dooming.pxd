@@ -5,8 +5,10 @@ from libc.stdint cimport uint32_t, uint64_t
 from blockstm.native.instruments.timeline cimport CAUSE_NONE
 from blockstm.native.memory.atomics cimport load_acquire, load_relaxed, load_sc
 from blockstm.native.memory.layout cimport Read, WorkerSlot
-from blockstm.native.memory.local cimport ABORT_DOOMED, Local, address, slot_at
-from blockstm.native.models.block_stm.guesses cimport learn_from_refusal
+from blockstm.native.memory.local cimport ABORT_DOOMED, Local, address, slot_at, txn_at
+from blockstm.native.models.multi_version.guesses cimport learn_from_refusal
+from blockstm.native.models.multi_version.readers cimport is_told
+from blockstm.native.models.multi_version.state cimport DISCIPLINE_PUSH, shared
 from blockstm.native.versions.validation cimport read_set_is_valid, wrong_check
 
 
@@ -41,7 +43,15 @@ cdef inline bint may_go_on(Local* local) noexcept nogil:
     Costs one load a worker where nothing was published since the last time. A hint only: a stale read that it misses
     is found by validation.
     """
-    cdef uint64_t seen = published_by_others(local)
+    cdef uint64_t seen
+    if shared(local).discipline == DISCIPLINE_PUSH:
+        if is_told(local.txn, local.incarnation):
+            local.cause = CAUSE_NONE
+            local.abort = ABORT_DOOMED
+            return False
+        seen = local.published_seen
+    else:
+        seen = published_by_others(local)
     if seen != local.published_seen:
         local.published_seen = seen
         if not read_set_is_valid(local, local.txn_idx, local.reads, local.read_count, &local.cause):
@@ -71,7 +81,10 @@ cdef inline bint is_doomed(Local* local, uint32_t worker) noexcept nogil:
         return False
     txn_idx = <uint32_t>(running >> 32) - 1
     reads = <const Read*>address(local, reads_at)
-    valid = read_set_is_valid(local, txn_idx, reads, count, &cause)
+    if shared(local).discipline == DISCIPLINE_PUSH:
+        valid = not is_told(txn_at(local, txn_idx), <uint32_t>running)
+    else:
+        valid = read_set_is_valid(local, txn_idx, reads, count, &cause)
     if valid and load_acquire[uint64_t](&local.header.commit_index) == txn_idx:
         valid = wrong_check(local, txn_idx, reads, count, NULL) == NULL
     return not valid and load_sc[uint64_t](&slot.running) == running

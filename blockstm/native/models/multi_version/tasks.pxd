@@ -6,14 +6,16 @@ from libc.string cimport memset
 from blockstm.native.memory.atomics cimport load_relaxed, load_sc, prefetch_line
 from blockstm.native.memory.layout cimport Header, Txn
 from blockstm.native.memory.local cimport LeadingKeys, Local, address, location_at, now_ns, txn_at
-from blockstm.native.models.block_stm.collector cimport commit_ready, may_commit
-from blockstm.native.models.block_stm.execution cimport execute, validate
-from blockstm.native.models.block_stm.ready_set cimport ready_lowest
-from blockstm.native.models.block_stm.scheduler cimport (
-    front_is_executed, index_part, take_fresh, take_ready, take_validations, validations_end,
+from blockstm.native.models.multi_version.collector cimport commit_ready, may_commit
+from blockstm.native.models.multi_version.execution cimport execute, validate
+from blockstm.native.models.ready_set cimport ready_lowest
+from blockstm.native.models.multi_version.scheduler cimport (
+    front_is_executed, index_part, take_fresh, take_validations, validations_end,
 )
-from blockstm.native.models.block_stm.state cimport Own, own, shared
+from blockstm.native.models.multi_version.state cimport Own, has_waves, own, shared
+from blockstm.native.models.schedule cimport schedule
 from blockstm.native.models.status cimport NO_TXN
+from blockstm.native.models.waiting cimport take_ready
 from blockstm.native.models.waking cimport wake_sleepers
 from blockstm.native.instruments.virtual_time cimport charge_look
 
@@ -92,7 +94,7 @@ cdef inline void prefetch_keys(Local* local, uint32_t txn_idx) noexcept nogil:
 cdef inline void prefetch_fresh(Local* local) noexcept nogil:
     """Fetch ahead for the fresh transactions that follow: the supervisor's core wrote them last."""
     cdef uint32_t next_one = own(local).fresh_next
-    if next_one + 2 >= local.header.txn_count or own(local).fresh_chunk == 1:
+    if next_one + 2 >= local.header.txn_count or own(local).fresh_chunk == 1 or schedule(local).ranks != 0:
         return
     prefetch_line(txn_at(local, next_one + 2))
     prefetch_line(<uint8_t*>txn_at(local, next_one + 2) + 64)
@@ -117,12 +119,16 @@ cdef inline bint do_task(Local* local) noexcept nogil:
 
     The lowest executable transaction is never behind a higher one for long: re-executions come first
     where they are below the validation index, then validations, then fresh transactions. Of short
-    fresh transactions a worker finishes those that it has taken first, and validates them together.
+    fresh transactions a worker finishes those that it has taken first, and validates them together. Without waves
+    there are no validations, and "lowest" is by rank (see schedule).
     """
-    cdef uint64_t front = load_relaxed[uint64_t](&shared(local).validation_index)
-    cdef uint64_t handed_out = load_relaxed[uint64_t](&shared(local).execution_index)
+    cdef uint64_t front, handed_out
     cdef uint32_t ready = ready_lowest(local)
     charge_look(local)
+    if not has_waves(local):
+        return execute_ready(local, ready) if ready != NO_TXN else execute_fresh(local)
+    front = load_relaxed[uint64_t](&shared(local).validation_index)
+    handed_out = load_relaxed[uint64_t](&shared(local).execution_index)
     if ready != NO_TXN and ready <= index_part(front):
         return execute_ready(local, ready)
     if own(local).fresh_next < own(local).fresh_end:
@@ -146,7 +152,7 @@ cdef inline bint has_task(Local* local) noexcept nogil:
     if load_sc[uint64_t](&shared(local).execution_index) < header.txn_count:
         return True
     front = index_part(load_sc[uint64_t](&shared(local).validation_index))
-    if validations_end(local, front, 1, True) != front:
+    if has_waves(local) and validations_end(local, front, 1, True) != front:
         return True
     commit = load_sc[uint64_t](&header.commit_index)
     if commit >= header.txn_count or load_sc[uint32_t](&header.collector) != 0:

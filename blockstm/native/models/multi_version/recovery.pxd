@@ -9,18 +9,21 @@ done, while the others run. Everything here may be done again if the supervisor 
 from libc.stdint cimport uint32_t, uint64_t
 
 from blockstm.native.memory.atomics cimport compare_exchange_sc, load_acquire, load_sc, store_release
-from blockstm.native.memory.layout cimport ABORTING, EXECUTING, READY, SUSPENDED
+from blockstm.native.memory.layout cimport ABORTING, EXECUTED, EXECUTING, READY, SUSPENDED
 from blockstm.native.memory.local cimport Local, txn_at
 from blockstm.native.instruments.mutants cimport (
-    MUTANT_RECOVERY_WITHOUT_COLLECTOR, MUTANT_RECOVERY_WITHOUT_WAITERS, MUTANT_RECOVERY_WITHOUT_WRITES, mutant,
+    MUTANT_NEWS_LOST, MUTANT_RECOVERY_WITHOUT_COLLECTOR, MUTANT_RECOVERY_WITHOUT_WAITERS, MUTANT_RECOVERY_WITHOUT_WRITES, mutant,
 )
-from blockstm.native.models.block_stm.collector cimport announce_progress, commit_ready
-from blockstm.native.models.block_stm.publication cimport finish_abort, keep_intents
-from blockstm.native.models.block_stm.ready_set cimport ready_add
-from blockstm.native.models.block_stm.scheduler cimport make_ready, rewind_all
-from blockstm.native.models.block_stm.state cimport shared
+from blockstm.native.models.multi_version.collector cimport announce_progress, commit_ready
+from blockstm.native.models.multi_version.aborting cimport finish_abort, keep_intents, try_abort
+from blockstm.native.models.multi_version.readers cimport is_told
+from blockstm.native.models.ready_set cimport ready_add
+from blockstm.native.models.multi_version.scheduler cimport rewind_all
+from blockstm.native.models.multi_version.state cimport DISCIPLINE_PUSH, note_surprise, shared
 from blockstm.native.models.deaths cimport transaction_of
+from blockstm.native.models.schedule cimport txn_of_rank
 from blockstm.native.models.status cimport NO_TXN, status_incarnation, status_owner, status_state
+from blockstm.native.models.waiting cimport make_ready
 from blockstm.native.models.waking cimport wake_sleepers
 
 
@@ -35,20 +38,22 @@ cdef inline uint32_t died_running(Local* local) noexcept nogil:
 
 
 cdef inline void abort_owned(Local* local) noexcept nogil:
-    """Abort what the dead worker was executing or aborting; put strays back into the ready set.
+    """Abort what the dead worker was executing or aborting, or about to; put strays back into the ready set.
 
     A transaction that is READY may have lost its place in the set (taken out, not yet claimed), or
     have been handed out as fresh and never begun. Adding it again is harmless: one claim wins.
     """
-    cdef uint32_t txn_idx, state
+    cdef uint32_t rank, txn_idx, state
     cdef uint64_t status
     cdef uint64_t handed_out = load_sc[uint64_t](&shared(local).execution_index)
     if handed_out > local.header.txn_count:
         handed_out = local.header.txn_count
-    for txn_idx in range(<uint32_t>handed_out):
+    for rank in range(<uint32_t>handed_out):
+        txn_idx = txn_of_rank(local, rank)
         status = load_acquire[uint64_t](&txn_at(local, txn_idx).status)
         state = status_state(status)
         if (state == EXECUTING or state == ABORTING) and status_owner(status) == local.worker:
+            note_surprise(local)
             if state == EXECUTING:
                 keep_intents(local, txn_idx)
                 if mutant(local, MUTANT_RECOVERY_WITHOUT_WRITES):
@@ -56,6 +61,10 @@ cdef inline void abort_owned(Local* local) noexcept nogil:
             finish_abort(local, txn_idx, status_incarnation(status))
         elif state == READY:
             ready_add(local, txn_idx)
+        elif state == EXECUTED and shared(local).discipline == DISCIPLINE_PUSH and not mutant(local, MUTANT_NEWS_LOST):
+            # The worker may have died between the mark and the abort, be it its own transaction or another's.
+            if is_told(txn_at(local, txn_idx), status_incarnation(status)):
+                try_abort(local, txn_idx, status_incarnation(status))
 
 
 cdef inline void resume_all(Local* local) noexcept nogil:

@@ -3,7 +3,7 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 from blockstm.native.memory.atomics cimport (
-    compare_exchange_sc, fence_sc, load_acquire, load_relaxed, load_sc, store_relaxed, store_release, store_sc,
+    compare_exchange_sc, fence_sc, fetch_or_sc, load_acquire, load_relaxed, load_sc, store_relaxed, store_release, store_sc,
 )
 from blockstm.native.memory.layout cimport (
     EXECUTED, EXECUTING, ReadSet, SPAN_ABORT, SPAN_DOOMED, SPAN_EXECUTION, SPAN_OVERTAKEN, SPAN_SUSPENDED,
@@ -12,16 +12,23 @@ from blockstm.native.memory.layout cimport (
 from blockstm.native.memory.local cimport (
     ABORT_NONE, ABORT_STOPPED, ABORT_SUSPENDED, Local, STEP_CLEAN, STEP_STATUS, STEP_WAIT, address, step, txn_at,
 )
-from blockstm.native.instruments.mutants cimport MUTANT_OWN_VALIDATION_LOST, mutant
+from blockstm.native.instruments.mutants cimport MUTANT_OWN_VALIDATION_LOST, MUTANT_PROMISE_UNCHECKED, mutant
 from blockstm.native.instruments.timeline cimport CAUSE_ESTIMATE, CAUSE_NONE, pack_cause, span_begin, span_end
 from blockstm.native.instruments.virtual_time cimport charge_execution, charge_validation
-from blockstm.native.models.block_stm.guesses cimport guesses_are_outdated
-from blockstm.native.models.block_stm.publication cimport finish_execution, keep_intents, try_abort
-from blockstm.native.models.block_stm.scheduler cimport index_part, make_ready, wait_for, wave_part
-from blockstm.native.models.block_stm.state cimport own, shared
+from blockstm.native.models.multi_version.guesses cimport guesses_are_outdated
+from blockstm.native.models.multi_version.aborting cimport keep_intents, try_abort
+from blockstm.native.models.multi_version.expectations cimport awaited_by
+from blockstm.native.models.multi_version.publication cimport finish_execution
+from blockstm.native.models.multi_version.readers cimport is_told
+from blockstm.native.models.multi_version.scheduler cimport index_part, wave_part
+from blockstm.native.models.multi_version.state cimport DISCIPLINE_PUSH, has_waves, note_surprise, own, shared
 from blockstm.native.models.incarnation cimport begin_incarnation, note_running, run_timed
 from blockstm.native.models.outcome cimport read_set_items
-from blockstm.native.models.status cimport pack_status, status_incarnation, status_state
+from blockstm.native.models.promises cimport (
+    UNDECLARED_IGNORE, UNDECLARED_WAIT, end_undeclared, touched_unpromised, unpromised_write,
+)
+from blockstm.native.models.status cimport NO_TXN, pack_status, status_incarnation, status_state
+from blockstm.native.models.waiting cimport make_ready, wait_for
 from blockstm.native.versions.validation cimport read_set_is_valid
 
 
@@ -41,6 +48,39 @@ cdef inline void wait_for_commit(Local* local, uint32_t txn_idx, uint32_t incarn
         make_ready(local, txn_idx, suspended)
 
 
+cdef inline void suspend(Local* local, uint32_t txn_idx, uint32_t incarnation, uint32_t blocker) noexcept nogil:
+    """EXECUTING -> SUSPENDED until `blocker` has executed. What was announced stays."""
+    store_relaxed[uint64_t](&local.slot.suspensions, local.slot.suspensions + 1)
+    own(local).has_waited = 1
+    if keep_intents(local, txn_idx):
+        wait_for(local, txn_idx, incarnation, blocker)
+
+
+cdef inline bint must_wait_for_promise(Local* local) noexcept nogil:
+    """Look at what the program, which has been run, has touched without a promise. True where it has to run again for it,
+    without promises, when all before it is final: it is suspended until then.
+
+    Memory ordering: the flag is set (sc) before the status says SUSPENDED, as after a death (see release_successor).
+    """
+    cdef uint32_t on_undeclared = shared(local).on_undeclared
+    cdef uint32_t location
+    if own(local).may_break_promises:
+        if local.abort == ABORT_NONE and unpromised_write(local) != 0:
+            note_surprise(local)
+        return False
+    location = touched_unpromised(local)
+    if location == 0 or mutant(local, MUTANT_PROMISE_UNCHECKED):
+        return False
+    if on_undeclared != UNDECLARED_WAIT:
+        end_undeclared(local, location, on_undeclared)
+        return False
+    store_relaxed[uint64_t](&local.slot.aborts, local.slot.aborts + 1)
+    fetch_or_sc[uint32_t](&local.txn.flags, TXN_AFTER_COMMIT)
+    if keep_intents(local, local.txn_idx):
+        wait_for_commit(local, local.txn_idx, local.incarnation)
+    return True
+
+
 cdef inline void execute(Local* local, uint32_t txn_idx, uint32_t incarnation) noexcept nogil:
     """Run a transaction that this worker has claimed until it is executed or suspended.
 
@@ -49,6 +89,7 @@ cdef inline void execute(Local* local, uint32_t txn_idx, uint32_t incarnation) n
     """
     cdef WorkerSlot* slot = local.slot
     cdef uint64_t begin_ns
+    cdef uint32_t blocker
     slot.intent_count = 0
     while True:
         begin_ns = span_begin(local)
@@ -56,23 +97,29 @@ cdef inline void execute(Local* local, uint32_t txn_idx, uint32_t incarnation) n
         if load_relaxed[uint32_t](&txn_at(local, txn_idx).flags) & TXN_AFTER_COMMIT and not slot.reads_are_final:
             wait_for_commit(local, txn_idx, incarnation)
             break
+        blocker = awaited_by(local, txn_idx, incarnation)
+        if blocker != NO_TXN:
+            suspend(local, txn_idx, incarnation, blocker)
+            span_end(local, SPAN_SUSPENDED, begin_ns, txn_idx, incarnation, pack_cause(CAUSE_ESTIMATE, blocker))
+            break
         begin_incarnation(local, txn_idx, incarnation)
+        own(local).may_break_promises = slot.reads_are_final and txn_at(local, txn_idx).flags & TXN_AFTER_COMMIT
         step(local, STEP_CLEAN, (<uint64_t>(txn_idx + 1) << 32) | incarnation)
         charge_execution(local)
         run_timed(local)
+        if shared(local).on_undeclared != UNDECLARED_IGNORE and must_wait_for_promise(local):
+            span_end(local, SPAN_SUSPENDED, begin_ns, txn_idx, incarnation, CAUSE_NONE)
+            break
         if local.abort == ABORT_NONE:
             store_relaxed[uint64_t](&slot.executions, slot.executions + 1)
             if finish_execution(local):
                 span_end(local, SPAN_EXECUTION, begin_ns, txn_idx, incarnation, 0)
-                validate_own(local)
+                end_execution(local)
             break
         if local.abort == ABORT_STOPPED:
             break
         if local.abort == ABORT_SUSPENDED:
-            store_relaxed[uint64_t](&slot.suspensions, slot.suspensions + 1)
-            own(local).has_waited = 1
-            if keep_intents(local, txn_idx):
-                wait_for(local, txn_idx, incarnation, local.blocker)
+            suspend(local, txn_idx, incarnation, local.blocker)
             span_end(
                 local, SPAN_SUSPENDED, begin_ns, txn_idx, incarnation, pack_cause(CAUSE_ESTIMATE, local.blocker)
             )
@@ -85,16 +132,22 @@ cdef inline void execute(Local* local, uint32_t txn_idx, uint32_t incarnation) n
     store_release[uint64_t](&slot.running, 0)
 
 
-cdef inline void validate_own(Local* local) noexcept nogil:
-    """Validate what was just executed, where the validation index has passed it already.
+cdef inline void end_execution(Local* local) noexcept nogil:
+    """What follows once the status says EXECUTED (sc).
 
-    Invariant: no validation is lost. The status says EXECUTED (sc) before the index is read: whoever
-    moves the index past it later sees it executed, and else the index seen here is past it.
+    Invariants: with waves no validation is lost, as whoever moves the validation index past the transaction later sees it
+    executed, and else the index seen here is past it: then it is validated here. With push no news is lost, see tell.
     """
-    cdef uint64_t packed = load_sc[uint64_t](&shared(local).validation_index)
-    if index_part(packed) > local.txn_idx and not mutant(local, MUTANT_OWN_VALIDATION_LOST):
-        fence_sc()
-        validate(local, local.txn_idx, wave_part(packed))
+    cdef uint64_t packed
+    if has_waves(local):
+        packed = load_sc[uint64_t](&shared(local).validation_index)
+        if index_part(packed) > local.txn_idx and not mutant(local, MUTANT_OWN_VALIDATION_LOST):
+            fence_sc()
+            validate(local, local.txn_idx, wave_part(packed))
+    elif shared(local).discipline == DISCIPLINE_PUSH and is_told(local.txn, local.incarnation):
+        try_abort(local, local.txn_idx, local.incarnation)
+    else:
+        own(local).may_commit = 1
 
 
 # --- validating ---------------------------------------------------------------------------------

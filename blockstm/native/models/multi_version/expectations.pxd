@@ -1,0 +1,88 @@
+"""What a transaction is expected to touch, known before it runs: claimed writes, and reads that have to be waited for.
+
+Known are a declaration or a hint (Preparation), and what the incarnation before has read. A claimed write is an intent, which
+acts as an ESTIMATE: who reads the key waits for it. Wrong ones cost time only, as an incarnation that does not write
+where it was expected to clears the place.
+"""
+
+from libc.stdint cimport uint32_t, uint64_t
+from libc.string cimport memset
+
+from blockstm.native.memory.atomics cimport load_acquire
+from blockstm.native.memory.layout cimport (
+    ACCESS_ADD, ACCESS_READ, ACCESS_WRITE, Access, READ_SUM, READ_VERSION, Read, ReadSet, WORD_INTENT, WORD_TOMBSTONE,
+    Write, WriteSet,
+)
+from blockstm.native.memory.allocation cimport allocate
+from blockstm.native.memory.local cimport Local, STEP_VALIDATE, address, step, txn_at
+from blockstm.native.models.outcome cimport read_set_items, write_set_items
+from blockstm.native.models.promises cimport accesses_of
+from blockstm.native.models.status cimport NO_TXN
+from blockstm.native.versions.multi_version cimport FOUND_ESTIMATE, Found, claim_place, find, pack_word
+
+
+cdef inline bint claim_writes(Local* local, uint32_t txn_idx) noexcept nogil:
+    """Claim the places of all writes that are known of a transaction; False where the arena is full.
+
+    Called before any worker takes part. Invariant: the transaction's list names the places, as those that it must clear
+    (see store_write_set).
+    """
+    cdef uint32_t count, index
+    cdef const Access* accesses = accesses_of(local, txn_idx, &count)
+    cdef WriteSet* write_set
+    cdef Write* write
+    cdef uint64_t offset
+    if count == 0:
+        return True
+    offset = allocate(local, sizeof(WriteSet) + count * sizeof(Write))
+    if offset == 0:
+        return False
+    write_set = <WriteSet*>address(local, offset)
+    memset(write_set, 0, sizeof(WriteSet))
+    for index in range(count):
+        if not accesses[index].kinds & (ACCESS_WRITE | ACCESS_ADD):
+            continue
+        write = write_set_items(write_set) + write_set.leftover
+        write.place = claim_place(local, accesses[index].location, txn_idx)
+        if write.place == 0:
+            return False
+        write.location = accesses[index].location
+        write.kind = WORD_TOMBSTONE
+        (<uint64_t*>address(local, write.place))[0] = pack_word(WORD_INTENT, txn_idx, 0)
+        write_set.leftover += 1
+    txn_at(local, txn_idx).write_set = offset
+    return True
+
+
+cdef inline uint32_t awaited_at(Local* local, uint32_t location, uint32_t txn_idx) noexcept nogil:
+    """Whose write a transaction would wait for that read a key now; NO_TXN for nobody's."""
+    cdef Found found
+    step(local, STEP_VALIDATE, location)
+    find(local, location, txn_idx, 0xFFFFFFFF, &found)
+    return found.blocker if found.kind == FOUND_ESTIMATE else NO_TXN
+
+
+cdef inline uint32_t awaited_by(Local* local, uint32_t txn_idx, uint32_t incarnation) noexcept nogil:
+    """Whom a transaction that is about to run has to wait for, as far as its reads are known; NO_TXN for nobody.
+
+    Only a hint: what it reads in the end is seen when it does.
+    """
+    cdef uint32_t count, index, blocker
+    cdef const Access* accesses = accesses_of(local, txn_idx, &count)
+    cdef const ReadSet* read_set
+    cdef const Read* reads
+    for index in range(count):
+        if accesses[index].kinds & ACCESS_READ:
+            blocker = awaited_at(local, accesses[index].location, txn_idx)
+            if blocker != NO_TXN:
+                return blocker
+    if incarnation == 0 or txn_at(local, txn_idx).read_set == 0:
+        return NO_TXN
+    read_set = <const ReadSet*>address(local, load_acquire[uint64_t](&txn_at(local, txn_idx).read_set))
+    reads = read_set_items(<ReadSet*>read_set)
+    for index in range(read_set.count):
+        if reads[index].kind == READ_VERSION or reads[index].kind == READ_SUM:
+            blocker = awaited_at(local, reads[index].location, txn_idx)
+            if blocker != NO_TXN:
+                return blocker
+    return NO_TXN

@@ -1,0 +1,69 @@
+"""What these models keep: for all workers behind Header.model_state, for each worker in Local.own.
+
+They differ in their *discipline*, in how they see to it that what a transaction has read is what it should have read:
+it is validated after (waves), it is told when that has changed (push), or it was promised what it would access, and waited
+(promises). All else is the same for each, so it exists once.
+"""
+
+from libc.stdint cimport uint32_t, uint64_t
+
+from blockstm.native.memory.atomics cimport store_sc
+from blockstm.native.memory.local cimport Local
+from blockstm.native.models.schedule cimport Schedule
+
+cdef enum:
+    DISCIPLINE_WAVES = 0        # see scheduler
+    DISCIPLINE_PUSH = 1         # see readers
+    DISCIPLINE_PROMISES = 2     # see promises
+
+cdef struct Shared:             # each group that workers change on a pair of cache lines of its own
+    Schedule schedule           # first, see models/schedule
+    uint64_t readers            # with push: offset of uint64[reader_mask + 1], lists of Readers
+    uint32_t reader_mask
+    uint32_t discipline
+    uint32_t has_intents        # whether writes are announced (see intents)
+    uint32_t compares_values    # with push: a version that holds the value that was read is as good (see readers)
+    uint32_t on_undeclared      # with promises: what follows a touch outside of them (see promises)
+    uint32_t has_surprises      # ... and whether the collector has to validate, as something has changed that others
+                                # may have read already (see note_surprise)
+    uint64_t _pad0[7]
+    uint64_t execution_index    # the lowest rank that was never handed out
+    uint64_t _pad1[15]
+    uint64_t validation_index   # wave in the high half, index in the low
+    uint64_t _pad2[15]
+    uint32_t commit_wave        # the newest wave noted for all that is not final, or at what is
+    uint32_t _pad3[31]
+
+cdef struct Own:
+    uint64_t fresh_started_ns
+    # Fresh transactions taken but not begun.
+    uint32_t fresh_next
+    uint32_t fresh_end
+    uint32_t fresh_chunk
+    uint32_t has_waited         # a transaction was suspended since then
+    uint32_t may_commit         # something may have become ready to commit since it last tried
+    uint32_t may_break_promises # the running transaction may touch whatever it wants
+
+
+cdef inline Shared* shared(Local* local) noexcept nogil:
+    return <Shared*>local.model_state
+
+
+cdef inline Own* own(Local* local) noexcept nogil:
+    return <Own*>local.own
+
+
+cdef inline bint has_waves(Local* local) noexcept nogil:
+    """Whether read sets are validated after, in waves."""
+    return shared(local).discipline == DISCIPLINE_WAVES
+
+
+cdef inline void note_surprise(Local* local) noexcept nogil:
+    """With promises: have the collector validate from here on. A transaction has written what it had not promised; or
+    an incarnation is taken back that others may have read from, be it that its worker died in the midst of its
+    publication, or that an add was guessed wrongly.
+
+    Memory ordering: noted (sc) before any of that shows, so before anything that has read it can be committed.
+    """
+    if shared(local).discipline == DISCIPLINE_PROMISES:
+        store_sc[uint32_t](&shared(local).has_surprises, 1)
