@@ -118,6 +118,7 @@ lint: build $(TOOLS)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(if $(HAS_CARGO),cargo fmt --check --manifest-path evm/Cargo.toml)
+	$(if $(HAS_CARGO),cargo fmt --check --manifest-path tests/support/prio_graph/Cargo.toml)
 	@$(IF_CRATES) cargo clippy --quiet --locked --all-targets --manifest-path evm/Cargo.toml -- -D warnings; fi
 
 sanitize: $(BUILT) $(TOOLS)

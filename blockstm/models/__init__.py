@@ -1,6 +1,7 @@
 """The models of execution; `MODELS` is the one list of them.
 
 - `preparation`: what a model may know of a block before it starts.
+- `lock_scheduling`: which worker takes which transaction, decided from the locks that transactions name.
 - `model`: what a model is to the rest of the package: a frozen object with a name and options.
 - `sequential`: one transaction after the other.
 - `reference`: what a run in a model is compared with.
