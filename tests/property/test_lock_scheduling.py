@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blockstm.models.lock_scheduling import GraphScheduler, GreedyScheduler, LockSet, schedule_locks
@@ -13,9 +13,13 @@ from tests.support.lock_reference import Reference, conflicts
 Scheduler = GreedyScheduler | GraphScheduler
 
 keys = st.frozensets(st.sampled_from([bytes([key]) for key in range(6)]), max_size=3)
-locks = st.lists(st.builds(LockSet, keys, keys), max_size=24)
+lock_sets = st.one_of(
+    st.builds(LockSet, keys, keys), st.builds(LockSet, reads=keys), st.builds(LockSet, writes=keys)
+)
 schedulers = st.one_of(
-    st.builds(kind, st.integers(1, 5), st.integers(1, 12), st.integers(1, 60))
+    st.builds(
+        kind, st.sampled_from([1, 2, 5]), st.sampled_from([3, 12, 99]), st.sampled_from([1, 20, 60, 999])
+    )
     for kind in (GreedyScheduler, GraphScheduler)
 )
 
@@ -23,11 +27,12 @@ schedulers = st.one_of(
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[list[LockSet], list[int], int, Scheduler]:
     """Lock sets, costs, workers and a scheduler."""
-    accesses = draw(locks)
-    costs = draw(st.lists(st.integers(0, 9), min_size=len(accesses), max_size=len(accesses)))
+    drawn = draw(st.lists(st.tuples(lock_sets, st.integers(0, 9)), max_size=40))
+    accesses, costs = [locks for locks, _ in drawn], [cost for _, cost in drawn]
     return accesses, costs, draw(st.integers(1, 5)), draw(schedulers)
 
 
+@settings(max_examples=300)
 @given(cases())
 def test_schedules_are_those_of_the_rules(case: tuple[list[LockSet], list[int], int, Scheduler]) -> None:
     assert schedule_locks(*case) == Reference(*case).schedule()

@@ -94,10 +94,19 @@ def test_a_chain_keeps_to_a_worker(kind: type[GreedyScheduler] | type[GraphSched
     assert made.makespan_compute_units == 5 * COST
 
 
+def test_all_that_wait_for_a_worker_go_to_it_once_it_has_room() -> None:
+    """When the first is done, its worker has room for 2 and 3, which come before 5; that waited for the key c."""
+    accesses = payments(b"ac", b"a", b"a", b"a", b"b", b"bc")
+    made = schedule_locks(accesses, [90, 10, 10, 10, 95, 10], 2, GreedyScheduler(budget_compute_units=200))
+    assert made.order == (0, 1, 4, 2, 3, 5)
+
+
 def test_readers_share_and_a_writer_among_them_waits_for_all() -> None:
     reader, writer = LockSet(reads=frozenset({b"k"})), LockSet(writes=frozenset({b"k"}))
     made = schedule_locks([reader, reader, writer, reader], [4, 6, 1, 1], 2, GraphScheduler())
     assert made.starts_compute_units == (0, 0, 6, 7)
+    # Once the first reader is done, the writer may queue up behind the other, and what follows it does.
+    assert made.workers == (0, 1, 1, 1)
 
 
 def test_locks_of_a_declaration() -> None:
