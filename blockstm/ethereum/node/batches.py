@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from blockstm.errors import shown
-from blockstm.ethereum.node.nodejson import ENVELOPE, Fields, quantity
+from blockstm.ethereum.node.nodejson import Fields, quantity
 from blockstm.files.content import ContentError
+from blockstm.files.json_answers import ENVELOPE
 
 __all__ = ["batch_of", "is_block", "only_block"]
 

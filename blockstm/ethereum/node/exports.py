@@ -17,11 +17,11 @@ from eth_hash.auto import keccak
 
 from blockstm.errors import shown
 from blockstm.ethereum.node.header import HEADER_FIELDS, LATER_FIELDS
-from blockstm.ethereum.node.nodejson import problems_told
 from blockstm.ethereum.node.rlp_items import Item, concatenated, decode_rlp, first_of_list
 from blockstm.ethereum.node.transactions import CONTENTS
 from blockstm.ethereum.node.tries import encode_rlp
 from blockstm.files.content import ContentError, DamagedError, TooLargeError, content_pieces
+from blockstm.files.json_answers import problems_told
 from blockstm.limits import ETHEREUM_EXPORT_BYTES_MAX, ETHEREUM_RLP_BLOCK_BYTES_MAX
 
 __all__ = ["EXPORT_FIX", "exported_block", "is_rlp"]

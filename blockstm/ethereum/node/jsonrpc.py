@@ -16,8 +16,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from blockstm.errors import UsageError, one_line, shown
-from blockstm.ethereum.node.nodejson import AUTHORIZATION_VARIABLE, ENVELOPE, Fields
+from blockstm.ethereum.node.nodejson import AUTHORIZATION_VARIABLE, Fields
 from blockstm.files.content import ContentError, reason_of
+from blockstm.files.json_answers import ENVELOPE
 from blockstm.files.strict_json import decode_json
 from blockstm.limits import ETHEREUM_JSON_BYTES_MAX
 

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO, Final, NoReturn
+from typing import BinaryIO, Final
 
 from blockstm.errors import EthereumInputError, shown, shown_path
-from blockstm.files.content import ContentError, TooLargeError, content_pieces, open_input, reason_of
-from blockstm.files.strict_json import decode_json
+from blockstm.files.content import ContentError, open_input
+from blockstm.files.json_answers import JsonFields, json_answer
 from blockstm.limits import ETHEREUM_JSON_BYTES_MAX
 
 _QUANTITY: Final = re.compile(r"0x[0-9a-fA-F]+")
 _QUANTITY_DIGITS_MAX: Final = 64
-ENVELOPE: Final = frozenset(("jsonrpc", "id", "result"))
 AUTHORIZATION_VARIABLE: Final = "BLOCKSTM_RPC_AUTHORIZATION"
 """The environment variable with the header Authorization for a node; an option could be seen by other users."""
-_SAVE_AGAIN: Final = "save the node's answer again"
 ADDRESS_BYTES: Final = 20
 HASH_BYTES: Final = 32
 
@@ -34,25 +32,6 @@ def named(path: str | os.PathLike[str]) -> Iterator[None]:
         yield
     except ContentError as error:
         raise EthereumInputError(f"{shown_path(path)}: {error}") from error
-
-
-@contextmanager
-def problems_told(fix: str) -> Iterator[None]:
-    """Turn what may go wrong while a file's content is read into a `ContentError` that ends with the fix."""
-    try:
-        yield
-        return
-    except ContentError:
-        raise
-    except UnicodeDecodeError as error:
-        problem = f"byte {error.start} is not text in UTF-8"
-    except ValueError as error:
-        problem = str(error)
-    except MemoryError:
-        problem = "no memory is left to read it"
-    except OSError as error:
-        problem = f"cannot be read: {reason_of(error)}"
-    raise ContentError(f"{problem}; {fix}")
 
 
 def read_json(path: str | os.PathLike[str]) -> object:
@@ -76,23 +55,7 @@ def decode_answer(file: BinaryIO) -> object:
     Raises:
         ContentError: as `read_json`.
     """
-    with problems_told(_SAVE_AGAIN):
-        try:
-            text = b"".join(content_pieces(file, ETHEREUM_JSON_BYTES_MAX)).decode()
-        except TooLargeError:
-            raise ContentError(
-                f"it takes more than {ETHEREUM_JSON_BYTES_MAX} bytes, which is the limit; "
-                "a state is shortest as one object for the whole block"
-            ) from None
-        return _without_envelope(decode_json(text))
-
-
-def _without_envelope(answer: object) -> object:
-    if not isinstance(answer, dict):
-        return answer
-    if "jsonrpc" in answer and "error" in answer:
-        raise ValueError(f"the node answered with an error, {shown(answer['error'])}")
-    return answer["result"] if "result" in answer and answer.keys() <= ENVELOPE else answer
+    return json_answer(file, ETHEREUM_JSON_BYTES_MAX, "a state is shortest as one object for the whole block")
 
 
 def quantity(value: object, bits: int) -> int:
@@ -132,40 +95,8 @@ def data(value: object, length: int | None = None) -> bytes:
     return decoded
 
 
-class Fields:
-    """The fields of one JSON object of a node's answer.
-
-    Arguments:
-        value: what should be the object.
-        place: where it stands, such as "transaction 3".
-        fix: what to do when it is not as it must be.
-
-    Raises:
-        ContentError: it is not an object. The methods raise it when a field is missing or not what it must be.
-    """
-
-    def __init__(self, value: object, place: str, fix: str) -> None:
-        """Check that it is an object."""
-        self.place = place
-        self.fix = fix
-        if not isinstance(value, dict):
-            self.refuse(f"it is {shown(value)}, not a JSON object")
-        self.values: Mapping[str, Any] = value
-
-    def refuse(self, problem: str) -> NoReturn:
-        """Raise a `ContentError` that says where, what and the fix."""
-        raise ContentError(f"{self.place}: {problem}; {self.fix}")
-
-    def has(self, name: str) -> bool:
-        """Tell whether a field is there and not null."""
-        return self.values.get(name) is not None
-
-    def __getitem__(self, name: str) -> Any:
-        """Return a field's JSON value, which must be there."""
-        try:
-            return self.values[name]
-        except KeyError:
-            self.refuse(f"field {name} is missing")
+class Fields(JsonFields):
+    """The fields of one JSON object of a node's answer; numbers and bytes are text that begins with 0x."""
 
     def quantity(self, name: str, bits: int = 64) -> int:
         """Return a field that is a number of at most that many bits."""
@@ -182,15 +113,3 @@ class Fields:
             return data(value, length)
         except ValueError as error:
             self.refuse(f"field {name} is {shown(value)}, which is not {error}")
-
-    def array(self, name: str) -> list[Any]:
-        """Return a field that is a list."""
-        value = self[name]
-        if not isinstance(value, list):
-            self.refuse(f"field {name} is {shown(value)}, not a list")
-        return value
-
-    def items(self, name: str, singular: str) -> Iterator[Fields]:
-        """Yield the objects of a field that is a list of objects."""
-        for index, value in enumerate(self.array(name)):
-            yield Fields(value, f"{self.place}: {singular} {index}", self.fix)
