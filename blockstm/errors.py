@@ -38,6 +38,13 @@ class EthereumInputError(BlockstmError, ValueError):
     """
 
 
+class SolanaInputError(BlockstmError, ValueError):
+    """What a node said about a Solana block is missing, damaged or does not fit together.
+
+    The message names the file and, where there is one, the transaction and the field.
+    """
+
+
 class CostModelError(BlockstmError, ValueError):
     """A cost model cannot be read; the message names the file, the field and what is allowed."""
 

@@ -49,6 +49,8 @@ ACCESS_TRACE_BYTES_MAX: Final = 1 << 30
 """An access trace's text, decompressed."""
 ACCESS_TRACE_LINE_BYTES_MAX: Final = 16 << 20
 
+SOLANA_JSON_BYTES_MAX: Final = 1 << 28
+"""What getBlock answers, decompressed."""
 ETHEREUM_JSON_BYTES_MAX: Final = 1 << 28
 """The text of one file of a node's answers, decompressed, or of one answer over the network."""
 ETHEREUM_EXPORT_BYTES_MAX: Final = 1 << 30

@@ -36,6 +36,7 @@ what it names is a `ChainSupport`."""
 _SHIPPED: Final[dict[str, str]] = {
     "ethereum": "blockstm.ethereum.support:SUPPORT",
     "eip155": "blockstm.ethereum.support:SUPPORT",
+    "solana": "blockstm.solana.support:SUPPORT",
     "scenario": "blockstm.workloads.support:SUPPORT",
 }
 """Those of this package, in the form of entry points: imported when a block of theirs turns up."""

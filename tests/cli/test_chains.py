@@ -176,7 +176,7 @@ def test_its_blocks_are_recorded(command: Command, refused: Refused, tmp_path: P
     assert "Missing option '--ride'" in refused("record", "lift", "-o", "x.block")
     assert "Did you mean 'lift'?" in refused("record", "lfit")
     assert "Make a block of a ride." in command("record", "--help").stdout
-    assert list(recorders()) == ["ethereum", "lift"]
+    assert sorted(recorders()) == ["ethereum", "lift", "solana"]
 
 
 @pytest.mark.usefixtures("lift")

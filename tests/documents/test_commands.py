@@ -28,6 +28,7 @@ PAGES = [
     *sorted(page for page in (ROOT / "docs").rglob("*.md") if page.parent.name != "tutorial"),
 ]
 NODE_DATA = ROOT.parent / "shared" / "ethereum" / "116525"
+SOLANA_BLOCK = ROOT.parent / "shared" / "solana" / "254170887.json.zst"
 # Synopses have words in capitals for what a reader puts there, and say beside the command what it does. The sweep
 # of mine.toml takes half a minute; tests/unit/test_sweep_definition.py reads that sample.
 SYNOPSIS = re.compile(r" [A-Z]{2,}\b|\w {3,}\w| mine\.toml ")
@@ -63,8 +64,12 @@ def is_unfinished(command: str) -> bool:
 
 def stored(name: str) -> dict[str, Any]:
     """What a node has answered."""
-    with zstandard.open(NODE_DATA / f"{name}.json.zst", "rb") as file:
-        answer: dict[str, Any] = json.load(file)
+    return stored_in(NODE_DATA / f"{name}.json.zst")
+
+
+def stored_in(file: Path) -> dict[str, Any]:
+    with zstandard.open(file, "rb") as opened:
+        answer: dict[str, Any] = json.load(opened)
     return answer
 
 
@@ -78,6 +83,11 @@ def only_of_block(name: str) -> Callable[..., Any]:
         return told if name == "block" else by_transaction(told)
 
     return answer
+
+
+def solana_block(slot: int, options: dict[str, Any]) -> object:
+    assert (f"{slot}.json.zst", options["encoding"]) == (SOLANA_BLOCK.name, "base64")
+    return stored_in(SOLANA_BLOCK)
 
 
 def by_transaction(state: dict[str, Any]) -> list[dict[str, Any]]:
@@ -96,6 +106,7 @@ def node_address() -> Iterator[str]:
         "eth_chainId": lambda: "0x1",
         "eth_getBlockByNumber": only_of_block("block"),
         "debug_traceBlockByNumber": only_of_block("prestate"),
+        "getBlock": solana_block,
     }
     with serving(answers, respond) as node:
         yield node.url
@@ -141,8 +152,8 @@ def test_commands_of_a_page_work_as_they_stand(
     page: Path, tmp_path: Path, environment: dict[str, str], swept: Path
 ) -> None:
     commands = commands_of(page)
-    if any("$NODE" in command for command in commands) and not NODE_DATA.is_dir():
-        pytest.skip("../shared/ethereum, from which the test's node answers, is absent")
+    if any("$NODE" in command for command in commands) and not (NODE_DATA.is_dir() and SOLANA_BLOCK.exists()):
+        pytest.skip("../shared, from which the test's node answers, is absent")
     for command in commands:
         if command == SWEEP and swept.is_dir():
             shutil.copytree(swept, tmp_path / "contention")
