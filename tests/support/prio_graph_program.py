@@ -27,7 +27,7 @@ def _program() -> Path | str:
         [*command, "--manifest-path", str(CRATE / "Cargo.toml")], capture_output=True, text=True, check=False
     )
     if built.returncode:
-        return f"the crate prio-graph could not be built, so it did not run: {built.stderr.strip()[-300:]}"
+        return f"the crate prio-graph could not be built, so it did not run: {' '.join(built.stderr.split())[:300]}"
     return TARGET / "debug" / "prio_graph_decisions"
 
 

@@ -88,20 +88,23 @@ class LockTable:
             workers &= self._for_read[key]
         return workers
 
-    def hindrances(self, place: int) -> list[int]:
+    def hindrances(self, place: int) -> tuple[int, ...]:
         """Return keys of which one has to let in more workers before more of them may take a transaction.
 
-        Where none may, they are as few as show that: keys that exclude each other.
+        They are as few as show that: one that lets in none, two that let in one worker each, but not the same, or
+        else one that lets in one. Asked only of a transaction that not every worker may take.
         """
-        needed, workers, found = self._locks[place], self.all_workers, []
+        needed, first, first_mask = self._locks[place], -1, self.all_workers
         for masks, keys in ((self._for_write, needed.writes), (self._for_read, needed.reads)):
             for key in keys:
-                if masks[key] != self.all_workers:
-                    found.append(key)
-                    workers &= masks[key]
-                    if not workers:
-                        return found
-        return found
+                mask = masks[key]
+                if not mask:
+                    return (key,)
+                if not mask & first_mask:
+                    return first, key
+                if mask < first_mask:
+                    first, first_mask = key, mask
+        return (first,)
 
     def take(self, place: int, worker: int) -> None:
         """Lock what a transaction needs for a worker that is allowed to take it."""
