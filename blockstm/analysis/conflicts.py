@@ -9,7 +9,14 @@ from typing import Final
 from blockstm.analysis.accesses import AccessSet
 from blockstm.analysis.dependencies import Dependencies
 
-__all__ = ["CONFLICT_KINDS", "DEPENDENCY_KINDS", "conflicts", "distances", "independent_transactions"]
+__all__ = [
+    "CONFLICT_KINDS",
+    "DEPENDENCY_KINDS",
+    "conflicts",
+    "distances",
+    "independent_transactions",
+    "is_independent",
+]
 
 DEPENDENCY_KINDS: Final = ("read-after-write", "read-after-add")
 """Those that make a transaction wait."""
@@ -64,8 +71,11 @@ def distances(graph: Dependencies) -> dict[int, int]:
     return {1 << exponent: found[exponent] for exponent in range(max(found, default=-1) + 1)}
 
 
+def is_independent(graph: Dependencies, txn_idx: int) -> bool:
+    """Tell whether a transaction waits for no other, and no other waits for it."""
+    return not graph.waits[txn_idx] and not graph.followers[txn_idx]
+
+
 def independent_transactions(graph: Dependencies) -> int:
     """Return how many transactions wait for no other, and no other waits for them."""
-    return sum(
-        not graph.waits[txn_idx] and not graph.followers[txn_idx] for txn_idx in range(graph.transactions)
-    )
+    return sum(is_independent(graph, txn_idx) for txn_idx in range(graph.transactions))

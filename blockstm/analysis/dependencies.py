@@ -8,7 +8,7 @@ from functools import cached_property
 
 from blockstm.analysis.accesses import Accesses
 
-__all__ = ["Dependencies", "dependencies"]
+__all__ = ["Dependencies", "GraphBuilder", "dependencies"]
 
 
 @dataclass(frozen=True)
@@ -76,43 +76,34 @@ def dependencies(accesses: Iterable[Accesses]) -> Dependencies:
     builder = _Builder()
     for access in accesses:
         builder.add(access)
-    return builder.graph()
+    return builder.nodes.graph()
 
 
-class _Builder:
-    """Goes through the transactions in the preset order.
+class GraphBuilder:
+    """The nodes of a graph of dependencies as they come up, the transactions in the preset order.
 
     Joins get negative numbers at first: how many transactions there are is known at the end.
     """
 
     def __init__(self) -> None:
-        self._settled: dict[bytes, int] = {}
-        """By key the node after which the last write, and the adds that are not listed, are done."""
-        self._adders: dict[bytes, list[int]] = {}
-        """By key the transactions that have added to it since."""
+        """Begin without nodes."""
         self._transactions: list[list[int]] = []
         self._joins: list[list[int]] = []
         self._order: list[int] = []
 
-    def add(self, access: Accesses) -> None:
-        """Take the next transaction."""
-        txn_idx = len(self._transactions)
-        reads = frozenset(access.reads)
-        waits_for: set[int] = set()
-        for key in reads:
-            if key in self._adders:
-                self._settle(key, self._all_changes(key))
-            if key in self._settled:
-                waits_for.add(self._settled[key])
+    def add_transaction(self, waits_for: Iterable[int]) -> None:
+        """Take the next transaction, and the nodes that it waits for."""
+        self._order.append(len(self._transactions))
         self._transactions.append(list(waits_for))
-        self._order.append(txn_idx)
-        for key in access.writes:
-            self._settle(key, txn_idx)
-        for key in access.adds:
-            if key in reads:
-                self._settle(key, txn_idx)  # it has waited for all that changed the key
-            else:
-                self._adders.setdefault(key, []).append(txn_idx)
+
+    def join(self, sources: Sequence[int]) -> int:
+        """Return a node that stands for one or more others; only one of them needs no join."""
+        if len(sources) == 1:
+            return sources[0]
+        self._joins.append(list(sources))
+        node = -len(self._joins)
+        self._order.append(node)
+        return node
 
     def graph(self) -> Dependencies:
         """Return what came of it."""
@@ -125,17 +116,42 @@ class _Builder:
             count, [numbered(nodes) for nodes in self._transactions + self._joins], numbered(self._order)
         )
 
+
+class _Builder:
+    """Goes through the transactions in the preset order."""
+
+    def __init__(self) -> None:
+        self.nodes = GraphBuilder()
+        self._count = 0
+        self._settled: dict[bytes, int] = {}
+        """By key the node after which the last write, and the adds that are not listed, are done."""
+        self._adders: dict[bytes, list[int]] = {}
+        """By key the transactions that have added to it since."""
+
+    def add(self, access: Accesses) -> None:
+        """Take the next transaction."""
+        txn_idx = self._count
+        reads = frozenset(access.reads)
+        waits_for: set[int] = set()
+        for key in reads:
+            if key in self._adders:
+                self._settle(key, self._all_changes(key))
+            if key in self._settled:
+                waits_for.add(self._settled[key])
+        self.nodes.add_transaction(waits_for)
+        self._count += 1
+        for key in access.writes:
+            self._settle(key, txn_idx)
+        for key in access.adds:
+            if key in reads:
+                self._settle(key, txn_idx)  # it has waited for all that changed the key
+            else:
+                self._adders.setdefault(key, []).append(txn_idx)
+
     def _all_changes(self, key: bytes) -> int:
         """Return the node that stands for all changes of a key that has been added to."""
         sources = self._adders[key]
-        if key in self._settled:
-            sources = [self._settled[key], *sources]
-        if len(sources) == 1:
-            return sources[0]
-        self._joins.append(sources)
-        node = -len(self._joins)
-        self._order.append(node)
-        return node
+        return self.nodes.join([self._settled[key], *sources] if key in self._settled else sources)
 
     def _settle(self, key: bytes, node: int) -> None:
         self._settled[key] = node

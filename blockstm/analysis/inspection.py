@@ -9,6 +9,7 @@ from blockstm.analysis.accesses import AccessSet
 from blockstm.analysis.bounds import CORES, Bound
 from blockstm.analysis.conflicts import conflicts, distances, independent_transactions
 from blockstm.analysis.conventions import Conventions, Fees, Unknown
+from blockstm.analysis.definitions import SOURCES, BusiestKey, DefinedFigures, Figure
 from blockstm.analysis.dependencies import Dependencies, dependencies
 from blockstm.analysis.hot_keys import HotKey, hot_keys
 from blockstm.analysis.profile import Profile, Weight
@@ -20,6 +21,8 @@ from blockstm.errors import UsageError
 from blockstm.schema.common import NO_OPTIONS, OptionsEntry, OutcomesEntry
 from blockstm.schema.inspect import (
     BoundEntry,
+    BusiestKeyEntry,
+    DefinitionEntry,
     DistanceEntry,
     FeesEntry,
     HotKeyEntry,
@@ -71,6 +74,8 @@ class Inspection:
         weight: what weighs the transactions where there is but one figure.
         conflicts: how many there are of each kind.
         hot_keys: what most transactions wait for.
+        figures: how parallel the block is, by the definitions of others.
+        busiest_key: the key whose writers weigh the most; None if nothing is written.
     """
 
     block: Block
@@ -83,6 +88,8 @@ class Inspection:
     weight: Weight
     conflicts: Mapping[str, int]
     hot_keys: Sequence[HotKey]
+    figures: Sequence[Figure]
+    busiest_key: BusiestKey | None
 
     @property
     def outcome(self) -> RulesOutcome:
@@ -167,6 +174,12 @@ class Inspection:
             not_told=tuple(NotToldEntry(str(rules), why) for rules, why in self.not_told.items()),
             hot_keys=tuple(map(self._hot_key_entry, self.hot_keys)),
             fees=self._fees_entry(),
+            definitions=tuple(
+                DefinitionEntry(each.definition, each.relation, each.unit, each.value, each.share)
+                for each in self.figures
+            ),
+            busiest_key=self._busiest_key_entry(),
+            sources=SOURCES,
             options=options,
         )
 
@@ -219,6 +232,13 @@ class Inspection:
             cores=hot.bound.cores,
         )
 
+    def _busiest_key_entry(self) -> BusiestKeyEntry | None:
+        busiest = self.busiest_key
+        if busiest is None:
+            return None
+        name = self.name(busiest.key)
+        return BusiestKeyEntry(f"0x{busiest.key.hex()}", name, busiest.transactions, busiest.weight)
+
     def _fees_entry(self) -> FeesEntry | None:
         if not isinstance(self.fees, Fees):
             return None
@@ -243,8 +263,9 @@ def inspect_block(
         profile: what its transactions accessed, and what each weighs.
         conventions: what its keys mean.
         fee_keys: the keys that fees are added to; if none are given, those that the conventions tell.
-        rules: the set that conflicts, distances and hot keys are told of.
-        weight: what weighs the transactions for the bounds without a hot key; None: the first that is known.
+        rules: the set that conflicts, distances, hot keys and the figures by definition are told of.
+        weight: what weighs the transactions for the bounds without a hot key and the figures by definition; None:
+            the first that is known.
         top: how many hot keys.
 
     Raises:
@@ -269,6 +290,7 @@ def inspect_block(
     if rules not in outcomes:
         raise UsageError(f"rules {rules}: {not_told[rules]}")
     chosen = next(iter(known)) if weight is None else weight
+    defined = DefinedFigures(outcomes[rules].accesses, known[chosen], chosen)
     return Inspection(
         block,
         profile,
@@ -280,6 +302,8 @@ def inspect_block(
         chosen,
         conflicts(outcomes[rules].accesses),
         hot_keys(outcomes[rules].accesses, known[chosen], top),
+        list(defined.figures()),
+        defined.busiest_key,
     )
 
 

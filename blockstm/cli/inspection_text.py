@@ -8,8 +8,10 @@ from pathlib import Path
 from blockstm.analysis.bounds import CORES, Bound
 from blockstm.analysis.conflicts import DEPENDENCY_KINDS, independent_transactions
 from blockstm.analysis.conventions import Fees
+from blockstm.analysis.definitions import SOURCES, Definition, Figure
 from blockstm.analysis.inspection import Inspection
 from blockstm.analysis.profile import Weight
+from blockstm.analysis.relations import Relation
 from blockstm.cli.columns import Column, print_columns, print_values, print_wrapped
 from blockstm.cli.figures_text import NONE, duration, per_cent, times
 from blockstm.cli.outcomes_text import outcome_values
@@ -25,6 +27,11 @@ WEIGHED: Mapping[Weight, str] = {
 }
 CORE_COLUMNS = (Column("unlimited"), *(Column(f"{cores} cores") for cores in CORES))
 RULES = Column("rules", is_number=False)
+RELATION_HEADINGS: Mapping[Relation, str] = {
+    Relation.TRUE_DEPENDENCY: "true-\ndependency",
+    Relation.ACCESS_AFTER_WRITE: "access-\nafter-write",
+    Relation.CONFLICT: "conflict",
+}
 
 
 def print_inspection(file: Path, inspection: Inspection, outcomes: Outcomes | None) -> None:
@@ -45,6 +52,7 @@ def print_inspection(file: Path, inspection: Inspection, outcomes: Outcomes | No
         print()
     for rules, reason in inspection.not_told.items():
         print_wrapped(f"{rules}: left out, as {reason}")
+    print_definitions(inspection)
     print_hot_keys(inspection)
 
 
@@ -151,6 +159,39 @@ def print_bounds(inspection: Inspection, weight: Weight) -> None:
             for rules, outcome in inspection.outcomes.items()
         ),
     )
+
+
+def print_definitions(inspection: Inspection) -> None:
+    """Print how parallel the block is by each definition, a column for each relation, and who uses which."""
+    rows: dict[tuple[Definition, str], dict[Relation, str]] = {}
+    for figure in inspection.figures:
+        rows.setdefault((figure.definition, figure.unit), {})[figure.relation] = figure_text(figure)
+    if not rows:
+        return
+    print()
+    print_wrapped(f"Definitions in use, {inspection.rules}:")
+    print_columns(
+        (
+            Column("definition", is_number=False),
+            Column("unit", is_number=False),
+            *(Column(RELATION_HEADINGS[each]) for each in Relation),
+        ),
+        (
+            [definition, unit, *(cells.get(relation, NONE) for relation in Relation)]
+            for (definition, unit), cells in rows.items()
+        ),
+        keys=2,
+    )
+    if inspection.busiest_key is not None:
+        print_wrapped(f"busiest-key: {inspection.name(inspection.busiest_key.key)}")
+    print()
+    print_values(SOURCES)
+
+
+def figure_text(figure: Figure) -> str:
+    """Write a figure: how many and what share, or only the share of a weight."""
+    share = per_cent(figure.share)
+    return f"{figure.value:,} ({share})" if figure.unit in ("transactions", "pairs") else share
 
 
 def print_hot_keys(inspection: Inspection) -> None:

@@ -18,6 +18,7 @@ from blockstm.report.parts import Charts, Section
 from blockstm.report.sections.aborts import aborts
 from blockstm.report.sections.commands import commands
 from blockstm.report.sections.contention import contention
+from blockstm.report.sections.definitions import definitions
 from blockstm.report.sections.latency import latency
 from blockstm.report.sections.limits import hot_keys, limits
 from blockstm.report.sections.replays import replays
@@ -51,6 +52,7 @@ def sections_of(inputs: Inputs, output: str) -> list[Section]:
         latency(inputs, series),
         limits(inputs),
         hot_keys(inputs),
+        definitions(inputs),
         timeline(inputs),
         commands(inputs, output),
     )

@@ -14,6 +14,8 @@ from blockstm.schema.entry import AtMost, Entry, Key, Mark, Output
 
 __all__ = [
     "BoundEntry",
+    "BusiestKeyEntry",
+    "DefinitionEntry",
     "DistanceEntry",
     "FeesEntry",
     "HotKeyEntry",
@@ -25,6 +27,8 @@ __all__ = [
 
 BOUNDS_MAX: Final = 1_000
 """Of one block; a set of rules has one for each weight."""
+DEFINITIONS_MAX: Final = 200
+"""Of one block; a table has a column for each relation."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,42 @@ class HotKeyEntry(Entry):
 
 
 @dataclass(frozen=True)
+class DefinitionEntry(Entry):
+    """How parallel the block is by one of the definitions that are in use.
+
+    Arguments:
+        definition: what the figure is of.
+        relation: what relates two transactions.
+        unit: ``transactions``, ``pairs``, or what the weight is.
+        value: how many, or how much.
+        share: the same as a share of 1.
+    """
+
+    definition: str
+    relation: str
+    unit: str
+    value: float
+    share: float | None = None
+
+
+@dataclass(frozen=True)
+class BusiestKeyEntry(Entry):
+    """The key whose writers weigh the most.
+
+    Arguments:
+        key: 0x and hex digits.
+        name: what a person calls it.
+        transactions: how many write it.
+        weight: of these.
+    """
+
+    key: str
+    name: str
+    transactions: int
+    weight: float
+
+
+@dataclass(frozen=True)
 class KeyEntry(Entry):
     """A key, 0x and hex digits, and what a person calls it."""
 
@@ -130,7 +170,7 @@ class InspectOutput(Output):
         sections: what the block says beside what was recorded, by section: of how many ``transactions``, or of how
             many ``keys``.
         per_transaction: by kind of access.
-        rules, weight: those that conflicts, distances and hot keys are told under.
+        rules, weight: those that conflicts, distances, hot keys and definitions are told under.
         independent_share, longest_chain: under these rules.
         conflicts: how many of each kind.
         distances: how far back transactions wait.
@@ -138,6 +178,9 @@ class InspectOutput(Output):
         not_told: the sets of rules that are left out.
         hot_keys: what most transactions wait for.
         fees: where they go, where that is known.
+        definitions: how parallel the block is, by the definitions that are in use.
+        busiest_key: the one whose writers weigh the most, if anything is written.
+        sources: by relation and by definition, who uses it.
         options: those that differ from their defaults.
     """
 
@@ -164,4 +207,7 @@ class InspectOutput(Output):
     not_told: tuple[NotToldEntry, ...] = ()
     hot_keys: tuple[HotKeyEntry, ...] = ()
     fees: FeesEntry | None = None
+    definitions: Annotated[tuple[DefinitionEntry, ...], AtMost(DEFINITIONS_MAX)] = ()
+    busiest_key: BusiestKeyEntry | None = None
+    sources: Mapping[str, str] | None = None
     options: Annotated[OptionsEntry, Mark.LEFT_OUT_IF_EMPTY] = NO_OPTIONS

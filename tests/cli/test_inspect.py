@@ -82,6 +82,14 @@ def test_the_text(command: Command, recorded_block: Path) -> None:
         "fees-commutative 0.0 % 10 1,000 2.5 s",
         "fees-as-dependencies 1.00 x 1.00 x 1.00 x 1.00 x 1.00 x 1.00 x",
         "fees-commutative 3.00 x 2.00 x 3.00 x 3.00 x 3.00 x 3.00 x",
+        "Definitions in use, credits-commutative:",
+        "longest-chain transactions 10 (33.3 %) 10 (33.3 %) 10 (33.3 %)",
+        "heaviest-chain gas 33.3 % 33.3 % 33.3 %",
+        "related-pairs pairs 27 (6.2 %) 135 (31.0 %) 135 (31.0 %)",
+        "hub pairs 2 (7.4 %) 9 (6.7 %) 9 (6.7 %)",
+        "write-write pairs - - 135 (100.0 %)",
+        "busiest-key gas - - 33.3 %",
+        "busiest-key: chain 0",
         "chain 0",
         "9 10 3.00 x 2.00 x 3.00 x 3.00 x 3.00 x 3.00 x",
     ):
@@ -119,6 +127,26 @@ def test_the_json(command: Command, recorded_block: Path) -> None:
         "fees-commutative",
         "lazy-transfers",
     ]
+    assert found["definitions"][:2] == [
+        {
+            "definition": "longest-chain",
+            "relation": relation,
+            "unit": "transactions",
+            "value": 10,
+            "share": 1 / 3,
+        }
+        for relation in ("true-dependency", "access-after-write")
+    ]
+    weighed = [entry for entry in found["definitions"] if entry["definition"] == "heaviest-chain"]
+    assert [(entry["unit"], entry["value"]) for entry in weighed] == [("seconds", 2.5)] * 3
+    names = {entry[part] for entry in found["definitions"] for part in ("definition", "relation")}
+    assert names - found["sources"].keys() == {"write-write", "read-write"}
+    assert found["busiest_key"] == {
+        "key": "0x" + b"chain 0".hex(),
+        "name": "chain 0",
+        "transactions": 10,
+        "weight": 2.5,
+    }
     first = found["hot_keys"][0]
     assert (first["key"], first["name"], first["transactions"]) == ("0x" + b"chain 0".hex(), "chain 0", 9)
 

@@ -86,6 +86,30 @@ def inspection(name: str = "a.block", key_name: str = "balance of 0xabc") -> dic
         "hot_keys": [
             {"key": "0x62ff", "name": key_name, "transactions": 80, "longest_chain": 31, "unlimited": 9.75}
         ],
+        "definitions": [
+            {
+                "definition": "longest-chain",
+                "relation": "true-dependency",
+                "unit": "transactions",
+                "value": 31,
+                "share": 0.155,
+            },
+            {
+                "definition": "longest-chain",
+                "relation": "conflict",
+                "unit": "transactions",
+                "value": 40,
+                "share": 0.2,
+            },
+            {
+                "definition": "heaviest-chain",
+                "relation": "conflict",
+                "unit": "gas",
+                "value": 1_000_000,
+                "share": 0.25,
+            },
+        ],
+        "sources": {"conflict": "account locks"},
     }
 
 

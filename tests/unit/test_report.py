@@ -87,8 +87,8 @@ def values(section: Section) -> list[dict[str, Any]]:
 def test_all_sections_have_their_numbers(tmp_path: Path) -> None:
     found = sections(*reports.write_all(tmp_path))
     assert list(found) == [
-        "summary", "replays", "scaling", "contention", "aborts", "latency", "limits", "hot-keys", "timeline",
-        "commands",
+        "summary", "replays", "scaling", "contention", "aborts", "latency", "limits", "hot-keys",
+        "definitions", "timeline", "commands",
     ]  # fmt: skip
     block = reports.replay()["blocks"][0]
     assert rows(tables(found["replays"])[0])[0][1:6] == [
@@ -102,6 +102,13 @@ def test_all_sections_have_their_numbers(tmp_path: Path) -> None:
     assert rows(tables(found["aborts"])[0])[0][2:5] == ["211", "233", "11"]
     assert rows(tables(found["latency"])[0])[0][2:] == ["0.0031", "0.00625", "0.0065"]
     assert rows(tables(found["hot-keys"])[0]) == [["a.block", "balance of 0xabc", "80", "0.4", "31", "9.75"]]
+    figures, sources = tables(found["definitions"])
+    assert rows(figures) == [
+        ["a.block", "credits-commutative", "longest-chain", "transactions", "31", "40"],
+        ["a.block", "credits-commutative", "heaviest-chain", "gas", NONE, "0.25"],
+    ]
+    assert figures.rows[0][4].text == "31 (16 %)"
+    assert rows(sources) == [["conflict", "account locks"]]
     assert [row[1] for row in rows(tables(found["limits"])[0])] == [
         "fees-as-dependencies",
         "credits-commutative",
@@ -125,7 +132,7 @@ def test_outcomes_that_are_none_are_refused(tmp_path: Path) -> None:
 
 def test_sections_without_data_are_absent(tmp_path: Path) -> None:
     assert list(sections(reports.write(tmp_path, "x.json", reports.inspection()))) == [
-        "summary", "limits", "hot-keys", "commands",
+        "summary", "limits", "hot-keys", "definitions", "commands",
     ]  # fmt: skip
     assert list(sections(reports.write(tmp_path, "y.json", reports.timeline()))) == [
         "summary",

@@ -8,6 +8,7 @@
 - `latency`: how long it took until transactions were final.
 - `contention`: contention by cores.
 - `limits`: bounds under each set of rules, and hot keys.
+- `definitions`: how parallel a block is, by each definition that is in use.
 - `timeline`: what each worker did when.
 - `commands`: the commands that repeat what the page shows.
 """
