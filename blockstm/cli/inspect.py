@@ -46,12 +46,12 @@ STANDARD_OUTPUT = "-"
 
 BlockArgument = Annotated[Path, typer.Argument(metavar="BLOCK", help="The block file.")]
 RulesOption = Annotated[
-    Rules, typer.Option(help="The rules of access for conflicts, hot keys and the graph.")
+    Rules, typer.Option(help="The rules of access for conflicts, definitions, hot keys and the graph.")
 ]
 WeightOption = Annotated[
     Weight | None,
     typer.Option(
-        help="The weight of a transaction in hot keys and in the graph, which have one figure.",
+        help="The weight of a transaction in definitions, hot keys and the graph, which have one figure.",
         show_default="gas if known",
     ),
 ]

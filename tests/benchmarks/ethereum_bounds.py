@@ -1,9 +1,9 @@
-"""Inspect recorded traces of real Ethereum blocks, and print the table of docs/explanation/inspect.md.
+"""Inspect recorded traces of real Ethereum blocks, and print the tables of docs/explanation/inspect.md.
 
     python -m tests.benchmarks.ethereum_bounds FOLDER
 
-FOLDER holds a folder a block, with trace.jsonl.zst. The table has medians over the blocks; below it stands what all
-blocks together would gain by gas.
+FOLDER holds a folder a block, with trace.jsonl.zst. The tables have medians over the blocks; below the first stands
+what all blocks together would gain by gas.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from pathlib import Path
 from statistics import median
 
 from blockstm.analysis.bounds import CORES, Bound
+from blockstm.analysis.definitions import Definition
 from blockstm.analysis.inspection import Inspection, inspect_block
 from blockstm.analysis.profile import Weight, recorded_profile
+from blockstm.analysis.relations import Relation
 from blockstm.analysis.rules import Rules
 from blockstm.blocks.access_trace import read_access_trace
 from blockstm.chains import conventions_of
@@ -70,11 +72,30 @@ def lines(inspected: Sequence[Inspection]) -> Iterator[str]:
         yield f"- {rules}: {len(each)} blocks together {few:.3f} on {TOTAL_CORES} cores, {many:.3f} on any number."
 
 
+def definition_lines(inspected: Sequence[Inspection]) -> Iterator[str]:
+    """Yield the table of the figures by definition, as shares."""
+    shares: dict[tuple[Definition, str], dict[Relation, list[float]]] = {}
+    for one in inspected:
+        for figure in one.figures:
+            by_relation = shares.setdefault((figure.definition, figure.unit), {})
+            if figure.share is not None:
+                by_relation.setdefault(figure.relation, []).append(figure.share)
+    yield "| " + " | ".join(["definition", "unit", *Relation]) + " |"
+    yield "|" + " --- |" * 2 + " ---: |" * len(Relation)
+    for (definition, unit), by_relation in shares.items():
+        medians = [
+            f"{median(by_relation[relation]) * 100:.1f} %" if relation in by_relation else "-"
+            for relation in Relation
+        ]
+        yield "| " + " | ".join([f"`{definition}`", unit, *medians]) + " |"
+
+
 def main() -> None:
     """Inspect all blocks of a folder."""
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    print("\n".join(lines(list(inspections(Path(sys.argv[1]))))))
+    inspected = list(inspections(Path(sys.argv[1])))
+    print("\n".join([*lines(inspected), "", *definition_lines(inspected)]))
 
 
 if __name__ == "__main__":
