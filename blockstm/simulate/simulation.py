@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import Final, Self
 
 from blockstm.analysis import Dependencies, critical_path, dependencies, greedy_schedule
+from blockstm.analysis.conflicts import independent_transactions
 from blockstm.blocks.block import Block
 from blockstm.engine.hosted import HostedRun
 from blockstm.errors import UsageError, counted
@@ -39,7 +40,7 @@ IDLE: Final = ("look", "pause")
 
 @dataclass(frozen=True)
 class Figures:
-    """Figures of a block on a number of cores; all times are modelled.
+    """Figures of a block on a number of cores; all times are modelled, but where `blockstm.compare` measures them.
 
     Arguments:
         cores: the number of virtual workers.
@@ -119,6 +120,17 @@ class Reference:
         return cls(result.stats.wall_seconds, [weight + extra for weight in weights], waits)
 
     @cached_property
+    def longest_chain(self) -> int:
+        """The most transactions of which each waits for the one before."""
+        return round(critical_path(self.waits, [1] * self.waits.transactions))
+
+    @property
+    def independent_share(self) -> float | None:
+        """The share of the transactions that wait for no other, and for which no other waits; None without any."""
+        count = self.waits.transactions
+        return independent_transactions(self.waits) / count if count else None
+
+    @cached_property
     def bound_critical_path(self) -> float | None:
         """Sequential time over the heaviest chain of dependent transactions; None if it takes no time."""
         path = critical_path(self.waits, self.weights)
@@ -140,7 +152,8 @@ class Simulation:
         block: the block.
         costs: the cost model.
         cores_max: the most cores that it will be run on, 1 to 256.
-        model: the model of execution that runs on these cores: one of blockstm.models, or its name.
+        model: the model of execution that runs on these cores where a run names no other: one of blockstm.models,
+            or its name.
         rounds_per_gas: work of the program trace, in rounds for a unit of recorded gas.
         memory_limit_bytes: the most memory that a run may take.
         recorded_seconds: whether programs take the times that were recorded, where all have one; else they take
@@ -188,7 +201,8 @@ class Simulation:
         )
 
     @cached_property
-    def _reference(self) -> Reference:
+    def reference(self) -> Reference:
+        """What the block takes in sequential execution, and the bounds that follow, whatever the model."""
         return Reference.of(self._block, self.run_sequentially())
 
     @cached_property
@@ -203,45 +217,51 @@ class Simulation:
         """
         return self._run(Sequential(), 1, timeline)
 
-    def run(self, cores: int, *, timeline: bool = False) -> Result:
-        """Execute the block in the model on that many cores, and return what came of it.
+    def run(self, cores: int, *, model: Model | str | None = None, timeline: bool = False) -> Result:
+        """Execute the block in a model on that many cores, and return what came of it.
 
         Arguments:
             cores: how many.
+            model: the model, or its name; None for that of the simulation.
             timeline: whether workers note what they do when (see `Result.timeline`), which takes no modelled time.
 
         Raises:
             MemoryLimitError: the run takes more memory than the limit.
             ProgramError: a program ends the process that it runs in, or cannot be loaded there.
-            UsageError: there are fewer workers than that.
+            UsageError: there are fewer workers than that, or the model is unknown or cannot run the block.
         """
         if not 1 <= cores <= self._cores_max:
             raise UsageError(f"cores is {cores}; give a whole number from 1 to {self._cores_max}")
-        return self._run(self._model, cores, timeline)
+        return self._run(self._model if model is None else model_of(model), cores, timeline)
 
     def counts(self) -> dict[str, float]:
         """Return how often each kind of work was charged in the last run, by the name of its price."""
         return self._counts
 
-    def figures(self, cores: int) -> Figures:
+    def figures(self, cores: int, *, model: Model | str | None = None) -> Figures:
         """Execute the block on that many cores, and return its figures.
+
+        Arguments:
+            cores, model: as for `run`.
 
         Raises:
             as `run` does.
         """
-        return self.figures_and_result(cores)[0]
+        return self.figures_and_result(cores, model=model)[0]
 
-    def figures_and_result(self, cores: int, *, timeline: bool = False) -> tuple[Figures, Result]:
+    def figures_and_result(
+        self, cores: int, *, model: Model | str | None = None, timeline: bool = False
+    ) -> tuple[Figures, Result]:
         """Execute the block on that many cores, and return its figures and what came of it.
 
         Arguments:
-            cores, timeline: as for `run`.
+            cores, model, timeline: as for `run`.
 
         Raises:
             as `run` does.
         """
-        reference = self._reference
-        result = self.run(cores, timeline=timeline)
+        reference = self.reference
+        result = self.run(cores, model=model, timeline=timeline)
         stats = result.stats
         figures = Figures(
             cores=cores,
