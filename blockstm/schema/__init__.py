@@ -3,5 +3,5 @@
 - `fields`: strict reading of the fields of a JSON object whose origin is not known.
 - `entry`: JSON objects as dataclasses: each field is described once.
 - `common`: objects that several commands print.
-- `replay`, `inspect`, `simulate`, `explore`, `sweep`: what each command prints.
+- `replay`, `inspect`, `simulate`, `compare`, `explore`, `sweep`: what each command prints.
 """

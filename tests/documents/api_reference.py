@@ -33,6 +33,7 @@ MODULES: Final = (
     "blockstm.simulate",
     "blockstm.testing",
     "blockstm.measure",
+    "blockstm.compare",
     "blockstm.workloads",
     "blockstm.sweep",
 )

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blockstm.files.content import ContentError
+from blockstm.schema.compare import CompareOutput
 from blockstm.schema.entry import Entry, Mark, Output
 from blockstm.schema.explore import ExploreOutput
 from blockstm.schema.fields import NAME_CHARACTERS_MAX, NUMBER_MAX, Fields, Scalar
@@ -21,7 +22,9 @@ from blockstm.schema.simulate import SimulateOutput
 from blockstm.schema.sweep import SweepOutput
 from tests.support import reports
 
-OUTPUTS: list[type[Output]] = [ReplayOutput, SimulateOutput, InspectOutput, ExploreOutput, SweepOutput]
+OUTPUTS: list[type[Output]] = [
+    ReplayOutput, SimulateOutput, CompareOutput, InspectOutput, ExploreOutput, SweepOutput,
+]  # fmt: skip
 
 PRINTABLE = st.characters(exclude_categories=["C", "Z"], include_characters=" ").filter(str.isprintable)
 TEXTS = st.text(PRINTABLE, max_size=20)
