@@ -6,6 +6,7 @@
 - `blocks`, `accounts`: the block files that commands work on; the option `--accounts`.
 - `replay_figures`, `tables`, `replay`: the command `replay`: what it reports, how that is shown, the command.
 - `inspection_text`, `inspect`: the command `inspect`.
+- `compare_text`, `compare`: the command `compare`.
 - `explore`, `simulate`, `calibrate`, `generate`, `report`: a command each.
 - `sweep_tables`, `sweep`: the command `sweep`.
 - `record_trace`, `record_chain`, `record`: the command `record`: access traces, and each chain that has a recorder.
@@ -26,6 +27,7 @@ import typer
 
 from blockstm import __version__
 from blockstm.cli.calibrate import calibrate_command
+from blockstm.cli.compare import compare
 from blockstm.cli.explore import explore
 from blockstm.cli.generate import generate
 from blockstm.cli.inspect import inspect
@@ -56,6 +58,7 @@ app.command()(replay)
 app.command()(inspect)
 app.command()(explore)
 app.command()(simulate)
+app.command()(compare)
 app.command()(sweep)
 app.command()(report)
 app.command("calibrate")(calibrate_command)

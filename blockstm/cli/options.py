@@ -14,23 +14,32 @@ from typing import Annotated, Any, Final, Literal
 
 import typer
 
-from blockstm.errors import BlockstmError, UsageError, shown_path
-from blockstm.models import MODELS, BlockStm, model_of
+from blockstm.errors import BlockstmError, UsageError, shown, shown_path
+from blockstm.limits import WORKERS_MAX
+from blockstm.models import MODELS, BlockStm, Model, model_of
 from blockstm.programs.program import look_for_main_in
 from blockstm.schema.common import OptionsEntry
 
 __all__ = [
+    "CORES_DEFAULT",
     "MODEL_DEFAULT",
+    "AsReplayOption",
+    "CoresOption",
+    "CostsOption",
     "EvmOption",
     "JsonOption",
     "MemoryLimitOption",
     "ModelOption",
     "ProgramsOption",
+    "TimeLimitOption",
     "TimelineOption",
+    "VerifyOption",
     "check_output_path",
+    "core_counts",
     "import_programs",
     "known_model",
     "memory_bytes",
+    "model_list",
     "named_in_errors",
     "not_negative",
     "positive",
@@ -67,6 +76,43 @@ def known_model(name: str | None) -> str | None:
         except UsageError as error:
             raise typer.BadParameter(str(error)) from None
     return name
+
+
+def core_counts(option: str, text: str) -> list[int]:
+    """Return the numbers of a list such as ``1,2,4``, each from 1 to 256, without repetitions.
+
+    Arguments:
+        option: the option that gives them, for the message.
+        text: the list.
+
+    Raises:
+        UsageError: it is not such a list.
+    """
+    counts = []
+    for part in text.split(","):
+        if not re.fullmatch(r" *\d{1,3} *", part, re.ASCII) or not 1 <= int(part) <= WORKERS_MAX:
+            raise UsageError(
+                f"{option}: {shown(part)} is not a number of {option.removeprefix('--')}; "
+                f"give whole numbers from 1 to {WORKERS_MAX}, as in 1,2,4"
+            )
+        counts.append(int(part))
+    return list(dict.fromkeys(counts))
+
+
+def model_list(option: str, text: str) -> list[Model]:
+    """Return the models of a list such as ``block-stm,hinted:60``, without repetitions.
+
+    Arguments:
+        option: the option that gives them, for the message.
+        text: the list.
+
+    Raises:
+        UsageError: there is none of a name, or it has no such options.
+    """
+    try:
+        return list(dict.fromkeys(model_of(part.strip()) for part in text.split(",")))
+    except UsageError as error:
+        raise UsageError(f"{option}: {error}") from error
 
 
 def not_negative(value: float) -> float:
@@ -197,4 +243,34 @@ EvmOption = Annotated[
     ),
 ]
 MODEL_DEFAULT: Final = BlockStm.name
+CORES_DEFAULT: Final = "1,2,4,8,16,32,64"
+CoresOption = Annotated[str, typer.Option(metavar="N,N,...", help="Numbers of cores.")]
+CostsOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="COSTS.toml",
+        help="The cost model, as calibrate writes it.",
+        show_default="the one that comes with blockstm",
+    ),
+]
+AsReplayOption = Annotated[
+    bool,
+    typer.Option("--as-replay", help="Use rounds of work, as replay does, instead of the recorded times."),
+]
+VerifyOption = Annotated[
+    bool,
+    typer.Option(
+        "--verify",
+        help="Compare state, receipts and all values read with sequential execution (status 1 if they differ).",
+    ),
+]
+TimeLimitOption = Annotated[
+    float | None,
+    typer.Option(
+        callback=positive,
+        metavar="SECONDS",
+        help="A transaction that runs longer fails.",
+        show_default="none",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]

@@ -20,12 +20,13 @@ from blockstm.cli.options import (
     MemoryLimitOption,
     ModelOption,
     ProgramsOption,
+    TimeLimitOption,
     TimelineOption,
+    VerifyOption,
     check_output_path,
     import_programs,
     named_in_errors,
     not_negative,
-    positive,
     told_options,
 )
 from blockstm.cli.progress import Progress, named_steps
@@ -48,13 +49,6 @@ WorkersOption = Annotated[
     int | None,
     typer.Option(min=1, max=WORKERS_MAX, metavar="N", help="Worker processes.", show_default="usable cores"),
 ]
-VerifyOption = Annotated[
-    bool,
-    typer.Option(
-        "--verify",
-        help="Compare state, receipts and all values read with sequential execution (status 1 if they differ).",
-    ),
-]
 RepeatOption = Annotated[
     int, typer.Option(min=1, metavar="K", help="Run each block K times; the times are medians.")
 ]
@@ -65,15 +59,6 @@ RoundsOption = Annotated[
         callback=not_negative,
         metavar="R",
         help="Work of the program trace: rounds (about 1 ns each) per unit of gas.",
-    ),
-]
-TimeLimitOption = Annotated[
-    float | None,
-    typer.Option(
-        callback=positive,
-        metavar="SECONDS",
-        help="A transaction that runs longer fails.",
-        show_default="none",
     ),
 ]
 ReceiptsOption = Annotated[

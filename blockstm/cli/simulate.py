@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +13,11 @@ from blockstm.cli.blocks import DISAGREES, LoadedBlock, load_executable
 from blockstm.cli.columns import Column, print_columns, print_values
 from blockstm.cli.figures_text import NONE, milliseconds, per_cent, times
 from blockstm.cli.options import (
+    CORES_DEFAULT,
     MODEL_DEFAULT,
+    AsReplayOption,
+    CoresOption,
+    CostsOption,
     EvmOption,
     JsonOption,
     MemoryLimitOption,
@@ -22,6 +25,7 @@ from blockstm.cli.options import (
     ProgramsOption,
     TimelineOption,
     check_output_path,
+    core_counts,
     import_programs,
     named_in_errors,
     not_negative,
@@ -30,8 +34,8 @@ from blockstm.cli.options import (
 from blockstm.cli.outcomes_text import outcome_values, virtual_machine_values
 from blockstm.cli.progress import Progress
 from blockstm.cli.timelines import timeline_file
-from blockstm.errors import UsageError, shown, shown_path
-from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, WORKERS_MAX
+from blockstm.errors import shown_path
+from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT
 from blockstm.results.outcomes import Outcomes
 from blockstm.schema.common import OptionsEntry
 from blockstm.schema.simulate import SimulateOutput
@@ -49,33 +53,7 @@ WORK_COLUMNS = (
 )  # fmt: skip
 
 
-def core_counts(text: str) -> list[int]:
-    """Return the numbers of a list such as ``1,2,4``, each from 1 to 256, without repetitions.
-
-    Raises:
-        UsageError: it is not such a list.
-    """
-    counts = []
-    for part in text.split(","):
-        if not re.fullmatch(r" *\d{1,3} *", part, re.ASCII) or not 1 <= int(part) <= WORKERS_MAX:
-            raise UsageError(
-                f"--cores: {shown(part)} is not a number of cores; "
-                f"give whole numbers from 1 to {WORKERS_MAX}, as in 1,2,4"
-            )
-        counts.append(int(part))
-    return list(dict.fromkeys(counts))
-
-
 BlockArgument = Annotated[Path, typer.Argument(metavar="BLOCK", help="The block file.")]
-CoresOption = Annotated[str, typer.Option(metavar="N,N,...", help="Numbers of cores.")]
-CostsOption = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="COSTS.toml",
-        help="The cost model, as calibrate writes it.",
-        show_default="the one that comes with blockstm",
-    ),
-]
 ROUNDS_PER_GAS_DEFAULT = 1.0
 RoundsOption = Annotated[
     float,
@@ -85,15 +63,11 @@ RoundsOption = Annotated[
         help="Work of the program trace: rounds per unit of gas, where no time is recorded.",
     ),
 ]
-AsReplayOption = Annotated[
-    bool,
-    typer.Option("--as-replay", help="Use rounds of work, as replay does, instead of the recorded times."),
-]
 
 
 def simulate(
     block: BlockArgument,
-    cores: CoresOption = "1,2,4,8,16,32,64",
+    cores: CoresOption = CORES_DEFAULT,
     costs: CostsOption = None,
     model: ModelOption = MODEL_DEFAULT,
     evm: EvmOption = None,
@@ -110,7 +84,7 @@ def simulate(
     """
     if programs:
         import_programs(programs)
-    counts = core_counts(cores)
+    counts = core_counts("--cores", cores)
     if timeline is not None:
         check_output_path("--timeline", timeline, [block, *([] if costs is None else [costs])])
     prices = default_model() if costs is None else read_model(costs)

@@ -78,6 +78,7 @@ def test_simulate_explore_and_record_trace_take_it(command: Command, tmp_path: P
     [
         ("replay", SMALL),
         ("simulate", SMALL),
+        ("compare", SMALL),
         ("explore", SMALL),
         ("record", "trace", "-o", "x", "--from", SMALL),
     ],

@@ -23,6 +23,7 @@ COMMANDS = {
     "replay": ("replay", "x.block", "--timeline", "out"),
     "inspect": ("inspect", "x.block", "--dot", "out"),
     "simulate": ("simulate", "x.block", "--cores", "1,2", "--timeline", "out"),
+    "compare": ("compare", "x.block", "--cores", "1,2"),
     "record trace": ("record", "trace", "--from", "x.block", "-o", "out"),
     "explore": ("explore", "x.block", "--schedules", "1"),
 }

@@ -17,6 +17,7 @@ COMMANDS = [
     ("inspect", "INPUT"),
     ("simulate", "INPUT"),
     ("simulate", "small.block", "--costs", "INPUT"),
+    ("compare", "INPUT"),
     ("explore", "INPUT"),
     ("generate", "INPUT", "-o", "x.block"),
     ("sweep", "INPUT", "-o", "out"),

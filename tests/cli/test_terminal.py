@@ -50,6 +50,8 @@ def is_harmless(text: str) -> bool:
         ("inspect", "BLOCK"),
         ("simulate", "BLOCK", "--cores", "1,2"),
         ("simulate", "BLOCK", "--cores", HOSTILE),
+        ("compare", "BLOCK", "BLOCK", "--cores", "1"),
+        ("compare", "BLOCK", "--models", HOSTILE),
         ("explore", "BLOCK", "--schedules", "1"),
         ("generate", "BLOCK", "-o", f"{HOSTILE}/x"),
         ("record", "trace", "--from", "BLOCK", "-o", f"{HOSTILE}.jsonl"),

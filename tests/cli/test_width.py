@@ -83,6 +83,13 @@ def test_inspect_and_simulate(command: Command, blocks: list[Path]) -> None:
         check(command("simulate", block, "--cores", "1,64,256"))
 
 
+def test_compare(command: Command, blocks: list[Path]) -> None:
+    options = ("--models", "block-stm,sequential", "--cores", "1,2,4,8,16,32,64,256")
+    for block in blocks[:2]:
+        check(command("compare", block, *options))
+    assert "greedy bound" in check(command("compare", *blocks[:2], *options))
+
+
 def test_other_commands(
     command: Command, blocks: list[Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,6 +116,7 @@ def test_a_narrow_terminal(
     check(command("replay", *blocks, "--rounds-per-gas", 0), columns)
     check(command("inspect", blocks[2]), columns)
     check(command("simulate", blocks[2], "--cores", "1,256"), columns)
+    check(command("compare", *blocks[:2], "--cores", "1,256"), columns)
 
 
 def test_where_there_is_no_terminal(process: Command, environment: dict[str, str], small_block: Path) -> None:
