@@ -10,7 +10,7 @@ from typing import Any, Final
 from blockstm.errors import ReportError, shown, shown_path
 from blockstm.files.content import ContentError, TooLargeError, content_pieces, open_input, reason_of
 from blockstm.files.strict_json import decode_json
-from blockstm.report.results import Inspection, Replay, Simulation
+from blockstm.report.results import Comparison, Inspection, Replay, Simulation
 from blockstm.report.sweeps import Sweep, read_sweep
 from blockstm.report.timelines import Timeline
 from blockstm.schema.entry import SCHEMA
@@ -23,7 +23,9 @@ BRACKETS_MAX: Final = 2_000_000
 """Objects and lists: an empty one takes 3 bytes of a file, and 72 of memory."""
 COMMAS_MAX: Final = 10_000_000
 """Of values that are neither: each takes 4 times the memory, or 16."""
-READABLE: Final = "the output of replay, simulate or inspect with --json, a timeline, or a sweep's folder"
+READABLE: Final = (
+    "the output of replay, simulate, compare or inspect with --json, a timeline, or a sweep's folder"
+)
 
 
 @dataclass
@@ -38,6 +40,7 @@ class Inputs:
     paths: list[str] = field(default_factory=list)
     replays: list[Replay] = field(default_factory=list)
     simulations: list[Simulation] = field(default_factory=list)
+    comparisons: list[Comparison] = field(default_factory=list)
     inspections: list[Inspection] = field(default_factory=list)
     sweeps: list[Sweep] = field(default_factory=list)
     timelines: list[Timeline] = field(default_factory=list)
@@ -100,6 +103,7 @@ def _add(inputs: Inputs, name: str, content: Any) -> None:
 _KINDS: Final[Mapping[str, Callable[[Inputs, str, Fields], None]]] = {
     "replay": lambda inputs, name, fields: inputs.replays.append(Replay.of(name, fields)),
     "simulate": lambda inputs, name, fields: inputs.simulations.append(Simulation.of(name, fields)),
+    "compare": lambda inputs, name, fields: inputs.comparisons.append(Comparison.of(name, fields)),
     "inspect": lambda inputs, name, fields: inputs.inspections.append(Inspection.of(name, fields)),
 }
 

@@ -21,6 +21,7 @@ from blockstm.report.sections.contention import contention
 from blockstm.report.sections.definitions import definitions
 from blockstm.report.sections.latency import latency
 from blockstm.report.sections.limits import hot_keys, limits
+from blockstm.report.sections.models import models
 from blockstm.report.sections.replays import replays
 from blockstm.report.sections.scaling import scaling
 from blockstm.report.sections.summary import summary
@@ -46,6 +47,7 @@ def sections_of(inputs: Inputs, output: str) -> list[Section]:
     found = (
         summary(inputs, series),
         replays(inputs),
+        models(inputs),
         scaling(series),
         contention(series),
         aborts(inputs, series),

@@ -9,12 +9,13 @@ from typing import Self
 
 from blockstm.measure.spread import Spread, spread_of
 from blockstm.schema.common import NO_LATENCY, LatencyEntry, OptionsEntry
+from blockstm.schema.compare import ComparedBlockEntry, CompareOutput
 from blockstm.schema.fields import Fields, check_cores
 from blockstm.schema.inspect import InspectOutput
 from blockstm.schema.replay import BlockEntry, ReplayOutput
 from blockstm.schema.simulate import SimulatedRunEntry, SimulateOutput
 
-__all__ = ["BlockReplay", "Inspection", "Replay", "Run", "Simulation"]
+__all__ = ["BlockReplay", "ComparedBlock", "Comparison", "Inspection", "Replay", "Run", "Simulation"]
 
 
 @dataclass(frozen=True)
@@ -188,6 +189,36 @@ def _simulated(entry: SimulatedRunEntry, transactions: int | None) -> Run:
         bound_critical_path=entry.bound_critical_path,
         bound_greedy=entry.bound_greedy,
     )
+
+
+@dataclass(frozen=True)
+class ComparedBlock:
+    """One block of a comparison: what is told of it, and its runs, in the order of `told.results`."""
+
+    told: ComparedBlockEntry
+    runs: tuple[Run, ...]
+
+    @classmethod
+    def of(cls, told: ComparedBlockEntry) -> Self:
+        """Take the runs out of a block's entry."""
+        return cls(told, tuple(_simulated(entry, told.transactions) for entry in told.results))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What ``blockstm compare --json`` printed into a file: the object, and its blocks."""
+
+    source: str
+    told: CompareOutput
+    blocks: tuple[ComparedBlock, ...]
+
+    @classmethod
+    def of(cls, source: str, content: Fields) -> Self:
+        """Read it."""
+        told = CompareOutput.read(content)
+        blocks = tuple(map(ComparedBlock.of, told.blocks))
+        check_cores({run.cores for block in blocks for run in block.runs})
+        return cls(source, told, blocks)
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,33 @@ def simulation(name: str = "a.block", factor: float = 0.9) -> dict[str, Any]:
     return {"schema": 1, "command": "simulate", "file": name, "transactions": 200, "results": results}
 
 
+def comparison(*names: str, clock: str = "virtual", **changes: Any) -> dict[str, Any]:
+    def run(model: str, cores: int, speedup: float) -> dict[str, Any]:
+        figures = simulation()["results"][0] | {"cores": cores, "speedup": speedup}
+        return figures | {"seconds": 0.0123456 / speedup, "model": model, "order": "preset"}
+
+    blocks = [
+        {
+            "file": name,
+            "transactions": 200,
+            "independent_share": 0.25,
+            "longest_chain": 17,
+            "results": [
+                *(run("block-stm", cores, 0.9 * cores) for cores in (1, 2, 4)),
+                *(run("hinted:60", cores, 0.8 * cores) | {"times_first": 8 / 9} for cores in (1, 2, 4)),
+            ],
+            "refused": [{"model": "declared", "reason": "transaction 3 declares nothing"}],
+            "suits": ["block-stm"],
+            "why": f"block-stm suits {name} best.",
+        }
+        for name in names or ("a.block",)
+    ]
+    gain = {"model": "hinted:60", "against": "block-stm", "cores": 4, "faster": 0, "slower": len(blocks), "same": 0,
+            "times_first": 8 / 9, "least": 0.75, "greatest": 0.95}  # fmt: skip
+    return {"schema": 1, "command": "compare", "clock": clock, "models": ["block-stm", "hinted:60", "declared"],
+            "blocks": blocks, "gains": [gain]} | changes  # fmt: skip
+
+
 def inspection(name: str = "a.block", key_name: str = "balance of 0xabc") -> dict[str, Any]:
     return {
         "schema": 1,
@@ -195,6 +222,7 @@ def write_all(folder: Path) -> list[Path]:
         write(folder, "replay.json", replay()),
         write(folder, "simulate-a.json", simulation("a.block")),
         write(folder, "simulate-b.json", simulation("b.block", 0.5)),
+        write(folder, "compare.json", comparison()),
         write(folder, "inspect.json", inspection()),
         write(folder, "timeline.json", timeline()),
         write_sweep(folder / "sweep", sweep_rows()),

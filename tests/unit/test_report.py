@@ -87,7 +87,7 @@ def values(section: Section) -> list[dict[str, Any]]:
 def test_all_sections_have_their_numbers(tmp_path: Path) -> None:
     found = sections(*reports.write_all(tmp_path))
     assert list(found) == [
-        "summary", "replays", "scaling", "contention", "aborts", "latency", "limits", "hot-keys",
+        "summary", "replays", "models", "scaling", "contention", "aborts", "latency", "limits", "hot-keys",
         "definitions", "timeline", "commands",
     ]  # fmt: skip
     block = reports.replay()["blocks"][0]
@@ -243,6 +243,51 @@ def test_simulations_of_one_block_in_two_models_are_told_apart(tmp_path: Path) -
     ]
 
 
+def test_models_side_by_side(tmp_path: Path) -> None:
+    path = reports.write(tmp_path, "x.json", reports.comparison("a.block", "b.block"))
+    found = sections(path)["models"]
+    drawn, suits, gains, runs, refused = found.parts
+    assert isinstance(drawn, Charts) and all(
+        isinstance(part, Table) for part in (suits, gains, runs, refused)
+    )
+    assert [chart.title for chart in drawn.charts] == ["a.block: speed-up (x)", "b.block: speed-up (x)"]
+    assert [symbol.label for symbol in drawn.legend] == ["block-stm", "hinted:60", "declared", "greedy bound"]
+    points = [(value["series"], value["cores"], value["value"]) for value in values(found)]
+    assert points[:6] == [
+        *(("block-stm", cores, 0.9 * cores) for cores in (1, 2, 4)),
+        *(("hinted:60", cores, 0.8 * cores) for cores in (1, 2, 4)),
+    ]
+    assert rows(tables(found)[0]) == [
+        [name, "200", "0.25", "17", "block-stm", f"block-stm suits {name} best."]
+        for name in ("a.block", "b.block")
+    ]
+    assert rows(tables(found)[1]) == [
+        ["hinted:60", "block-stm", "4", "0", "2", "0", "0.75", "0.95", repr(8 / 9)]
+    ]
+    line = rows(tables(found)[2])[5]
+    assert line[:3] == ["a.block", "hinted:60", "4"]
+    assert line[6:8] == [repr(0.8 * 4), repr(8 / 9)]
+    assert rows(tables(found)[3])[0] == ["a.block", "declared", "transaction 3 declares nothing"]
+
+
+def test_of_many_models_and_blocks_some_are_drawn_and_the_page_says_so(tmp_path: Path) -> None:
+    content = reports.comparison(*(f"{number}.block" for number in range(13)))
+    content["models"] = [*(f"m{number}" for number in range(7)), "block-stm", "hinted:60"]
+    found = sections(reports.write(tmp_path, "x.json", content))["models"]
+    drawn = next(part for part in found.parts if isinstance(part, Charts))
+    assert len(drawn.charts) == 12 and len(drawn.legend) == 8
+    assert drawn.note == "The first 12 of 13 blocks are drawn. The last 7 of 9 models are drawn."
+
+
+def test_a_comparison_in_real_time_is_repeated_with_workers(tmp_path: Path) -> None:
+    content = reports.comparison(clock="real", runs=3, verified=True, options={"time_limit": 2.5})
+    found = sections(reports.write(tmp_path, "x.json", content))
+    assert found["commands"].parts[0].text.splitlines()[0] == (
+        "blockstm compare a.block --models block-stm,hinted:60,declared --workers 1,2,4 --repeat 3 --verify "
+        f"--time-limit 2.5 --json > {tmp_path}/x.json"
+    )
+
+
 def test_a_heat_map_puts_numbers_into_classes(tmp_path: Path) -> None:
     found = sections(*reports.write_all(tmp_path))
     simulated, _ = tables(found["contention"])
@@ -281,13 +326,16 @@ def test_commands_repeat_what_was_run(tmp_path: Path) -> None:
         f"> {tmp_path}/replay.json",
         f"blockstm simulate a.block --cores 1,2,4,8 --json > {tmp_path}/simulate-a.json",
         f"blockstm simulate b.block --cores 1,2,4,8 --json > {tmp_path}/simulate-b.json",
+        f"blockstm compare a.block --models block-stm,hinted:60,declared --cores 1,2,4 --json "
+        f"> {tmp_path}/compare.json",
         f"blockstm inspect a.block --rules credits-commutative --weight gas --json > {tmp_path}/inspect.json",
         f"blockstm sweep {tmp_path}/sweep/sweep.toml -o {tmp_path}/sweep",
         f"blockstm replay a.block --model block-stm --workers 1 --timeline {tmp_path}/timeline.json",
         "blockstm report " + " ".join(
             f"{tmp_path}/{name}"
             for name in (
-                "replay.json", "simulate-a.json", "simulate-b.json", "inspect.json", "timeline.json", "sweep",
+                "replay.json", "simulate-a.json", "simulate-b.json", "compare.json", "inspect.json",
+                "timeline.json", "sweep",
             )
         ) + " -o report.html",
     ]  # fmt: skip

@@ -4,6 +4,7 @@
 - `summary`: the main figures, and what was run.
 - `replays`: replayed blocks: times, speed-up, and whether they are right.
 - `scaling`: speed-up against cores, with the bounds.
+- `models`: models side by side, and which suits each block.
 - `aborts`: aborts and re-executions.
 - `latency`: how long it took until transactions were final.
 - `contention`: contention by cores.

@@ -9,7 +9,7 @@ from pathlib import PurePath
 from blockstm.report.inputs import Inputs
 from blockstm.report.options import words_of
 from blockstm.report.parts import Commands, Part, Section
-from blockstm.report.results import Inspection, Replay, Simulation
+from blockstm.report.results import Comparison, Inspection, Replay, Simulation
 from blockstm.report.timelines import Timeline
 from blockstm.schema.replay import BlockEntry
 
@@ -21,6 +21,7 @@ def commands(inputs: Inputs, output: str) -> Section:
     lines = [
         *(line for replay in inputs.replays for line in _replay(replay)),
         *(_simulate(simulation) for simulation in inputs.simulations),
+        *(_compare(comparison) for comparison in inputs.comparisons),
         *(_inspect(inspection) for inspection in inputs.inspections),
         *(_line("sweep", str(PurePath(sweep.source) / "sweep.toml"), "-o", sweep.source)
           for sweep in inputs.sweeps),
@@ -67,6 +68,21 @@ def _simulate(simulation: Simulation) -> str:
     cores = ",".join(str(run.cores) for run in simulation.runs)
     words = ["simulate", simulation.told.file, "--cores", cores, *words_of(simulation.told.options)]
     return _to(_line(*words, "--json"), simulation.source)
+
+
+def _compare(comparison: Comparison) -> str:
+    told = comparison.told
+    # A model that uses one core has one run, whatever was asked for.
+    by_model: dict[tuple[str, str], list[str]] = {}
+    for block in told.blocks:
+        for run in block.results:
+            by_model.setdefault((block.file, run.model), []).append(str(run.cores))
+    cores = max(by_model.values(), key=len, default=["1"])
+    words = ["compare", *(block.file for block in told.blocks), "--models", ",".join(told.models)]
+    words += ["--workers" if told.clock == "real" else "--cores", ",".join(cores)]
+    words += ["--repeat", str(told.runs)] if told.runs is not None else []
+    words += ["--verify"] if told.verified is not None else []
+    return _to(_line(*words, *words_of(told.options), "--json"), comparison.source)
 
 
 def _inspect(inspection: Inspection) -> str:

@@ -168,6 +168,13 @@ def _inputs(inputs: Inputs) -> Iterator[Sequence[Cell]]:
             "simulation",
             f"{simulation.told.file}, {simulation.told.model} on {cores} cores, modelled time",
         )
+    for comparison in inputs.comparisons:
+        yield _line(
+            comparison.source,
+            "comparison",
+            f"{_blocks(len(comparison.blocks))} in {', '.join(comparison.told.models)}, "
+            f"{'modelled' if comparison.told.clock == 'virtual' else 'real'} time",
+        )
     for inspection in inputs.inspections:
         told = inspection.told
         yield _line(inspection.source, "inspection", f"{told.file}, {told.transactions:,} transactions")
