@@ -10,6 +10,7 @@ from typing import BinaryIO, Final
 
 import msgpack
 import zstandard
+from blake3 import blake3
 
 from blockstm.blocks.block_decode import FORMAT, VERSION_PLAIN, VERSION_WITH_SECTIONS, decode
 from blockstm.blocks.block_header import BlockHeader
@@ -20,6 +21,7 @@ from blockstm.files.content import (
     ZSTD_MAGIC,
     ContentError,
     DamagedError,
+    content_pieces,
     decompressed,
     open_input,
     reason_of,
@@ -27,7 +29,7 @@ from blockstm.files.content import (
 )
 from blockstm.limits import BLOCK_FILE_BYTES_MAX, BLOCK_ROW_BYTES_MAX
 
-__all__ = ["BlockHeader", "check_rows", "encode", "read", "write"]
+__all__ = ["BlockHeader", "check_rows", "content_digest", "encode", "read", "write"]
 
 _COMPRESSION_LEVEL: Final = 9
 _SHARED_BYTES_MIN: Final = 64
@@ -168,3 +170,16 @@ def _read(file: BinaryIO) -> tuple[BlockHeader, PackedBlock]:
         for _ in pieces:
             pass
         raise
+
+
+def content_digest(path: str | os.PathLike[str]) -> str:
+    """Return the BLAKE3 digest of what a block file holds, whatever version of zstd compressed it.
+
+    Raises:
+        BlockFileError: the file cannot be opened.
+    """
+    digest = blake3()
+    with open_input(path, BlockFileError) as file:
+        for piece in content_pieces(file, BLOCK_FILE_BYTES_MAX):
+            digest.update(piece)
+    return digest.hexdigest()

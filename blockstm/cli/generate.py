@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from blake3 import blake3
 
+from blockstm.blocks.block_file import content_digest
 from blockstm.cli.columns import print_values
 from blockstm.cli.options import check_output_path
-from blockstm.errors import BlockFileError, ScenarioError, UsageError, shown, shown_path
-from blockstm.files.content import content_pieces, open_input
+from blockstm.errors import ScenarioError, UsageError, shown, shown_path
 from blockstm.files.strict_toml import decode_toml
-from blockstm.limits import BLOCK_FILE_BYTES_MAX
 from blockstm.workloads import read_scenario
 
 __all__ = ["generate", "parameter"]
@@ -80,12 +78,3 @@ def parameter(setting: str) -> tuple[str, object]:
     except ValueError:
         return name, text
     return name, parsed["value"] if len(parsed) == 1 else text
-
-
-def content_digest(path: Path) -> str:
-    """Return the BLAKE3 digest of what a block file holds, whatever version of zstd compressed it."""
-    digest = blake3()
-    with open_input(path, BlockFileError) as file:
-        for piece in content_pieces(file, BLOCK_FILE_BYTES_MAX):
-            digest.update(piece)
-    return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""``blockstm sweep``: a grid of scenarios, cores, seeds and repeats; each run a row of one table."""
+"""``blockstm sweep``: a grid of blocks, models, cores, seeds and repeats; each run a row of one table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blockstm.cli.columns import print_wrapped
-from blockstm.cli.options import memory_bytes
+from blockstm.cli.options import memory_bytes, model_list
 from blockstm.cli.progress import Progress
 from blockstm.cli.sweep_tables import points_of, print_speedups
 from blockstm.errors import UsageError, install_extra, shown_path
@@ -33,6 +33,16 @@ OutputOption = Annotated[
     Path,
     typer.Option(
         "--output", "-o", metavar="DIR", help="The folder for the results; made if it does not exist."
+    ),
+]
+ModelsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--models",
+        "--model",
+        metavar="M,M,...",
+        help="Execution models, where the definition names none.",
+        show_default="block-stm",
     ),
 ]
 SchedulerOption = Annotated[
@@ -66,12 +76,13 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object,
 def sweep(
     definition: SweepArgument,
     output: OutputOption,
+    models: ModelsOption = None,
     scheduler: SchedulerOption = None,
     workers: WorkersOption = None,
     memory_limit: MemoryLimitOption = MEMORY_LIMIT_BYTES_DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
-    """Run a grid of scenarios, cores, seeds and repeats, and write a table with a row for each run.
+    """Run a grid of blocks, models, cores, seeds and repeats, and write a table with a row for each run.
 
     The same command goes on where an interrupted one stopped. Exit status: 0 done, 2 bad usage or bad input.
     """
@@ -79,7 +90,8 @@ def sweep(
         raise UsageError(
             "--workers does not go with --scheduler, whose cluster has workers of its own; leave out one of them"
         )
-    defined = read_sweep(definition)
+    chosen = None if models is None else list(map(str, model_list("--models", models)))
+    defined = read_sweep(definition, chosen)
     runs = runs_of(defined)
     try:
         from blockstm.sweep.storage import ResultsFolder

@@ -24,6 +24,8 @@ class Point:
 
     Arguments:
         number: of the point.
+        scenario: the name of the scenario or of the recorded block.
+        model: the execution model.
         cores: on how many cores.
         parameters: the fields that vary, by dotted name.
         runs: how many runs are finished.
@@ -31,6 +33,8 @@ class Point:
     """
 
     number: int
+    scenario: str
+    model: str
     cores: int
     parameters: Mapping[str, Scalar | None]
     runs: int
@@ -41,6 +45,8 @@ class Point:
         speedup = self.speedup
         return PointEntry(
             point=self.number,
+            scenario=self.scenario,
+            model=self.model,
             cores=self.cores,
             parameters=self.parameters,
             runs=self.runs,
@@ -68,6 +74,8 @@ def _point(sweep: Sweep, rows: Sequence[Row]) -> Point:
     values = [row["speedup"] for row in rows]
     return Point(
         number=int(str(first["point"])),
+        scenario=str(first["scenario"]),
+        model=str(first["model"]),
         cores=int(str(first["cores"])),
         parameters={field: _scalar(first.get(f"{PARAMETER}{field}")) for field in sweep.varied},
         runs=len(rows),
@@ -81,19 +89,22 @@ def _scalar(value: object) -> Scalar | None:
 
 
 def print_speedups(sweep: Sweep, rows: Sequence[Row]) -> None:
-    """Print a line for each combination of the parameters that vary, with a column for each number of cores."""
+    """Print a line for each combination of what varies beside the cores, with a column for each number of cores."""
     lines: dict[tuple[object, ...], dict[int, Spread | None]] = {}
     for point in points_of(sweep, rows):
-        lines.setdefault(tuple(point.parameters.values()), {})[point.cores] = point.speedup
-    runs = len(sweep.seeds) * sweep.repeats
-    columns = [Column(field.rpartition(".")[2].replace("_", "\n")) for field in sweep.varied]
+        lines.setdefault(_varying(sweep, point), {})[point.cores] = point.speedup
+    runs = sweep.runs_of_a_point
+    columns = [Column("block", is_number=False)] * bool(sweep.recorded)
+    columns += [Column(field.rpartition(".")[2].replace("_", "\n")) for field in sweep.varied]
+    columns += [Column("model", is_number=False)] * (len(sweep.models) > 1)
+    keys = len(columns)
     columns += [Column(f"{cores}\ncore{'s' * (cores > 1)}") for cores in sweep.cores]
     columns += [Column("spread")] * (runs > 1)
     printed = [
         [*map(parameter_text, values), *_cells(by_cores, sweep.cores), *[_widest(by_cores)] * (runs > 1)]
         for values, by_cores in list(lines.items())[:LINES_MAX]
     ]
-    print_columns(columns, printed, keys=len(sweep.varied))
+    print_columns(columns, printed, keys=keys)
     left_out = len(lines) - LINES_MAX
     if left_out > 0:
         print(f"... and {left_out:,} more lines, which are in the file")
@@ -104,6 +115,12 @@ def print_speedups(sweep: Sweep, rows: Sequence[Row]) -> None:
             "spread: how far apart the speed-ups of these runs are, in per cent of their median; the widest in "
             "the line"
         )
+
+
+def _varying(sweep: Sweep, point: Point) -> tuple[object, ...]:
+    """Return what stands at the left of a point's line: block, parameters and model, where they vary."""
+    block = [point.scenario] * bool(sweep.recorded)
+    return (*block, *point.parameters.values(), *[point.model] * (len(sweep.models) > 1))
 
 
 def _cells(by_cores: Mapping[int, Spread | None], cores: Sequence[int]) -> list[str]:

@@ -34,6 +34,8 @@ COLUMNS: Final[Mapping[str, type]] = {
     "bound_greedy": float,
     "utilisation": float,
     "scenario_text": str,
+    "block_digest": str,
+    "virtual_machine": str,
     "cost_model": str,
     "blockstm_version": str,
     "python_version": str,
@@ -53,6 +55,8 @@ class PointEntry(Entry):
 
     Arguments:
         point: its number.
+        scenario: the name of the scenario or of the recorded block; output of early versions does not tell.
+        model: the execution model; output of early versions does not tell.
         cores: on how many cores.
         parameters: the fields that vary, by dotted name.
         runs: how many runs are finished.
@@ -61,6 +65,8 @@ class PointEntry(Entry):
     """
 
     point: int
+    scenario: str | None = None
+    model: str | None = None
     cores: Cores
     parameters: Mapping[str, Scalar | None]
     runs: int

@@ -1,5 +1,6 @@
-"""Sweeps: grids of scenarios, cores, seeds and repeats, each run a row of one table (docs/how-to/sweeps.md).
+"""Sweeps: grids of blocks, models, cores, seeds and repeats, each run a row of one table (docs/how-to/sweeps.md).
 
+- `sources`: where the blocks come from: scenarios, or block files.
 - `definition`: the definition of a sweep, a TOML file.
 - `points`: its runs: what determines each, its name, and about what it costs.
 - `rows`: what is kept of a run.

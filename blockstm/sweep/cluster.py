@@ -188,7 +188,7 @@ def safe_path() -> Iterator[None]:
 
 def batches(runs: Sequence[Run]) -> Iterator[list[Run]]:
     """Cut runs into tasks: each has runs of one block, and under the virtual clock not too many of them."""
-    for _, group in groupby(runs, key=lambda run: run.scenario_text):
+    for _, group in groupby(runs, key=lambda run: run.source):
         batch: list[Run] = []
         for run in group:
             if (

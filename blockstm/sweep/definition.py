@@ -1,7 +1,8 @@
-"""Sweep definitions: TOML files that say which scenario is run, on how many cores, and which of its fields vary."""
+"""Sweep definitions: TOML files that say what is run, in which models, on how many cores, and which fields vary."""
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,11 +10,13 @@ from math import prod
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from blockstm.errors import ScenarioError, SweepError, field_name, shown, shown_path
+from blockstm.errors import ScenarioError, SweepError, UsageError, field_name, shown, shown_path
 from blockstm.files.content import read_text
 from blockstm.files.strict_toml import decode_toml
 from blockstm.limits import WORKERS_MAX
+from blockstm.models import BlockStm, model_of
 from blockstm.simulate import CostModel, default_model, model_from_text, model_text, read_model
+from blockstm.sweep.sources import RecordedBlock, is_recorded, recorded_blocks
 from blockstm.workloads import Scenario, read_scenario, scenario_from_text
 from blockstm.workloads.catalogue import WORKLOADS
 
@@ -27,7 +30,7 @@ REPEATS_MAX: Final = 1_000
 SEED_MAX: Final = (1 << 63) - 1
 
 _FILE_BYTES_MAX: Final = 1 << 16
-_FIELDS: Final = ("scenario", "clock", "cores", "seeds", "repeats", "cost_model", "grid")
+_FIELDS: Final = ("scenario", "models", "clock", "cores", "seeds", "repeats", "cost_model", "grid")
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,12 @@ class Sweep:
     Arguments:
         name: of the file, without its ending.
         text: the file, TOML.
-        scenario: what is run.
+        scenario: what the blocks are made of; None for recorded ones.
+        recorded: the recorded blocks; empty for those of a scenario.
+        models: the texts of the execution models.
         clock: whether it is executed, or simulated in modelled time.
         cores: the numbers of cores; under the real clock, of workers.
-        seeds: the seeds of the scenario's random draws.
+        seeds: the seeds of the scenario's random draws; empty for recorded blocks.
         repeats: how often each run is repeated.
         grids: of each grid, by dotted field of the scenario, the values that it takes.
         cost_model: what work costs under the virtual clock; None under the real one.
@@ -48,7 +53,9 @@ class Sweep:
 
     name: str
     text: str
-    scenario: Scenario
+    scenario: Scenario | None
+    recorded: Sequence[RecordedBlock]
+    models: Sequence[str]
     clock: Clock
     cores: Sequence[int]
     seeds: Sequence[int]
@@ -59,8 +66,13 @@ class Sweep:
     @property
     def run_count(self) -> int:
         """How many runs it has, where no two of its grids overlap."""
-        combinations = sum(prod(map(len, grid.values())) for grid in self.grids)
-        return combinations * len(self.cores) * len(self.seeds) * self.repeats
+        combinations = len(self.recorded) or sum(prod(map(len, grid.values())) for grid in self.grids)
+        return combinations * len(self.models) * len(self.cores) * self.runs_of_a_point
+
+    @property
+    def runs_of_a_point(self) -> int:
+        """How many runs differ in seed and repeat only."""
+        return max(1, len(self.seeds)) * self.repeats
 
     @property
     def varied(self) -> Sequence[str]:
@@ -68,12 +80,16 @@ class Sweep:
         return list(dict.fromkeys(field for grid in self.grids for field in grid))
 
 
-def read_sweep(path: str | os.PathLike[str]) -> Sweep:
-    """Return the sweep that a file defines, its scenario and its cost model read from where it says.
+def read_sweep(path: str | os.PathLike[str], models: Sequence[str] | None = None) -> Sweep:
+    """Return the sweep that a file defines, its scenario, blocks and cost model read from where it says.
+
+    Arguments:
+        path: the file.
+        models: the texts of the execution models, where the file does not name them; None to leave it to the file.
 
     Raises:
         SweepError: the file is missing, or a field is missing, unknown, or has a value that it cannot have.
-        ScenarioError: its scenario cannot be read.
+        ScenarioError, BlockFileError: its scenario or a block cannot be read.
         CostModelError: its cost model cannot be read.
     """
     place = shown_path(path)
@@ -82,20 +98,26 @@ def read_sweep(path: str | os.PathLike[str]) -> Sweep:
         content = decode_toml(text)
     except ValueError as error:
         raise SweepError(f"{place}: {error}") from error
+    if models is not None:
+        if "models" in content:
+            raise SweepError(f"{place}: models is given in the file and for this run; leave out one of them")
+        content["models"] = list(models)
+        text = f"models = {json.dumps(content['models'])}\n{text}"
     for name in content:
         if name not in _FIELDS:
             raise SweepError(f"{place}: {field_name(name)} is unknown; allowed are {', '.join(_FIELDS)}")
     folder = Path(path).parent
-    scenario = _scenario(content.get("scenario"), folder, Path(path).stem, place)
+    scenario, recorded = _blocks(content, folder, Path(path).stem, place)
     clock = _clock(content.get("clock", CLOCKS[0]), place)
-    seed = scenario.parameters["seed"]
     sweep = Sweep(
         name=Path(path).stem,
         text=text,
         scenario=scenario,
+        recorded=recorded,
+        models=_models(content.get("models", [BlockStm.name]), place),
         clock=clock,
         cores=_whole_numbers(content, "cores", 1, WORKERS_MAX, place),
-        seeds=_whole_numbers({"seeds": [seed], **content}, "seeds", 0, SEED_MAX, place),
+        seeds=_seeds(content, scenario, place),
         repeats=_whole(content.get("repeats", 1), "repeats", 1, REPEATS_MAX, place),
         grids=_grids(content.get("grid", {}), place),
         cost_model=_cost_model(content.get("cost_model"), clock, folder, place),
@@ -107,13 +129,48 @@ def read_sweep(path: str | os.PathLike[str]) -> Sweep:
     return sweep
 
 
+def _blocks(
+    content: Mapping[str, object], folder: Path, name: str, place: str
+) -> tuple[Scenario | None, Sequence[RecordedBlock]]:
+    """Return the scenario that blocks are made of, or the recorded blocks."""
+    value = content.get("scenario")
+    if not isinstance(value, str) or not is_recorded(folder / value):
+        return _scenario(value, folder, name, place), ()
+    for field in ("seeds", "grid"):
+        if field in content:
+            raise SweepError(
+                f"{place}: {field} does not go with recorded blocks, which are as they are; leave it out"
+            )
+    return None, recorded_blocks(folder / value, place)
+
+
+def _models(value: object, place: str) -> list[str]:
+    allowed = "give a list of execution models, with their options"
+    texts = _values(value, "models", allowed, place)
+    try:
+        models = [str(model_of(each)) for each in texts if isinstance(each, str)]
+    except UsageError as error:
+        raise SweepError(f"{place}: models: {error}") from error
+    if len(models) < len(texts):
+        raise SweepError(f"{place}: models is {shown(value)}; {allowed}")
+    return list(dict.fromkeys(models))
+
+
+def _seeds(content: Mapping[str, object], scenario: Scenario | None, place: str) -> Sequence[int]:
+    if scenario is None:
+        return ()
+    seed = scenario.parameters["seed"]
+    return _whole_numbers({"seeds": [seed], **content}, "seeds", 0, SEED_MAX, place)
+
+
 def _scenario(value: object, folder: Path, name: str, place: str) -> Scenario:
     if isinstance(value, str):
         return read_scenario(folder / value)
     if not isinstance(value, dict):
         given = "missing" if value is None else shown(value)
         raise SweepError(
-            f"{place}: scenario is {given}; give a file's path, from the sweep's folder, or a table [scenario]"
+            f"{place}: scenario is {given}; give the path of a scenario, of a block file or of a folder of them, "
+            "from the sweep's folder, or a table [scenario]"
         )
     try:
         if "workload" not in value:

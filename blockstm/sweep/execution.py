@@ -10,15 +10,16 @@ from itertools import groupby
 from threading import Lock
 from typing import Final
 
-from blockstm.blocks.block import Block
 from blockstm.chains.checked import CheckedBlock
 from blockstm.engine import Engine
 from blockstm.errors import BlockstmError, SweepError
 from blockstm.measure import Runs
+from blockstm.models import model_of
+from blockstm.results.result import Result
 from blockstm.simulate import Figures, Reference, Simulation, model_from_text
-from blockstm.sweep.points import MODEL, Run
+from blockstm.sweep.points import Run
 from blockstm.sweep.rows import Row, row_of
-from blockstm.workloads import scenario_from_text
+from blockstm.sweep.sources import Source
 
 __all__ = ["execute"]
 
@@ -44,24 +45,26 @@ def execute(runs: Sequence[Run], memory_limit_bytes: int) -> Iterator[Row]:
 
 
 def _simulated(runs: Sequence[Run], memory_limit_bytes: int) -> Iterator[Row]:
-    for text, group in groupby(runs, key=lambda run: run.scenario_text):
+    for source, group in groupby(runs, key=lambda run: run.source):
         of_block = list(group)
-        first = of_block[0]
-        model = model_from_text(first.cost_model_text or "", "the cost model")
+        costs = model_from_text(of_block[0].cost_model_text or "", "the cost model")
         cores_max = max(run.cores for run in of_block)
-        block = _block(first, text)
-        with Simulation(block, model, cores_max, memory_limit_bytes=memory_limit_bytes) as simulation:
+        checked = _checked(source)
+        block = checked.executable.block
+        with Simulation(block, costs, cores_max, memory_limit_bytes=memory_limit_bytes) as simulation:
             for run in of_block:
                 with _ONE_AT_A_TIME:
                     started = datetime.now(UTC)
                     try:
-                        figures = simulation.figures(run.cores)
+                        figures, result = simulation.figures_and_result(run.cores, model=run.model)
+                        _check(checked, run, result)
+                        del result  # kept, it would have its memory copied before the next run
                     except BlockstmError as error:
                         raise _failed(run, error) from error
-                yield row_of(run, started, _simulated_columns(figures))
+                yield row_of(run, started, _simulated_columns(figures) | _machine_columns(checked))
 
 
-def _simulated_columns(figures: Figures) -> Row:
+def _simulated_columns(figures: Figures) -> dict[str, object]:
     return {
         "seconds": figures.seconds,
         "sequential_seconds": figures.sequential_seconds,
@@ -92,26 +95,31 @@ def _executed(runs: Sequence[Run], memory_limit_bytes: int) -> Iterator[Row]:
             )
             for cores in sorted({run.cores for run in runs})
         }
-        for text, group in groupby(runs, key=lambda run: run.scenario_text):
-            of_block = list(group)
-            yield from _executed_block(_block(of_block[0], text), of_block, engines)
+        for source, group in groupby(runs, key=lambda run: run.source):
+            yield from _executed_block(_checked(source), list(group), engines)
 
 
-def _executed_block(block: Block, runs: Sequence[Run], engines: Mapping[int, Engine]) -> Iterator[Row]:
+def _executed_block(
+    checked: CheckedBlock, runs: Sequence[Run], engines: Mapping[int, Engine]
+) -> Iterator[Row]:
     reference: Reference | None = None
-    warm: dict[int, Runs] = {}
+    block = checked.executable.block
+    warm: dict[tuple[int, str], Runs] = {}
     for run in runs:
         engine = engines[run.cores]
         with _ONE_AT_A_TIME:
             try:
-                if run.cores not in warm:
-                    warm[run.cores] = Runs(engine, CheckedBlock(block, None), MODEL)
-                    warm[run.cores].warm_up()
+                if (run.cores, run.model) not in warm:
+                    warm[run.cores, run.model] = Runs(engine, checked, run.model)
+                    warm[run.cores, run.model].warm_up()
                 if reference is None:
                     # Measuring each transaction takes time of its own, so only the bounds come from this run.
                     reference = Reference.of(block, engine.execute(block, "sequential", timed=True))
                 started = datetime.now(UTC)
-                turn = warm[run.cores].turn(run.repeat)
+                turning = warm[run.cores, run.model]
+                turn = turning.turn(run.repeat)
+                _check_header(checked, run)
+                turning.result = None  # it lies in the memory that the next run takes
             except BlockstmError as error:
                 raise _failed(run, error) from error
         seconds = turn.figures.wall_seconds
@@ -125,12 +133,41 @@ def _executed_block(block: Block, runs: Sequence[Run], engines: Mapping[int, Eng
             "bound_critical_path": reference.bound_critical_path,
             "bound_greedy": reference.bound_greedy(run.cores),
             **_latency_columns(turn.figures.commit_latency_seconds),
+            **_machine_columns(checked),
         }
         yield row_of(run, started, columns)
 
 
-def _block(run: Run, text: str) -> Block:
-    return scenario_from_text(text, f"{run.scenario_name}.toml").block()
+def _checked(source: Source) -> CheckedBlock:
+    block = source.block()
+    try:
+        checked = CheckedBlock.of(block)
+        _ = checked.executable
+    except BlockstmError as error:
+        raise type(error)(f"{source.name}: {error}") from error
+    return checked
+
+
+def _check(checked: CheckedBlock, run: Run, result: Result) -> None:
+    """Find out whether what came of a run can be trusted; one that changes the order comes to another result."""
+    if model_of(run.model).keeps_order:
+        checked.check(result)
+        _check_header(checked, run)
+
+
+def _check_header(checked: CheckedBlock, run: Run) -> None:
+    different = [
+        name.replace("_", " ") for name, equal in (checked.header_checks or {}).items() if equal is False
+    ]
+    if different:
+        raise SweepError(
+            f"what came of it disagrees with the block's own header: {', '.join(different)}; look at it with "
+            "blockstm replay, and leave the block out"
+        )
+
+
+def _machine_columns(checked: CheckedBlock) -> dict[str, object]:
+    return {"virtual_machine": checked.executable.virtual_machine}
 
 
 def _latency_columns(latency_seconds: Mapping[str, float]) -> dict[str, float]:
@@ -139,6 +176,7 @@ def _latency_columns(latency_seconds: Mapping[str, float]) -> dict[str, float]:
 
 def _failed(run: Run, error: BlockstmError) -> BlockstmError:
     """Return the same error with the run in its message."""
+    seed = "" if run.seed is None else f", seed {run.seed}"
     return type(error)(
-        f"point {run.point} ({run.scenario_name}, {run.cores} cores, seed {run.seed}): {error}"
+        f"point {run.point} ({run.scenario_name}, {run.model}, {run.cores} cores{seed}): {error}"
     )

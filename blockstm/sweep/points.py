@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Final
@@ -11,15 +11,12 @@ from typing import Final
 from blake3 import blake3
 
 from blockstm.errors import ScenarioError, SweepError, field_name, printable, shown, shown_path
-from blockstm.models import BlockStm
 from blockstm.simulate import model_text
 from blockstm.sweep.definition import Clock, Sweep
+from blockstm.sweep.sources import MadeBlock, Source
 from blockstm.workloads import Scenario
 
-__all__ = ["MODEL", "Run", "runs_of", "whole_text"]
-
-MODEL: Final = BlockStm()
-"""The execution model of all runs."""
+__all__ = ["Run", "runs_of", "whole_text"]
 
 _ID_CHARACTERS: Final = 32
 # What a run costs beside its cores and its work, in units of those: found by trying, and good enough to tell how
@@ -34,32 +31,53 @@ class Run:
 
     Arguments:
         point: which point of the grid it is, from 0; runs of a point differ in seed and repeat only.
-        scenario_name: the name of the scenario's file.
-        scenario_text: the scenario as it is run: TOML with all fields, the seed too.
-        parameters: the same by dotted field.
+        source: where its block comes from.
+        model: the text of the execution model.
         clock: whether it is executed, or simulated.
         cores: on how many cores.
-        seed: the seed of the scenario's random draws.
         repeat: from 0.
         cost_model_text: the cost model under the virtual clock; None under the real one.
     """
 
     point: int
-    scenario_name: str
-    scenario_text: str
-    parameters: Mapping[str, int | str]
+    source: Source
+    model: str
     clock: Clock
     cores: int
-    seed: int
     repeat: int
     cost_model_text: str | None
+
+    @property
+    def scenario_name(self) -> str:
+        """The name of the scenario's or the block's file, without its ending."""
+        return self.source.name
+
+    @property
+    def scenario_text(self) -> str | None:
+        """The scenario as it is run: TOML with all fields, the seed too; None for a recorded block."""
+        return self.source.text if isinstance(self.source, MadeBlock) else None
+
+    @property
+    def block_digest(self) -> str | None:
+        """The digest of a recorded block's content; None for one that is made of a scenario."""
+        return None if isinstance(self.source, MadeBlock) else self.source.digest
+
+    @property
+    def parameters(self) -> Mapping[str, int | str]:
+        """The fields of the scenario by dotted name; none for a recorded block."""
+        return self.source.parameters if isinstance(self.source, MadeBlock) else {}
+
+    @property
+    def seed(self) -> int | None:
+        """The seed of the scenario's random draws; None for a recorded block."""
+        return self.source.seed if isinstance(self.source, MadeBlock) else None
 
     @property
     def run_id(self) -> str:
         """A name that is the same whenever the same is run, on every machine."""
         determined = [
-            MODEL.name,
-            self.scenario_text,
+            self.model,
+            self.source.identity,
             self.clock,
             self.cores,
             self.repeat,
@@ -70,7 +88,7 @@ class Run:
     @property
     def cost(self) -> int:
         """About how long it takes, in a unit that is the same for all runs under one clock."""
-        transactions = int(self.parameters["transactions"])
+        transactions = self.source.transactions
         if self.clock == "virtual":
             return transactions * (self.cores + _VIRTUAL_OVERHEAD_CORES)
         work = [int(value) for field, value in self.parameters.items() if field.endswith(".work")]
@@ -80,7 +98,7 @@ class Run:
 def runs_of(sweep: Sweep) -> list[Run]:
     """Return the runs of a sweep, each once, those of one block together.
 
-    Repeats take turns over the numbers of cores, so that all of these meet the same machine.
+    Repeats take turns over the models and the numbers of cores, so that all of these meet the same machine.
 
     Raises:
         SweepError: a point is not a scenario.
@@ -90,35 +108,36 @@ def runs_of(sweep: Sweep) -> list[Run]:
 
 def _all_runs(sweep: Sweep) -> Iterator[Run]:
     cost_model_text = None if sweep.cost_model is None else model_text(sweep.cost_model)
-    points: dict[tuple[str, int], int] = {}
-    for scenario in _scenarios(sweep):
-        combination = whole_text(scenario)
-        numbers = [points.setdefault((combination, cores), len(points)) for cores in sweep.cores]
-        for seed in sweep.seeds:
-            seeded = scenario.with_parameters({"seed": seed})
-            text, parameters = whole_text(seeded), _parameters(seeded)
+    points: dict[tuple[str, str, int], int] = {}
+    for combination, sources in _sources(sweep):
+        places = list(product(sweep.models, sweep.cores))
+        numbers = [points.setdefault((combination, *place), len(points)) for place in places]
+        for source in sources:
             for repeat in range(sweep.repeats):
-                for point, cores in zip(numbers, sweep.cores, strict=True):
-                    yield Run(
-                        point=point,
-                        scenario_name=printable(
-                            scenario.name
-                        ),  # a file may be called anything, and this is text
-                        scenario_text=text,
-                        parameters=parameters,
-                        clock=sweep.clock,
-                        cores=cores,
-                        seed=seed,
-                        repeat=repeat,
-                        cost_model_text=cost_model_text,
-                    )
+                for point, (model, cores) in zip(numbers, places, strict=True):
+                    yield Run(point, source, model, sweep.clock, cores, repeat, cost_model_text)
 
 
-def _scenarios(sweep: Sweep) -> Iterator[Scenario]:
+def _sources(sweep: Sweep) -> Iterator[tuple[str, Sequence[Source]]]:
+    """Yield for each combination of the grid what tells it from the others, and its blocks, one for each seed."""
+    for recorded in sweep.recorded:
+        yield recorded.identity, [recorded]
+    if sweep.scenario is not None:
+        for scenario in _scenarios(sweep.scenario, sweep):
+            yield whole_text(scenario), [_made(scenario, seed) for seed in sweep.seeds]
+
+
+def _made(scenario: Scenario, seed: int) -> MadeBlock:
+    seeded = scenario.with_parameters({"seed": seed})
+    # A file may be called anything, and this is text.
+    return MadeBlock(printable(scenario.name), whole_text(seeded), _parameters(seeded), seed)
+
+
+def _scenarios(scenario: Scenario, sweep: Sweep) -> Iterator[Scenario]:
     for grid in sweep.grids:
         for values in product(*grid.values()):
             try:
-                yield sweep.scenario.with_parameters(dict(zip(grid, values, strict=True)))
+                yield scenario.with_parameters(dict(zip(grid, values, strict=True)))
             except ScenarioError as error:
                 raise SweepError(f"{shown_path(sweep.name)}: in the grid: {error}") from error
 

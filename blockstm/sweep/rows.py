@@ -16,7 +16,7 @@ from typing import Final
 from blockstm import __version__
 from blockstm.errors import shown
 from blockstm.schema.sweep import COLUMNS, PARAMETER
-from blockstm.sweep.points import MODEL, Run
+from blockstm.sweep.points import Run
 
 __all__ = ["Row", "parameter_columns", "problem_of", "row_of"]
 
@@ -73,12 +73,13 @@ def _determined(run: Run) -> dict[str, object]:
         "run_id": run.run_id,
         "clock": run.clock,
         "cores": run.cores,
-        "model": MODEL.name,
+        "model": run.model,
         "scenario": run.scenario_name,
         "seed": run.seed,
         "repeat": run.repeat,
-        "transactions": run.parameters["transactions"],
+        "transactions": run.source.transactions,
         "scenario_text": run.scenario_text,
+        "block_digest": run.block_digest,
         "cost_model": run.cost_model_text,
     }
 

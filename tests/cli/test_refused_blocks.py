@@ -94,6 +94,20 @@ def test_a_header_that_differs(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_sweep_does_not_keep_figures_of_a_block_whose_header_differs(
+    refused: Refused, record: Callable[..., None], tmp_path: Path
+) -> None:
+    inputs = Inputs()
+    inputs.block["gasUsed"] = "0x5"
+    record(inputs, "--blockhashes", "hashes.json")
+    (tmp_path / "x.toml").write_text('scenario = "x.block"\ncores = [1]')
+    message = refused("sweep", "x.toml", "-o", "out", "--workers", 1)
+    assert message.startswith(
+        "error: point 0 (x, block-stm, 1 cores): what came of it disagrees with the block's own"
+    )
+    assert "header: block hash, gas used; " in message
+
+
 @pytest.mark.parametrize("arguments", COMMANDS.values(), ids=COMMANDS)
 def test_a_sound_block(
     command: Command, record: Callable[..., None], tmp_path: Path, arguments: tuple[str, ...]

@@ -81,12 +81,34 @@ def test_the_table_and_the_report_say_the_same(command: Command, tmp_path: Path)
         assert line[-2:] == [f"{max(spreads) * 100:.1f}", "%"]
 
 
+def test_recorded_blocks_in_several_models(command: Command, tmp_path: Path, small_block: Path) -> None:
+    text = 'scenario = "small.block"\ncores = [1, 3]\n'
+    completed = command("sweep", written(tmp_path, text), "-o", "out", "--workers", 1, "--json",
+                        "--models", "block-stm,sequential")  # fmt: skip
+    assert (completed.returncode, completed.stderr) == (0, "")
+    points = json.loads(completed.stdout)["points"]
+    assert [(point["scenario"], point["model"], point["cores"], point["parameters"]) for point in points] == [
+        ("small", model, cores, {}) for model in ("block-stm", "sequential") for cores in (1, 3)
+    ]
+    # The folder says what was run, so the same comes of it where the models are named in the file.
+    kept = (tmp_path / "out" / "sweep.toml").read_text()
+    again = command("sweep", written(tmp_path, kept), "-o", "out", "--workers", 1)
+    assert "0 runs in 0.0 s; 4 were finished before" in again.stdout
+    lines = [line.split() for line in again.stdout.splitlines()]
+    assert [line[:2] for line in lines[:4]] == [["1", "3"], ["block", "model"], ["small", "block-stm"],
+                                                ["small", "sequential"]]  # fmt: skip
+    assert [series.name for series in all_series(read_inputs([tmp_path / "out"]))] == [
+        "small (block-stm)", "small (sequential)",
+    ]  # fmt: skip
+
+
 def test_the_real_clock_in_this_process(command: Command, tmp_path: Path) -> None:
-    text = 'clock = "real"\n' + SMALL.replace("[1, 3]", "[1]")
+    text = 'clock = "real"\nmodels = ["block-stm", "sequential"]\n' + SMALL.replace("[1, 3]", "[1]")
     completed = command("sweep", written(tmp_path, text), "-o", "out")
     assert (completed.returncode, completed.stderr) == (0, "")
     assert "real time" in completed.stdout
-    assert {row["clock"] for row in table_of(tmp_path / "out")} == {"real"}
+    kinds = {(row["clock"], row["model"]) for row in table_of(tmp_path / "out")}
+    assert kinds == {("real", "block-stm"), ("real", "sequential")}
 
 
 def finished(folder: Path) -> int:

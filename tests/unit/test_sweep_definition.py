@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from blockstm.errors import BlockstmError, ScenarioError, SweepError
+from blockstm import Block
+from blockstm.blocks.block_file import content_digest
+from blockstm.errors import BlockFileError, BlockstmError, ScenarioError, SweepError
+from blockstm.programs.built_in import transfer
 from blockstm.simulate import default_model, model_text
 from blockstm.sweep import read_sweep, runs_of
 from blockstm.sweep.points import whole_text
@@ -28,7 +31,7 @@ def test_all_runs_of_a_grid(tmp_path: Path) -> None:
     assert len({run.run_id for run in runs}) == 16
     assert {run.point for run in runs} == set(range(8))
     for run in runs:
-        scenario = scenario_from_text(run.scenario_text, "x.toml")
+        scenario = scenario_from_text(run.scenario_text or "", "x.toml")
         assert scenario.parameters == run.parameters
         assert scenario.parameters["seed"] == run.seed
         assert scenario.parameters["transfers.work"] == 100
@@ -89,6 +92,79 @@ def test_a_scenario_of_its_own_file(tmp_path: Path) -> None:
     assert (run.scenario_name, run.seed, run.parameters["workload"]) == ("mine", 5, "counter")
 
 
+def test_each_model_is_a_point_of_its_own(tmp_path: Path) -> None:
+    text = 'models = ["block-stm", "sequential"]\n' + LEAST.replace("[1]", "[1, 2]")
+    runs = runs_of(read_sweep(written(tmp_path, text)))
+    assert [(run.point, run.model, run.cores) for run in runs] == [
+        (0, "block-stm", 1), (1, "block-stm", 2), (2, "sequential", 1), (3, "sequential", 2),
+    ]  # fmt: skip
+    # A run is called as it was when there was but one model.
+    alone = runs_of(read_sweep(written(tmp_path, LEAST.replace("[1]", "[1, 2]"))))
+    assert [run.run_id for run in runs[:2]] == [run.run_id for run in alone]
+    assert len({run.run_id for run in runs}) == 4
+
+
+def test_models_may_be_named_for_one_run(tmp_path: Path) -> None:
+    sweep = read_sweep(written(tmp_path, LEAST), ["sequential"])
+    assert sweep.models == ["sequential"]
+    # The text that is kept says what was run.
+    assert runs_of(read_sweep(written(tmp_path, sweep.text, "small"))) == runs_of(sweep)
+    with pytest.raises(
+        SweepError, match="models is given in the file and for this run; leave out one of them"
+    ):
+        read_sweep(written(tmp_path, sweep.text), ["block-stm"])
+
+
+def saved(path: Path, transactions: int) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    Block([transfer.txn(b"from %d" % number, b"to", 0) for number in range(transactions)]).save(path)
+    return path
+
+
+def test_recorded_blocks(tmp_path: Path) -> None:
+    one, two = (saved(tmp_path / "blocks" / f"{name}.block", count) for name, count in (("b", 3), ("a", 4)))
+    (tmp_path / "blocks" / "note.txt").write_text("no block")
+    sweep = read_sweep(written(tmp_path, 'scenario = "blocks"\ncores = [1, 2]\nrepeats = 2'))
+    runs = runs_of(sweep)
+    assert len(runs) == sweep.run_count == 8
+    assert [(run.scenario_name, run.source.transactions, run.cores, run.repeat) for run in runs[::2]] == [
+        ("a", 4, 1, 0), ("a", 4, 1, 1), ("b", 3, 1, 0), ("b", 3, 1, 1),
+    ]  # fmt: skip
+    assert {(run.seed, run.scenario_text, *run.parameters) for run in runs} == {(None, None)}
+    assert [run.point for run in runs] == [0, 1, 0, 1, 2, 3, 2, 3]
+    assert runs[0].block_digest == content_digest(two)
+    # What a block holds counts, and not where it lies; from the sweep's folder.
+    alone = runs_of(read_sweep(written(tmp_path / "blocks", 'scenario = "b.block"\ncores = [1, 2]')))
+    assert [run.run_id for run in alone] == [run.run_id for run in runs[4:6]]
+    assert runs[0].source.block() == Block.load(two)
+    one.replace(two)
+    with pytest.raises(SweepError, match=r"a\.block: was changed since the sweep began; begin it anew"):
+        runs[0].source.block()
+
+
+def test_recorded_blocks_that_are_none(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    saved(tmp_path / "a.block", 1)
+    (tmp_path / "bad.block").write_bytes(b"no block")
+    for text, error, message in (
+        (
+            'scenario = "empty"',
+            SweepError,
+            r"small\.toml: scenario is the folder \S*/empty, which has no files \*",
+        ),
+        ('scenario = "gone.block"', BlockFileError, r"gone\.block: no such file"),
+        ('scenario = "bad.block"', BlockFileError, r"bad\.block: "),
+        ('scenario = "a.block"\nseeds = [1]', SweepError, "seeds does not go with recorded blocks"),
+        (
+            'scenario = "a.block"\ngrid.transactions = [1]',
+            SweepError,
+            "grid does not go with recorded blocks",
+        ),
+    ):
+        with pytest.raises(error, match=message):
+            read_sweep(written(tmp_path, f"cores = [1]\n{text}"))
+
+
 @pytest.mark.parametrize("path", sorted(SCENARIOS.glob("*.toml")), ids=lambda path: path.stem)
 def test_the_whole_text_of_a_scenario_is_the_scenario(path: Path) -> None:
     scenario = read_scenario(path).with_parameters({"transactions": 30, "seed": 3})
@@ -107,6 +183,7 @@ def test_the_sweeps_that_ship(path: Path) -> None:
 
 def test_distance_is_what_it_says() -> None:
     sweep = read_sweep(SCENARIOS / "sweeps" / "distance.toml")
+    assert sweep.scenario is not None
     for accounts in (2, 8):
         scenario = sweep.scenario.with_parameters({"transfers.accounts": accounts, "transactions": 20})
         arguments = [txn.arguments[:2] for txn in scenario.block().transactions]
@@ -125,8 +202,13 @@ BAD = {
     "cores = [1]\n[scenario]\nseed = 1": "workload is missing; allowed are",
     LEAST.replace("transfers", "payments"): "workload is 'payments'; allowed are",
     LEAST + "transfers.acounts = 3": "transfers.acounts is unknown; allowed are",
-    "x = 1\n" + LEAST: "x is unknown; allowed are scenario, clock",
+    "x = 1\n" + LEAST: "x is unknown; allowed are scenario, models, clock",
     "clock = 3\n" + LEAST: "clock is 3; allowed are 'virtual', 'real'",
+    'models = "block-stm"\n' + LEAST: "models is 'block-stm'; give a list of execution models",
+    "models = []\n" + LEAST: "models is []; give a list of execution models",
+    "models = [1]\n" + LEAST: "models is [1]; give a list of execution models",
+    'models = ["blok"]\n' + LEAST: "models: model 'blok' is unknown; choose one of block-stm",
+    'models = ["sequential", "sequential"]\n' + LEAST: "models names 'sequential' twice",
     LEAST.replace("cores = [1]\n", ""): "cores is missing; give a list of whole numbers from 1 to 256",
     LEAST.replace("[1]", "1"): "cores is 1; give a list",
     LEAST.replace("[1]", "[]"): "cores is []; give a list",
@@ -179,4 +261,5 @@ def test_the_definitions_in_the_documentation(tmp_path: Path) -> None:
     first, second = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     found = read_sweep(written(tmp_path, first, "mine"))
     assert len(runs_of(found)) == 144
-    assert read_sweep(written(tmp_path, f"cores = [1]\n{second}")).scenario.general.transactions == 2_000
+    scenario = read_sweep(written(tmp_path, f"cores = [1]\n{second}")).scenario
+    assert scenario is not None and scenario.general.transactions == 2_000

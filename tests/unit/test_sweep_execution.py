@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pickle
+import shutil
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,18 +13,20 @@ import pytest
 from distributed import CancelledError, KilledWorker
 
 import blockstm
+from blockstm import Block
 from blockstm.errors import MemoryLimitError, SweepError
 from blockstm.simulate import Simulation, default_model
 from blockstm.sweep import Run, carry_out, read_sweep, runs_of
 from blockstm.sweep.carryout import InProcess
 from blockstm.sweep.cluster import Cluster, batches
 from blockstm.sweep.execution import execute
-from blockstm.sweep.rows import Row
+from blockstm.sweep.rows import Row, problem_of
 from blockstm.sweep.storage import ResultsFolder
 from blockstm.workloads import scenario_from_text
 from tests.support.sweeps import SMALL, without_chance, written
 
 MEMORY = 1 << 28
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
 
 
 def test_virtual_rows_are_the_simulations_figures(tmp_path: Path) -> None:
@@ -48,6 +52,31 @@ def test_virtual_rows_are_the_simulations_figures(tmp_path: Path) -> None:
             <= datetime.fromisoformat(str(row["started_at"]))
             <= datetime.now(UTC)
         )
+
+
+def test_rows_of_recorded_blocks_in_several_models(tmp_path: Path) -> None:
+    shutil.copy(SCENARIOS / "ethereum-116525.block", tmp_path)
+    text = 'scenario = "ethereum-116525.block"\nmodels = ["block-stm", "sequential"]\ncores = [1, 4]'
+    runs = runs_of(read_sweep(written(tmp_path, text)))
+    rows = list(execute(pickle.loads(pickle.dumps(runs)), MEMORY))  # as a worker of a cluster gets them
+    block = Block.load(SCENARIOS / "ethereum-116525.block")
+    for run, row in zip(runs, rows, strict=True):
+        with Simulation(block, default_model(), run.cores, model=run.model) as simulation:
+            figures = simulation.figures(run.cores)
+        assert (row["model"], row["cores"], row["seconds"]) == (run.model, run.cores, figures.seconds)
+        assert (row["executions"], row["bound_greedy"]) == (figures.executions, figures.bound_greedy)
+        assert (row["scenario"], row["seed"], row["transactions"]) == ("ethereum-116525", None, len(block))
+        assert (row["scenario_text"], row["block_digest"]) == (None, run.block_digest)
+        assert problem_of(row, run) is None
+    assert rows[0]["seconds"] != rows[2]["seconds"] == rows[3]["seconds"]
+
+
+def test_a_real_ethereum_block_is_executed_in_a_virtual_machine(tmp_path: Path) -> None:
+    pytest.importorskip("blockstm_evm", reason="the native EVM is not installed")
+    text = f'scenario = "{SCENARIOS}/mainnet-116525.block"\ncores = [2]'
+    (row,) = execute(runs_of(read_sweep(written(tmp_path, text))), MEMORY)
+    assert str(row["virtual_machine"]).startswith("native (revm ")
+    assert (row["scenario"], row["transactions"]) == ("mainnet-116525", 83)
 
 
 def test_virtual_rows_do_not_depend_on_the_order(tmp_path: Path) -> None:
@@ -97,7 +126,7 @@ def test_more_cores_than_there_are(tmp_path: Path) -> None:
 
 def test_a_run_that_fails_is_named(tmp_path: Path) -> None:
     runs = runs_of(read_sweep(written(tmp_path, SMALL.replace("[20, 40]", "[40000]"))))
-    with pytest.raises(MemoryLimitError, match=r"point 0 \(small, 1 cores, seed 1\): .*memory"):
+    with pytest.raises(MemoryLimitError, match=r"point 0 \(small, block-stm, 1 cores, seed 1\): .*memory"):
         list(execute(runs, 1 << 20))
 
 
