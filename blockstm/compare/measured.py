@@ -135,7 +135,9 @@ class _Comparing:
             bound_critical_path=reference.bound_critical_path,
             longest_chain=reference.longest_chain,
             independent_share=reference.independent_share,
-            runs=[self._run(each, reference) for model in models for each in entrants if each.model == model],
+            runs=[
+                _run(each, entrants, reference, verify=self._verify) for each in _by_model(entrants, models)
+            ],
             refused=list(self._refused.values()),
             outcomes=outcomes,
             differences=found[:DIFFERENCES_MAX] if self._verify else None,
@@ -143,13 +145,23 @@ class _Comparing:
         )
 
     def _reference(self, engine: Engine) -> tuple[Reference, Outcomes]:
-        """Run the block sequentially; timing each transaction takes time, so only the bounds come from this run."""
+        """Run the block sequentially, as often as the models will; the run that was disturbed least counts.
+
+        Timing each transaction takes time of its own, so only the bounds come from this run.
+        """
         block = self._checked.executable.block
+        reference: Reference | None = None
         with self._step("sequential execution"):
             engine.warm_up(block, Sequential())
-            result = engine.execute(block, Sequential(), timed=True)
-            self._checked.check(result)
-            return Reference.of(block, result), self._checked.outcomes(result)
+            for _ in range(self._repeat):
+                result = engine.execute(block, Sequential(), timed=True)
+                self._checked.check(result)
+                outcomes = self._checked.outcomes(result)
+                if reference is None or result.stats.wall_seconds < reference.seconds:
+                    reference = Reference.of(block, result)
+                del result  # kept, it would have its memory copied before the next run
+        assert reference is not None
+        return reference, outcomes
 
     def _turns(self, models: Sequence[Model], workers: int, engine: Engine) -> list[_Entrant]:
         """Have the models take turns in an engine."""
@@ -172,28 +184,38 @@ class _Comparing:
     def _named(self, model: Model, workers: int) -> Step:
         return lambda name: self._step(f"{model}, {counted(workers, 'worker')}: {name}")
 
-    def _run(self, entrant: _Entrant, reference: Reference) -> ComparedRun:
-        figures = [turn.figures for turn in entrant.turns]
-        wall = spread_of(each.wall_seconds for each in figures)
-        sequential = spread_of(turn.sequential_seconds for turn in entrant.turns)
-        assert wall is not None and sequential is not None
-        middle = sorted(figures, key=lambda run: run.wall_seconds)[(len(figures) - 1) // 2]
-        cores = entrant.workers if entrant.model.is_parallel else 1
-        return ComparedRun(
-            cores=cores,
-            transactions=reference.waits.transactions,
-            seconds=wall.median,
-            sequential_seconds=sequential.median,
-            executions=middle.executions,
-            validations=middle.validations,
-            aborts=middle.aborts,
-            utilisation=None,
-            bound_critical_path=reference.bound_critical_path,
-            bound_greedy=reference.bound_greedy(cores),
-            commit_latency_seconds=middle.commit_latency_seconds,
-            model=str(entrant.model),
-            order=order_of(entrant.model),
-            is_parallel=entrant.model.is_parallel,
-            seconds_by_turn=tuple(each.wall_seconds for each in figures),
-            verified=not entrant.runs.differences if self._verify else None,
-        )
+
+def _by_model(entrants: Sequence[_Entrant], models: Sequence[Model]) -> list[_Entrant]:
+    return [each for model in models for each in entrants if each.model == model]
+
+
+def _run(
+    entrant: _Entrant, entrants: Sequence[_Entrant], reference: Reference, *, verify: bool
+) -> ComparedRun:
+    """Return the figures of a model with a number of workers; `entrants` are all models with all numbers."""
+    figures = [turn.figures for turn in entrant.turns]
+    wall = spread_of(each.wall_seconds for each in figures)
+    # All sequential runs beside these turns met the same machine, whichever model they were beside.
+    beside = [turn for each in entrants if each.workers == entrant.workers for turn in each.turns]
+    sequential = spread_of(turn.sequential_seconds for turn in beside)
+    assert wall is not None and sequential is not None
+    middle = sorted(figures, key=lambda run: run.wall_seconds)[(len(figures) - 1) // 2]
+    cores = entrant.workers if entrant.model.is_parallel else 1
+    return ComparedRun(
+        cores=cores,
+        transactions=reference.waits.transactions,
+        seconds=wall.median,
+        sequential_seconds=sequential.median,
+        executions=middle.executions,
+        validations=middle.validations,
+        aborts=middle.aborts,
+        utilisation=None,
+        bound_critical_path=reference.bound_critical_path,
+        bound_greedy=reference.bound_greedy(cores),
+        commit_latency_seconds=middle.commit_latency_seconds,
+        model=str(entrant.model),
+        order=order_of(entrant.model),
+        is_parallel=entrant.model.is_parallel,
+        seconds_by_turn=tuple(each.wall_seconds for each in figures),
+        verified=not entrant.runs.differences if verify else None,
+    )
