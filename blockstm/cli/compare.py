@@ -48,7 +48,8 @@ BlocksArgument = Annotated[list[Path], typer.Argument(metavar="BLOCK", help="Blo
 ModelsOption = Annotated[
     str,
     typer.Option(
-        metavar="M,M,...", help="Execution models, with their options; the others are set against the first."
+        metavar="M,M,...",
+        help=f"Execution models ({', '.join(MODELS)}), with their options; the others are set against the first.",
     ),
 ]
 CoresOption = Annotated[

@@ -233,7 +233,10 @@ if __name__ == "__main__":
     assert "transaction 0 (program __main__.crashes)" in done.stdout
 
 
-@pytest.mark.parametrize("arguments", [("simulate", "--cores", "1,2"), ("explore", "--schedules", "5")])
+@pytest.mark.parametrize(
+    "arguments",
+    [("simulate", "--cores", "1,2"), ("compare", "--cores", "1,2"), ("explore", "--schedules", "5")],
+)
 def test_a_crash_is_one_line_of_the_command(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     (tmp_path / "shop.py").write_text(PROGRAMS)
     make = "import shop, blockstm; blockstm.Block([shop.fine.txn(b'a'), shop.crashes.txn()]).save('x.block')"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import doctest
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -23,6 +26,7 @@ from tests.support.comparisons import Steps
 
 MODELS = ("block-stm", "sequential")
 CORES = (1, 3, 8)
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "compare.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +160,14 @@ def test_empty_blocks_are_compared(shared_engine: Engine) -> None:
             None,
             True,
         )
+
+
+def test_the_examples_of_its_page() -> None:
+    text = "\n".join(re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL))
+    session = doctest.DocTestParser().get_doctest(text, {}, PAGE.name, None, 0)
+    assert len(session.examples) > 5
+    outcome = doctest.DocTestRunner(verbose=False).run(session, out=pytest.fail)
+    assert outcome.failed == 0
 
 
 def test_what_cannot_be_asked_for(block: Block) -> None:

@@ -258,8 +258,10 @@ def test_the_definitions_in_the_documentation(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     (tmp_path / "scenarios").symlink_to(root / "scenarios")
     page = (root / "docs" / "how-to" / "sweeps.md").read_text()
-    first, second = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    first, second, recorded = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     found = read_sweep(written(tmp_path, first, "mine"))
     assert len(runs_of(found)) == 144
     scenario = read_sweep(written(tmp_path, f"cores = [1]\n{second}")).scenario
     assert scenario is not None and scenario.general.transactions == 2_000
+    runs = runs_of(read_sweep(written(tmp_path, recorded)))
+    assert {run.scenario_name for run in runs} == {"ethereum-19932148"} and len(runs) == 6
