@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from blockstm.cli.columns import Column, print_columns, print_wrapped
 from blockstm.cli.figures_text import NONE, per_cent, times
+from blockstm.errors import counted
 from blockstm.measure.spread import Spread, spread_of
 from blockstm.schema.fields import Scalar
 from blockstm.schema.sweep import PARAMETER, PointEntry
@@ -29,6 +30,7 @@ class Point:
         cores: on how many cores.
         parameters: the fields that vary, by dotted name.
         runs: how many runs are finished.
+        refused: why the model cannot run the block; None where it can.
         speedup: of these; None where there is none, as of blocks without transactions.
     """
 
@@ -38,6 +40,7 @@ class Point:
     cores: int
     parameters: Mapping[str, Scalar | None]
     runs: int
+    refused: str | None
     speedup: Spread | None
 
     def entry(self) -> PointEntry:
@@ -50,6 +53,7 @@ class Point:
             cores=self.cores,
             parameters=self.parameters,
             runs=self.runs,
+            refused=self.refused,
             speedup=None if speedup is None else speedup.median,
             speedup_min=None if speedup is None else speedup.least,
             speedup_max=None if speedup is None else speedup.greatest,
@@ -79,6 +83,7 @@ def _point(sweep: Sweep, rows: Sequence[Row]) -> Point:
         cores=int(str(first["cores"])),
         parameters={field: _scalar(first.get(f"{PARAMETER}{field}")) for field in sweep.varied},
         runs=len(rows),
+        refused=next((str(row["refused"]) for row in rows if row["refused"] is not None), None),
         speedup=spread_of(value for value in values if isinstance(value, int | float)),
     )
 
@@ -91,7 +96,8 @@ def _scalar(value: object) -> Scalar | None:
 def print_speedups(sweep: Sweep, rows: Sequence[Row]) -> None:
     """Print a line for each combination of what varies beside the cores, with a column for each number of cores."""
     lines: dict[tuple[object, ...], dict[int, Spread | None]] = {}
-    for point in points_of(sweep, rows):
+    points = points_of(sweep, rows)
+    for point in points:
         lines.setdefault(_varying(sweep, point), {})[point.cores] = point.speedup
     runs = sweep.runs_of_a_point
     columns = [Column("block", is_number=False)] * bool(sweep.recorded)
@@ -115,6 +121,19 @@ def print_speedups(sweep: Sweep, rows: Sequence[Row]) -> None:
             "spread: how far apart the speed-ups of these runs are, in per cent of their median; the widest in "
             "the line"
         )
+    _print_refused(points)
+
+
+def _print_refused(points: Iterable[Point]) -> None:
+    """Say of each model that cannot run a block why; of several blocks with the first one's reason."""
+    by_model: dict[str, dict[str, str]] = {}
+    for point in points:
+        if point.refused is not None:
+            by_model.setdefault(point.model, {}).setdefault(point.scenario, point.refused)
+    for model, reasons in by_model.items():
+        name, reason = next(iter(reasons.items()))
+        others = f" and {counted(len(reasons) - 1, 'other block')}" if len(reasons) > 1 else ""
+        print_wrapped(f"{model} was not run on {name}{others}: {reason}")
 
 
 def _varying(sweep: Sweep, point: Point) -> tuple[object, ...]:

@@ -26,6 +26,8 @@ RESULTS_BYTES_MAX: Final = 1 << 26
 DEFINITION_BYTES_MAX: Final = 1 << 20
 MACHINE_COLUMNS: Final = ("machine", "cpu_count", "blockstm_version", "python_version")
 STARTED: Final = "started_at"
+REFUSED: Final = "refused"
+"""Says why a model cannot run a block; such a row has no figures."""
 
 COUNTS: Final = ("executions", "validations", "aborts", "transactions")
 NUMBERS: Final = tuple(name for name, kind in COLUMNS.items() if kind is float)
@@ -33,7 +35,9 @@ TEXTS: Final = ("clock", "model", "scenario")
 REQUIRED: Final = ("cores", "seconds", *TEXTS)
 IDENTIFYING: Final = ("point", "run_id", "seed", "repeat")
 """Of no use here, but kept with the page's data. The texts of scenario and cost model are not: they are long."""
-WANTED: Final = Wanted((*REQUIRED, *COUNTS, *NUMBERS, *MACHINE_COLUMNS, STARTED, *IDENTIFYING), PARAMETER)
+WANTED: Final = Wanted(
+    (*REQUIRED, *COUNTS, *NUMBERS, *MACHINE_COLUMNS, STARTED, REFUSED, *IDENTIFYING), PARAMETER
+)
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,7 @@ def _read_columns(path: Path) -> dict[str, Values]:
 
 
 def _rows(columns: Mapping[str, Values]) -> Iterator[Fields]:
-    """Yield the rows, without those parameters that are the same in all of them."""
+    """Yield the rows that have figures, without those parameters that are the same in all of them."""
     names = [name for name in columns if name in (*REQUIRED, *COUNTS, *NUMBERS)]
     for name in columns:
         if name.startswith(PARAMETER):
@@ -126,8 +130,10 @@ def _rows(columns: Mapping[str, Values]) -> Iterator[Fields]:
                 _check_parameter(name, value)
             if len(different - {None}) > 1:
                 names.append(name)
+    refused = columns.get(REFUSED) or [None] * len(columns[REQUIRED[0]])
     for index, row in enumerate(zip(*(columns[name] for name in names), strict=True)):
-        yield Fields(dict(zip(names, row, strict=True)), f"row {index}")
+        if refused[index] is None:
+            yield Fields(dict(zip(names, row, strict=True)), f"row {index}")
 
 
 def _check_parameter(name: str, value: object) -> None:

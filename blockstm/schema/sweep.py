@@ -33,6 +33,7 @@ COLUMNS: Final[Mapping[str, type]] = {
     "bound_critical_path": float,
     "bound_greedy": float,
     "utilisation": float,
+    "refused": str,
     "scenario_text": str,
     "block_digest": str,
     "virtual_machine": str,
@@ -60,6 +61,7 @@ class PointEntry(Entry):
         cores: on how many cores.
         parameters: the fields that vary, by dotted name.
         runs: how many runs are finished.
+        refused: why the model cannot run the block, where it cannot.
         speedup, speedup_min, speedup_max: the median of these, the least, the greatest; None where there is none,
             as of blocks without transactions.
     """
@@ -70,6 +72,7 @@ class PointEntry(Entry):
     cores: Cores
     parameters: Mapping[str, Scalar | None]
     runs: int
+    refused: str | None = None
     speedup: float | None = None
     speedup_min: float | None = None
     speedup_max: float | None = None

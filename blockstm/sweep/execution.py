@@ -12,8 +12,8 @@ from typing import Final
 
 from blockstm.chains.checked import CheckedBlock
 from blockstm.engine import Engine
-from blockstm.errors import BlockstmError, SweepError
-from blockstm.measure import Runs
+from blockstm.errors import BlockstmError, SweepError, UsageError
+from blockstm.measure import Runs, Turn
 from blockstm.models import model_of
 from blockstm.results.result import Result
 from blockstm.simulate import Figures, Reference, Simulation, model_from_text
@@ -59,9 +59,12 @@ def _simulated(runs: Sequence[Run], memory_limit_bytes: int) -> Iterator[Row]:
                         figures, result = simulation.figures_and_result(run.cores, model=run.model)
                         _check(checked, run, result)
                         del result  # kept, it would have its memory copied before the next run
+                        columns = _simulated_columns(figures)
+                    except UsageError as error:
+                        columns = _refused_columns(error)
                     except BlockstmError as error:
                         raise _failed(run, error) from error
-                yield row_of(run, started, _simulated_columns(figures) | _machine_columns(checked))
+                yield row_of(run, started, columns | _machine_columns(checked))
 
 
 def _simulated_columns(figures: Figures) -> dict[str, object]:
@@ -108,34 +111,49 @@ def _executed_block(
     for run in runs:
         engine = engines[run.cores]
         with _ONE_AT_A_TIME:
+            started = datetime.now(UTC)
             try:
-                if (run.cores, run.model) not in warm:
-                    warm[run.cores, run.model] = Runs(engine, checked, run.model)
-                    warm[run.cores, run.model].warm_up()
+                turning = warm.get((run.cores, run.model)) or _warmed_up(engine, checked, run.model)
+                warm[run.cores, run.model] = turning
                 if reference is None:
                     # Measuring each transaction takes time of its own, so only the bounds come from this run.
                     reference = Reference.of(block, engine.execute(block, "sequential", timed=True))
                 started = datetime.now(UTC)
-                turning = warm[run.cores, run.model]
                 turn = turning.turn(run.repeat)
-                _check_header(checked, run)
+                _check_header(checked)
                 turning.result = None  # it lies in the memory that the next run takes
+                columns = _measured_columns(turn, reference, run.cores)
+            except UsageError as error:
+                columns = _refused_columns(error)
             except BlockstmError as error:
                 raise _failed(run, error) from error
-        seconds = turn.figures.wall_seconds
-        columns = {
-            "seconds": seconds,
-            "sequential_seconds": turn.sequential_seconds,
-            "speedup": turn.sequential_seconds / seconds if seconds else None,
-            "executions": turn.figures.executions,
-            "validations": turn.figures.validations,
-            "aborts": turn.figures.aborts,
-            "bound_critical_path": reference.bound_critical_path,
-            "bound_greedy": reference.bound_greedy(run.cores),
-            **_latency_columns(turn.figures.commit_latency_seconds),
-            **_machine_columns(checked),
-        }
-        yield row_of(run, started, columns)
+        yield row_of(run, started, columns | _machine_columns(checked))
+
+
+def _warmed_up(engine: Engine, checked: CheckedBlock, model: str) -> Runs:
+    runs = Runs(engine, checked, model)
+    runs.warm_up()
+    return runs
+
+
+def _measured_columns(turn: Turn, reference: Reference, cores: int) -> dict[str, object]:
+    seconds = turn.figures.wall_seconds
+    return {
+        "seconds": seconds,
+        "sequential_seconds": turn.sequential_seconds,
+        "speedup": turn.sequential_seconds / seconds if seconds else None,
+        "executions": turn.figures.executions,
+        "validations": turn.figures.validations,
+        "aborts": turn.figures.aborts,
+        "bound_critical_path": reference.bound_critical_path,
+        "bound_greedy": reference.bound_greedy(cores),
+        **_latency_columns(turn.figures.commit_latency_seconds),
+    }
+
+
+def _refused_columns(error: UsageError) -> dict[str, object]:
+    """Return the columns of a run in a model that cannot run the block: the others are run all the same."""
+    return {"refused": str(error)}
 
 
 def _checked(source: Source) -> CheckedBlock:
@@ -152,10 +170,10 @@ def _check(checked: CheckedBlock, run: Run, result: Result) -> None:
     """Find out whether what came of a run can be trusted; one that changes the order comes to another result."""
     if model_of(run.model).keeps_order:
         checked.check(result)
-        _check_header(checked, run)
+        _check_header(checked)
 
 
-def _check_header(checked: CheckedBlock, run: Run) -> None:
+def _check_header(checked: CheckedBlock) -> None:
     different = [
         name.replace("_", " ") for name, equal in (checked.header_checks or {}).items() if equal is False
     ]

@@ -13,8 +13,12 @@ import pytest
 from distributed import CancelledError, KilledWorker
 
 import blockstm
-from blockstm import Block
-from blockstm.errors import MemoryLimitError, SweepError
+from blockstm import Block, models
+from blockstm.cli.sweep_tables import points_of, print_speedups
+from blockstm.errors import MemoryLimitError, SweepError, UsageError
+from blockstm.models import BlockStm
+from blockstm.report.inputs import read_inputs
+from blockstm.report.series import all_series
 from blockstm.simulate import Simulation, default_model
 from blockstm.sweep import Run, carry_out, read_sweep, runs_of
 from blockstm.sweep.carryout import InProcess
@@ -69,6 +73,40 @@ def test_rows_of_recorded_blocks_in_several_models(tmp_path: Path) -> None:
         assert (row["scenario_text"], row["block_digest"]) == (None, run.block_digest)
         assert problem_of(row, run) is None
     assert rows[0]["seconds"] != rows[2]["seconds"] == rows[3]["seconds"]
+
+
+class Refusing(BlockStm):
+    """A model that no block fits."""
+
+    name = "refusing"
+
+    def options(self) -> tuple[int, ...]:
+        raise UsageError("transaction 0 declares nothing")
+
+
+@pytest.mark.parametrize("clock", ["virtual", "real"])
+def test_a_model_that_cannot_run_a_block_has_rows_that_say_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], clock: str
+) -> None:
+    monkeypatch.setattr(models, "MODELS", {**models.MODELS, Refusing.name: Refusing})
+    text = f'clock = "{clock}"\nrepeats = 2\nmodels = ["refusing", "block-stm"]\n'
+    text += 'cores = [1]\nscenario.workload = "transfers"\nscenario.transactions = 20'
+    runs = runs_of(read_sweep(written(tmp_path, text)))
+    rows = list(execute(runs, MEMORY))
+    assert [(row["model"], row["refused"], row["executions"]) for row in rows] == [
+        ("refusing", "transaction 0 declares nothing", None), ("block-stm", None, 20),
+    ] * 2  # fmt: skip
+    assert all(problem_of(row, run) is None for run, row in zip(runs, rows, strict=True))
+    sweep = read_sweep(tmp_path / "small.toml")
+    print_speedups(sweep, rows)
+    assert "\nrefusing was not run on small: transaction 0 declares nothing\n" in capsys.readouterr().out
+    point, other = points_of(sweep, rows)
+    assert (point.refused, point.speedup, other.refused) == ("transaction 0 declares nothing", None, None)
+    with ResultsFolder(tmp_path / "out", text, runs) as folder:
+        folder.append(rows)
+    # A report shows what there is.
+    (series,) = all_series(read_inputs([tmp_path / "out"]))
+    assert series.model == "block-stm"
 
 
 def test_a_real_ethereum_block_is_executed_in_a_virtual_machine(tmp_path: Path) -> None:

@@ -71,7 +71,8 @@ def test_the_columns_of_the_table(tmp_path: Path, runs: list[Run], rows: list[Ro
     assert first["parameter.transfers.accounts"] == 2
     assert first["parameter.transfers.shape"] == "plain"
     # A block that is made of a scenario has no file, and no choice of what executes it.
-    assert [name for name, value in first.items() if value is None] == ["block_digest", "virtual_machine"]
+    missing = [name for name, value in first.items() if value is None]
+    assert missing == ["refused", "block_digest", "virtual_machine"]
 
 
 @settings(max_examples=25)
