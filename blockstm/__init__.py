@@ -54,7 +54,17 @@ if TYPE_CHECKING:
         UnknownProgramError,
         UsageError,
     )
-    from blockstm.models import BlockStm, DeclaredAccesses, Hinted, Model, Oracle, Push, Sequential
+    from blockstm.models import (
+        BlockStm,
+        DeclaredAccesses,
+        Hinted,
+        Locks,
+        Model,
+        Oracle,
+        Push,
+        Sequential,
+        SnapshotBatches,
+    )
     from blockstm.native import include_directory
     from blockstm.native._core import Context
     from blockstm.programs.declared import Declared, Hints
@@ -90,6 +100,7 @@ __all__ = [
     "KeyAccesses",
     "KeyChange",
     "LimitError",
+    "Locks",
     "MemoryLimitError",
     "Model",
     "NativeProgram",
@@ -110,6 +121,7 @@ __all__ = [
     "ScenarioError",
     "ScheduleError",
     "Sequential",
+    "SnapshotBatches",
     "SolanaInputError",
     "Span",
     "StateSource",
@@ -140,6 +152,7 @@ _MODULES: Final = {
     "KeyAccesses": "blocks.access_list",
     "KeyChange": "blocks.access_list",
     "Hinted": "models",
+    "Locks": "models",
     "Model": "models",
     "Oracle": "models",
     "Push": "models",
@@ -152,6 +165,7 @@ _MODULES: Final = {
     "Result": "results.result",
     "Running": "engine.running",
     "Sequential": "models",
+    "SnapshotBatches": "models",
     "Span": "results.timeline",
     "StateSource": "state.source",
     "Stats": "results.result",

@@ -336,8 +336,7 @@ class Engine:
             handed_out = 0
             while handed_out < len(block) and not to_the_end:
                 self._await_commit(handed_out)
-                order = None if model.keeps_order else result.order
-                receipt = result.receipts[handed_out if order is None else order[handed_out]]
+                receipt = result.receipt_at(handed_out)
                 _log_failures([receipt])
                 handed_out += 1
                 self._lock.release()
@@ -347,7 +346,7 @@ class Engine:
                     self._lock.acquire()
                 self._check_open()
             self._finish()
-            _log_failures(map(result.receipts.__getitem__, (result.order or range(len(block)))[handed_out:]))
+            _log_failures(map(result.receipt_at, range(handed_out, len(block))))
             return result
 
     def _await_commit(self, txn_idx: int) -> None:

@@ -75,9 +75,7 @@ class Running(Iterator[Receipt]):
         with self._taking_turn():
             receipt = self._step(to_the_end=False) if self._result is None else None
             if receipt is None and self._result is not None and self._handed_out < len(self._result):
-                receipt = self._result.receipts[
-                    (self._result.order or range(len(self._result)))[self._handed_out]
-                ]
+                receipt = self._result.receipt_at(self._handed_out)
             if receipt is None:
                 if self._result is None and self._cancelling_thread not in (None, threading.get_ident()):
                     raise EngineError(CANCELLED)  # an iteration that just ends would be taken for a whole one

@@ -9,6 +9,8 @@
 - `hinted`: the same, with some of the accesses known before.
 - `push`: the same, but readers are told instead of validated.
 - `declared`: accesses are promised before, and waited for.
+- `locks`: a scheduler takes locks, and decides the order.
+- `snapshot`: batches on one snapshot of the state.
 - `oracle`: list scheduling with perfect knowledge.
 """
 
@@ -21,12 +23,15 @@ from blockstm.errors import UsageError, shown
 from blockstm.models.block_stm import BlockStm
 from blockstm.models.declared import DeclaredAccesses
 from blockstm.models.hinted import Hinted
+from blockstm.models.lock_scheduling import GraphScheduler, GreedyScheduler
+from blockstm.models.locks import Locks
 from blockstm.models.model import Model
 from blockstm.models.oracle import Oracle
 from blockstm.models.preparation import Foreseen, KnownBefore, Preparation
 from blockstm.models.push import Push
 from blockstm.models.reference import reference_of
 from blockstm.models.sequential import Sequential
+from blockstm.models.snapshot import SnapshotBatches
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,19 +41,26 @@ __all__ = [
     "BlockStm",
     "DeclaredAccesses",
     "Foreseen",
+    "GraphScheduler",
+    "GreedyScheduler",
     "Hinted",
     "KnownBefore",
+    "Locks",
     "Model",
     "Oracle",
     "Preparation",
     "Push",
     "Sequential",
+    "SnapshotBatches",
     "model_of",
     "reference_of",
 ]
 
 MODELS: Final[Mapping[str, type[Model]]] = MappingProxyType(
-    {model.name: model for model in (BlockStm, Sequential, DeclaredAccesses, Hinted, Push, Oracle)}
+    {
+        model.name: model
+        for model in (BlockStm, Sequential, DeclaredAccesses, Locks, Hinted, Push, SnapshotBatches, Oracle)
+    }
 )
 """The models by name: what the command line, sweeps, simulations and explorations may be asked for."""
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
 
 from blockstm.blocks.block import Block
-from blockstm.errors import UsageError
 from blockstm.models.model import Model
-from blockstm.models.preparation import UNDECLARED_CODES, KnownBefore, Preparation, Undeclared
+from blockstm.models.preparation import UNDECLARED_CODES, KnownBefore, Preparation, Undeclared, told_accesses
 
 __all__ = ["DeclaredAccesses"]
 
@@ -48,12 +47,7 @@ class DeclaredAccesses(Model):
         """Return what is promised; see `Model.prepare`."""
         if self.accesses == "observed":
             return Preparation(accesses=known().accesses)
-        if len(block) and all(transaction.declared is None for transaction in block.transactions):
-            raise UsageError(
-                "no transaction of the block declares its accesses; give transactions declared=, or use "
-                "declared:observed, which takes those of a sequential run before"
-            )
-        return Preparation(accesses=Preparation.declared_accesses(block))
+        return Preparation(accesses=told_accesses(block, "declared", self.name))
 
     @property
     def promises(self) -> Undeclared:

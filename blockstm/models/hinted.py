@@ -11,8 +11,7 @@ from typing import ClassVar, Literal, Self
 from blockstm.blocks.block import Block
 from blockstm.errors import UsageError, shown
 from blockstm.models.model import Model
-from blockstm.models.preparation import NO_ACCESSES, Accesses, KnownBefore, Preparation
-from blockstm.programs.declared import Declared, Hints
+from blockstm.models.preparation import Accesses, KnownBefore, Preparation, told_accesses
 
 __all__ = ["Hinted"]
 
@@ -69,19 +68,7 @@ class Hinted(Model):
         """Return the hints; see `Model.prepare`."""
         if self.source == "observed":
             return Preparation(accesses=self.observed_hints(known().accesses))
-        told: list[Hints | Declared | None] = [
-            getattr(transaction, self.source) for transaction in block.transactions
-        ]
-        if told and all(entry is None for entry in told):
-            raise UsageError(
-                f"no transaction of the block carries {self.source}; give transactions {self.source}=, or use "
-                "hinted:60, which knows 60 per cent of what a sequential run before has accessed"
-            )
-        return Preparation(
-            accesses=[
-                NO_ACCESSES if entry is None else (entry.reads, entry.writes, entry.adds) for entry in told
-            ]
-        )
+        return Preparation(accesses=told_accesses(block, self.source, self.name))
 
     def observed_hints(self, accesses: Sequence[Accesses]) -> list[Accesses]:
         """Return the known share of these accesses, and false ones beside it.
@@ -125,6 +112,8 @@ class Hinted(Model):
     @classmethod
     def from_text_options(cls, options: Sequence[str]) -> Self:
         """Return the model with these options; see `Model.from_text_options`."""
+        if list(options) == ["observed"]:
+            return cls()
         if options in (["hints"], ["declared"]):
             return cls(source=options[0])
         if len(options) > 2 or not all(option.isascii() and option.isdigit() for option in options):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 from blockstm.blocks.block import Block
 from blockstm.errors import UsageError, shown
@@ -55,6 +55,11 @@ class Model(ABC):
     def promises(self) -> Undeclared:
         """What follows a touch that was not declared, where sequential execution has to do the same."""
         return "ignore"
+
+    @property
+    def promised_accesses(self) -> Literal["declared", "observed"]:
+        """Where the promises come from: from the transactions, or from a sequential run before."""
+        return "declared"
 
     @classmethod
     def from_text_options(cls, options: Sequence[str]) -> Self:

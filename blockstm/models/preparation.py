@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from blockstm.blocks.block import Block
-
-if TYPE_CHECKING:
-    from blockstm.results.result import Result
+from blockstm.errors import UsageError
+from blockstm.programs.declared import Declared, Hints
+from blockstm.results.result import Result, snapshot_of
 
 __all__ = [
     "NO_ACCESSES",
@@ -38,7 +38,7 @@ class Foreseen:
     """What each transaction of a block does when the block is executed in the preset order.
 
     Arguments:
-        accesses: the keys that it accesses.
+        accesses: the keys that it accesses, those of refused adds among them.
         seconds: how long its program runs.
     """
 
@@ -52,7 +52,7 @@ class Foreseen:
             (
                 [key for key, _ in result.reads(txn_idx)],
                 [key for key, _ in result.writes(txn_idx)],
-                [key for key, _ in result.adds(txn_idx)],
+                snapshot_of(result).bounded_adds(txn_idx),
             )
             for txn_idx in range(len(result))
         ]
@@ -81,10 +81,22 @@ class Preparation:
     ranks: Sequence[int] | None = None
     lanes: Sequence[int] | None = None
 
-    @staticmethod
-    def declared_accesses(block: Block) -> list[Accesses]:
-        """Return what the transactions of a block declare; none stands for no accesses."""
-        declared = [transaction.declared for transaction in block.transactions]
-        return [
-            NO_ACCESSES if entry is None else (entry.reads, entry.writes, entry.adds) for entry in declared
-        ]
+
+def told_accesses(block: Block, kind: Literal["declared", "hints"], model: str) -> list[Accesses]:
+    """Return what the transactions of a block carry about their accesses; none stands for no accesses.
+
+    Arguments:
+        block: the block.
+        kind: which attribute of transactions.
+        model: the name of the model that needs it.
+
+    Raises:
+        UsageError: no transaction carries any.
+    """
+    told: list[Declared | Hints | None] = [getattr(transaction, kind) for transaction in block.transactions]
+    if told and all(entry is None for entry in told):
+        raise UsageError(
+            f"model {model} needs what transactions carry as {kind}=, and none of the block does; give it, or use "
+            f"{model}:observed, for what a sequential run before has accessed"
+        )
+    return [NO_ACCESSES if entry is None else (entry.reads, entry.writes, entry.adds) for entry in told]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from blockstm.blocks.block import Block
 from blockstm.models.model import Model
-from blockstm.models.preparation import UNDECLARED_CODES, KnownBefore, Preparation, Undeclared
+from blockstm.models.preparation import UNDECLARED_CODES, KnownBefore, Preparation, Undeclared, told_accesses
 
 __all__ = ["Sequential"]
 
@@ -20,6 +20,7 @@ class Sequential(Model):
         order: the transactions in the order in which they are executed; None: the preset one. With an order that
             another model has chosen (`Result.order`), the result must be that of the other.
         undeclared: what follows a touch that a transaction has not declared, as for `DeclaredAccesses`.
+        accesses: what counts as declared, where that matters: as for `Locks`.
     """
 
     name: ClassVar[str] = "sequential"
@@ -28,6 +29,7 @@ class Sequential(Model):
 
     order: tuple[int, ...] | None = None
     undeclared: Undeclared = "ignore"
+    accesses: Literal["declared", "observed"] = "declared"
 
     def options(self) -> tuple[int, ...]:
         """Return the options as the core gets them; see `Model.options`."""
@@ -35,7 +37,9 @@ class Sequential(Model):
 
     def prepare(self, block: Block, workers: int, known: KnownBefore) -> Preparation | None:
         """Return the order, and the declared accesses where they matter; see `Model.prepare`."""
-        accesses = None if self.undeclared in {"ignore", "wait"} else Preparation.declared_accesses(block)
-        if self.order is None and accesses is None:
-            return None
+        if self.undeclared in {"ignore", "wait"}:
+            return None if self.order is None else Preparation(order=self.order)
+        accesses = (
+            known().accesses if self.accesses == "observed" else told_accesses(block, "declared", self.name)
+        )
         return Preparation(order=self.order, accesses=accesses)

@@ -43,7 +43,17 @@ Storey by storey, each file after those that it is made of:
 - `models/promises`: accesses that were promised, and what follows others.
 - `models/schedule`, `models/ready_set`: the order in which transactions are wanted to run; those that can.
 - `models/waiting`: waiting for another transaction, and claiming one.
+- `models/in_place`: one current word for each key.
 - `models/sequential/in_order`, `models/sequential/model`: sequential execution.
+- `models/locks/state`: what locks keep: lanes, and whom transactions wait for.
+- `models/locks/conflicts`: finding that out.
+- `models/locks/execution`: running a transaction when its locks are free, and making it final in their order.
+- `models/locks/model`: all of it as a table of functions.
+- `models/snapshot/state`: what batches on a snapshot keep.
+- `models/snapshot/reservations`: who of a batch is the first to read, write and add to a key.
+- `models/snapshot/execution`: executing a transaction on the snapshot.
+- `models/snapshot/collector`: committing a batch.
+- `models/snapshot/model`: all of it as a table of functions.
 - `models/multi_version/state`: what the models keep that have a version of each write.
 - `models/multi_version/scheduler`: which transaction runs or is validated next.
 - `models/multi_version/intents`: writes announced before they are made.

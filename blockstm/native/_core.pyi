@@ -365,11 +365,25 @@ class Snapshot:
         """The keys whose value it does not say, only what it added: (key, signed delta), in order first
         added."""
 
+    def bounded_adds(self, txn_idx: int) -> list[bytes]:
+        """The keys that it added to without knowing them, those of refused adds among them.
+
+        Raises:
+            EngineError: the arena has been wanted for another block since.
+        """
+
     def execution_seconds(self, txn_idx: int) -> float | None:
         """How long the program of its final incarnation ran; None where the run was not timed."""
 
     def order(self) -> list[int] | None:
         """The transactions in the order in which they became final, of those that have; None: as preset."""
+
+    def txn_at(self, place: int) -> int:
+        """The transaction that became final as the one at that place.
+
+        Raises:
+            IndexError: there is no such place.
+        """
 
     def changes(self) -> dict[bytes, bytes | None]:
         """The keys that the block has written, with their final values; None: deleted."""

@@ -37,7 +37,7 @@ from blockstm.native.versions.key_table cimport find_or_insert, table_capacity
 from blockstm.native.memory.layout cimport (
     ACCESS_ADD, ACCESS_READ, ACCESS_WRITE, Access, CHUNK_BYTES, DRAINS_MAX, EVENT_BYTES_MAX, FAILURE_NONE, FAILURE_NO_MODEL, HASH_TABLES_MAX, KEY_BYTES_MAX,
     MODEL_OPTIONS_MAX, OUTCOME_FAILED, OUTCOME_REVERTED,
-    OUTCOME_SUCCESS, READ_SUM, READ_VERSION, REASON_BYTES_MAX, TIMELINE_SHARE, TRANSACTIONS_MAX, VALUE_BYTES_MAX,
+    OUTCOME_SUCCESS, READ_OUTSIDE, READ_SUM, READ_VERSION, READ_WITHIN, REASON_BYTES_MAX, TIMELINE_SHARE, TRANSACTIONS_MAX, VALUE_BYTES_MAX,
     WORD_ADD, WORD_BROKEN, WORD_DELETE, WORD_VALUE, WORKERS_MAX, Bounds, DrainSlot, Header, Location,
     Number, Preparation, Read, ReadSet, Record, Span, SpanChunk, Txn, WorkerSlot, Write, WriteSet,
 )
@@ -55,8 +55,11 @@ from blockstm.native.versions.multi_version cimport (
 )
 from blockstm.native.memory.number cimport number_decode, number_encode, number_set
 from blockstm.native.models.multi_version.model cimport block_stm_model, promises_model, push_model
+from blockstm.native.models.progress cimport txn_at_place
 from blockstm.native.models.outcome cimport read_set_items, write_set_items
+from blockstm.native.models.locks.model cimport locks_model
 from blockstm.native.models.sequential.model cimport sequential_model
+from blockstm.native.models.snapshot.model cimport snapshot_model
 from blockstm.native.verbs.reads cimport read_value
 from blockstm.native.models.deaths cimport condemn, count_death, recover
 from blockstm.native.models.status cimport NO_TXN
@@ -94,13 +97,19 @@ trace = PyCapsule_New(<void*><Program>trace_program, CAPSULE_NAME, NULL)
 check_layout()
 
 cdef Model block_stm_table
+cdef Model locks_table
 cdef Model promises_table
 cdef Model push_table
 cdef Model sequential_table
+cdef Model snapshot_table
 block_stm_model(&block_stm_table)
+locks_model(&locks_table)
 promises_model(&promises_table)
 push_model(&push_table)
 sequential_model(&sequential_table)
+snapshot_model(&snapshot_table)
+locks = PyCapsule_New(&locks_table, MODEL_CAPSULE_NAME, NULL)
+snapshot = PyCapsule_New(&snapshot_table, MODEL_CAPSULE_NAME, NULL)
 promises = PyCapsule_New(&promises_table, MODEL_CAPSULE_NAME, NULL)
 push = PyCapsule_New(&push_table, MODEL_CAPSULE_NAME, NULL)
 block_stm = PyCapsule_New(&block_stm_table, MODEL_CAPSULE_NAME, NULL)

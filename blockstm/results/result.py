@@ -172,6 +172,10 @@ class Result(Sequence[TransactionResult]):
         order = self._snapshot.order()
         return None if order is None else tuple(order)
 
+    def receipt_at(self, place: int) -> Receipt:
+        """Return the receipt of the transaction that became final as the one at a place, from 0."""
+        return self.receipts[self._snapshot.txn_at(place)]
+
     def diff(self, other: Result, limit: int = DIFFERENCES_MAX) -> list[str]:
         """Return where this run and another differ, in messages of one line each; an empty list if they agree.
 

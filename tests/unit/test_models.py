@@ -53,7 +53,16 @@ def payments(count: int) -> Block:
 
 
 def test_names_and_models_are_told_apart() -> None:
-    assert list(MODELS) == ["block-stm", "sequential", "declared", "hinted", "push", "oracle"]
+    assert list(MODELS) == [
+        "block-stm",
+        "sequential",
+        "declared",
+        "locks",
+        "hinted",
+        "push",
+        "snapshot",
+        "oracle",
+    ]
     assert [str(model_of(name)) for name in MODELS] == list(MODELS)
     assert model_of("block-stm") == BlockStm()
     assert model_of(BlockStm(intents=False)) != BlockStm()

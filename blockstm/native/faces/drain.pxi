@@ -150,7 +150,7 @@ cdef class Drainage:
         if committed <= first:
             return []
         self._take_up_model()
-        changes = [self._changes_of(self._txn_at(place)) for place in range(first, committed)]
+        changes = [self._changes_of(txn_at_place(&self.local, <uint32_t>place)) for place in range(first, committed)]
         return changes if load_sc[uint32_t](&header.restarts) == restarts else []
 
     cdef int _take_up_model(self) except -1:
@@ -159,11 +159,6 @@ cdef class Drainage:
             take_up(&self.local, find_model(record_to_bytes(record_at(&self.local, self.local.header.model))))
             self.taken_up = self.local.header.block_number
         return 0
-
-    cdef uint32_t _txn_at(self, uint64_t place) noexcept:
-        """The transaction that became final as the one at that place."""
-        cdef uint64_t order = self.local.header.order
-        return <uint32_t>place if order == 0 else (<uint32_t*>address(&self.local, order))[place]
 
     cdef dict _changes_of(self, uint32_t txn_idx):
         cdef uint64_t offset = load_acquire[uint64_t](&txn_at(&self.local, txn_idx).write_set)

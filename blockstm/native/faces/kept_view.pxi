@@ -288,8 +288,14 @@ cdef class KeptView(RunView):
         self.value(reference, &value)
         return value_to_object(&value)
 
+    cdef list bounded_adds(self, uint32_t txn_idx):
+        raise EngineError("which adds were refused is told only until the engine takes its next block")
+
     cdef list order(self):
         return self.places
+
+    cdef uint32_t txn_at(self, uint32_t place) noexcept:
+        return place if self.places is None else self.places[place]
 
     cdef int outcome(self, uint32_t txn_idx, Outcome* out) except -1:
         cdef const KeptTxn* txn = <const KeptTxn*>(self.data + self.txns) + txn_idx

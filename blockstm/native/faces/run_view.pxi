@@ -47,6 +47,10 @@ cdef class RunView:
     cdef list adds(self, uint32_t txn_idx):
         raise NotImplementedError
 
+    cdef list bounded_adds(self, uint32_t txn_idx):
+        """The keys that it has added to without knowing them, those of refused adds among them."""
+        raise NotImplementedError
+
     cdef dict changes(self):
         raise NotImplementedError
 
@@ -57,6 +61,10 @@ cdef class RunView:
     cdef list order(self):
         """The transactions in the order in which they became final, of those that have; None: as preset."""
         raise NotImplementedError
+
+    cdef uint32_t txn_at(self, uint32_t place) noexcept:
+        """The transaction at a place of that order."""
+        return place
 
     cdef bint span(self, uint32_t worker, uint64_t position, Span* out) except -1:
         """The span that a worker has noted at a position, its times from the start of the block; False for none."""
@@ -217,6 +225,17 @@ cdef class ArenaView(RunView):
                 adds.append((key_at(&self.local, write.location), -amount if negative else amount))
         return adds
 
+    cdef list bounded_adds(self, uint32_t txn_idx):
+        cdef ReadSet* read_set = self.read_set(txn_idx)
+        cdef Read* read
+        cdef uint32_t index
+        cdef list keys = []
+        for index in range(read_set.count if read_set != NULL else 0):
+            read = read_set_items(read_set) + index
+            if read.kind == READ_WITHIN or read.kind == READ_OUTSIDE:
+                keys.append(key_at(&self.local, read.location))
+        return keys
+
     cdef dict changes(self):
         cdef TableWalk walk
         cdef uint32_t location
@@ -237,13 +256,15 @@ cdef class ArenaView(RunView):
         return (<uint64_t*>address(&self.local, self.local.header.execution_ns))[txn_idx]
 
     cdef list order(self):
-        cdef uint64_t place
+        cdef uint32_t place
         if self.local.header.order == 0:
             return None
         return [
-            (<uint32_t*>address(&self.local, self.local.header.order))[place]
-            for place in range(load_acquire[uint64_t](&self.local.header.commit_index))
+            self.txn_at(place) for place in range(load_acquire[uint64_t](&self.local.header.commit_index))
         ]
+
+    cdef uint32_t txn_at(self, uint32_t place) noexcept:
+        return txn_at_place(&self.local, place)
 
     cdef bint span(self, uint32_t worker, uint64_t position, Span* out) except -1:
         cdef uint64_t start_ns = self.local.header.start_ns

@@ -103,6 +103,14 @@ cdef class Snapshot:
         """The keys whose value it does not say, only what it added: (key, signed delta), in order first added."""
         return self._view().adds(self._index(txn_idx))
 
+    def bounded_adds(self, txn_idx):
+        """The keys that it added to without knowing them, those of refused adds among them.
+
+        Raises:
+            EngineError: the arena has been wanted for another block since.
+        """
+        return self._view().bounded_adds(self._index(txn_idx))
+
     def execution_seconds(self, txn_idx):
         """How long the program of its final incarnation ran; None where the run was not timed."""
         cdef uint32_t index = self._index(txn_idx)
@@ -111,6 +119,10 @@ cdef class Snapshot:
     def order(self):
         """The transactions in the order in which they became final, of those that have; None: as preset."""
         return self._view().order()
+
+    def txn_at(self, place):
+        """The transaction that became final as the one at that place."""
+        return self._view().txn_at(self._index(place))
 
     def changes(self):
         """The final value of each key that the block has written: None where it was deleted."""

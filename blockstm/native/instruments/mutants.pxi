@@ -38,3 +38,14 @@ cpdef enum Mutant:
     MUTANT_CLAIM_READ_THROUGH = 35      # a reader does not wait for a write that is announced
     MUTANT_SURPRISE_UNNOTICED = 36      # with promises, nothing is validated after what was not expected
     MUTANT_NEWS_LOST = 37       # recovery forgets that a transaction was told that its reads are stale
+    MUTANT_LOCK_NOT_AWAITED = 38        # a transaction does not wait for the writer before it
+    MUTANT_LOCK_OF_READER_NOT_AWAITED = 39  # a writer does not wait for the readers before it
+    MUTANT_LOCKS_GIVEN_BACK_EARLY = 40  # the status says EXECUTED before all is in the state
+    MUTANT_LANE_KEPT_BY_DEAD = 41       # recovery does not give up the dead worker's lane
+    MUTANT_HALF_APPLIED_RUN_AGAIN = 42  # recovery runs again what was being applied
+    MUTANT_BATCH_DECIDED_EARLY = 43     # a batch is decided before the last of it has been executed
+    MUTANT_READ_CONFLICT_IGNORED = 44   # what has read what an earlier one of its batch writes commits in its place
+    MUTANT_REORDERED_BOTH_WAYS = 45     # ... goes before, though earlier ones have read what it writes
+    MUTANT_BATCH_ADD_UNCHECKED = 46     # a commit does not look whether an add stays within its bounds
+    MUTANT_COMMIT_APPLIED_TWICE = 47    # the successor of a collector settles again what is in the state
+    MUTANT_SENT_BACK_TAKEN_FOR_STRAY = 48   # what waits for the next batch runs in the one that is committed

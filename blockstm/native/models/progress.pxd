@@ -4,12 +4,17 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from blockstm.native.memory.atomics cimport fetch_add_sc, futex_wake, load_sc, store_release, store_sc, unlikely_true
 from blockstm.native.memory.layout cimport FAILURE_STATE_SOURCE, FAILURE_UNDECLARED, OUTCOME_UNDECLARED, OUTCOME_UNKNOWN, Txn
-from blockstm.native.memory.local cimport Local, fail_block, txn_at
+from blockstm.native.memory.local cimport Local, address, fail_block, txn_at
 from blockstm.native.instruments.watch cimport DONE_TOO_EARLY, HOLDS, PREFIX_SHRANK, Watch
 from blockstm.native.models.waking cimport wake_sleepers
 
 cdef extern from "<unistd.h>" nogil:
     ssize_t write_fd "write"(int fd, const void* data, size_t count) noexcept
+
+
+cdef inline uint32_t txn_at_place(Local* local, uint32_t place) noexcept nogil:
+    """Which transaction is the one at a place of the order in which the transactions become final."""
+    return place if local.header.order == 0 else (<uint32_t*>address(local, local.header.order))[place]
 
 
 cdef inline void notify(Local* local) noexcept nogil:

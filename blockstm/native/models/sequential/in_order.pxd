@@ -1,34 +1,26 @@
 """The sequential model: one transaction after the other on plain state, no versions, no validation.
 
-What parallel execution is measured against. The current word of a key is the first slot of its
-location; the programs and their verbs are the same. One worker takes part.
+What parallel execution is measured against. The programs and their verbs are the same. One worker takes part.
 """
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 from blockstm.native.memory.atomics cimport fetch_add_sc, store_release, store_sc, unlikely_true
-from blockstm.native.memory.layout cimport (
-    COMMITTED, HASH_TABLES_MAX, Number, OUTCOME_SUCCESS, SPAN_EXECUTION, WORD_ADD, WORD_DELETE, WORD_VALUE, Write,
-    WriteSet,
-)
-from blockstm.native.memory.allocation cimport allocate
-from blockstm.native.memory.local cimport ABORT_NONE, Local, PendingWrite, address, location_at, now_ns, txn_at
-from blockstm.native.memory.number cimport apply_delta, number_encode, number_set
+from blockstm.native.memory.layout cimport COMMITTED, HASH_TABLES_MAX, OUTCOME_SUCCESS, SPAN_EXECUTION, WriteSet
+from blockstm.native.memory.local cimport ABORT_NONE, Local, address, now_ns, txn_at
 from blockstm.native.instruments.timeline cimport span_begin, span_end
 from blockstm.native.instruments.virtual_time cimport charge_in_order
+from blockstm.native.models.in_place cimport apply_write, find_in_place, list_writes, settle_write_set, word_in_place
 from blockstm.native.models.incarnation cimport begin_incarnation, note_running, run_timed
 from blockstm.native.models.outcome cimport store_read_set, store_receipt, write_set_items
-from blockstm.native.models.progress cimport fail_for, never_final, say_done, tell_progress
+from blockstm.native.models.progress cimport fail_for, never_final, say_done, tell_progress, txn_at_place
 from blockstm.native.models.promises cimport (
     UNDECLARED_ABORT_BLOCK, UNDECLARED_FAIL, end_undeclared, may_find, touched_unpromised,
 )
 from blockstm.native.models.status cimport pack_status
 from blockstm.native.versions.key_table cimport table_capacity
-from blockstm.native.versions.multi_version cimport (
-    FOUND_ABSENT, FOUND_UNDECLARED, FOUND_VALUE, Found, base_number, is_unknown, make_record, pack_word, word_kind,
-)
-from blockstm.native.verbs.touched cimport pending
+from blockstm.native.versions.multi_version cimport FOUND_UNDECLARED, Found
 
 cdef enum:
     OPTION_ON_UNDECLARED = 0    # place in Header.model_options
@@ -46,102 +38,38 @@ cdef inline Own* own(Local* local) noexcept nogil:
     return <Own*>local.own
 
 
-cdef inline void find_in_order(Local* local, uint32_t location, Found* found) noexcept nogil:
-    """What a key holds now: one current word, no versions."""
-    cdef uint64_t word = location_at(local, location).slots[0]
-    if word == 0:
-        word = location_at(local, location).base
-        if unlikely_true(local.header.has_source != 0) and is_unknown(local, location, &word, found):
-            return
-    found.word = word
-    found.kind = FOUND_ABSENT if word == 0 or word_kind(word) == WORD_DELETE else FOUND_VALUE
-
-
 cdef inline uint32_t on_undeclared(Local* local) noexcept nogil:
     """What follows a touch that was not declared, as an option of the model: the reference of a model with promises."""
     return <uint32_t>local.header.model_options[OPTION_ON_UNDECLARED]
 
 
 cdef inline void find_promised_in_order(Local* local, uint32_t location, uint32_t adds_max, Found* found) noexcept nogil:
-    """As find_in_order, of a key that the running transaction has promised to read, where that matters."""
+    """What a key holds now, of one that the running transaction has promised to read, where that matters."""
     if (
         unlikely_true(on_undeclared(local) == UNDECLARED_FAIL or on_undeclared(local) == UNDECLARED_ABORT_BLOCK)
         and not may_find(local, location, adds_max)
     ):
         found.kind = FOUND_UNDECLARED
         return
-    find_in_order(local, location, found)
-
-
-cdef inline uint32_t txn_at_place(Local* local, uint32_t place) noexcept nogil:
-    """Which transaction is the one at a place of the order in which the block is executed."""
-    return place if local.header.order == 0 else (<uint32_t*>address(local, local.header.order))[place]
-
-
-cdef inline uint64_t settle(Local* local, const PendingWrite* write) noexcept nogil:
-    """The record that a pending write comes to: an add is added up. 0 where the arena is full."""
-    cdef Found found
-    cdef Number number, delta
-    cdef uint8_t digits[32]
-    if write.kind != WORD_ADD:
-        return make_record(local, local.scratch.data + write.data, write.length, 0)
-    find_in_order(local, write.location, &found)
-    if not base_number(local, found.word, &number):
-        number_set(&number, 0)
-    memcpy(&delta, local.scratch.data + write.data, sizeof(Number))
-    apply_delta(&number, &delta, write.negative != 0)
-    return make_record(local, digits, number_encode(&number, digits), 0)
-
-
-cdef inline WriteSet* new_write_set(Local* local) noexcept nogil:
-    """Room for a list of what the transaction has written; NULL where the arena is full."""
-    cdef uint64_t offset = allocate(local, sizeof(WriteSet) + local.write_count * sizeof(Write))
-    cdef WriteSet* write_set
-    if offset == 0:
-        return NULL
-    write_set = <WriteSet*>address(local, offset)
-    write_set.count = local.write_count
-    write_set.leftover = 0
-    write_set.adds = 0
-    return write_set
+    find_in_place(local, location, found)
 
 
 cdef inline bint apply_writes(Local* local) noexcept nogil:
     """Put the pending writes into the state; False where the arena is full.
 
-    Invariant: the transaction lists what it wrote as publish_writes does, deltas as deltas; without a
-    list it has written nothing. A list from before a worker's death (see restart) goes. The list is complete before
-    it shows (release): a drain may be looking at the one before the death. Of an add the place says where the record
-    of its sum lies.
+    Invariant: without a list the transaction has written nothing. A list from before a worker's death (see restart) goes.
+    The list is complete before it shows (release): a drain may be looking at the one before the death.
     """
-    cdef PendingWrite* write
     cdef WriteSet* write_set
-    cdef Write* listed
-    cdef uint64_t record
     cdef uint32_t index
     store_release[uint64_t](&local.txn.write_set, 0)
     if local.outcome != OUTCOME_SUCCESS or local.write_count == 0:
         return True
-    write_set = new_write_set(local)
-    if write_set == NULL:
+    write_set = list_writes(local)
+    if write_set == NULL or not settle_write_set(local, write_set):
         return False
-    for index in range(local.write_count):
-        write = pending(local, index)
-        record = settle(local, write)
-        if record == 0:
-            return False
-        listed = write_set_items(write_set) + index
-        listed.place = record
-        location_at(local, write.location).slots[0] = pack_word(
-            WORD_VALUE if write.kind == WORD_ADD else write.kind, local.txn_idx, record
-        )
-        if write.kind == WORD_ADD:
-            record = make_record(local, local.scratch.data + write.data, write.length, write.negative)
-            if record == 0:
-                return False
-        listed.location = write.location
-        listed.kind = write.kind
-        listed.record = record
+    for index in range(write_set.count):
+        apply_write(local, local.txn_idx, write_set_items(write_set) + index)
     store_release[uint64_t](&local.txn.write_set, <uint64_t>(<uint8_t*>write_set - local.base))
     return True
 
@@ -238,7 +166,7 @@ cdef inline void restart(Local* local) noexcept nogil:
         for place in range(table_capacity(local, level)):
             entry = table[place]
             if entry != 0:
-                location_at(local, <uint32_t>entry).slots[0] = 0
+                word_in_place(local, <uint32_t>entry)[0] = 0
         level += 1
     fetch_add_sc[uint32_t](&local.header.restarts, 1)
     store_sc[uint64_t](&local.header.commit_index, 0)

@@ -1,0 +1,95 @@
+"""State in place: one current word for each key, as models have that keep no versions. It is the first slot of the location."""
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+
+from blockstm.native.memory.atomics cimport load_acquire, store_release, unlikely_true
+from blockstm.native.memory.layout cimport Number, Record, WORD_ADD, WORD_DELETE, WORD_VALUE, Write, WriteSet
+from blockstm.native.memory.allocation cimport allocate
+from blockstm.native.memory.local cimport Local, PendingWrite, address, location_at
+from blockstm.native.memory.number cimport apply_delta, number_encode, number_set
+from blockstm.native.models.outcome cimport write_set_items
+from blockstm.native.verbs.touched cimport pending
+from blockstm.native.versions.multi_version cimport (
+    FOUND_ABSENT, FOUND_VALUE, Found, base_number, is_unknown, make_record, pack_word, record_bytes, word_kind,
+)
+
+
+cdef inline uint64_t* word_in_place(Local* local, uint32_t location) noexcept nogil:
+    """Where the current word of a key is; 0 until the block has written it."""
+    return &location_at(local, location).slots[0]
+
+
+cdef inline void find_in_place(Local* local, uint32_t location, Found* found) noexcept nogil:
+    """What a key holds now. Memory ordering: a word is stored with release after its record."""
+    cdef uint64_t word = load_acquire[uint64_t](word_in_place(local, location))
+    if word == 0:
+        word = location_at(local, location).base
+        if unlikely_true(local.header.has_source != 0) and is_unknown(local, location, &word, found):
+            return
+    found.word = word
+    found.kind = FOUND_ABSENT if word == 0 or word_kind(word) == WORD_DELETE else FOUND_VALUE
+
+
+cdef inline WriteSet* list_writes(Local* local) noexcept nogil:
+    """List what the running transaction writes: values, and of adds the deltas; NULL where the arena is full.
+
+    The place of a write is where the record of its value lies, of an add 0 until it is settled.
+    """
+    cdef uint64_t offset = allocate(local, sizeof(WriteSet) + local.write_count * sizeof(Write))
+    cdef WriteSet* write_set
+    cdef PendingWrite* write
+    cdef Write* listed
+    cdef uint32_t index
+    if offset == 0:
+        return NULL
+    write_set = <WriteSet*>address(local, offset)
+    write_set.count = local.write_count
+    write_set.leftover = 0
+    write_set.adds = 0
+    for index in range(local.write_count):
+        write = pending(local, index)
+        listed = write_set_items(write_set) + index
+        listed.location = write.location
+        listed.kind = write.kind
+        listed.record = make_record(local, local.scratch.data + write.data, write.length, write.negative)
+        if listed.record == 0:
+            return NULL
+        listed.place = 0 if write.kind == WORD_ADD else listed.record
+        write_set.adds += write.kind == WORD_ADD
+    return write_set
+
+
+cdef inline bint settle_write_set(Local* local, WriteSet* write_set) noexcept nogil:
+    """Add up what the adds of a list come to now; False where the arena is full.
+
+    Invariant: until the list is applied, doing it twice changes nothing.
+    """
+    cdef Found found
+    cdef Number number, delta
+    cdef uint8_t digits[32]
+    cdef Write* write
+    cdef Record* record
+    cdef uint32_t index
+    for index in range(write_set.count if write_set.adds != 0 else 0):
+        write = write_set_items(write_set) + index
+        if write.kind != WORD_ADD:
+            continue
+        find_in_place(local, write.location, &found)
+        if not base_number(local, found.word, &number):
+            number_set(&number, 0)
+        record = <Record*>address(local, write.record)
+        memcpy(&delta, record_bytes(record), sizeof(Number))
+        apply_delta(&number, &delta, record.negative != 0)
+        write.place = make_record(local, digits, number_encode(&number, digits), 0)
+        if write.place == 0:
+            return False
+    return True
+
+
+cdef inline void apply_write(Local* local, uint32_t txn_idx, const Write* write) noexcept nogil:
+    """Put a write of a settled list into the state. Doing it twice changes nothing."""
+    store_release[uint64_t](
+        word_in_place(local, write.location),
+        pack_word(WORD_VALUE if write.kind == WORD_ADD else write.kind, txn_idx, write.place),
+    )
