@@ -52,10 +52,12 @@ class CheckedBlock:
     def check(self, result: Result) -> None:
         """Find out whether what came of a run can be trusted, before anything of it is shown or kept.
 
+        A header is that of the preset order: nothing is found out of a run in a model that has chosen another one.
+
         Raises:
             BlockstmError: it cannot: the block, as it was recorded, cannot be executed.
         """
-        if self.chain_block is not None:
+        if self.chain_block is not None and result.order is None:
             self.header_checks = self.chain_block.header_checks(result, self.header_checks)
 
     def outcomes(self, result: Result) -> Outcomes:

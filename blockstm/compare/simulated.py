@@ -11,7 +11,7 @@ from blockstm.compare.figures import ComparedRun, Comparison, Refused, order_of
 from blockstm.errors import UsageError
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT
 from blockstm.measure.runs import Step
-from blockstm.models import Model, model_of
+from blockstm.models import Model, Sequential, model_of, reference_of
 from blockstm.results.result import Result
 from blockstm.results.verify import DIFFERENCES_MAX, differences
 from blockstm.simulate import CostModel, Simulation, default_model
@@ -122,12 +122,15 @@ class _Comparing:
             )
 
     def _check(self, model: Model, result: Result) -> bool | None:
-        """Compare a result with the block's header, and with sequential execution where that was asked for."""
-        if not model.keeps_order:
-            return None
+        """Compare a result with the block's header, and with sequential execution where that was asked for.
+
+        Sequential execution is in the order that the model has chosen, and keeps to the same promises.
+        """
         self._checked.check(result)
         if self._sequential is None:
             return None
-        found = differences(result, self._sequential)
+        wanted = reference_of(model, result.order)
+        reference = self._sequential if wanted == Sequential() else self._simulation.run(1, model=wanted)
+        found = differences(result, reference)
         self._differences += found[: DIFFERENCES_MAX - len(self._differences)]
         return not found
