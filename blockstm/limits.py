@@ -10,6 +10,8 @@ KEY_BYTES_MAX: Final = 64
 VALUE_BYTES_MAX: Final = 65_536
 TRANSACTIONS_MAX: Final = 1_000_000
 WORKERS_MAX: Final = 256
+SCAN_KEYS_MAX: Final = 1024
+"""Keys that one scan may ask for."""
 REASON_BYTES_MAX: Final = 4096
 """Of a longer reason the receipt keeps the beginning."""
 EVENT_BYTES_MAX: Final = 65_536

@@ -29,8 +29,11 @@ from blockstm.processes.pickling import dumps, loads
 from blockstm.programs.built_in import trace
 from blockstm.programs.transaction import Transaction
 from tests.support import mutants
+from tests.support.programs import change_or_ask
 
 KEYS = [b"x", b"y"]
+CHANGES: list[bytes | int | None] = [b"\2", None, 1]
+"""What asking transactions follow upon: a key gets another value, goes, or is added to."""
 NOTHING, READ, WRITE, ADD, UPDATE = range(5)
 SCHEDULES_A_BLOCK = 100
 SHAPES_A_TASK = 20
@@ -63,6 +66,27 @@ def block_of(shape: Shape, present: Sequence[bytes] = KEYS) -> Block:
     return Block([transaction_of(deeds) for deeds in shape], dict.fromkeys(present, b"\1"))
 
 
+def asking_blocks() -> list[Block]:
+    """A transaction that changes one key or both, in each way, and one that asks about keys or scans.
+
+    Once in that order, and once in the other with a third one that scans at the end.
+    """
+    blocks = []
+    for done in product([*range(len(CHANGES)), None], repeat=2):
+        changes = [(key, CHANGES[deed]) for key, deed in zip(KEYS, done, strict=True) if deed is not None]
+        for asks in ([KEYS[0]], [KEYS[1]], [*KEYS], [None], [KEYS[0], None]) if changes else ():
+            change, ask = change_or_ask.txn(changes, [], None), change_or_ask.txn([], asks, b"told")
+            last = change_or_ask.txn([], [None], b"told last")
+            blocks += [Block([change, ask], {KEYS[1]: b"\1"}), Block([ask, change, last], {KEYS[0]: b"\1"})]
+    return blocks
+
+
+def asking_tasks(preemptions: int) -> list[Task]:
+    plan = Plan("exhaustive", 2, None, preemptions=preemptions)
+    blocks = asking_blocks()
+    return [(blocks[start : start + SHAPES_A_TASK], plan) for start in range(0, len(blocks), SHAPES_A_TASK)]
+
+
 def varied_block(chance: random.Random) -> Block:
     """A shape of two to six transactions at random, or one of the blocks that find mutants."""
     made = [
@@ -72,9 +96,14 @@ def varied_block(chance: random.Random) -> Block:
         mutants.adds,
         mutants.bounded_adds,
         mutants.moving_place,
+        mutants.account,
+        mutants.margin,
+        mutants.levels,
     ]
     if chance.random() < 0.2:
         return chance.choice(made)()
+    if chance.random() < 0.25:
+        return chance.choice(asking_blocks())
     count = chance.randint(2, 6)
     shape = tuple((chance.randrange(5), chance.randrange(5)) for _ in range(count))
     return block_of(shape, [key for key in KEYS if chance.random() < 0.5])
@@ -163,6 +192,7 @@ def main() -> int:
     right = [
         search_all("random and PCT", random_tasks(options.random, options.seed, 0)),
         search_all("with up to 2 deaths", random_tasks(options.deaths, options.seed, 2)),
+        search_all(f"{len(asking_blocks())} blocks that ask, 2 preemptions", asking_tasks(2)),
         search_all(f"{len(small)} shapes of 1 and 2 transactions, 2 preemptions", exhaustive_tasks(small, 2)),
         search_all(f"{len(large)} shapes of 3 transactions, 2 preemptions", exhaustive_tasks(large, 2)),
     ]

@@ -27,6 +27,7 @@ from blockstm.native._core import (
     Arena,
     Worker,
 )
+from blockstm.programs.program import NativeProgram
 from blockstm.programs.table import ProgramTable
 from blockstm.results.result import Result
 
@@ -50,7 +51,19 @@ def lay_out(arena: Arena, block: Block, programs: ProgramTable, rounds_per_gas: 
     """
     rows = block._rows_for_core()
     numbers = programs.numbers(rows.programs)
-    arena.lay_out(len(block), numbers, rows.keys, rows.state, rows.rows, rounds_per_gas, source=block.source)
+    scanned = frozenset().union(
+        *(each.all_scans() for each in rows.programs if isinstance(each, NativeProgram))
+    )
+    arena.lay_out(
+        len(block),
+        numbers,
+        rows.keys,
+        rows.state,
+        rows.rows,
+        rounds_per_gas,
+        source=block.source,
+        ordered=sorted(scanned),
+    )
 
 
 def check_failure(arena: Arena, what: str, fix: str = RAISE_MEMORY_LIMIT) -> None:

@@ -205,7 +205,7 @@ def observed(result: Result) -> list[object]:
     seen: list[object] = [snapshot.changes()]
     for txn_idx in range(len(snapshot)):
         seen.append((snapshot.status(txn_idx), snapshot.gas_used(txn_idx), snapshot.error(txn_idx)))
-        seen.append((snapshot.events(txn_idx), snapshot.reads(txn_idx)))
+        seen.append((snapshot.events(txn_idx), snapshot.reads(txn_idx), snapshot.predicates(txn_idx)))
         seen.append((snapshot.writes(txn_idx), snapshot.adds(txn_idx)))
     return seen
 

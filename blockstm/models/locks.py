@@ -45,13 +45,15 @@ class Locks(Model):
         scheduler: which one, with its options: `GreedyScheduler()` or `GraphScheduler()`.
         accesses: what is locked: what the transactions declare, or what they are observed to access in a sequential
             run before. In another order they may touch something else; see `undeclared`.
-        undeclared: what follows a touch without a lock: the transaction fails, or the block does.
+        undeclared: what follows a touch without a lock: the transaction fails, or the block does. A scan is one, as
+            it is keys that are locked, and not ranges.
     """
 
     name: ClassVar[str] = "locks"
     entry: ClassVar[str] = "blockstm.native._core:locks"
     is_parallel: ClassVar[bool] = True
     keeps_order: ClassVar[bool] = False
+    scans: ClassVar[bool] = False
     text_options: ClassVar[str] = "graph, observed and abort-block, as in locks:graph:observed"
 
     scheduler: GreedyScheduler | GraphScheduler = GREEDY

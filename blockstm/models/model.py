@@ -31,6 +31,8 @@ class Model(ABC):
     """Whether more than one worker may take part in a block."""
     keeps_order: ClassVar[bool] = True
     """Whether its result is that of the preset order; else the model chooses the order (`Result.order`)."""
+    scans: ClassVar[bool] = True
+    """Whether programs can scan ranges of keys; else a transaction that does fails."""
     text_options: ClassVar[str] = ""
     """How its options are written on the command line, in words; empty where it takes none there."""
 

@@ -9,6 +9,7 @@ from typing import Final, Literal, TypeAlias
 from blockstm.blocks.block import Block
 from blockstm.errors import UsageError
 from blockstm.programs.declared import Declared, Hints
+from blockstm.results.predicates import Predicate, Scanned
 from blockstm.results.result import Result, snapshot_of
 
 __all__ = [
@@ -38,7 +39,7 @@ class Foreseen:
     """What each transaction of a block does when the block is executed in the preset order.
 
     Arguments:
-        accesses: the keys that it accesses, those of refused adds among them.
+        accesses: the keys that it accesses, those of refused adds and those that it only asks about among them.
         seconds: how long its program runs.
     """
 
@@ -50,13 +51,22 @@ class Foreseen:
         """Return what a timed run of the block tells."""
         accesses = [
             (
-                [key for key, _ in result.reads(txn_idx)],
+                [key for key, _ in result.reads(txn_idx)] + asked_keys(result.predicates(txn_idx)),
                 [key for key, _ in result.writes(txn_idx)],
                 snapshot_of(result).bounded_adds(txn_idx),
             )
             for txn_idx in range(len(result))
         ]
         return Foreseen(accesses, [entry.execution_seconds or 0.0 for entry in result])
+
+
+def asked_keys(predicates: Iterable[Predicate]) -> list[bytes]:
+    """Return the keys that predicates are about: of a scan those that it has found."""
+    return [
+        key
+        for predicate in predicates
+        for key in (predicate.keys if isinstance(predicate, Scanned) else (predicate.key,))
+    ]
 
 
 KnownBefore: TypeAlias = Callable[[], Foreseen]

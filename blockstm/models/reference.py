@@ -18,4 +18,9 @@ def reference_of(model: Model, order: Sequence[int] | None) -> Sequential:
         order: the order that it has chosen (`Result.order`); None: the preset one.
     """
     chosen = None if model.keeps_order or order is None else tuple(order)
-    return Sequential(order=chosen, undeclared=model.promises, accesses=model.promised_accesses)
+    return Sequential(
+        order=chosen,
+        undeclared=model.promises,
+        accesses=model.promised_accesses,
+        refuses_scans=not model.scans,
+    )

@@ -21,6 +21,7 @@ class Sequential(Model):
             another model has chosen (`Result.order`), the result must be that of the other.
         undeclared: what follows a touch that a transaction has not declared, as for `DeclaredAccesses`.
         accesses: what counts as declared, where that matters: as for `Locks`.
+        refuses_scans: whether a scan of a range is a touch that was not declared.
     """
 
     name: ClassVar[str] = "sequential"
@@ -30,10 +31,11 @@ class Sequential(Model):
     order: tuple[int, ...] | None = None
     undeclared: Undeclared = "ignore"
     accesses: Literal["declared", "observed"] = "declared"
+    refuses_scans: bool = False
 
     def options(self) -> tuple[int, ...]:
         """Return the options as the core gets them; see `Model.options`."""
-        return (UNDECLARED_CODES[self.undeclared],)
+        return UNDECLARED_CODES[self.undeclared], int(self.refuses_scans)
 
     def prepare(self, block: Block, workers: int, known: KnownBefore) -> Preparation | None:
         """Return the order, and the declared accesses where they matter; see `Model.prepare`."""

@@ -16,12 +16,15 @@ Storey by storey, each file after those that it is made of:
 - `instruments/delays`: random delays at step points.
 - `instruments/watch`: what is looked for after every step of a controlled run.
 - `instruments/state_hash`: the state of a controlled run as a number.
+- `versions/key_order`: keys in the order of their bytes, for scans.
 - `versions/key_table`: from a key's bytes to its location.
 - `versions/multi_version`: for each key, the values that the block's transactions wrote.
+- `versions/ranges`: what a scan has found, and whether it would find the same now.
 - `versions/validation`: whether a transaction would read now what it has read.
 - `verbs/touched`: the keys that the running transaction has touched, and its pending writes.
 - `verbs/model`: what a model must say: its table of functions.
 - `verbs/reads`, `verbs/adds`: what earlier transactions left at a key; adds.
+- `verbs/predicates`, `verbs/scans`: what is asked of a key without its value; which keys of a range have values.
 - `verbs/savepoints`: a nested program succeeds whole or leaves nothing.
 - `verbs/work`: long work, and giving up what is doomed.
 - `verbs/context`: the verbs.
@@ -71,6 +74,7 @@ Storey by storey, each file after those that it is made of:
 - `models/multi_version/model`: all of it as tables of functions, one for each model.
 - `faces/recursion`: how deep programs may call through C.
 - `faces/encoding`, `faces/loader`: native programs' arguments; laying out a block in the arena.
+- `faces/predicates`: predicates as bytes, for the result.
 - `faces/run_view`, `faces/kept_view`: a run where it lies in the arena; what is kept of it for the next block.
 - `faces/snapshot`: what came of a block, decoded when it is looked at.
 - `faces/locks`: which processes are there: locks that end with their process.

@@ -89,6 +89,7 @@ class Arena:
         rows: Iterable[tuple[Any, ...]],
         rounds_per_gas: float = 1.0,
         source: StateSource | None = None,
+        ordered: Iterable[bytes] = (),
     ) -> None:
         """Lay a block out, ready to be started once.
 
@@ -101,6 +102,7 @@ class Arena:
                 (bytes where they are encoded), and its gas limit or None.
             rounds_per_gas: rounds of work that `trace` does for each unit of recorded gas.
             source: what workers ask for the values that are not in `state`; None: those keys are absent.
+            ordered: prefixes of the keys that will be scanned.
 
         Raises:
             MemoryLimitError: the block does not fit.
@@ -358,6 +360,9 @@ class Snapshot:
     def reads(self, txn_idx: int) -> list[tuple[bytes, bytes | None]]:
         """The keys that its final incarnation read from below, with the values: (key, value or None)."""
 
+    def predicates(self, txn_idx: int) -> list[tuple[bytes, bytes]]:
+        """What its final incarnation asked about keys without reading them: see results/predicates.py."""
+
     def writes(self, txn_idx: int) -> list[tuple[bytes, bytes | None]]:
         """The keys that its final incarnation wrote, in the order first written: (key, value; None: deleted)."""
 
@@ -440,6 +445,58 @@ class Context:
         Raises:
             TypeError: the key is not bytes.
             LimitError: the key is longer than 64 bytes.
+        """
+
+    def exists(self, key: bytes) -> bool:
+        """Tell whether a key has a value, without depending on which.
+
+        That another transaction writes a new value to the key is then no conflict; that it deletes the key is. What
+        this transaction has written or deleted counts, as does what it has added: an add leaves a value.
+
+        Arguments:
+            key: up to 64 bytes.
+
+        Raises:
+            TypeError: the key is not bytes.
+            LimitError: the key is longer than 64 bytes.
+        """
+
+    def check(self, key: bytes, minimum: int = 0, maximum: int = ...) -> bool:
+        """Tell whether the number at a key lies within bounds, without depending on which number it is.
+
+        That another transaction changes the number is then no conflict as long as the answer stays. What this
+        transaction has written, deleted or added counts.
+
+        Arguments:
+            key: up to 64 bytes; an absent key is 0.
+            minimum: the least that the number may be.
+            maximum: the most that it may be, up to 2**256 - 1, which is the default.
+
+        Returns:
+            whether it lies within; a value that is not a number, of over 32 bytes, does not.
+
+        Raises:
+            TypeError: the key is not bytes, or a bound is not an int; a bool or a float is not one.
+            LimitError: the key is longer than 64 bytes, or the bounds are not within 0..2**256 - 1.
+        """
+
+    def scan(self, prefix: bytes, limit: int, start: bytes = b"", end: bytes | None = None) -> list[bytes]:
+        """Find the first keys that have values, in the order of their bytes, without their values.
+
+        That another transaction gives a key of the range its first value, or deletes one, is then a conflict, as
+        far as the scan has looked: up to the last key found where it found `limit` of them. New values are none.
+        What this transaction has written, deleted or added itself counts.
+
+        Arguments:
+            prefix: what the keys begin with; no bytes: any key.
+            limit: how many to find at most, from 1 to 1024; to go on, scan from the last key and a zero byte.
+            start: the lowest key that may be found, up to 64 bytes.
+            end: the first key that may not be found, up to 64 bytes; None: there is none.
+
+        Raises:
+            TypeError: a key is not bytes, or the limit is not an int.
+            LimitError: a key is longer than 64 bytes, or the limit is not within 1..1024.
+            UsageError: the state before the block is asked of a source, which cannot list its keys.
         """
 
     def write(self, key: bytes, value: bytes) -> None:

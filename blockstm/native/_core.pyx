@@ -22,8 +22,8 @@ from blockstm.native.memory.atomics cimport (
     unlikely_true,
 )
 from blockstm.native.verbs.context cimport (
-    OK, OUT_OF_BOUNDS, Savepoint, Value, ctx_add, ctx_charge, ctx_delete, ctx_emit, ctx_read, ctx_write, decide, poll,
-    savepoint_keep, savepoint_open, savepoint_roll_back,
+    GIVE_UP, OK, OUT_OF_BOUNDS, Savepoint, Value, ctx_add, ctx_charge, ctx_check, ctx_delete, ctx_emit, ctx_exists,
+    ctx_read, ctx_scan, ctx_write, decide, poll, savepoint_keep, savepoint_open, savepoint_roll_back,
 )
 from blockstm.native.instruments.delays cimport DelayState, delay_at_step, delays_open
 from blockstm.native.programs.arguments cimport KIND_ADDS, KIND_BYTES, KIND_KEY, KIND_KEYS, KIND_U256, KIND_U64
@@ -33,13 +33,16 @@ from blockstm.native.programs.verb_table cimport (
     BLOCKSTM_ABI_VERSION, BLOCKSTM_MAGIC, blockstm_function, blockstm_program, blockstm_verbs,
 )
 from blockstm.native.instruments.watch cimport Watch, WatchedTxn
-from blockstm.native.versions.key_table cimport find_or_insert, table_capacity
+from blockstm.native.versions.key_order cimport set_prefix_range
+from blockstm.native.versions.key_table cimport find_or_insert, order_keys, table_capacity
 from blockstm.native.memory.layout cimport (
     ACCESS_ADD, ACCESS_READ, ACCESS_WRITE, Access, CHUNK_BYTES, DRAINS_MAX, EVENT_BYTES_MAX, FAILURE_NONE, FAILURE_NO_MODEL, HASH_TABLES_MAX, KEY_BYTES_MAX,
     MODEL_OPTIONS_MAX, OUTCOME_FAILED, OUTCOME_REVERTED,
-    OUTCOME_SUCCESS, READ_OUTSIDE, READ_SUM, READ_VERSION, READ_WITHIN, REASON_BYTES_MAX, TIMELINE_SHARE, TRANSACTIONS_MAX, VALUE_BYTES_MAX,
-    WORD_ADD, WORD_BROKEN, WORD_DELETE, WORD_VALUE, WORKERS_MAX, Bounds, DrainSlot, Header, Location,
-    Number, Preparation, Read, ReadSet, Record, Span, SpanChunk, Txn, WorkerSlot, Write, WriteSet,
+    OUTCOME_SUCCESS, READ_ABSENT, READ_CHECKED_OUTSIDE, READ_CHECKED_WITHIN, READ_OUTSIDE, READ_PRESENT, READ_SCAN,
+    READ_SUM, READ_VERSION, READ_WITHIN,
+    REASON_BYTES_MAX, SCAN_FOUND, SCAN_KEYS_MAX, SCAN_NO_END, TIMELINE_SHARE, TRANSACTIONS_MAX, VALUE_BYTES_MAX,
+    WORD_ADD, WORD_BROKEN, WORD_DELETE, WORD_VALUE, WORKERS_MAX, Bounds, DrainSlot, Header, KeyRange, Location,
+    Number, Preparation, Read, ReadSet, Record, Scan, ScanKey, Span, SpanChunk, Txn, WorkerSlot, Write, WriteSet,
 )
 from blockstm.native.programs.layout_checks cimport check_layout
 from blockstm.native.memory.allocation cimport allocate, take_bytes
@@ -53,6 +56,7 @@ from blockstm.native.memory.layout cimport FAILURE_UNDECLARED as UNDECLARED
 from blockstm.native.versions.multi_version cimport (
     BASE_TXN, make_record, pack_word, record_bytes, record_of, tree_levels_for, word_kind,
 )
+from blockstm.native.versions.ranges cimport scan_keys, scan_of
 from blockstm.native.memory.number cimport number_decode, number_encode, number_set
 from blockstm.native.models.multi_version.model cimport block_stm_model, promises_model, push_model
 from blockstm.native.models.progress cimport txn_at_place
@@ -120,6 +124,7 @@ LIMITS = {
     "KEY_BYTES_MAX": KEY_BYTES_MAX,
     "LEADING_KEYS_MAX": LEADING_KEYS_MAX,
     "REASON_BYTES_MAX": REASON_BYTES_MAX,
+    "SCAN_KEYS_MAX": SCAN_KEYS_MAX,
     "TRANSACTIONS_MAX": TRANSACTIONS_MAX,
     "VALUE_BYTES_MAX": VALUE_BYTES_MAX,
     "WORKERS_MAX": WORKERS_MAX,
@@ -144,6 +149,7 @@ cdef dict names_of(kinds, str prefix):
 
 include "faces/encoding.pxi"
 include "faces/loader.pxi"
+include "faces/predicates.pxi"
 include "faces/run_view.pxi"
 include "faces/kept_view.pxi"
 include "faces/snapshot.pxi"

@@ -16,9 +16,13 @@ from blockstm.native.verbs.context cimport (
     savepoint_roll_back,
 )
 from blockstm.native.programs.native_program cimport CAPSULE_NAME, Program
-from blockstm.native.versions.key_table cimport find_or_insert, table_capacity
+from blockstm.native.versions.key_order cimport (
+    first_from, key_order_at, next_in_order, order_node, set_prefix_range,
+)
+from blockstm.native.versions.key_table cimport find_or_insert, order_keys, table_capacity
 from blockstm.native.memory.layout cimport (
-    Bounds, FAILURE_NONE, HASH_TABLES_MAX, Header, Leaf, Number, SPAN_SLEEP, WORD_TOMBSTONE, WORD_VALUE, WorkerSlot,
+    Bounds, FAILURE_NONE, HASH_TABLES_MAX, Header, KeyRange, Leaf, Number, SCAN_NO_END, SPAN_SLEEP, WORD_TOMBSTONE,
+    WORD_VALUE, WorkerSlot,
 )
 from blockstm.native.memory.allocation cimport allocate_aligned, take_bytes
 from blockstm.native.memory.local cimport (
@@ -261,6 +265,35 @@ cdef class Memory:
             table_capacity(self.locals, level)
             for level in range(HASH_TABLES_MAX) if self.header.tables[level] != 0
         ]
+
+    # keys in order
+
+    def order(self, worker, bytes prefix=b""):
+        """order_keys, of those with a prefix: whether the arena was large enough."""
+        cdef KeyRange wanted
+        set_prefix_range(&wanted, <const uint8_t*>prefix, <uint32_t>len(prefix))
+        return order_keys(self._local(worker), &wanted)
+
+    def ordered(self):
+        """The range of the keys that are wanted in order: its start, and its end or None; None for no range."""
+        cdef const KeyRange* keys
+        if self.header.key_order == 0:
+            return None
+        keys = &key_order_at(self.locals, self.header.key_order).range
+        end = None if keys.end_bytes == SCAN_NO_END else bytes(keys.end[place] for place in range(keys.end_bytes))
+        return bytes(keys.start[place] for place in range(keys.start_bytes)), end
+
+    def keys_from(self, bytes start):
+        """The keys in order, from the first that is not below `start`; None where nobody has asked for them."""
+        cdef uint32_t node
+        cdef list keys = []
+        if self.header.key_order == 0:
+            return None
+        node = first_from(self.locals, <const uint8_t*>start, <uint32_t>len(start))
+        while node != 0:
+            keys.append(self.key(order_node(self.locals, node).location))
+            node = next_in_order(self.locals, node)
+        return keys
 
     # versions
 

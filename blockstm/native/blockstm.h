@@ -53,14 +53,16 @@ extern "C" {
 /* How many savepoints may be open, and how deep calls may be nested. */
 #define BLOCKSTM_SAVEPOINTS_MAX 1024u
 #define BLOCKSTM_CALLS_MAX 64u
+/* The most keys that a scan may be for. */
+#define BLOCKSTM_SCAN_KEYS_MAX 1024u
 
 /* What a verb returns. */
 typedef int32_t blockstm_status;
 enum {
     BLOCKSTM_OK = 0,
     BLOCKSTM_GIVE_UP = 1,       /* return at once */
-    BLOCKSTM_OUT_OF_BOUNDS = 2, /* add: refused, nothing has changed */
-    BLOCKSTM_ABSENT = 3,        /* read: the key has no value */
+    BLOCKSTM_OUT_OF_BOUNDS = 2, /* add: refused, nothing has changed; check: not within the bounds */
+    BLOCKSTM_ABSENT = 3,        /* read, exists: the key has no value */
     BLOCKSTM_REVERTED = 4,      /* call: the program has reverted; what it wrote and emitted is gone */
     BLOCKSTM_FAILED = 5         /* call: it has failed; likewise */
 };
@@ -150,6 +152,28 @@ typedef struct blockstm_verbs {
     instead of the price of the gas. For programs whose gas is no measure of their time. It does nothing elsewhere, and
     where the times of the block's transactions were recorded. */
     blockstm_status (*model_work)(blockstm_context *, uint64_t rounds);
+
+    /* Whether a key has a value: BLOCKSTM_OK or BLOCKSTM_ABSENT. A key that was added to has one. The transaction then
+    depends on the answer only: that another writes a new value is no conflict. */
+    blockstm_status (*exists)(blockstm_context *, blockstm_key key);
+
+    /* Whether the number at a key lies from `minimum` (NULL: 0) to `maximum` (NULL: 2**256 - 1): BLOCKSTM_OK or
+    BLOCKSTM_OUT_OF_BOUNDS. An absent key is 0; a value of over 32 bytes lies within no bounds. The transaction then
+    depends on the answer only. */
+    blockstm_status (*check)(
+        blockstm_context *, blockstm_key key, const blockstm_u256 *minimum, const blockstm_u256 *maximum
+    );
+
+    /* Find the first keys that have values, in the order of their bytes, from `start` up to and without `end` (NULL and
+    0: there is no end; blockstm_prefix_end gives the end of the keys with a prefix). What the program has written,
+    erased or added itself counts. The transaction then depends on which keys of the range have values, up to the last
+    one found where `keys` is full, and not on the values. Fails where the state is asked of a source.
+    keys: room for `capacity` keys, 1 to BLOCKSTM_SCAN_KEYS_MAX.
+    count: how many were found. */
+    blockstm_status (*scan)(
+        blockstm_context *, const void *start, size_t start_length, const void *end, size_t end_length,
+        blockstm_key *keys, size_t capacity, size_t *count
+    );
 } blockstm_verbs;
 
 typedef void (*blockstm_function)(
@@ -253,6 +277,16 @@ static inline const blockstm_key *blockstm_next_keys(blockstm_arguments *reader,
     found = *count > SIZE_MAX / 4 ? NULL : blockstm_next(reader, *count * 4);
     if (found == NULL) *count = 0;
     return (const blockstm_key *)(const void *)found;
+}
+
+/* --- ranges --- */
+
+/* Turn a prefix into the first key after all that begin with it, and return the length of that. 0 where there is none
+(the prefix is empty, or of bytes 255 only): then hand NULL and 0 to `scan`. */
+static inline size_t blockstm_prefix_end(uint8_t *prefix, size_t length) {
+    while (length > 0 && prefix[length - 1] == 255) length--;
+    if (length > 0) prefix[length - 1]++;
+    return length;
 }
 
 /* --- numbers --- */

@@ -29,7 +29,7 @@ from typing import (
 )
 
 from blockstm.errors import ProgramError, UnknownProgramError, install_extra, one_line, shown
-from blockstm.limits import LEADING_KEYS_MAX, PROGRAM_NAME_BYTES_MAX
+from blockstm.limits import KEY_BYTES_MAX, LEADING_KEYS_MAX, PROGRAM_NAME_BYTES_MAX
 from blockstm.programs.arguments import decode_arguments, encode_arguments
 from blockstm.programs.parameters import REQUIRED, Kind, Parameter
 from blockstm.programs.shared_library import split_entry
@@ -325,6 +325,8 @@ class NativeProgram(Program):
             fetched into the cache ahead. None of kind `keys`, `adds` or `bytes` stands before them. None: the keys
             that the parameters begin with.
         calls: native programs that a program in a shared library may call, which knows them by their numbers here.
+        scans: prefixes of the keys that it scans. Those are put in order while a block is loaded, and not by the
+            first transactions that scan them; what a program scans need not be named.
 
     Raises:
         ProgramError: the definition is not sound, or the name is that of a built-in program.
@@ -335,6 +337,7 @@ class NativeProgram(Program):
     entry: str = ""
     leading_keys: tuple[str, ...] | None = field(default=None, kw_only=True)
     calls: tuple[NativeProgram, ...] = field(default=(), kw_only=True)
+    scans: tuple[bytes, ...] = field(default=(), kw_only=True)
     _checks: tuple[tuple[Callable[[object, str], object], str], ...] = field(
         init=False, repr=False, compare=False
     )
@@ -354,6 +357,7 @@ class NativeProgram(Program):
         if self.library is not None:
             object.__setattr__(self, "entry", ":".join(self.library))
         object.__setattr__(self, "calls", self._checked_calls())
+        object.__setattr__(self, "scans", self._checked_scans())
         checks = tuple((parameter.check, parameter.name) for parameter in self.parameters)
         object.__setattr__(self, "_checks", checks)
         object.__setattr__(self, "leading_keys", self._checked_leading_keys())
@@ -377,6 +381,20 @@ class NativeProgram(Program):
                 "what is compiled against the core calls others as functions"
             )
         return calls
+
+    def _checked_scans(self) -> tuple[bytes, ...]:
+        prefixes = tuple(self.scans)
+        for prefix in prefixes:
+            if type(prefix) is not bytes or len(prefix) > KEY_BYTES_MAX:
+                raise ProgramError(
+                    f"program {shown(self.name)}: {shown(prefix)} is no prefix of keys that it scans; "
+                    f"give bytes, at most {KEY_BYTES_MAX}"
+                )
+        return prefixes
+
+    def all_scans(self) -> frozenset[bytes]:
+        """Return the prefixes of the keys that it scans, or that one which it calls does."""
+        return frozenset(self.scans).union(*(callee.all_scans() for callee in self.calls))
 
     def _checked_leading_keys(self) -> tuple[str, ...]:
         if self.leading_keys is None:

@@ -3,6 +3,7 @@
 - `receipts`: how each transaction ended.
 - `state_root`: one hash of a whole state.
 - `timeline`, `perfetto`: what each worker did when; the same as trace events for Perfetto.
+- `predicates`: what transactions asked about keys without reading their values.
 - `transaction_result`: all that a run tells of one transaction.
 - `verify`: what is different between two results of a block.
 - `result`: receipts, the final state and figures, decoded when they are looked at.

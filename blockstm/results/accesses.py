@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from blockstm.blocks.block import Block
 from blockstm.errors import UsageError
+from blockstm.results.predicates import Predicate, Scanned
 from blockstm.results.result import Result
 
 __all__ = ["NetAccesses", "net_accesses"]
@@ -24,7 +26,9 @@ class NetAccesses:
     """What a transaction read, and what it changed in the end.
 
     Arguments:
-        reads: the keys that it read from below, in the order first read.
+        reads: the keys that it read from below, in the order first read, then those of which it only asked
+            something (see Result.predicates): of a scan those that it found, and those that an earlier
+            transaction of the block has deleted where it looked.
         writes: the keys that hold something else after it than before.
         adds: by key that it added to without reading it, the magnitude of what it added.
     """
@@ -47,12 +51,24 @@ def net_accesses(block: Block, result: Result) -> Iterator[NetAccesses]:
     if len(result) != len(block):
         raise UsageError(_FOREIGN_RESULT)
     state = dict(block.state)
+    deleted: set[bytes] = set()
     for txn_idx in range(len(block)):
-        reads = [key for key, _ in result.reads(txn_idx)]
+        keys = [key for key, _ in result.reads(txn_idx)]
+        asked = chain.from_iterable(_asked(each, deleted) for each in result.predicates(txn_idx))
+        reads = list(dict.fromkeys([*keys, *asked]))
         writes, adds = _changes(state, result, txn_idx, set(reads))
+        for key in chain(writes, adds):
+            (deleted.discard if key in state else deleted.add)(key)
         yield NetAccesses(reads, writes, adds)
     if state != result.state:
         raise UsageError(_FOREIGN_RESULT)
+
+
+def _asked(predicate: Predicate, deleted: set[bytes]) -> list[bytes]:
+    """Return the keys that an answer depends on, given those that the block has deleted so far."""
+    if not isinstance(predicate, Scanned):
+        return [predicate.key]
+    return sorted({*predicate.keys, *filter(predicate.covers, deleted)})
 
 
 def _changes(

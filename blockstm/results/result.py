@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, SupportsIndex, overload
 
 from blockstm.errors import UsageError, counted, shown, type_shown
+from blockstm.results.predicates import Predicate, decode_predicates
 from blockstm.results.receipts import STATUSES, Receipt, Receipts, Status, receipt_at
 from blockstm.results.state_root import state_root
 from blockstm.results.timeline import Timeline
@@ -179,7 +180,7 @@ class Result(Sequence[TransactionResult]):
     def diff(self, other: Result, limit: int = DIFFERENCES_MAX) -> list[str]:
         """Return where this run and another differ, in messages of one line each; an empty list if they agree.
 
-        Compared are the final state, every receipt (not the time of its commit) and every read.
+        Compared are the final state, every receipt (not the time of its commit), every read and every predicate.
 
         Arguments:
             other: the run to compare with, as of the same block under another model: "instead of" in a message
@@ -233,6 +234,8 @@ class Result(Sequence[TransactionResult]):
     def reads(self, txn_idx: SupportsIndex) -> list[tuple[bytes, bytes | None]]:
         """Return what a transaction's final incarnation read: keys, in the order first read, and values.
 
+        What it only asked about a key, without its value, is among the `predicates`.
+
         Arguments:
             txn_idx: the transaction's place in the preset order.
 
@@ -240,6 +243,21 @@ class Result(Sequence[TransactionResult]):
             IndexError: there is no such transaction.
         """
         return self._snapshot.reads(range(len(self))[txn_idx])
+
+    def predicates(self, txn_idx: SupportsIndex) -> list[Predicate]:
+        """Return what a transaction's final incarnation asked about keys without reading them, in order.
+
+        An answer that followed from what the transaction had read, or had done to the key itself, is not among
+        them, nor is the same `exists` asked again. The items are of the classes of `blockstm.results.predicates`:
+        Existence, Checked and Scanned.
+
+        Arguments:
+            txn_idx: the transaction's place in the preset order.
+
+        Raises:
+            IndexError: there is no such transaction.
+        """
+        return decode_predicates(self._snapshot.predicates(range(len(self))[txn_idx]))
 
     def writes(self, txn_idx: SupportsIndex) -> list[tuple[bytes, bytes | None]]:
         """Return what a transaction wrote: keys, in the order first written, and values, None for deleted.

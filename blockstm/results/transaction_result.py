@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from blockstm.results.predicates import Predicate, decode_predicates
 from blockstm.results.receipts import Receipt, receipt_at
 
 if TYPE_CHECKING:
@@ -15,8 +16,8 @@ __all__ = ["TransactionResult"]
 class TransactionResult:
     """What a run tells of one transaction, decoded when looked at; `Result` is a sequence of these.
 
-    Two are equal when receipt, reads, writes and adds are; what was measured does not count. It cannot be
-    pickled, as it is a view of the run; what it tells can be.
+    Two are equal when receipt, reads, predicates, writes and adds are; what was measured does not count. It
+    cannot be pickled, as it is a view of the run; what it tells can be.
 
     Arguments:
         snapshot: the core's view of the run.
@@ -42,6 +43,11 @@ class TransactionResult:
         return self._snapshot.reads(self.txn_idx)
 
     @property
+    def predicates(self) -> list[Predicate]:
+        """What it asked about keys without reading them: see `Result.predicates`."""
+        return decode_predicates(self._snapshot.predicates(self.txn_idx))
+
+    @property
     def writes(self) -> list[tuple[bytes, bytes | None]]:
         """What it wrote: see `Result.writes`."""
         return self._snapshot.writes(self.txn_idx)
@@ -65,9 +71,10 @@ class TransactionResult:
         """Compare outcomes, not measurements."""
         if not isinstance(other, TransactionResult):
             return NotImplemented
-        return (self.receipt, self.reads, self.writes, self.adds) == (
+        return (self.receipt, self.reads, self.predicates, self.writes, self.adds) == (
             other.receipt,
             other.reads,
+            other.predicates,
             other.writes,
             other.adds,
         )

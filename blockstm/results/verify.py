@@ -7,6 +7,7 @@ from itertools import chain, islice, zip_longest
 from typing import TYPE_CHECKING
 
 from blockstm.errors import UsageError
+from blockstm.results.predicates import decode_predicates
 from blockstm.results.receipts import STATUSES
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ def differences(result: Result, reference: Result, limit: int = DIFFERENCES_MAX)
     """Return where two runs differ, in messages of one line each; an empty list if they agree.
 
     Compared are the final state, every receipt (status, gas used, error, events; not the time of its commit)
-    and every key and value that each final incarnation read. The messages take turns between state, receipts
-    and reads, so that one kind does not crowd out the others.
+    and every key and value that each final incarnation read, and every predicate that it asked. The messages take
+    turns between state, receipts and reads, so that one kind does not crowd out the others.
 
     Arguments:
         result: the run in question.
@@ -100,6 +101,17 @@ def read_differences(ours: Snapshot, theirs: Snapshot) -> Iterator[str]:
     for txn_idx in range(len(ours)):
         if (mine := ours.reads(txn_idx)) != (other := theirs.reads(txn_idx)):
             yield f"transaction {txn_idx}: {first_read_difference(mine, other)}"
+        elif (asked := ours.predicates(txn_idx)) != (other_asked := theirs.predicates(txn_idx)):
+            yield f"transaction {txn_idx}: {first_predicate_difference(asked, other_asked)}"
+
+
+def first_predicate_difference(ours: list[tuple[bytes, bytes]], theirs: list[tuple[bytes, bytes]]) -> str:
+    """Describe the first place where two unequal lists of predicates part."""
+    decoded = zip(decode_predicates(ours), decode_predicates(theirs), strict=False)
+    for number, (mine, other) in enumerate(decoded):
+        if mine != other:
+            return f"predicate {number} is {mine} instead of {other}"
+    return f"{len(ours)} predicates instead of {len(theirs)}"
 
 
 def first_read_difference(

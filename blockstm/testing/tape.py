@@ -30,6 +30,9 @@ __all__ = ["Divergence", "Entry", "Misuse", "Recorder", "Replay", "Tape", "Watch
 VERBS_AFTER_MAX: Final = 100
 """A program that calls more verbs than this once it should have ended is taken to go on for ever."""
 
+ANSWERING_VERBS: Final = frozenset(("read", "exists", "check", "scan", "call", "revert"))
+"""Verbs from which a program does not go on as if nothing had come of them."""
+
 _stuck: Final[list[greenlet.greenlet]] = []
 """Executions that went on for ever: never resumed, nor collected, which would resume them."""
 
@@ -134,6 +137,18 @@ class TapedContext:
         """See Context."""
         value: bytes | None = self._verb("read", key)
         return value
+
+    def exists(self, key: bytes) -> bool:
+        """See Context."""
+        return bool(self._verb("exists", key))
+
+    def check(self, key: bytes, minimum: int = 0, maximum: int = U256_MAX) -> bool:
+        """See Context."""
+        return bool(self._verb("check", key, minimum, maximum))
+
+    def scan(self, prefix: bytes, limit: int, start: bytes = b"", end: bytes | None = None) -> list[bytes]:
+        """See Context."""
+        return list(self._verb("scan", prefix, limit, start, end))
 
     def write(self, key: bytes, value: bytes) -> None:
         """See Context."""
@@ -295,11 +310,7 @@ class Replayer(TapedContext):
         """
         if self._over:
             self._go_on_after()
-            if (
-                self.divergence is None
-                and self.first_after is None
-                and verb not in ("read", "call", "revert")
-            ):
+            if self.divergence is None and self.first_after is None and verb not in ANSWERING_VERBS:
                 return Entry(
                     verb, arguments, caller()
                 )  # as if it went well: will what is handled be raised again?

@@ -27,8 +27,6 @@ _NAMES: Final[Mapping[bytes, str]] = {
     amm.BALANCE: "balance of account {} in token {}",
     amm.HOLDING: "share of account {} in pool {}",
     orderbook.MARKET: "market {}",
-    orderbook.SIDE: "{1} of market {0}: occupied groups",
-    orderbook.GROUP: "{1} of market {0}: group {2} of levels",
     orderbook.LEVEL: "{1} of market {0}: level {2}",
     orderbook.ORDER: "market {}, order {}",
     orderbook.BASE: "market {}, base of account {}",
@@ -51,7 +49,6 @@ _NAMES: Final[Mapping[bytes, str]] = {
 }
 """By tag, with a place for each number of the key."""
 _SIDES: Final = ("bids", "asks")
-_WITH_SIDES: Final = (orderbook.SIDE, orderbook.GROUP, orderbook.LEVEL)
 
 
 class ScenarioConventions(Conventions):
@@ -65,6 +62,6 @@ class ScenarioConventions(Conventions):
         numbers: list[int | str] = list(numbers_of(key))
         if _NAMES[tag].count("{") != len(numbers):
             return super().key_name(key)
-        if tag in _WITH_SIDES and numbers[1] in (orderbook.BIDS, orderbook.ASKS):
-            numbers[1] = _SIDES[int(numbers[1])]
+        if tag == orderbook.LEVEL and numbers[1] in (orderbook.BIDS, orderbook.ASKS):
+            numbers[1:] = _SIDES[int(numbers[1])], orderbook.rank_of(int(numbers[1]), int(numbers[2]))
         return _NAMES[tag].format(*numbers)

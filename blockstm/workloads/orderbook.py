@@ -28,21 +28,18 @@ from blockstm.workloads.workload import WORK, Made, Workload, totals_differ
 __all__ = ["ORDERBOOK", "Book", "BookError", "Order", "OrderBook", "encode_book", "read_book"]
 
 MARKET: Final = b"obkm"
-SIDE: Final = b"obks"
-GROUP: Final = b"obkg"
 LEVEL: Final = b"obkl"
 ORDER: Final = b"obko"
 BASE: Final = b"obkb"
 QUOTE: Final = b"obkq"
 FEES: Final = b"obkf"
 
-BOOK_TAGS: Final = frozenset((SIDE, GROUP, LEVEL, ORDER))
+BOOK_TAGS: Final = frozenset((LEVEL, ORDER))
 _TAGS: Final = (MARKET, *BOOK_TAGS, BASE, QUOTE, FEES)
 
 BIDS: Final = 0
 ASKS: Final = 1
 PRICE_MAX: Final = 4_095
-_GROUP_LEVELS: Final = 64
 
 
 class Order(NamedTuple):
@@ -155,53 +152,40 @@ def encode_book(market: int, book: Book) -> dict[bytes, bytes]:
     """Return how a state holds a book."""
     state: dict[bytes, bytes] = {}
     for side, levels in enumerate(book):
-        groups: dict[int, int] = {}
         for price, queue in levels.items():
-            groups[price // _GROUP_LEVELS] = (
-                groups.get(price // _GROUP_LEVELS, 0) | 1 << price % _GROUP_LEVELS
-            )
-            state[key_of(LEVEL, market, side, price)] = encode_record(queue[0].number, queue[-1].number)
+            level = key_of(LEVEL, market, side, rank_of(side, price))
+            state[level] = encode_record(queue[0].number, queue[-1].number)
             numbers = [0, *(order.number for order in queue), 0]
             for place, order in enumerate(queue):
                 state[key_of(ORDER, market, order.number)] = encode_record(
                     side, price, order.account, order.remaining, numbers[place], numbers[place + 2]
                 )
-        state |= {key_of(GROUP, market, side, group): _encode_word(word) for group, word in groups.items()}
-        if groups:
-            state[key_of(SIDE, market, side)] = _encode_word(sum(1 << group for group in groups))
     return state
 
 
-def _encode_word(word: int) -> bytes:
-    return word.to_bytes(8, "big")
+def rank_of(side: int, price: int) -> int:
+    """Return the place of a price among those of a side, the best one first; and the price of a rank."""
+    return price if side == ASKS else PRICE_MAX + 1 - price
 
 
 def read_book(state: State, market: int) -> Book:
-    """Return the book of a market, found from its words downwards, as a trade finds it.
+    """Return the book of a market, found from its levels downwards, as a trade finds it.
 
     Raises:
-        BookError: words, queues and orders do not agree.
+        BookError: levels, queues and orders do not agree.
     """
     book: Book = ({}, {})
-    for side, levels in enumerate(book):
-        for group in _bits(state.get(key_of(SIDE, market, side), b"")):
-            if not (bits := _bits(state.get(key_of(GROUP, market, side, group), b""))):
-                raise BookError(f"group {group} of side {side} of market {market} is empty")
-            for bit in bits:
-                price = group * _GROUP_LEVELS + bit
-                levels[price] = _queue(state, market, side, price)
+    for (of_market, side, rank), ends in tagged(state, LEVEL):
+        if of_market == market:
+            price = rank_of(side, rank)
+            if side not in (BIDS, ASKS) or not 1 <= price <= PRICE_MAX:
+                raise BookError(f"level {rank} of side {side} of market {market} has no price")
+            book[side][price] = _queue(state, market, side, price, ends)
     return book
 
 
-def _bits(word: bytes) -> list[int]:
-    value = int.from_bytes(word, "big")
-    return [bit for bit in range(64) if value >> bit & 1]
-
-
-def _queue(state: State, market: int, side: int, price: int) -> list[Order]:
+def _queue(state: State, market: int, side: int, price: int, ends: bytes) -> list[Order]:
     level = f"level {price} of side {side} of market {market}"
-    if (ends := state.get(key_of(LEVEL, market, side, price))) is None:
-        raise BookError(f"{level} is missing")
     number, last = record_of(ends)
     queue: list[Order] = []
     before = 0

@@ -43,6 +43,8 @@ BAD_DEBT: Final = b"prpb"
 DUST: Final = b"prpd"
 
 MILLION: Final = 1_000_000
+FUNDING_ZERO: Final = 1 << 61
+"""How a state holds a funding of zero: amounts have no sign."""
 
 
 class Position(NamedTuple):
@@ -129,8 +131,8 @@ def _market(fields: Perpetual, market: int) -> dict[bytes, bytes]:
             fields.liquidation_fee_millionths,
             fields.trading_fee_millionths,
         ),
-        key_of(MARK, market): encode_record(fields.price, 0),
-        key_of(FUNDING, market): encode_record(0),
+        key_of(MARK, market): encode_record(0, fields.price),
+        key_of(FUNDING, market): encode_amount(FUNDING_ZERO),
         key_of(INSURANCE, market): encode_amount(fields.insurance),
         key_of(DUST, market): b"",
     }

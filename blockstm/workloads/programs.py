@@ -27,12 +27,13 @@ __all__ = [
 ]
 
 
-def _program(name: str, *parameters: tuple[str, str]) -> NativeProgram:
+def _program(name: str, *parameters: tuple[str, str], scans: tuple[bytes, ...] = ()) -> NativeProgram:
     """Return the program of that name in the compiled module."""
     return NativeProgram(
         f"blockstm.workloads.{name}",
         tuple(Parameter(parameter, kind) for parameter, kind in parameters),  # type: ignore[arg-type]
         f"blockstm.native._workloads:{name}",
+        scans=scans,
     )
 
 
@@ -116,6 +117,7 @@ place_order: Final = _program(
     ("quantity", "u64"),
     ("immediate", "u64"),
     ("work", "u64"),
+    scans=(b"obkl",),
 )
 """An order: it trades with those that rest on the other side, and what is left of it rests."""
 

@@ -40,6 +40,9 @@ pub struct Verbs {
     call: unsafe extern "C" fn(*mut c_void, u32, *const u8, usize) -> i32,
     reason: unsafe extern "C" fn(*mut c_void, *mut u8, usize, *mut usize) -> i32,
     model_work: unsafe extern "C" fn(*mut c_void, u64) -> i32,
+    exists: unsafe extern "C" fn(*mut c_void, Key) -> i32,
+    check: unsafe extern "C" fn(*mut c_void, Key, *const U256, *const U256) -> i32,
+    scan: unsafe extern "C" fn(*mut c_void, *const u8, usize, *const u8, usize, *mut Key, usize, *mut usize) -> i32,
 }
 
 type Function = unsafe extern "C" fn(*const Verbs, *mut c_void, *const u8, usize);
@@ -141,6 +144,43 @@ impl<'a> Context<'a> {
             OUT_OF_BOUNDS => Ok(false),
             _ => Err(GiveUp),
         }
+    }
+
+    /// Whether the key has a value, without depending on which.
+    pub fn exists(&self, key: Key) -> Outcome<bool> {
+        match unsafe { (self.verbs.exists)(self.context, key) } {
+            OK => Ok(true),
+            ABSENT => Ok(false),
+            _ => Err(GiveUp),
+        }
+    }
+
+    /// Whether the number at the key lies within bounds, without depending on which it is.
+    pub fn check(&self, key: Key, minimum: U256, maximum: U256) -> Outcome<bool> {
+        match unsafe { (self.verbs.check)(self.context, key, &minimum, &maximum) } {
+            OK => Ok(true),
+            OUT_OF_BOUNDS => Ok(false),
+            _ => Err(GiveUp),
+        }
+    }
+
+    /// The first keys from `start` up to and without `end` that have values, as many as `keys` has room for.
+    pub fn scan<'k>(&self, start: &[u8], end: Option<&[u8]>, keys: &'k mut [Key]) -> Outcome<&'k [Key]> {
+        let mut count = 0;
+        let (end, end_length) = end.map_or((std::ptr::null(), 0), |end| (end.as_ptr(), end.len()));
+        done(unsafe {
+            (self.verbs.scan)(
+                self.context,
+                start.as_ptr(),
+                start.len(),
+                end,
+                end_length,
+                keys.as_mut_ptr(),
+                keys.len(),
+                &mut count,
+            )
+        })?;
+        Ok(&keys[..count])
     }
 
     pub fn emit(&self, event: &[u8]) -> Outcome {

@@ -7,9 +7,19 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor
 
-from blockstm.workloads.perpetual import BAD_DEBT, DUST, FUNDING, INSURANCE, MARK, MARKET, POSITION, WALLET
+from blockstm.workloads.perpetual import (
+    BAD_DEBT,
+    DUST,
+    FUNDING,
+    FUNDING_ZERO,
+    INSURANCE,
+    MARK,
+    MARKET,
+    POSITION,
+    WALLET,
+)
 from blockstm.workloads.records import key_of
-from tests.models.world import Reverted, World
+from tests.models.world import Failed, Reverted, World
 
 SIZE_MAX = PRICE_MAX = 1 << 30
 NOTIONAL_MAX = 1 << 60
@@ -21,15 +31,19 @@ class Market:
 
     world: World
     number: int
+    reads_funding: bool = True
 
     def __post_init__(self) -> None:
         rules = self.world.record(key_of(MARKET, self.number), "no such market")
         self.initial, self.maintenance, self.liquidation_fee, self.trading_fee = (
             Fraction(rate, 10**6) for rate in rules
         )
-        self.price, self.round = self.world.record(key_of(MARK, self.number), "no such market")
-        (self.funding,) = self.world.record(key_of(FUNDING, self.number), "no such market")
+        _, self.price = self.world.record(key_of(MARK, self.number), "no such market")
         self.dust = 0
+        if self.reads_funding:
+            self.funding = self.world.amount(key_of(FUNDING, self.number)) - FUNDING_ZERO
+            if abs(self.funding) > NOTIONAL_MAX:
+                raise Failed("a record is out of its range")
 
     def account(self, number: int) -> Account:
         fields = self.world.record(key_of(POSITION, self.number, number), "no such account")
@@ -145,20 +159,25 @@ def trade(world: World, market: int, buyer: int, seller: int, size: int) -> None
 def set_price(world: World, market: int, price: int, number: int) -> None:
     if not 1 <= price <= PRICE_MAX:
         raise Reverted("price out of range")
-    mark = world.record(key_of(MARK, market), "no such market")
-    if not mark[1] < number <= NOTIONAL_MAX:
+    key = key_of(MARK, market)
+    if not world.has(key):
+        raise Reverted("no such market")
+    held = world.raw(key)
+    # The round is the high half of what the record is as a number.
+    if number > NOTIONAL_MAX or len(held) > 32 or int.from_bytes(held, "big") >= number << 64:
         raise Reverted("stale round")
-    mark[:] = [price, number]
+    world.odd.pop(key, None)
+    world.records[key] = [number, price]
 
 
 def fund(world: World, market: int, rate: int, negative: int) -> None:
     if rate > 100_000 or negative > 1:
         raise Reverted("rate out of range")
-    seen = Market(world, market)
-    index = seen.funding + seen.price * (-rate if negative else rate)
-    if abs(index) > NOTIONAL_MAX:
+    seen = Market(world, market, reads_funding=False)
+    change = seen.price * (-rate if negative else rate)
+    key = key_of(FUNDING, market)
+    if not world.add(key, change, FUNDING_ZERO + NOTIONAL_MAX, FUNDING_ZERO - NOTIONAL_MAX):
         raise Reverted("rate out of range")
-    world.records[key_of(FUNDING, market)] = [index]
 
 
 def liquidate(world: World, market: int, account: int, keeper: int) -> None:

@@ -31,8 +31,7 @@ RECORDS: dict[bytes, list[range]] = {
     b"ammh": [ANY, up_to(1 << 56)],
     b"obkm": [up_to(10**6)],
     b"prpm": [up_to(10**6)] * 4,
-    b"prpp": [up_to(1 << 30, 1), up_to(1 << 60)],
-    b"prpf": [up_to(1 << 60, -(1 << 60))],
+    b"prpp": [up_to(1 << 60), up_to(1 << 30, 1)],
     b"prpa": [up_to(1 << 60), up_to(1 << 30, -(1 << 30)), *[up_to(1 << 60, -(1 << 60))] * 2],
     b"opts": [ANY, up_to(1), *[up_to(1 << 30)] * 4, up_to(1 << 30, -1)],
     b"optp": [up_to(1 << 30, -(1 << 30))],
@@ -132,12 +131,16 @@ class World:
             raise Reverted(missing)
         return fields
 
-    def add(self, key: bytes, amount: int, largest: int = AMOUNT_MAX) -> bool:
-        """Add without reading; False, and nothing is changed, where that leaves 0..largest."""
+    def raw(self, key: bytes) -> bytes:
+        """A record as it stands in the state, whatever it is."""
+        return self.odd[key] if key in self.odd else encode_record(*self.records[key])
+
+    def add(self, key: bytes, amount: int, largest: int = AMOUNT_MAX, least: int = 0) -> bool:
+        """Add without reading; False, and nothing is changed, where that leaves least..largest."""
         before = self.number(key)
         if amount == 0:
             return True
-        if before is None or not 0 <= before + amount <= largest:
+        if before is None or not least <= before + amount <= largest:
             return False
         self.odd.pop(key, None)
         self.amounts[key] = before + amount

@@ -97,6 +97,100 @@ def test_each_key_has_one_location_whoever_asks(asked: list[tuple[int, bytes]]) 
     assert len(set(found.values())) == len(found)
 
 
+@given(st.sets(keys, max_size=40), st.lists(st.tuples(st.integers(1, 60), keys), max_size=20), keys)
+@SETTINGS
+def test_keys_stand_in_order_whatever_is_inserted_meanwhile(
+    first: set[bytes], others: list[tuple[int, bytes]], start: bytes
+) -> None:
+    """Worker 0 orders the keys; worker 1 inserts others between its steps, and finds them in order at once."""
+    memory = core.Memory(txn_count=1, workers=3, limit_bytes=1 << 21)
+    for key in first:
+        memory.find(2, key)
+    inserted: set[bytes] = set()
+
+    def insert(key: bytes) -> None:
+        memory.find(1, key)
+        inserted.add(key)
+        in_order = memory.keys_from(b"")
+        assert in_order is None or key in in_order
+
+    for step, key in others:
+        memory.interruptions.setdefault(step, []).append(lambda key=key: insert(key))
+    memory.begin_steps()
+    assert memory.order(0)
+    memory.interruptions.clear()
+    expected = sorted(first | inserted)
+    assert memory.keys_from(b"") == expected
+    assert memory.keys_from(start) == [key for key in expected if key >= start]
+    assert memory.order(1)
+    assert memory.keys_from(b"") == expected
+
+
+prefixes = st.sampled_from([b"", b"a", b"ab", b"b", b"b\xff", b"\xff"])
+near_keys = st.builds(lambda prefix, rest: prefix + rest, prefixes, st.binary(max_size=3))
+
+
+@given(
+    st.sets(near_keys, max_size=30),
+    st.lists(st.tuples(st.integers(1, 60), prefixes), max_size=4),
+    st.lists(st.tuples(st.integers(1, 60), near_keys), max_size=15),
+    prefixes,
+)
+@SETTINGS
+def test_what_stands_in_order_is_a_range_that_grows_with_what_is_wanted(
+    first: set[bytes], wanted: list[tuple[int, bytes]], others: list[tuple[int, bytes]], prefix: bytes
+) -> None:
+    """Worker 0 orders the keys with a prefix; worker 1 those with others, and worker 2 inserts, in between."""
+    memory = core.Memory(txn_count=1, workers=3, limit_bytes=1 << 21)
+    for key in first:
+        memory.find(2, key)
+    in_order: list[bytes] = []
+    present = set(first)
+
+    def order(worker: int, prefix: bytes) -> None:
+        assert memory.order(worker, prefix)
+        in_order.append(prefix)
+
+    def insert(key: bytes) -> None:
+        memory.find(2, key)
+        present.add(key)
+
+    for step, other in wanted:
+        memory.interruptions.setdefault(step, []).append(lambda other=other: order(1, other))
+    for step, key in others:
+        memory.interruptions.setdefault(step, []).append(lambda key=key: insert(key))
+    memory.begin_steps()
+    order(0, prefix)
+    start, end = memory.ordered()
+    expected = sorted(key for key in present if key >= start and (end is None or key < end))
+    assert memory.keys_from(b"") == expected
+    assert {key for key in present if key.startswith(tuple(in_order))} <= set(expected)
+
+
+@given(st.sets(keys, min_size=1, max_size=30), keys, st.integers(1, 60))
+@SETTINGS
+def test_a_worker_that_stops_while_it_orders_keys_holds_nobody_up(
+    first: set[bytes], new: bytes, stop: int
+) -> None:
+    """Worker 0 stands still at some step, as one that has died: the others order all keys, and insert."""
+    memory = core.Memory(txn_count=1, workers=3, limit_bytes=1 << 21)
+    for key in first:
+        memory.find(2, key)
+    seen = []
+
+    def go_on_without() -> None:
+        assert memory.order(1)
+        memory.find(2, new)
+        seen.append(memory.keys_from(b""))
+
+    memory.interruptions[stop] = [go_on_without]
+    memory.begin_steps()
+    assert memory.order(0)
+    assert seen in ([], [sorted({*first, new})])
+    assert seen or memory.steps < stop
+    assert memory.keys_from(b"") == sorted({*first, *([new] if seen else [])})
+
+
 def test_more_keys_than_a_table_holds_make_larger_tables() -> None:
     memory = core.Memory(txn_count=1, table_capacity=16, limit_bytes=8 << 20)
     wanted = [b"key %d" % index for index in range(5_000)]

@@ -23,6 +23,9 @@ BLOCKS = [
     mutants.adds,
     mutants.bounded_adds,
     mutants.moving_place,
+    mutants.account,
+    mutants.margin,
+    mutants.levels,
 ]
 
 
@@ -59,7 +62,9 @@ def test_nothing_is_found_in_the_protocol(block: type, strategy: str) -> None:
         assert_nothing(explore(block(), plan))
 
 
-@pytest.mark.parametrize("block", [mutants.ring, mutants.moving_place, mutants.bounded_adds])
+@pytest.mark.parametrize(
+    "block", [mutants.ring, mutants.moving_place, mutants.bounded_adds, mutants.account, mutants.levels]
+)
 def test_nothing_is_found_where_workers_die(block: type) -> None:
     # Among them, in the ring: one says that the block is done, and dies before it wakes those who sleep.
     assert_nothing(explore(block(), Plan("random", 3, 300, seed=1, kills=2)))

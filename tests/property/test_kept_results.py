@@ -41,6 +41,7 @@ def told(result: Result) -> dict[str, Any]:
         ],
         "incarnations": [snapshot_of(result).incarnations(txn_idx) for txn_idx in each],
         "reads": [result.reads(txn_idx) for txn_idx in each],
+        "predicates": [result.predicates(txn_idx) for txn_idx in each],
         "writes": [result.writes(txn_idx) for txn_idx in each],
         "adds": [result.adds(txn_idx) for txn_idx in each],
         "seconds": [result.execution_seconds(txn_idx) for txn_idx in each],

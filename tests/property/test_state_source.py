@@ -26,7 +26,7 @@ from blockstm.simulate import Simulation, default_model
 from blockstm.state import MappingSource
 from blockstm.testing import check
 from tests.exploration import transaction_of
-from tests.support.blocks import SETTINGS, blocks, examples, seeds
+from tests.support.blocks import SETTINGS, blocks, examples, operations_without_scans, seeds
 from tests.support.engines import run
 from tests.support.mutants import assert_nothing
 from tests.support.oracle import assert_equal, run_in_order, run_transaction
@@ -57,7 +57,7 @@ def engine() -> Iterator[Engine]:
         yield engine
 
 
-@given(blocks(60), st.integers(1, 4), seeds)
+@given(blocks(60, operations_without_scans), st.integers(1, 4), seeds)
 @settings(SETTINGS, max_examples=examples(25))
 def test_runs_on_a_source_equal_the_oracle(engine: Engine, block: Block, workers: int, seed: int) -> None:
     expected = run_in_order(block)
@@ -89,7 +89,9 @@ class Stops(dict[bytes, bytes]):
         return super().pop(key, *default)
 
 
-@given(blocks(40), st.frozensets(st.sampled_from(KEYS), min_size=1, max_size=3), seeds)
+@given(
+    blocks(40, operations_without_scans), st.frozensets(st.sampled_from(KEYS), min_size=1, max_size=3), seeds
+)
 @settings(SETTINGS, max_examples=examples(25))
 def test_a_source_that_cannot_tell_fails_the_block_the_same_way_each_time(
     engine: Engine, block: Block, broken: frozenset[bytes], seed: int

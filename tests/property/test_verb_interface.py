@@ -14,6 +14,7 @@ import blockstm
 from blockstm.explore.strategies import KillingStrategy, RandomStrategy
 from blockstm.explore.trial import Trials
 from blockstm.limits import U64_MAX
+from blockstm.results.predicates import Checked, Predicate
 from blockstm.results.verify import differences
 from blockstm.simulate import Simulation, default_model
 from tests.support import native_script
@@ -36,6 +37,7 @@ KEY = st.integers(0, len(KEYS) - 1).map(lambda number: bytes([number]))
 NUMBERS = st.sampled_from([0, 1, 3, 255, 1 << 64, (1 << 256) - 1]) | st.integers(0, 9)
 NUMBER = NUMBERS.map(native_script.as_bytes).map(part)
 VALUE = (st.binary(max_size=40) | NUMBERS.map(native_script.as_bytes)).map(part)
+NAME = (st.sampled_from([b"", b"b", b"bb", b"c"]) | st.binary(max_size=70)).map(part)
 SIMPLE = (
     verb(0, KEY)
     | verb(1, KEY, VALUE)
@@ -48,7 +50,10 @@ SIMPLE = (
     | verb(9, VALUE, VALUE)
     | verb(10, VALUE)
     | verb(11, BYTES)
-    | verb(12)
+    | verb(12, KEY)
+    | verb(13, KEY, BYTES, NUMBER, NUMBER)
+    | verb(14, NAME, NAME, BYTES, BYTES)
+    | verb(15)
 )
 CODES = st.recursive(
     st.lists(SIMPLE, max_size=5).map(b"".join),
@@ -108,7 +113,13 @@ def came_of(result: blockstm.Result) -> list[Any]:
         seen.append(
             (result.reads(receipt.txn_idx), result.writes(receipt.txn_idx), result.adds(receipt.txn_idx))
         )
+        seen.append([each for each in result.predicates(receipt.txn_idx) if not is_never(each)])
     return seen
+
+
+def is_never(predicate: Predicate) -> bool:
+    """Whether it was asked in bounds that no number lies within, which Python programs cannot ask for."""
+    return isinstance(predicate, Checked) and predicate.minimum > predicate.maximum
 
 
 ADDS = [

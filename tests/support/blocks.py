@@ -31,8 +31,19 @@ DELTAS = [None, None, 1, 2, -1, -3, 0, 7, -7, U256, -U256, U256 - 5]
 
 choices = st.integers(0, 14)
 key_lists = st.lists(choices, max_size=3)
-simple_operations = st.one_of(
+scans = st.tuples(
+    st.just("scan"),
+    st.sampled_from([b"", b"", b"new", b"b", b"\xff"]),
+    st.sampled_from([1, 2, 3, 1024]),
+    choices,
+    st.none() | choices,
+)
+operations_on_keys = st.one_of(
     st.tuples(st.just("read"), choices),
+    st.tuples(st.just("exists"), choices),
+    st.builds(
+        lambda key, bounds: ("check", key, *bounds), choices, st.sampled_from([*BOUNDS, (1, U256), (2, 3)])
+    ),
     st.tuples(st.just("write"), choices, st.sampled_from([None, *VALUES])),
     st.tuples(st.just("copy"), choices),
     st.tuples(st.just("delete"), choices),
@@ -50,21 +61,30 @@ simple_operations = st.one_of(
     st.tuples(st.just("transfer"), choices, choices, st.integers(0, 9), st.booleans()),
     st.tuples(st.just("trace"), key_lists, key_lists, key_lists, st.integers(0, 9), st.booleans()),
 )
-operations: st.SearchStrategy[list[Any]] = st.recursive(
-    st.lists(simple_operations, max_size=5),
-    lambda inner: st.lists(
-        st.one_of(
-            simple_operations,
-            st.tuples(st.just("read"), choices),
-            st.tuples(st.just("branch"), st.integers(2, 3), inner, inner),
-            st.tuples(st.just("loop"), inner),
-            st.tuples(st.just("call"), inner, st.booleans()),
-            st.tuples(st.just("swallow"), inner),
+simple_operations = st.one_of(operations_on_keys, scans)
+
+
+def nested(simple: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
+    """Lists of operations: of these, and of those that are made of others."""
+    return st.recursive(
+        st.lists(simple, max_size=5),
+        lambda inner: st.lists(
+            st.one_of(
+                simple,
+                st.tuples(st.just("read"), choices),
+                st.tuples(st.just("branch"), st.integers(2, 3), inner, inner),
+                st.tuples(st.just("loop"), inner),
+                st.tuples(st.just("call"), inner, st.booleans()),
+                st.tuples(st.just("swallow"), inner),
+            ),
+            max_size=6,
         ),
-        max_size=6,
-    ),
-    max_leaves=4,
-)
+        max_leaves=4,
+    )
+
+
+operations = nested(simple_operations)
+operations_without_scans = nested(operations_on_keys)
 # Keys that the state may hold, and new ones.
 native_keys = st.integers(0, 8).map(lambda n: ([*KEYS, b"new", b"other", b""])[n])
 native_transactions = st.one_of(
@@ -88,12 +108,12 @@ seeds = st.integers(1, 1 << 20)
 
 
 @st.composite
-def blocks(draw: st.DrawFn, length_max: int) -> Block:
+def blocks(draw: st.DrawFn, length_max: int, bodies: st.SearchStrategy[list[Any]] = operations) -> Block:
     """A block of transactions that are drawn from a few, so that large ones cost little to draw."""
-    bodies = draw(st.lists(operations, min_size=1, max_size=4))
+    scripts = draw(st.lists(bodies, min_size=1, max_size=4))
     natives = draw(st.lists(native_transactions, max_size=4))
     picks = draw(st.lists(st.integers(0, 63), max_size=12)) * draw(st.sampled_from([1, 4, 8, 16]))
-    return Block([pick_transaction(bodies, natives, pick) for pick in picks[:length_max]], draw(states))
+    return Block([pick_transaction(scripts, natives, pick) for pick in picks[:length_max]], draw(states))
 
 
 def pick_transaction(bodies: list[list[Any]], natives: list[Transaction], pick: int) -> Transaction:

@@ -71,6 +71,76 @@ def moving_place() -> Block:
     )
 
 
+@program
+def tell_existence(ctx: Any, key: bytes, teller: bytes) -> None:
+    """Write whether a key exists."""
+    ctx.write(teller, b"%d" % ctx.exists(key))
+
+
+@program
+def tell_bounds(ctx: Any, key: bytes, minimum: int, teller: bytes) -> None:
+    """Write whether a number is at least a minimum."""
+    ctx.write(teller, b"%d" % ctx.check(key, minimum))
+
+
+@program
+def tell_keys(ctx: Any, prefix: bytes, limit: int, teller: bytes) -> None:
+    """Write which keys with a prefix there are."""
+    ctx.write(teller, b" ".join(ctx.scan(prefix, limit)))
+
+
+@program
+def put(ctx: Any, key: bytes, value: bytes | None) -> None:
+    """Write a key, or delete it."""
+    if value is None:
+        ctx.delete(key)
+    else:
+        ctx.write(key, value)
+
+
+def levels() -> Block:
+    """Price levels that come, change and go, and those who look for the best two of them."""
+    return Block(
+        [
+            tell_keys.txn(b"p", 2, b"x"),
+            put.txn(b"p5", b"new"),
+            tell_keys.txn(b"p", 2, b"y"),
+            put.txn(b"p7", b"another value"),
+            put.txn(b"p5", None),
+            tell_keys.txn(b"p", 2, b"z"),
+        ],
+        {b"p7": b"old", b"p8": b"old", b"p9": b"old"},
+    )
+
+
+def account() -> Block:
+    """An account that is opened, used and closed, and those who ask each time whether it is there."""
+    return Block(
+        [
+            tell_existence.txn(b"a", b"x"),
+            trace.txn([], [b"a"], {}, 0),
+            tell_existence.txn(b"a", b"y"),
+            choose_place.txn(b"y", b"a", b"b"),
+            tell_existence.txn(b"a", b"z"),
+        ],
+        {},
+    )
+
+
+def margin() -> Block:
+    """A margin that grows by adds to what is asked for, and those who check it."""
+    return Block(
+        [
+            tell_bounds.txn(b"a", 3, b"x"),
+            fill.txn(b"a", 2, 10),
+            tell_bounds.txn(b"a", 3, b"y"),
+            fill.txn(b"a", 2, 10),
+            tell_bounds.txn(b"a", 3, b"z"),
+        ],
+        {},
+    )
+
+
 @dataclass(frozen=True)
 class Hunt:
     """How a mutant is found."""
@@ -133,6 +203,10 @@ HUNTS = {
     "place-claimed-twice": hunt(PLACE, same_values, "random", 2),
     "done-by-indices": hunt(DONE, chain, "random", 2),
     "index-before-status": hunt(SHRANK, chain, "random", 2),
+    "existence-not-repeated": hunt(STALE, account, "random", 2),
+    "check-not-repeated": hunt(STALE, margin, "random", 2),
+    "phantom-unnoticed": hunt(STALE, levels, "random", 2),
+    "new-key-unordered": hunt("sequential", levels, "random", 2),
 }
 
 

@@ -38,6 +38,10 @@ static void go_on(const run_of *run) {
     wrong |= verbs->write(context, run->key, "more", 4) != BLOCKSTM_GIVE_UP;
     wrong |= verbs->erase(context, run->key) != BLOCKSTM_GIVE_UP;
     wrong |= verbs->add(context, run->key, &one, 0, NULL, NULL) != BLOCKSTM_GIVE_UP;
+    wrong |= verbs->exists(context, run->key) != BLOCKSTM_GIVE_UP;
+    wrong |= verbs->check(context, run->key, &one, NULL) != BLOCKSTM_GIVE_UP;
+    length = 1;
+    wrong |= verbs->scan(context, NULL, 0, NULL, 0, &key, 1, &length) != BLOCKSTM_GIVE_UP || length != 0;
     wrong |= verbs->emit(context, "more", 4) != BLOCKSTM_GIVE_UP;
     wrong |= verbs->charge(context, 1) != BLOCKSTM_GIVE_UP;
     wrong |= verbs->poll(context) != BLOCKSTM_GIVE_UP;
@@ -162,6 +166,15 @@ static void misuse(const run_of *run, uint64_t what) {
     case 21: fail_within(run); return;
     case 22: keep_what_was_read(run); return;
     case 23: lengthen_regardless(run); return;
+    case 24: verbs->exists(context, (blockstm_key)run->length); break;
+    case 25: verbs->check(context, (blockstm_key)run->length, NULL, NULL); break;
+    case 26: verbs->scan(context, NULL, run->length, NULL, 0, &key, 1, &length); break;
+    case 27: verbs->scan(context, NULL, 0, NULL, run->length, &key, 1, &length); break;
+    case 28: verbs->scan(context, NULL, 0, NULL, 0, NULL, run->length, &length); break;
+    case 29: verbs->scan(context, NULL, 0, NULL, 0, &key, run->length, NULL); break;
+    case 30: verbs->scan(context, NULL, 0, NULL, 0, &key, run->length, &length); break;
+    case 31: verbs->scan(context, long_bytes, run->length, NULL, 0, &key, 1, &length); break;
+    case 32: verbs->scan(context, "", 0, long_bytes, run->length, &key, 1, &length); break;
     default: verbs->charge(context, 1000000); break;
     }
     if (verbs->poll(context) != BLOCKSTM_OK) go_on(run);

@@ -119,12 +119,51 @@ static blockstm_status add_number(const run_of *run, script *code) {
     return status == BLOCKSTM_OUT_OF_BOUNDS ? run->verbs->emit(run->context, "out", 3) : status;
 }
 
+static blockstm_status ask_exists(const run_of *run, script *code) {
+    const blockstm_status status = run->verbs->exists(run->context, next_key(run, code));
+    if (status == BLOCKSTM_GIVE_UP) return status;
+    return emit_number(run, status == BLOCKSTM_OK);
+}
+
+static blockstm_status check_number(const run_of *run, script *code) {
+    const blockstm_key key = next_key(run, code);
+    const uint8_t flags = next_byte(code);
+    const blockstm_u256 minimum = next_number(code), maximum = next_number(code);
+    const blockstm_status status = run->verbs->check(
+        run->context, key, flags & 2 ? &minimum : NULL, flags & 4 ? &maximum : NULL
+    );
+    if (status == BLOCKSTM_GIVE_UP) return status;
+    return emit_number(run, status == BLOCKSTM_OK);
+}
+
+/* Emit how many keys there are from one string to another, or to the end, and each of them. */
+static blockstm_status scan_keys(const run_of *run, script *code) {
+    const script start = next_part(code), end = next_part(code);
+    const uint8_t flags = next_byte(code);
+    const size_t limit = next_byte(code) % 4;
+    blockstm_key found[3];
+    const uint8_t *name;
+    size_t count, length, place;
+    if (run->verbs->scan(
+            run->context, start.next, (size_t)(start.end - start.next), flags & 1 ? end.next : NULL,
+            flags & 1 ? (size_t)(end.end - end.next) : 0, found, limit, &count
+        ) != BLOCKSTM_OK) {
+        return BLOCKSTM_GIVE_UP;
+    }
+    if (emit_number(run, count) != BLOCKSTM_OK) return BLOCKSTM_GIVE_UP;
+    for (place = 0; place < count; place++) {
+        if (run->verbs->key_bytes(run->context, found[place], &name, &length) != BLOCKSTM_OK) return BLOCKSTM_GIVE_UP;
+        if (run->verbs->emit(run->context, name, length) != BLOCKSTM_OK) return BLOCKSTM_GIVE_UP;
+    }
+    return BLOCKSTM_OK;
+}
+
 static blockstm_status run_verb(const run_of *run, uint8_t verb, script *code) {
     const blockstm_verbs *verbs = run->verbs;
     blockstm_context *context = run->context;
     blockstm_key key;
     script part;
-    switch (verb % 13) {
+    switch (verb % 16) {
     case 0:
         return read_key(run, code);
     case 1:
@@ -152,6 +191,12 @@ static blockstm_status run_verb(const run_of *run, uint8_t verb, script *code) {
         return verbs->revert(context, part.next, (size_t)(part.end - part.next));
     case 11:
         return verbs->model_work(context, next_byte(code));
+    case 12:
+        return ask_exists(run, code);
+    case 13:
+        return check_number(run, code);
+    case 14:
+        return scan_keys(run, code);
     default:
         return verbs->poll(context);
     }

@@ -94,7 +94,7 @@ def run_verb(ctx: Any, keys: list[bytes], script: Script, gas: Gas) -> None:
     def key() -> bytes:
         return keys[script.byte() % len(keys)]
 
-    match script.byte() % 13:
+    match script.byte() % 16:
         case 0:
             read(ctx, key())
         case 1:
@@ -119,6 +119,12 @@ def run_verb(ctx: Any, keys: list[bytes], script: Script, gas: Gas) -> None:
             ctx.revert(script.part().decode(errors="replace"))
         case 11:
             script.byte()  # modelled work: nothing under the real clock
+        case 12:
+            ctx.emit(as_bytes(ctx.exists(key())))
+        case 13:
+            check(ctx, key(), script)
+        case 14:
+            scan(ctx, script)
         case _:
             ctx.poll()
 
@@ -155,6 +161,23 @@ def add(ctx: Any, key: bytes, script: Script) -> None:
         ctx.add(key, -delta if flags & 1 else delta, minimum, maximum)
     except blockstm.BoundsError:
         ctx.emit(b"out")
+
+
+def check(ctx: Any, key: bytes, script: Script) -> None:
+    flags, minimum, maximum = script.byte(), script.number(), script.number()
+    minimum = minimum if flags & 2 else 0
+    maximum = maximum if flags & 4 else (1 << 256) - 1
+    if minimum > maximum:  # which Python programs may not ask for; in C nothing lies within
+        minimum = maximum = None
+    ctx.emit(as_bytes(minimum is not None and ctx.check(key, minimum, maximum)))
+
+
+def scan(ctx: Any, script: Script) -> None:
+    start, end, flags, limit = script.part(), script.part(), script.byte(), script.byte() % 4
+    found = ctx.scan(b"", limit, start, end if flags & 1 else None)
+    ctx.emit(as_bytes(len(found)))
+    for key in found:
+        ctx.emit(key)
 
 
 def nested(ctx: Any, keys: list[bytes], code: bytes, gas: Gas) -> None:

@@ -14,6 +14,7 @@ from blockstm.blocks.block import Block
 from blockstm.errors import BoundsError, LimitError, OutOfGas, ProgramException, Revert
 from blockstm.programs.program import NativeProgram, Program, PythonProgram
 from blockstm.programs.transaction import Transaction
+from blockstm.results.predicates import Checked, Existence, Predicate, Scanned
 from blockstm.results.result import Result
 
 U64 = (1 << 64) - 1
@@ -37,6 +38,7 @@ class Outcome:
     reads: list[Read]
     writes: list[Read]
     adds: list[tuple[bytes, int]]
+    predicates: list[Predicate] = field(default_factory=list)
     changed: list[bytes] = field(default_factory=list, compare=False)
     """The keys whose value is another than before: what a result says only together with the state."""
 
@@ -91,6 +93,7 @@ class OracleContext:
     """The sums added to keys that the transaction knew nothing of, as long as it does not ask for their value."""
     events: list[bytes] = field(default_factory=list)
     reads: dict[bytes, bytes | None] = field(default_factory=dict)
+    predicates: list[Predicate] = field(default_factory=list)
 
     def read(self, key: bytes) -> bytes | None:
         check_key(key)
@@ -101,6 +104,38 @@ class OracleContext:
 
     def _current(self, key: bytes) -> bytes | None:
         return self.own[key] if key in self.own else self.below.get(key)
+
+    def exists(self, key: bytes) -> bool:
+        check_key(key)
+        holds = self._current(key) is not None
+        if key not in self.own and key not in self.reads and Existence(key, holds) not in self.predicates:
+            self.predicates.append(Existence(key, holds))
+        return holds
+
+    def check(self, key: bytes, minimum: int = 0, maximum: int = U256) -> bool:
+        check_key(key)
+        check_bounds(minimum, maximum)
+        holds = is_within(self._current(key), minimum, maximum)
+        if key not in self.decided and key not in self.reads:
+            delta = self.deltas.get(key, 0)
+            lowest, highest = max(minimum - delta, 0), min(maximum - delta, U256)
+            if lowest <= highest:  # else the answer depends on nothing
+                self.predicates.append(Checked(key, holds, lowest, highest))
+        return holds
+
+    def scan(self, prefix: bytes, limit: int, start: bytes = b"", end: bytes | None = None) -> list[bytes]:
+        inside = {
+            key
+            for key in {*self.below, *self.own}
+            if key.startswith(prefix) and key >= start and (end is None or key < end)
+        }
+        found = sorted(key for key in inside if self._current(key) is not None)[:limit]
+        last = found[-1] if len(found) == limit else None
+        seen = sorted(key for key in inside - self.own.keys() if last is None or key <= last)
+        lowest, after = max(start, prefix), least_after(prefix, end)
+        if after is None or lowest < after:
+            self.predicates.append(Scanned(lowest, after, last, tuple(seen)))
+        return found
 
     def write(self, key: bytes, value: bytes) -> None:
         check_key(key)
@@ -120,8 +155,7 @@ class OracleContext:
 
     def add(self, key: bytes, delta: int, minimum: int = 0, maximum: int = U256) -> None:
         check_key(key)
-        if minimum < 0 or maximum < minimum:
-            raise LimitError(f"bounds {minimum}..{maximum} are not within 0..2**256 - 1")
+        check_bounds(minimum, maximum)
         value = self._current(key) or b""
         total = int.from_bytes(value, "big") + delta
         if len(value) > 32 or not minimum <= total <= maximum:
@@ -176,6 +210,25 @@ def check_key(key: bytes) -> None:
         raise TypeError(f"a key is {type(key).__name__}, not bytes")
     if len(key) > KEY_BYTES_MAX:
         raise LimitError(f"a key has {len(key)} bytes; the limit is {KEY_BYTES_MAX}: hash it")
+
+
+def check_bounds(minimum: int, maximum: int) -> None:
+    if minimum < 0 or maximum < minimum:
+        raise LimitError(f"bounds {minimum}..{maximum} are not within 0..2**256 - 1")
+
+
+def is_within(value: bytes | None, minimum: int, maximum: int) -> bool:
+    value = value or b""
+    return len(value) <= 32 and minimum <= int.from_bytes(value, "big") <= maximum
+
+
+def least_after(prefix: bytes, end: bytes | None) -> bytes | None:
+    """The first key after all that begin with a prefix and are below an end: the lower one of two."""
+    number = int.from_bytes(prefix, "big") + 1
+    if not prefix or number >= 1 << 8 * len(prefix):
+        return end
+    after = number.to_bytes(len(prefix), "big").rstrip(b"\0")
+    return after if end is None else min(after, end)
 
 
 def shown(key: bytes) -> str:
@@ -300,12 +353,12 @@ def run_transaction(below: dict[bytes, bytes], txn_idx: int, transaction: Transa
         status, error = "failed", cut(described(failure))
     reads = list(ctx.reads.items())
     if status != "success":
-        return Outcome(status, ctx.gas_used, error, [], reads, [], [])
+        return Outcome(status, ctx.gas_used, error, [], reads, [], [], ctx.predicates)
     writes = [(key, value) for key, value in ctx.own.items() if key not in ctx.deltas]
     adds = [(key, ctx.deltas[key]) for key in ctx.own if key in ctx.deltas]
     changed = [key for key, value in ctx.own.items() if value != below.get(key)]
     apply(below, ctx.own)
-    return Outcome(status, ctx.gas_used, error, ctx.events, reads, writes, adds, changed)
+    return Outcome(status, ctx.gas_used, error, ctx.events, reads, writes, adds, ctx.predicates, changed)
 
 
 def apply(state: dict[bytes, bytes], changes: dict[bytes, bytes | None]) -> None:
@@ -336,6 +389,7 @@ def outcomes_of(result: Result) -> list[Outcome]:
             result.reads(r.txn_idx),
             result.writes(r.txn_idx),
             result.adds(r.txn_idx),
+            result.predicates(r.txn_idx),
         )
         for r in result.receipts
     ]

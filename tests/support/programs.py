@@ -55,6 +55,19 @@ class Script:
         self.last = self.ctx.read(self.key(key))
         self.acc = absorb(self.acc, self.last)
 
+    def do_exists(self, key: int) -> None:
+        self.acc = absorb(self.acc, b"%d" % self.ctx.exists(self.key(key)))
+
+    def do_check(self, key: int, minimum: int, maximum: int) -> None:
+        self.acc = absorb(self.acc, b"%d" % self.ctx.check(self.key(key), minimum, maximum))
+
+    def do_scan(self, prefix: bytes, limit: int, start: int, end: int | None) -> None:
+        """Scan, and read the last key that was found."""
+        found = self.ctx.scan(prefix, limit, self.key(start), None if end is None else self.key(end))
+        self.acc = absorb(self.acc, b" ".join(found))
+        if found:
+            self.acc = absorb(self.acc, self.ctx.read(found[-1]))
+
     def do_write(self, key: int, value: bytes | None) -> None:
         """Write that value, or one that depends on all that was read."""
         if value is None:
@@ -137,3 +150,27 @@ def script(ctx, operations, acc: int = 0):
     run = Script(ctx, acc)
     run.run(operations)
     return run.acc
+
+
+@program
+def change_or_ask(ctx, changes, asks, teller: bytes | None):
+    """Change keys, and write what is told of others to a key.
+
+    Arguments:
+        ctx: the context.
+        changes: by key its new value, None to delete it, or a number to add to it.
+        asks: keys to ask about: is there one, is its number 2 or 3; of None: which keys are there.
+        teller: where to write what was told; None: nowhere.
+    """
+    for key, change in changes:
+        if change is None:
+            ctx.delete(key)
+        elif isinstance(change, int):
+            ctx.add(key, change)
+        else:
+            ctx.write(key, change)
+    told = [
+        ctx.scan(b"", 2, b"x") if key is None else [ctx.exists(key), ctx.check(key, 2, 3)] for key in asks
+    ]
+    if teller is not None:
+        ctx.write(teller, repr(told).encode())

@@ -1,4 +1,4 @@
-"""Guesses about adds: what payments by nonce cost, in modelled time (block_stm/guesses.pxd)."""
+"""Guesses about adds: what payments by nonce cost, in modelled time (multi_version/guesses.pxd)."""
 
 import random
 

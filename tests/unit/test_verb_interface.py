@@ -14,7 +14,7 @@ from blockstm import NativeProgram, Parameter, ProgramError
 from blockstm.errors import printable
 from blockstm.explore.strategies import KillingStrategy, RandomStrategy, Strategy
 from blockstm.explore.trial import Trials
-from blockstm.limits import EVENT_BYTES_MAX, KEY_BYTES_MAX, REASON_BYTES_MAX, VALUE_BYTES_MAX
+from blockstm.limits import EVENT_BYTES_MAX, KEY_BYTES_MAX, REASON_BYTES_MAX, SCAN_KEYS_MAX, VALUE_BYTES_MAX
 from blockstm.programs import transfer
 from blockstm.programs.shared_library import address_of
 from blockstm.results.verify import differences
@@ -55,7 +55,11 @@ SHOWN = (
     CALL_CROOKED,
     CALL_NO_KEYS,
 ) = range(12, 20)
-(CALL_BYTES, FAIL_WITHIN, KEEP_READ, LENGTHEN, CHARGE) = range(20, 25)
+(CALL_BYTES, FAIL_WITHIN, KEEP_READ, LENGTHEN, EXISTS_KEY, CHECK_KEY) = range(20, 26)
+(SCAN_START_NULL, SCAN_END_NULL, SCAN_KEYS_NULL, SCAN_COUNT_NULL, SCAN_LIMIT, SCAN_START, SCAN_END) = range(
+    26, 33
+)
+CHARGE = 33
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +88,8 @@ def both_ways(engine: blockstm.Engine, block: blockstm.Block) -> blockstm.Result
 
 TOO_LONG = "LimitError: {} is longer than {} bytes".format
 NULL = "UsageError: a verb was handed NULL"
+NO_LIMIT = "LimitError: a scan is not for 1 to 1024 keys"
+SCANS_NULL = (SCAN_START_NULL, SCAN_END_NULL, SCAN_KEYS_NULL, SCAN_COUNT_NULL)
 NO_KEY = "UsageError: a verb was handed a key that was not looked up"
 NOT_INNERMOST = "UsageError: a savepoint was to be closed that is not the innermost open one"
 NOT_LISTED = "UsageError: a program was called that is not in the list of calls"
@@ -97,15 +103,21 @@ WRONG = [
     *((LOCATE, length, TOO_LONG("a key", KEY_BYTES_MAX)) for length in (KEY_BYTES_MAX + 1, (1 << 32) + 1)),
     *(
         (what, length, NULL)
-        for what in (WRITE_NULL, ADD_NULL, READ_NULL, LOCATE_NULL)
+        for what in (WRITE_NULL, ADD_NULL, READ_NULL, LOCATE_NULL, *SCANS_NULL)
         for length in (1, 1 << 32)
     ),
     *(
         (what, key, NO_KEY)
-        for what in (READ_KEY, WRITE_KEY, ERASE_KEY, KEY_BYTES)
+        for what in (READ_KEY, WRITE_KEY, ERASE_KEY, KEY_BYTES, EXISTS_KEY, CHECK_KEY)
         for key in (0, 1, (1 << 32) - 1)
     ),
     *((what, 0, NOT_INNERMOST) for what in (OUTER_ROLLED_BACK, OUTER_KEPT, NONE_ROLLED_BACK)),
+    *((SCAN_LIMIT, limit, NO_LIMIT) for limit in (0, SCAN_KEYS_MAX + 1, 1 << 32)),
+    *(
+        (what, length, TOO_LONG("a key", KEY_BYTES_MAX))
+        for what in (SCAN_START, SCAN_END)
+        for length in (KEY_BYTES_MAX + 1, (1 << 32) - 1, 1 << 32)
+    ),
     (NEST, 1025, "LimitError: more than 1024 savepoints are open"),
     (CALL_THIRD, 0, NOT_LISTED),
     *((CALL_LENGTH, length, NOT_LAID_OUT) for length in (0, 8, 48, 55, 57, 64)),

@@ -23,6 +23,7 @@ class Run:
     all_reads: list[list[tuple[bytes, bytes | None]]] = field(
         default_factory=lambda: [[(b"a", None), (b"b", b"\x01")], [(b"a", b"\x02")]]
     )
+    asked: list[list[tuple[bytes, bytes]]] = field(default_factory=lambda: [[(b"a", b"e1")], []])
     values: dict[bytes, bytes] = field(default_factory=lambda: {b"a": b"\x02", b"b": b"\x03"})
     seconds: float = 0.5
 
@@ -43,6 +44,9 @@ class Run:
 
     def reads(self, txn_idx: int) -> list[tuple[bytes, bytes | None]]:
         return self.all_reads[txn_idx]
+
+    def predicates(self, txn_idx: int) -> list[tuple[bytes, bytes]]:
+        return self.asked[txn_idx]
 
     def state(self) -> dict[bytes, bytes]:
         return self.values
@@ -72,6 +76,12 @@ def test_equal_runs_differ_in_nothing_though_their_times_do() -> None:
             {"values": {b"a": b"\x02", b"b": b"\x03", b"c": b""}},
             "state: key 0x63 holds 0x instead of nothing",
         ),
+        (
+            {"asked": [[(b"a", b"e0")], []]},
+            "transaction 0: predicate 0 is Existence(key=b'a', holds=False) instead of "
+            "Existence(key=b'a', holds=True)",
+        ),
+        ({"asked": [[], []]}, "transaction 0: 0 predicates instead of 1"),
         ({"statuses": [0, 2]}, "transaction 1: status is failed instead of reverted"),
         ({"gas": [21_001, 30_000]}, "transaction 0: gas_used is 21001 instead of 21000"),
         ({"errors": [None, "no\nluck"]}, r"transaction 1: error is 'no\nluck' instead of 'no funds'"),
@@ -122,7 +132,7 @@ def test_messages_are_bounded_and_no_kind_crowds_out_another() -> None:
 
 def test_a_late_difference_is_found() -> None:
     count = 50
-    reference = Run([0] * count, [1] * count, [None] * count, [[]] * count, [[]] * count, {})
+    reference = Run([0] * count, [1] * count, [None] * count, [[]] * count, [[]] * count, [[]] * count, {})
     last = replace(reference, gas=[1] * (count - 1) + [2])
     assert compare(last, reference) == ["transaction 49: gas_used is 2 instead of 1"]
 

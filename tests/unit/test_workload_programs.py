@@ -7,10 +7,11 @@ import struct
 from blockstm.blocks.block import Block
 from blockstm.engine import Engine
 from blockstm.programs.transaction import Transaction
+from blockstm.results.predicates import Scanned
 from blockstm.results.result import Result
 from blockstm.workloads.options import CASH, FEE, SERIES, Series
 from blockstm.workloads.orderbook import ASKS, BASE, BIDS, MARKET, QUOTE, read_book
-from blockstm.workloads.perpetual import FUNDING, INSURANCE, MARK, POSITION
+from blockstm.workloads.perpetual import FUNDING, FUNDING_ZERO, INSURANCE, MARK, POSITION
 from blockstm.workloads.perpetual import MARKET as RULES
 from blockstm.workloads.programs import (
     add_liquidity,
@@ -118,17 +119,17 @@ def test_an_order_far_from_the_best_does_not_read_the_best_level(shared_engine: 
         place_order.txn(0, 0, 1, ASKS, 2100, 5, 0, 0),
         place_order.txn(0, 1, 2, BIDS, 1000, 5, 0, 0),
     )
-    words = [key for key, _ in result.reads(1) if key[:4] in (b"obks", b"obkg", b"obkl")]
-    of_the_asks = [key for key in words if key[12:20] == (ASKS).to_bytes(8, "big")]
-    assert of_the_asks == [key_of(b"obks", 0, ASKS)]
+    assert [key for key, _ in result.reads(1) if key[:20] == key_of(b"obkl", 0, ASKS)] == []
+    (scanned,) = [each for each in result.predicates(1) if isinstance(each, Scanned)]
+    assert scanned == Scanned(key_of(b"obkl", 0, ASKS, 0), key_of(b"obkl", 0, ASKS, 1001), None, ())
 
 
 def test_a_liquidation_by_hand(shared_engine: Engine) -> None:
     """Long 10 at 1,000 with 600 of collateral; at 950 the equity is 100, below 3 % of 9,500."""
     state = {
         key_of(RULES, 0): encode_record(50_000, 30_000, 10_000, 0),
-        key_of(MARK, 0): encode_record(1000, 0),
-        key_of(FUNDING, 0): encode_record(0),
+        key_of(MARK, 0): encode_record(0, 1000),
+        key_of(FUNDING, 0): encode_amount(FUNDING_ZERO),
         key_of(INSURANCE, 0): encode_amount(50),
         key_of(POSITION, 0, 0): encode_record(600, 0, 0, 0),
         key_of(POSITION, 0, 1): encode_record(600, 0, 0, 0),
@@ -149,7 +150,7 @@ def test_a_liquidation_by_hand(shared_engine: Engine) -> None:
     # Of the 100 that are left the fee is 1 % of 9,500: 95.
     assert record_of(result.state[key_of(POSITION, 0, 0)]) == (5, 0, 0, 0)
     assert record_of(result.state[key_of(POSITION, 0, 2)]) == (5095, 10, 9500, 0)
-    assert record_of(result.state[key_of(FUNDING, 0)]) == (950 * 1_000,)
+    assert amount_of(result.state, key_of(FUNDING, 0)) == FUNDING_ZERO + 950 * 1_000
     assert amount_of(result.state, key_of(INSURANCE, 0)) == 50
 
 

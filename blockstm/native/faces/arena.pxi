@@ -187,7 +187,9 @@ cdef class Arena:
 
     # --- the block ---
 
-    def lay_out(self, Py_ssize_t txn_count, programs, keys, state, rows, double rounds_per_gas=1.0, source=None):
+    def lay_out(
+        self, Py_ssize_t txn_count, programs, keys, state, rows, double rounds_per_gas=1.0, source=None, ordered=()
+    ):
         """Lay a block out in the arena, ready to be started once.
 
         Arguments:
@@ -199,6 +201,7 @@ cdef class Arena:
                 (bytes where they are encoded), and its gas limit or None.
             rounds_per_gas: rounds of work that `trace` does for each unit of recorded gas.
             source: what workers ask for the values that are not in `state`; None: those keys are absent.
+            ordered: prefixes of the keys that will be scanned.
 
         Raises:
             MemoryLimitError: the block does not fit.
@@ -209,14 +212,14 @@ cdef class Arena:
         cdef uint64_t used = self.used_bytes
         self._claim(header)
         try:
-            self._lay_out(header, used, txn_count, programs, keys, state, rows, source)
+            self._lay_out(header, used, txn_count, programs, keys, state, rows, source, ordered)
             header.rounds_per_gas = rounds_per_gas
         finally:
             store_sc[uint64_t](&header.block_number, header.block_number + 1)
             wake_drains_and_engine(header)
 
     cdef int _lay_out(
-        self, Header* header, uint64_t used, Py_ssize_t txn_count, programs, keys, state, rows, source
+        self, Header* header, uint64_t used, Py_ssize_t txn_count, programs, keys, state, rows, source, ordered
     ) except -1:
         self._detach_snapshots()
         self._reset(header)
@@ -225,6 +228,7 @@ cdef class Arena:
                 self._give_back(header.block_begin + RETAINED_BYTES, used)
             entries = [(number, parameter_codes(kinds)) for number, kinds in programs]
             lay_out_rows(&self.local, txn_count, entries, keys, state, rows)
+            put_keys_in_order(&self.local, ordered)
             header.has_source = source is not None
             self.before = state if source is None else source
             self.before_keys = keys
@@ -309,6 +313,7 @@ cdef class Arena:
         header.execution_ns = 0
         header.timeline_bytes_max = 0
         header.timeline_bytes = 0
+        header.key_order = 0
         header.has_source = 0
         header.failure_reason = 0
         header.bump = header.block_begin

@@ -42,6 +42,17 @@ cdef int number_from_object(object value, Number* out) except -1:
     return 0
 
 
+cdef tuple bounds_from_objects(object minimum, object maximum, Bounds* out):
+    """Bounds that a program gave; returns them as ints."""
+    minimum = integer_of(minimum, "the minimum")
+    maximum = integer_of(maximum, "the maximum")
+    if minimum < 0 or maximum < minimum:
+        raise LimitError(f"bounds {shown(minimum)}..{shown(maximum)} are not within 0..2**256 - 1")
+    number_from_object(minimum, &out.minimum)
+    number_from_object(maximum, &out.maximum)
+    return minimum, maximum
+
+
 cdef object number_to_object(const Number* number):
     """An unsigned number as an int."""
     cdef uint8_t digits[32]

@@ -26,8 +26,9 @@ cdef struct KeptBytes:
 
 cdef struct KeptList:           # of keys with values
     uint32_t count
-    uint32_t adds               # so many follow upon those: keys with deltas, a byte for the sign and digits
-    # KeptPair[count + adds] follows
+    uint32_t others             # so many follow upon those: of what was written, adds: keys with deltas, a byte for the
+                                # sign and digits; of what was read, predicates: keys with what encodes them
+    # KeptPair[count + others] follows
 
 cdef struct KeptPair:           # references of a KeptBytes each
     uint32_t key
@@ -127,10 +128,10 @@ cdef class KeptView(RunView):
         signed_digits[0] = record.negative != 0
         return self.keep_bytes(signed_digits, 1 + number_encode(&delta, signed_digits + 1))
 
-    cdef uint64_t take_list(self, uint32_t count, uint32_t adds) except 0:
-        cdef uint64_t offset = self.take(sizeof(KeptList) + (<uint64_t>count + adds) * sizeof(KeptPair))
+    cdef uint64_t take_list(self, uint32_t count, uint32_t others) except 0:
+        cdef uint64_t offset = self.take(sizeof(KeptList) + (<uint64_t>count + others) * sizeof(KeptPair))
         (<KeptList*>(self.data + offset)).count = count
-        (<KeptList*>(self.data + offset)).adds = adds
+        (<KeptList*>(self.data + offset)).others = others
         return offset
 
     cdef void set_pair(self, uint64_t kept_list, uint32_t index, uint32_t key, uint32_t value) noexcept:
@@ -199,21 +200,40 @@ cdef class KeptView(RunView):
             txn.events = self.keep_block(outcome.events, size)
         return 0
 
+    cdef uint32_t keep_predicate_key(self, Local* local, const Read* read) except 0:
+        if read.kind == READ_SCAN:
+            return self.keep_bytes(NULL, 0)
+        return self.keep_key(location_at(local, read.location))
+
     cdef uint32_t keep_reads(self, ArenaView view, uint32_t txn_idx) except? 0:
         cdef ReadSet* read_set = view.read_set(txn_idx)
         cdef Read* read
         cdef uint64_t kept_list
         cdef uint32_t key, index
         cdef uint32_t count = 0
+        cdef uint32_t predicates = 0
+        cdef bytes encoded
         if read_set == NULL or read_set.count == 0:
             return 0
-        kept_list = self.take_list(read_set.count - read_set.checks, 0)
+        for index in range(read_set.count):
+            count += is_value_read(read_set_items(read_set) + index)
+            predicates += is_predicate(read_set_items(read_set) + index)
+        kept_list = self.take_list(count, predicates)
+        predicates = count
+        count = 0
         for index in range(read_set.count):
             read = read_set_items(read_set) + index
-            if read.kind == READ_VERSION or read.kind == READ_SUM:
+            if is_value_read(read):
                 key = self.keep_key(location_at(&view.local, read.location))
                 self.set_pair(kept_list, count, key, self.keep_word(&view.local, read.word))
                 count += 1
+            elif is_predicate(read):
+                key = self.keep_predicate_key(&view.local, read)
+                encoded = encoded_predicate(&view.local, read)
+                self.set_pair(
+                    kept_list, predicates, key, self.keep_bytes(<const uint8_t*>encoded, <uint32_t>len(encoded))
+                )
+                predicates += 1
         return <uint32_t>(kept_list >> 3)
 
     cdef uint32_t keep_writes(self, ArenaView view, uint32_t txn_idx) except? 0:
@@ -309,35 +329,35 @@ cdef class KeptView(RunView):
         self.value(txn.traceback, &out.traceback)
         return 0
 
-    cdef list pairs(self, uint32_t reference):
-        """The keys and values of a list."""
+    cdef list pairs(self, uint32_t reference, bint others=False):
+        """The keys and values of a list; or of the others that follow upon those."""
         cdef const KeptList* kept_list = <const KeptList*>self.at(reference)
         cdef const KeptPair* pair = <const KeptPair*>(self.at(reference) + sizeof(KeptList))
         cdef uint32_t index
         if reference == 0:
             return []
-        return [(self.bytes_at(pair[index].key), self.bytes_at(pair[index].value)) for index in range(kept_list.count)]
+        return [
+            (self.bytes_at(pair[index].key), self.bytes_at(pair[index].value))
+            for index in (
+                range(kept_list.count, kept_list.count + kept_list.others) if others else range(kept_list.count)
+            )
+        ]
 
     cdef list reads(self, uint32_t txn_idx):
         return self.pairs((<const KeptTxn*>(self.data + self.txns))[txn_idx].reads)
+
+    cdef list predicates(self, uint32_t txn_idx):
+        return self.pairs((<const KeptTxn*>(self.data + self.txns))[txn_idx].reads, True)
 
     cdef list writes(self, uint32_t txn_idx):
         return self.pairs((<const KeptTxn*>(self.data + self.txns))[txn_idx].writes)
 
     cdef list adds(self, uint32_t txn_idx):
         cdef uint32_t reference = (<const KeptTxn*>(self.data + self.txns))[txn_idx].writes
-        cdef const KeptList* kept_list = <const KeptList*>self.at(reference)
-        cdef const KeptPair* pair = <const KeptPair*>(self.at(reference) + sizeof(KeptList))
-        cdef Value delta
-        cdef uint32_t index
-        cdef list adds = []
-        if reference == 0:
-            return adds
-        for index in range(kept_list.count, kept_list.count + kept_list.adds):
-            self.value(pair[index].value, &delta)
-            amount = int.from_bytes(PyBytes_FromStringAndSize(<const char*>delta.data + 1, delta.length - 1), "big")
-            adds.append((self.bytes_at(pair[index].key), -amount if delta.data[0] else amount))
-        return adds
+        return [
+            (key, -int.from_bytes(delta[1:], "big") if delta[0] else int.from_bytes(delta[1:], "big"))
+            for key, delta in self.pairs(reference, True)
+        ]
 
     cdef dict changes(self):
         return dict(self.pairs(self.changed))

@@ -123,3 +123,14 @@ cdef int lay_out_rows(Local* local, Py_ssize_t txn_count, list programs, tuple k
         return set_rows(local, programs, state, rows, &locations)
     finally:
         free(locations.items)
+
+
+cdef int put_keys_in_order(Local* local, prefixes) except -1:
+    """Put the keys that will be scanned in order, so that no transaction has to."""
+    cdef KeyRange keys
+    cdef bytes prefix
+    for prefix in prefixes:
+        set_prefix_range(&keys, <const uint8_t*>prefix, <uint32_t>len(prefix))
+        if not order_keys(local, &keys):
+            raise MemoryLimitError(memory_limit_message(local))
+    return 0

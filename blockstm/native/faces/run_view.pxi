@@ -41,6 +41,9 @@ cdef class RunView:
     cdef list reads(self, uint32_t txn_idx):
         raise NotImplementedError
 
+    cdef list predicates(self, uint32_t txn_idx):
+        raise NotImplementedError
+
     cdef list writes(self, uint32_t txn_idx):
         raise NotImplementedError
 
@@ -190,10 +193,21 @@ cdef class ArenaView(RunView):
         cdef list reads = []
         for index in range(read_set.count if read_set != NULL else 0):
             read = read_set_items(read_set) + index
-            if read.kind == READ_VERSION or read.kind == READ_SUM:
+            if is_value_read(read):
                 read_value(&self.local, read, &value)
                 reads.append((key_at(&self.local, read.location), value_to_object(&value)))
         return reads
+
+    cdef list predicates(self, uint32_t txn_idx):
+        cdef ReadSet* read_set = self.read_set(txn_idx)
+        cdef Read* read
+        cdef uint32_t index
+        cdef list predicates = []
+        for index in range(read_set.count if read_set != NULL else 0):
+            read = read_set_items(read_set) + index
+            if is_predicate(read):
+                predicates.append((predicate_key(&self.local, read), encoded_predicate(&self.local, read)))
+        return predicates
 
     cdef list writes(self, uint32_t txn_idx):
         cdef WriteSet* write_set = self.write_set(txn_idx)

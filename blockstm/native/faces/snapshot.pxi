@@ -95,6 +95,10 @@ cdef class Snapshot:
         """The keys that its final incarnation read from below, with the values: (key, value or None)."""
         return self._view().reads(self._index(txn_idx))
 
+    def predicates(self, txn_idx):
+        """What its final incarnation asked about keys without reading them: (key, as results/predicates.py decodes)."""
+        return self._view().predicates(self._index(txn_idx))
+
     def writes(self, txn_idx):
         """The keys that its final incarnation wrote, in the order first written: (key, value; None: deleted)."""
         return self._view().writes(self._index(txn_idx))

@@ -248,6 +248,21 @@ cdef int check_program_number(uint32_t number) except -1:
     return 0
 
 
+cdef tuple range_of(prefix, start, end):
+    """The lowest key with a prefix from `start` on, and the first that does not belong any more, or None."""
+    cdef bytes stem
+    for what, key in (("a prefix", prefix), ("a start", start), ("an end", end)):
+        if type(key) is not bytes and not (key is None and what == "an end"):
+            raise TypeError(f"{what} is {type(key).__name__}, not bytes")
+        if key is not None and len(<bytes>key) > KEY_BYTES_MAX:
+            raise LimitError(f"{what} has {len(<bytes>key)} bytes; a key has at most {KEY_BYTES_MAX}")
+    stem = (<bytes>prefix).rstrip(b"\xff")
+    if stem:
+        after = stem[: len(stem) - 1] + bytes([stem[len(stem) - 1] + 1])
+        end = after if end is None or after < end else end
+    return max(prefix, start), end
+
+
 cdef class Context:
     """What a program sees of its transaction. Usable only while the program runs."""
 
@@ -302,6 +317,71 @@ cdef class Context:
             return None
         return PyBytes_FromStringAndSize(<const char*>value.data, value.length)
 
+    def exists(self, key):
+        """Whether a key has a value, without depending on which.
+
+        Raises:
+            LimitError: the key is longer than 64 bytes.
+        """
+        cdef uint32_t location = self._locate(key)
+        cdef int code = ctx_exists(self.local, location) if poll(self.local) else GIVE_UP
+        if code == GIVE_UP:
+            self._give_up()
+        return code == OK
+
+    def check(self, key, minimum=0, maximum=U256_MAX):
+        """Whether the number at a key lies within bounds, without depending on which it is.
+
+        Raises:
+            LimitError: the key is longer than 64 bytes, or the bounds are none.
+            TypeError: a bound is not an int.
+        """
+        cdef uint32_t location = self._locate(key)
+        cdef Bounds bounds
+        cdef int code
+        bounds_from_objects(minimum, maximum, &bounds)
+        code = ctx_check(self.local, location, &bounds) if poll(self.local) else GIVE_UP
+        if code == GIVE_UP:
+            self._give_up()
+        return code == OK
+
+    def scan(self, prefix, limit, start=b"", end=None):
+        """Find the first keys that have values, in order.
+
+        Arguments:
+            prefix: what the keys begin with.
+            limit: how many to find at most, from 1 to 1024.
+            start: the lowest that may be found.
+            end: the first that may not; None: there is none.
+
+        Raises:
+            LimitError: a key is longer than 64 bytes, or the limit is none.
+            TypeError: a key is not bytes, or the limit is not an int.
+            UsageError: the state before the block is asked of a source.
+        """
+        cdef Local* local = self._open()
+        cdef uint32_t keys[SCAN_KEYS_MAX]
+        cdef uint32_t wanted
+        cdef uint32_t count = 0
+        cdef bytes first, last, up_to
+        limit = integer_of(limit, "the limit")
+        if not 1 <= limit <= SCAN_KEYS_MAX:
+            raise LimitError(f"a limit of {shown(limit)} keys is not within 1..{SCAN_KEYS_MAX}: scan in parts")
+        first, last = range_of(prefix, start, end)
+        if local.header.has_source:
+            raise UsageError(
+                "a scan needs a state whose keys are known, but that of this block is asked of a source, which cannot "
+                "list them: give the block a mapping"
+            )
+        wanted = limit
+        up_to = b"" if last is None else last
+        if not poll(local) or ctx_scan(
+            local, <const uint8_t*>first, <uint32_t>len(first), <const uint8_t*>up_to,
+            SCAN_NO_END if last is None else <uint32_t>len(last), wanted, keys, &count,
+        ) != OK:
+            self._give_up()
+        return [key_at(local, keys[place]) for place in range(count)]
+
     def write(self, key, value):
         """Write a value.
 
@@ -342,13 +422,8 @@ cdef class Context:
         cdef Bounds bounds
         cdef int code
         delta = integer_of(delta, "the delta")
-        minimum = integer_of(minimum, "the minimum")
-        maximum = integer_of(maximum, "the maximum")
         number_from_object(abs(delta), &magnitude)
-        if minimum < 0 or maximum < minimum:
-            raise LimitError(f"bounds {shown(minimum)}..{shown(maximum)} are not within 0..2**256 - 1")
-        number_from_object(minimum, &bounds.minimum)
-        number_from_object(maximum, &bounds.maximum)
+        minimum, maximum = bounds_from_objects(minimum, maximum, &bounds)
         code = ctx_add(self.local, location, &magnitude, delta < 0, &bounds)
         if code == OUT_OF_BOUNDS:
             raise BoundsError(f"adding {delta} to {shown(key)} would leave {minimum}..{maximum}")

@@ -49,3 +49,7 @@ cpdef enum Mutant:
     MUTANT_BATCH_ADD_UNCHECKED = 46     # a commit does not look whether an add stays within its bounds
     MUTANT_COMMIT_APPLIED_TWICE = 47    # the successor of a collector settles again what is in the state
     MUTANT_SENT_BACK_TAKEN_FOR_STRAY = 48   # what waits for the next batch runs in the one that is committed
+    MUTANT_EXISTENCE_NOT_REPEATED = 49  # validation does not ask again whether a key exists
+    MUTANT_CHECK_NOT_REPEATED = 50      # ... whether a number lies within bounds
+    MUTANT_PHANTOM_UNNOTICED = 51       # validation of a scan looks only whether what was found is still there
+    MUTANT_NEW_KEY_UNORDERED = 52       # who inserts a key does not look whether the list of keys in order is wanted

@@ -91,6 +91,7 @@ cdef inline uint64_t hash_shared(Local* local) noexcept nogil:
     cdef uint64_t end = header.bump if header.bump < header.limit_bytes else header.limit_bytes
     cdef uint32_t count = find_gaps(local, gaps)
     cdef uint32_t index
+    digest = mix(digest, header.key_order)
     digest = hash_bytes(digest, rest, <uint64_t>(<uint8_t*>(header + 1) - rest))
     for index in range(header.worker_slots):
         digest = hash_slot(digest, slot_at(local, index))

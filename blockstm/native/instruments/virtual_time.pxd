@@ -10,9 +10,10 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
 from blockstm.native.memory.atomics cimport unlikely_true
+from blockstm.native.memory.layout cimport READ_SCAN, Read, Scan
 from blockstm.native.memory.local cimport (
-    STEP_COMMIT, STEP_COUNTER, STEP_INTENT, STEP_PUBLISH, STEP_PUSH, STEP_READ, STEP_REGISTER, STEP_STATUS, STEP_TAKE, STEP_VALIDATE,
-    STEP_WAIT, STEP_WORK, Local, PendingWrite, location_at,
+    STEP_COMMIT, STEP_COUNTER, STEP_INTENT, STEP_ORDER, STEP_PUBLISH, STEP_PUSH, STEP_READ, STEP_REGISTER, STEP_STATUS,
+    STEP_TAKE, STEP_VALIDATE, STEP_WAIT, STEP_WORK, Local, PendingWrite, address, location_at,
 )
 
 include "costs.pxi"
@@ -260,6 +261,22 @@ cdef inline void charge_step(Local* local, uint32_t kind, uint64_t what) noexcep
         touch_line(local, LINE_READERS, what, kind == STEP_REGISTER)
     elif kind == STEP_WORK:
         charge(local, COST_POLL, 1)
+    elif kind == STEP_ORDER:
+        charge(local, COST_TREE, 1)
+        charge(local, COST_ATOMIC, 1)
+        touch_line(local, LINE_KEY, what, True)
+
+
+cdef inline void charge_keys_looked_at(Local* local, uint64_t count) noexcept nogil:
+    """Under the virtual clock: going through the keys of the block, to put some of them in order."""
+    if unlikely_true(local.virtual_time != NULL):
+        charge(local, COST_READ, <double>count)
+
+
+cdef inline void charge_scan(Local* local) noexcept nogil:
+    """Under the virtual clock: a scan finds its way to the first key of its range, as in the tree of a key."""
+    if unlikely_true(local.virtual_time != NULL):
+        charge(local, COST_TREE, 1)
 
 
 cdef inline void charge_look(Local* local) noexcept nogil:
@@ -284,15 +301,23 @@ cdef inline void charge_execution(Local* local) noexcept nogil:
 
 
 cdef inline void charge_in_order(Local* local) noexcept nogil:
-    """Under the virtual clock: a transaction was executed under the sequential model."""
+    """Under the virtual clock: a transaction was executed under the sequential model.
+
+    A scan has read the keys that it has listed.
+    """
     cdef uint32_t index
+    cdef const Read* read
     if not unlikely_true(local.virtual_time != NULL):
         return
     charge(local, COST_IN_ORDER, 1)
     charge(local, COST_READ_IN_ORDER, local.read_count)
     charge(local, COST_WRITE_IN_ORDER, local.write_count)
     for index in range(local.read_count):
-        touch_line(local, LINE_KEY, local.reads[index].location, False)
+        read = local.reads + index
+        if read.kind == READ_SCAN:
+            charge(local, COST_READ_IN_ORDER, (<Scan*>address(local, read.word)).count)
+        else:
+            touch_line(local, LINE_KEY, read.location, False)
     for index in range(local.write_count):
         touch_line(local, LINE_KEY, (<PendingWrite*>local.writes.data + index).location, True)
 

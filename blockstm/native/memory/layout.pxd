@@ -15,6 +15,7 @@ cdef enum:
     REASON_BYTES_MAX = 4096
     TRANSACTIONS_MAX = 1000000
     WORKERS_MAX = 256
+    SCAN_KEYS_MAX = 1024
 
 cdef enum:
     LINE_BYTES = 64             # a cache line
@@ -24,6 +25,7 @@ cdef enum:
     INLINE_SLOTS = 5            # writers of a key kept in its location before a tree is made
     LEAF_SLOTS = 8
     NODE_CHILDREN = 64
+    ORDER_LEVELS_MAX = 12       # of the list of keys in order: enough for 4**12 of them
     INTENTS_MAX = 16
     DRAINS_MAX = 8              # drains of an engine at the same time
     CHUNK_BYTES = 65536         # what a worker takes from the arena at a time
@@ -64,6 +66,18 @@ cdef enum:
     READ_SUM = 2                # word = offset of the 32-byte number that the adds came to
     READ_WITHIN = 3             # word = offset of a Bounds that the number below lay within
     READ_OUTSIDE = 4            # ... lay outside
+    # Predicates: what a transaction was told of a key without its value.
+    READ_PRESENT = 5            # it had a value; word = the version, 0 where adds came upon one
+    READ_ABSENT = 6             # it had none; word = the version
+    READ_CHECKED_WITHIN = 7     # word = offset of a Bounds that the number below lay within
+    READ_CHECKED_OUTSIDE = 8    # ... lay outside, or it was no number
+    READ_SCAN = 9               # word = offset of a Scan; location = 0
+
+# What a scan has listed.
+cdef enum:
+    SCAN_FOUND = 1              # a key with a value below
+    SCAN_OWN = 2                # a key with a value, which the transaction had given it itself
+    SCAN_OWN_ABSENT = 3         # a key that the transaction had deleted
 
 # States of a transaction, in its status word.
 cdef enum:
@@ -101,6 +115,7 @@ cdef enum:
     LOCATION_READ_MODIFY_WRITE = 1   # some transaction of this block read the key and wrote it
     LOCATION_DOUBT = 6          # a number in two bits: how often adds were believed wrongly (see multi_version/guesses)
     LOCATION_DOUBT_ONE = 2
+    LOCATION_IN_ORDER = 8       # the key stands in the list of keys in order
 
 cdef struct WorkerSlot:         # a multiple of LINE_PAIR_BYTES
     uint64_t published          # bumped after each publication or abort; others poll it
@@ -155,9 +170,10 @@ cdef struct Header:
     uint64_t table_capacity     # of tables[0]; each next one has four times the last one's
     uint64_t execution_ns       # offset of uint64[txn_count]: times of incarnations; 0 = not wanted
     uint64_t timeline_bytes_max # the most that all workers' spans may take; 0 = no timeline is wanted
-    uint64_t preparation               # offset of the Preparation; 0 = nothing is known of the block before it starts
+    uint64_t preparation        # offset of the Preparation; 0 = nothing is known of the block before it starts
     uint64_t order              # offset of uint32[txn_count]: which transactions become final, in that order; 0 = as preset
-    uint64_t _pad1[5]
+    uint64_t key_order          # offset of the KeyOrder; 0 = no keys are wanted in order. Changes seldom (key_table)
+    uint64_t _pad1[4]
     # Of the drains of what is committed (faces/drain.pxi). Read by workers; changes only where there are drains.
     uint64_t block_number       # of the block in the arena, times 2; odd while a block is being laid out
     uint32_t drain_epoch        # futex of drains, and of an engine that waits for them
@@ -247,6 +263,35 @@ cdef struct Read:
     uint64_t word
     uint32_t location           # offset / 64
     uint32_t kind
+
+cdef extern from *:
+    const uint32_t SCAN_NO_END "0xFFFFFFFFu"
+
+cdef struct KeyRange:           # from `start` up to and without `end`
+    uint32_t start_bytes
+    uint32_t end_bytes          # SCAN_NO_END: up to the last key
+    uint8_t start[KEY_BYTES_MAX]
+    uint8_t end[KEY_BYTES_MAX]
+
+cdef struct KeyOrder:           # which keys are wanted in the list of keys in order
+    uint32_t head               # of the list: offset in units of 8 bytes
+    uint32_t is_whole           # 1: all of the range stand in it, and any new one will before it is used
+    KeyRange range
+
+cdef struct OrderNode:          # of the list of keys in order
+    uint32_t location           # offset / 64; 0 of the head
+    uint32_t height
+    uint32_t next[ORDER_LEVELS_MAX]     # offsets in units of 8 bytes, of as many levels as the node is high; 0 = none
+
+cdef struct Scan:               # what a scan was for, and what it has found
+    uint32_t count
+    uint32_t last               # location of the key at which it had found all that it wanted; 0: it came to the end
+    KeyRange range
+    # ScanKey[count] follows, in the order of the keys
+
+cdef struct ScanKey:
+    uint32_t location
+    uint32_t kind               # SCAN_FOUND, ...
 
 cdef struct ReadSet:
     uint32_t count

@@ -15,7 +15,7 @@
 // number up, and put the digest here that the compiler names as computed.
 #define BLOCKSTM_CAPSULE_NAME "blockstm.program.9"
 #define BLOCKSTM_MODEL_CAPSULE_NAME "blockstm.model.9"
-#define BLOCKSTM_LAYOUT_DIGEST 2372003870243816330ull
+#define BLOCKSTM_LAYOUT_DIGEST 2697968054086112103ull
 
 // For rules between constants, as a statement in Cython code.
 #define BLOCKSTM_REQUIRE(condition) static_assert(condition)
@@ -43,7 +43,7 @@ template <typename Header> constexpr void check_header(const Header*) {
         }),
         "a group of fields of Header does not begin a pair of cache lines: correct the padding before it"
     );
-    static_assert(offsetof(Header, timeline_bytes_max) < offsetof(Header, done));
+    static_assert(offsetof(Header, key_order) < offsetof(Header, done));
 }
 
 template <typename WorkerSlot> constexpr void check_slot(const WorkerSlot*) {
@@ -88,7 +88,8 @@ template <typename T> constexpr uint64_t fold_Header() {
         offsetof(T, program_version), offsetof(T, delay_seed), offsetof(T, txns), offsetof(T, model),
         offsetof(T, model_options), offsetof(T, model_state),
         offsetof(T, rounds_per_gas), offsetof(T, start_ns), offsetof(T, tables), offsetof(T, table_capacity),
-        offsetof(T, execution_ns), offsetof(T, timeline_bytes_max), offsetof(T, preparation), offsetof(T, order), offsetof(T, has_source), offsetof(T, block_number),
+        offsetof(T, execution_ns), offsetof(T, timeline_bytes_max), offsetof(T, preparation), offsetof(T, order),
+        offsetof(T, key_order), offsetof(T, has_source), offsetof(T, block_number),
         offsetof(T, drain_epoch), offsetof(T, drains_waiting), offsetof(T, restarts), offsetof(T, drains),
         offsetof(T, done), offsetof(T, stop), offsetof(T, failure_reason), offsetof(T, failed_txn),
         offsetof(T, failure), offsetof(T, want_progress), offsetof(T, end_ns), offsetof(T, commit_index),
@@ -119,7 +120,8 @@ template <typename T> constexpr uint64_t fold_Access() { return fold({sizeof(T),
 // What a model must say: a function that is added, taken away or moved changes the places of others.
 template <typename T> constexpr uint64_t fold_Model() {
     return fold({
-        sizeof(T), offsetof(T, lay_out), offsetof(T, work), offsetof(T, find), offsetof(T, believes_add),
+        sizeof(T), offsetof(T, lay_out), offsetof(T, work), offsetof(T, find), offsetof(T, may_scan),
+        offsetof(T, believes_add),
         offsetof(T, expect_write), offsetof(T, may_go_on), offsetof(T, is_doomed), offsetof(T, died_running),
         offsetof(T, recover), offsetof(T, final_word), offsetof(T, settled_add), offsetof(T, look),
         offsetof(T, look_at_waiters),
@@ -151,6 +153,26 @@ template <typename T> constexpr uint64_t fold_Record() { return fold({sizeof(T),
 
 template <typename T> constexpr uint64_t fold_Read() {
     return fold({sizeof(T), offsetof(T, word), offsetof(T, location), offsetof(T, kind)});
+}
+
+template <typename T> constexpr uint64_t fold_KeyRange() {
+    return fold({sizeof(T), offsetof(T, start_bytes), offsetof(T, end_bytes), offsetof(T, start), offsetof(T, end)});
+}
+
+template <typename T> constexpr uint64_t fold_KeyOrder() {
+    return fold({sizeof(T), offsetof(T, head), offsetof(T, is_whole), offsetof(T, range)});
+}
+
+template <typename T> constexpr uint64_t fold_OrderNode() {
+    return fold({sizeof(T), offsetof(T, location), offsetof(T, height), offsetof(T, next)});
+}
+
+template <typename T> constexpr uint64_t fold_Scan() {
+    return fold({sizeof(T), offsetof(T, count), offsetof(T, last), offsetof(T, range)});
+}
+
+template <typename T> constexpr uint64_t fold_ScanKey() {
+    return fold({sizeof(T), offsetof(T, location), offsetof(T, kind)});
 }
 
 template <typename T> constexpr uint64_t fold_ReadSet() { return fold({sizeof(T), offsetof(T, count), offsetof(T, checks)}); }
@@ -196,6 +218,7 @@ template <typename T> constexpr uint64_t fold_Local() {
         offsetof(T, touched_mask), offsetof(T, touched_count), offsetof(T, touched_epoch), offsetof(T, writes),
         offsetof(T, write_count), offsetof(T, depth), offsetof(T, scratch), offsetof(T, retired), offsetof(T, events),
         offsetof(T, event_count), offsetof(T, reason), offsetof(T, undo), offsetof(T, savepoints),
+        offsetof(T, scanned),
     });
 }
 
@@ -235,17 +258,21 @@ template <uint64_t Computed, uint64_t Stated> constexpr void compare_digests() {
 }
 
 template <typename Header, typename WorkerSlot, typename Txn, typename Location, typename Leaf, typename Node,
-    typename Record, typename Read, typename ReadSet, typename WriteSet, typename Write, typename Waiter,
+    typename Record, typename Read, typename KeyRange, typename KeyOrder, typename OrderNode, typename Scan,
+    typename ScanKey, typename ReadSet, typename WriteSet, typename Write, typename Waiter,
     typename Span, typename SpanChunk, typename Number, typename Bounds, typename Local, typename LeadingKeys,
     typename Touched, typename PendingWrite, typename Undo, typename Bytes, typename Preparation, typename Access,
     typename Model>
 constexpr void check_digest(const Header*, const WorkerSlot*, const Txn*, const Location*, const Leaf*,
-    const Node*, const Record*, const Read*, const ReadSet*, const WriteSet*, const Write*, const Waiter*,
+    const Node*, const Record*, const Read*, const KeyRange*, const KeyOrder*, const OrderNode*, const Scan*,
+    const ScanKey*, const ReadSet*, const WriteSet*, const Write*, const Waiter*,
     const Span*, const SpanChunk*, const Number*, const Bounds*, const Local*, const LeadingKeys*, const Touched*,
     const PendingWrite*, const Undo*, const Bytes*, const Preparation*, const Access*, const Model*) {
     compare_digests<fold({
         fold_Header<Header>(), fold_WorkerSlot<WorkerSlot>(), fold_Txn<Txn>(), fold_Location<Location>(),
-        fold_Leaf<Leaf>(), fold_Node<Node>(), fold_Record<Record>(), fold_Read<Read>(), fold_ReadSet<ReadSet>(),
+        fold_Leaf<Leaf>(), fold_Node<Node>(), fold_Record<Record>(), fold_Read<Read>(), fold_KeyRange<KeyRange>(),
+        fold_KeyOrder<KeyOrder>(), fold_OrderNode<OrderNode>(), fold_Scan<Scan>(),
+        fold_ScanKey<ScanKey>(), fold_ReadSet<ReadSet>(),
         fold_WriteSet<WriteSet>(), fold_Write<Write>(), fold_Waiter<Waiter>(), fold_Span<Span>(),
         fold_SpanChunk<SpanChunk>(), fold_Number<Number>(), fold_Bounds<Bounds>(), fold_Local<Local>(),
         fold_LeadingKeys<LeadingKeys>(), fold_Touched<Touched>(), fold_PendingWrite<PendingWrite>(), fold_Undo<Undo>(), fold_Bytes<Bytes>(),

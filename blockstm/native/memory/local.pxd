@@ -25,6 +25,12 @@ include "steps.pxi"
 cdef enum:
     OWN_WORDS = 8
 
+# What Touched.read_index says where it is no place in the read set.
+cdef enum:
+    NOT_READ = -1
+    TOLD_ABSENT = -2            # not read, but told that it is absent below (ctx_exists)
+    TOLD_PRESENT = -3           # ... that it is present
+
 ctypedef void (*StepHook)(void* state, uint32_t kind, uint64_t what) noexcept nogil
 
 cdef struct Local
@@ -36,7 +42,7 @@ ctypedef uint64_t (*AskSource)(Local* local, uint32_t location) noexcept nogil
 cdef struct Touched:            # a key that the running transaction has read or written
     uint32_t epoch
     uint32_t location
-    int32_t read_index          # -1: not read from below
+    int32_t read_index          # negative: not read from below (NOT_READ, TOLD_ABSENT, TOLD_PRESENT)
     int32_t write_index         # -1: not written
     uint64_t place              # offset of its version word once claimed, else 0
 
@@ -120,6 +126,7 @@ cdef struct Local:
     Bytes reason
     Bytes undo                  # Undo[]
     Bytes savepoints            # Savepoint[], by depth: those that programs have opened through blockstm.h
+    Bytes scanned               # ScanKey[], of the scan that is under way
 
 
 cdef inline void step(Local* local, uint32_t kind, uint64_t what) noexcept nogil:
@@ -191,4 +198,5 @@ cdef inline void local_close(Local* local) noexcept nogil:
     free(local.reason.data)
     free(local.undo.data)
     free(local.savepoints.data)
+    free(local.scanned.data)
     memset(local, 0, sizeof(Local))

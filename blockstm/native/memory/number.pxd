@@ -4,7 +4,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from blockstm.native.memory.atomics cimport big_endian, highest_bit, known_at_most
-from blockstm.native.memory.layout cimport Number
+from blockstm.native.memory.layout cimport Bounds, Number
 
 
 cdef inline void number_set(Number* out, uint64_t low) noexcept nogil:
@@ -100,6 +100,10 @@ cdef inline bint number_subtract(Number* a, const Number* b) noexcept nogil:
 
 cdef inline bint number_is_zero(const Number* a) noexcept nogil:
     return (a.limb[0] | a.limb[1] | a.limb[2] | a.limb[3]) == 0
+
+
+cdef inline bint number_is_within(const Number* a, const Bounds* bounds) noexcept nogil:
+    return number_compare(a, &bounds.minimum) >= 0 and number_compare(a, &bounds.maximum) <= 0
 
 
 cdef inline bint signed_add(

@@ -15,10 +15,12 @@ from blockstm.native.memory.layout cimport (
 )
 from blockstm.native.memory.local cimport ABORT_NONE, ABORT_UNDECLARED, Local, PendingWrite, address, location_at
 from blockstm.native.verbs.context cimport decide
+from blockstm.native.verbs.model cimport ADDS_GUESSED, ADDS_SCANNED
 from blockstm.native.verbs.touched cimport pending
+from blockstm.native.versions.multi_version cimport FOUND_ABSENT, FOUND_ESTIMATE, Found
 
 cdef enum:
-    ALL_ADDS = 0xFFFFFFFF       # see Model.find
+    SCANNED_RANGE = 0xFFFFFFFF  # stands for the location of what was touched
 
 # What follows a touch that was not promised.
 cdef enum:
@@ -67,9 +69,28 @@ cdef inline bint may_find(Local* local, uint32_t location, uint32_t adds_max) no
     end, lest what follows depend on the schedule.
     """
     cdef uint32_t kinds = promised_kinds(local, location)
-    if adds_max == ALL_ADDS:
+    if adds_max != ADDS_GUESSED:
         return kinds & ACCESS_READ
     return kinds & ACCESS_ADD or (kinds & ACCESS_READ and kinds & ACCESS_WRITE)
+
+
+cdef inline bint may_know(Local* local, uint32_t location, uint32_t adds_max, const Found* found) noexcept nogil:
+    """Whether the running transaction has promised to look at a key of which that was found.
+
+    A key that has no value makes no difference to a scan, so that one needs no promise: which keys there are beside those
+    that have values depends on the schedule.
+    """
+    if adds_max == ADDS_SCANNED and (found.kind == FOUND_ABSENT or found.kind == FOUND_ESTIMATE):
+        return True
+    return may_find(local, location, adds_max)
+
+
+cdef inline bint refuse_scan(Local* local) noexcept nogil:
+    """What Model.may_scan does where ranges cannot be scanned; False."""
+    if local.abort == ABORT_NONE:
+        local.blocker = SCANNED_RANGE
+        local.abort = ABORT_UNDECLARED
+    return False
 
 
 cdef inline bint may_write(Local* local, const PendingWrite* write) noexcept nogil:
@@ -105,15 +126,19 @@ cdef inline void end_undeclared(Local* local, uint32_t location_ref, uint32_t on
 
     Of a key, 2 hexadecimal digits a byte are told.
     """
-    cdef const Location* location = location_at(local, location_ref)
+    cdef const Location* location = NULL
     cdef const char* digits = "0123456789abcdef"
     cdef const char* what = b"undeclared: it reads key 0x" if local.abort == ABORT_UNDECLARED else b"undeclared: it writes key 0x"
-    cdef uint8_t text[32 + 2 * KEY_BYTES_MAX]
+    cdef uint8_t text[64 + 2 * KEY_BYTES_MAX]
     cdef uint32_t length = 0, place
+    if location_ref != SCANNED_RANGE:
+        location = location_at(local, location_ref)
+    else:
+        what = b"undeclared: it scans a range, and only keys are locked"
     while what[length] != 0:
         text[length] = <uint8_t>what[length]
         length += 1
-    for place in range(location.key_bytes):
+    for place in range(location.key_bytes if location != NULL else 0):
         text[length] = <uint8_t>digits[location.key[place] >> 4]
         text[length + 1] = <uint8_t>digits[location.key[place] & 15]
         length += 2

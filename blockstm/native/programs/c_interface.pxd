@@ -11,7 +11,8 @@ from libc.string cimport memcpy
 
 from blockstm.native.memory.atomics cimport unlikely_true
 from blockstm.native.memory.layout cimport (
-    Bounds, EVENT_BYTES_MAX, KEY_BYTES_MAX, Location, Number, OUTCOME_REVERTED, REASON_BYTES_MAX, VALUE_BYTES_MAX,
+    Bounds, EVENT_BYTES_MAX, KEY_BYTES_MAX, Location, Number, OUTCOME_REVERTED, REASON_BYTES_MAX, SCAN_KEYS_MAX,
+    SCAN_NO_END, VALUE_BYTES_MAX,
 )
 from blockstm.native.memory.buffers cimport reserve
 from blockstm.native.memory.local cimport ABORT_NONE, Local, location_at
@@ -22,12 +23,14 @@ from blockstm.native.programs.native_program cimport ProgramEntry
 from blockstm.native.programs.verb_table cimport (
     BLOCKSTM_ABI_VERSION, BLOCKSTM_ABSENT, BLOCKSTM_CALLS_MAX, BLOCKSTM_EVENT_BYTES_MAX, BLOCKSTM_FAILED,
     BLOCKSTM_GIVE_UP, BLOCKSTM_KEY_BYTES_MAX, BLOCKSTM_OK, BLOCKSTM_OUT_OF_BOUNDS, BLOCKSTM_REASON_BYTES_MAX,
-    BLOCKSTM_REVERTED, BLOCKSTM_SAVEPOINTS_MAX, BLOCKSTM_VALUE_BYTES_MAX, blockstm_context, blockstm_key,
+    BLOCKSTM_REVERTED, BLOCKSTM_SAVEPOINTS_MAX, BLOCKSTM_SCAN_KEYS_MAX, BLOCKSTM_VALUE_BYTES_MAX, blockstm_context,
+    blockstm_key,
     blockstm_status, blockstm_u256, blockstm_verbs,
 )
 from blockstm.native.verbs.context cimport (
-    GIVE_UP, OK, OUT_OF_BOUNDS, Savepoint, Value, ctx_add, ctx_charge, ctx_delete, ctx_emit, ctx_fail, ctx_location,
-    ctx_read, ctx_revert, ctx_write, poll, savepoint_keep, savepoint_open, savepoint_roll_back,
+    ABSENT, GIVE_UP, OK, OUT_OF_BOUNDS, Savepoint, Value, ctx_add, ctx_charge, ctx_check, ctx_delete, ctx_emit,
+    ctx_exists, ctx_fail, ctx_location, ctx_read, ctx_revert, ctx_scan, ctx_write, poll, savepoint_keep, savepoint_open,
+    savepoint_roll_back,
 )
 from blockstm.native.verbs.work cimport work_as_stated
 
@@ -46,10 +49,12 @@ cdef inline void check_header() noexcept nogil:
     require(<int>BLOCKSTM_OK == <int>OK)
     require(<int>BLOCKSTM_GIVE_UP == <int>GIVE_UP)
     require(<int>BLOCKSTM_OUT_OF_BOUNDS == <int>OUT_OF_BOUNDS)
+    require(<int>BLOCKSTM_ABSENT == <int>ABSENT)
     require(<int>BLOCKSTM_KEY_BYTES_MAX == <int>KEY_BYTES_MAX)
     require(<int>BLOCKSTM_VALUE_BYTES_MAX == <int>VALUE_BYTES_MAX)
     require(<int>BLOCKSTM_EVENT_BYTES_MAX == <int>EVENT_BYTES_MAX)
     require(<int>BLOCKSTM_REASON_BYTES_MAX == <int>REASON_BYTES_MAX)
+    require(<int>BLOCKSTM_SCAN_KEYS_MAX == <int>SCAN_KEYS_MAX)
     require(sizeof(blockstm_u256) == sizeof(Number))
     require(sizeof(blockstm_key) == sizeof(uint32_t))
     require(sizeof(size_t) == sizeof(uint64_t))
@@ -73,6 +78,11 @@ cdef inline bint is_bytes(const void* data, size_t length) noexcept nogil:
 cdef inline uint32_t clipped(size_t length) noexcept nogil:
     """A length in 32 bits; of a longer one the largest, which every verb refuses."""
     return <uint32_t>length if length < <size_t>LENGTH_MAX else LENGTH_MAX
+
+
+cdef inline uint32_t clipped_key(size_t length) noexcept nogil:
+    """The length of a key in 32 bits; of a longer one one that every verb refuses, and that is not SCAN_NO_END."""
+    return <uint32_t>length if length <= <size_t>KEY_BYTES_MAX else KEY_BYTES_MAX + 1
 
 
 cdef inline bint may_be_key(Local* local, uint64_t location) noexcept nogil:
@@ -162,6 +172,16 @@ cdef inline blockstm_status table_erase(blockstm_context* context, blockstm_key 
     return ctx_delete(local, key)
 
 
+cdef inline void bounds_of(const blockstm_u256* minimum, const blockstm_u256* maximum, Bounds* out) noexcept nogil:
+    """The bounds that a program has handed over; NULL is the least and the most that a number can be."""
+    number_set(&out.minimum, 0)
+    number_maximum(&out.maximum)
+    if minimum != NULL:
+        memcpy(&out.minimum, minimum, sizeof(Number))
+    if maximum != NULL:
+        memcpy(&out.maximum, maximum, sizeof(Number))
+
+
 cdef inline blockstm_status table_add(
     blockstm_context* context, blockstm_key key, const blockstm_u256* delta, int32_t negative,
     const blockstm_u256* minimum, const blockstm_u256* maximum,
@@ -174,13 +194,46 @@ cdef inline blockstm_status table_add(
     if unlikely_true(delta == NULL):
         return refuse_null(local)
     memcpy(&amount, delta, sizeof(Number))
-    number_set(&bounds.minimum, 0)
-    number_maximum(&bounds.maximum)
-    if minimum != NULL:
-        memcpy(&bounds.minimum, minimum, sizeof(Number))
-    if maximum != NULL:
-        memcpy(&bounds.maximum, maximum, sizeof(Number))
+    bounds_of(minimum, maximum, &bounds)
     return ctx_add(local, key, &amount, negative != 0, &bounds)
+
+
+cdef inline blockstm_status table_exists(blockstm_context* context, blockstm_key key) noexcept nogil:
+    cdef Local* local = local_of(context)
+    return ctx_exists(local, key) if may_be_key(local, key) else refuse_key(local)
+
+
+cdef inline blockstm_status table_check(
+    blockstm_context* context, blockstm_key key, const blockstm_u256* minimum, const blockstm_u256* maximum
+) noexcept nogil:
+    cdef Local* local = local_of(context)
+    cdef Bounds bounds
+    if unlikely_true(not may_be_key(local, key)):
+        return refuse_key(local)
+    bounds_of(minimum, maximum, &bounds)
+    return ctx_check(local, key, &bounds)
+
+
+cdef inline blockstm_status table_scan(
+    blockstm_context* context, const void* start, size_t start_length, const void* end, size_t end_length,
+    blockstm_key* keys, size_t capacity, size_t* count
+) noexcept nogil:
+    """No `end` at all is none; one of no bytes ends every range."""
+    cdef Local* local = local_of(context)
+    cdef uint32_t found = 0
+    cdef uint32_t last = SCAN_NO_END if end == NULL and end_length == 0 else clipped_key(end_length)
+    cdef int code
+    if count == NULL:
+        return refuse_null(local)
+    count[0] = 0
+    if keys == NULL or not is_bytes(start, start_length) or not is_bytes(end, end_length):
+        return refuse_null(local)
+    code = ctx_scan(
+        local, <const uint8_t*>start, clipped_key(start_length), <const uint8_t*>end, last, clipped(capacity), keys,
+        &found,
+    )
+    count[0] = found
+    return code
 
 
 # --- receipt and gas ------------------------------------------------------------------------------
@@ -432,3 +485,6 @@ cdef inline void fill_table(blockstm_verbs* table) noexcept nogil:
     table.call = table_call
     table.reason = table_reason
     table.model_work = table_model_work
+    table.exists = table_exists
+    table.check = table_check
+    table.scan = table_scan

@@ -3,8 +3,9 @@
 from libc.stdint cimport uint64_t
 
 from blockstm.native.memory.layout cimport (
-    Access, Bounds, Header, LEAF_SLOTS, LINE_BYTES, LINE_PAIR_BYTES, Leaf, Location, Node, Number, Preparation, Read,
-    ReadSet, Record, SPANS_A_CHUNK, Span, SpanChunk, TRANSACTIONS_MAX, Txn, WORD_INTENT,
+    Access, Bounds, Header, KeyOrder, KeyRange, LEAF_SLOTS, LINE_BYTES, LINE_PAIR_BYTES, Leaf, Location, Node, Number,
+    ORDER_LEVELS_MAX, OrderNode, Preparation, Read, ReadSet, Record, SPANS_A_CHUNK, Scan, ScanKey, Span, SpanChunk,
+    TRANSACTIONS_MAX, Txn, WORD_INTENT,
     WORKERS_MAX, Waiter, WorkerSlot, Write, WriteSet,
 )
 from blockstm.native.memory.local cimport Bytes, LeadingKeys, Local, PendingWrite, Touched, Undo
@@ -24,9 +25,9 @@ cdef extern from "blockstm/native/memory/layout_checks.h" namespace "blockstm" n
     void check_tree(Leaf*, Node*) noexcept
     void check_list[L, E](L*, E*) noexcept
     void check_digest(
-        Header*, WorkerSlot*, Txn*, Location*, Leaf*, Node*, Record*, Read*, ReadSet*, WriteSet*, Write*, Waiter*,
-        Span*, SpanChunk*, Number*, Bounds*, Local*, LeadingKeys*, Touched*, PendingWrite*, Undo*,
-        Bytes*, Preparation*, Access*, Model*,
+        Header*, WorkerSlot*, Txn*, Location*, Leaf*, Node*, Record*, Read*, KeyRange*, KeyOrder*, OrderNode*, Scan*,
+        ScanKey*, ReadSet*, WriteSet*, Write*, Waiter*, Span*, SpanChunk*, Number*, Bounds*, Local*, LeadingKeys*,
+        Touched*, PendingWrite*, Undo*, Bytes*, Preparation*, Access*, Model*,
     ) noexcept
 
 
@@ -41,6 +42,7 @@ cdef inline void check_layout() noexcept nogil:
     check_tree(<Leaf*>NULL, <Node*>NULL)
     check_list[ReadSet, Read](<ReadSet*>NULL, <Read*>NULL)
     check_list[WriteSet, Write](<WriteSet*>NULL, <Write*>NULL)
+    check_list[Scan, ScanKey](<Scan*>NULL, <ScanKey*>NULL)
     check_list[SpanChunk, Span](<SpanChunk*>NULL, <Span*>NULL)
     # A little under 16 KiB, and 32 bytes a span (docs/architecture.md).
     require(sizeof(Span) == 32)
@@ -53,10 +55,13 @@ cdef inline void check_layout() noexcept nogil:
     require(<uint64_t>WORD_INTENT < 8)
     require(<uint64_t>TRANSACTIONS_MAX < <uint64_t>1 << CAUSE_TXN_BITS)
     require(<uint64_t>LEAF_SLOTS * sizeof(uint64_t) == sizeof(Leaf))
+    # A node has room for no more levels than it is high (make_order_node).
+    require(sizeof(OrderNode) == 8 + <uint64_t>ORDER_LEVELS_MAX * 4)
     require(<uint64_t>WORKERS_MAX <= 64 * <uint64_t>SHARER_WORDS)
     check_digest(
         <Header*>NULL, <WorkerSlot*>NULL, <Txn*>NULL, <Location*>NULL, <Leaf*>NULL, <Node*>NULL, <Record*>NULL,
-        <Read*>NULL, <ReadSet*>NULL, <WriteSet*>NULL, <Write*>NULL, <Waiter*>NULL, <Span*>NULL, <SpanChunk*>NULL,
+        <Read*>NULL, <KeyRange*>NULL, <KeyOrder*>NULL, <OrderNode*>NULL, <Scan*>NULL, <ScanKey*>NULL, <ReadSet*>NULL,
+        <WriteSet*>NULL, <Write*>NULL, <Waiter*>NULL, <Span*>NULL, <SpanChunk*>NULL,
         <Number*>NULL, <Bounds*>NULL, <Local*>NULL, <LeadingKeys*>NULL, <Touched*>NULL, <PendingWrite*>NULL, <Undo*>NULL,
         <Bytes*>NULL, <Preparation*>NULL, <Access*>NULL, <Model*>NULL,
     )

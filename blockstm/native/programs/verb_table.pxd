@@ -10,6 +10,7 @@ cdef extern from "blockstm/native/blockstm.h" nogil:
         BLOCKSTM_KEY_BYTES_MAX
         BLOCKSTM_REASON_BYTES_MAX
         BLOCKSTM_SAVEPOINTS_MAX
+        BLOCKSTM_SCAN_KEYS_MAX
         BLOCKSTM_VALUE_BYTES_MAX
         BLOCKSTM_OK
         BLOCKSTM_GIVE_UP
@@ -48,6 +49,13 @@ cdef extern from "blockstm/native/blockstm.h" nogil:
         blockstm_status (*call)(blockstm_context*, uint32_t, const void*, size_t) noexcept nogil
         blockstm_status (*reason)(blockstm_context*, uint8_t*, size_t, size_t*) noexcept nogil
         blockstm_status (*model_work)(blockstm_context*, uint64_t) noexcept nogil
+        blockstm_status (*exists)(blockstm_context*, blockstm_key) noexcept nogil
+        blockstm_status (*check)(
+            blockstm_context*, blockstm_key, const blockstm_u256*, const blockstm_u256*
+        ) noexcept nogil
+        blockstm_status (*scan)(
+            blockstm_context*, const void*, size_t, const void*, size_t, blockstm_key*, size_t, size_t*
+        ) noexcept nogil
     ctypedef void (*blockstm_function)(
         const blockstm_verbs*, blockstm_context*, const uint8_t*, size_t
     ) noexcept nogil

@@ -8,19 +8,15 @@ from blockstm.native.memory.atomics cimport unlikely_true
 from blockstm.native.memory.allocation cimport allocate
 from blockstm.native.memory.local cimport ABORT_NONE, Local, PendingWrite, Touched, address
 from blockstm.native.versions.multi_version cimport (
-    FOUND_BROKEN, FOUND_ESTIMATE, FOUND_INVALID, FOUND_SUM, FOUND_TOO_MANY, Found, base_number,
+    FOUND_BROKEN, FOUND_ESTIMATE, FOUND_TOO_MANY, Found, found_number,
 )
 from blockstm.native.memory.number cimport (
-    apply_delta, number_add, number_compare, number_decode, number_encode, number_maximum, number_set,
-    number_subtract, signed_add,
+    apply_delta, number_add, number_compare, number_decode, number_encode, number_is_within, number_maximum,
+    number_set, number_subtract, signed_add,
 )
-from blockstm.native.verbs.model cimport model_of
+from blockstm.native.verbs.model cimport ADDS_GUESSED, model_of
 from blockstm.native.verbs.reads cimport Value, append_read, give_up_unread, read_value
 from blockstm.native.verbs.touched cimport GIVE_UP, OK, OUT_OF_BOUNDS, pending, put
-
-cdef enum:
-    ADDS_GUESSED_MAX = 32       # how many adds below are summed to guess whether an add stays within bounds
-
 
 cdef inline int read_own_add(Local* local, Touched* touched, Value* out) noexcept nogil:
     """A key that this transaction has added to: what is below, plus the delta, as a write from now on."""
@@ -54,7 +50,7 @@ cdef inline int add_to_known(
     if not number_decode(value.data, value.length, &number):
         return OUT_OF_BOUNDS
     beyond = number_subtract(&number, delta) if negative else number_add(&number, delta)
-    if beyond or number_compare(&number, &bounds.minimum) < 0 or number_compare(&number, &bounds.maximum) > 0:
+    if beyond or not number_is_within(&number, bounds):
         return OUT_OF_BOUNDS
     return put(local, touched, WORD_VALUE, digits, number_encode(&number, digits), 0)
 
@@ -82,6 +78,16 @@ cdef inline bint allowed_below(
     return number_compare(&room, &allowed.minimum) >= 0
 
 
+cdef inline bint allowed_with_add(
+    Local* local, const Touched* touched, const Bounds* bounds, Bounds* allowed
+) noexcept nogil:
+    """The values below an add of this transaction for which the sum lies within bounds; False for none."""
+    cdef const PendingWrite* write = pending(local, touched.write_index)
+    cdef Number total
+    memcpy(&total, local.scratch.data + write.data, sizeof(Number))
+    return allowed_below(&total, write.negative != 0, bounds, allowed)
+
+
 cdef inline bint guess_within(Local* local, uint32_t location, const Bounds* allowed) noexcept nogil:
     """Whether what is below lies within `allowed`: as the model believes, or as far as can be seen cheaply; yes where not.
 
@@ -92,19 +98,13 @@ cdef inline bint guess_within(Local* local, uint32_t location, const Bounds* all
     cdef Number number
     if model_of(local).believes_add(local, location):
         return True
-    model_of(local).find(local, location, ADDS_GUESSED_MAX, &found)
+    model_of(local).find(local, location, ADDS_GUESSED, &found)
     if found.kind == FOUND_ESTIMATE or found.kind == FOUND_TOO_MANY:
         return True
     if unlikely_true(found.kind >= FOUND_BROKEN):
         give_up_unread(local, location, &found)
         return True
-    if found.kind == FOUND_INVALID:
-        return False
-    if found.kind == FOUND_SUM:
-        number = found.sum
-    elif not base_number(local, found.word, &number):
-        return False
-    return number_compare(&number, &allowed.minimum) >= 0 and number_compare(&number, &allowed.maximum) <= 0
+    return found_number(local, &found, &number) and number_is_within(&number, allowed)
 
 
 cdef inline int add_blindly(

@@ -1,4 +1,4 @@
-"""The verbs of a program: read, write, delete, add, emit, charge, revert.
+"""The verbs of a program: read, exists, check, scan, write, delete, add, emit, charge, revert.
 
 A verb returns OK, or a code with which the program must return at once. Writes stay in private
 memory until the incarnation is finished; reads are recorded as versions. What a native program needs beside the
@@ -7,18 +7,30 @@ verbs (codes, values, savepoints, long work) can be cimported from here, too.
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from blockstm.native.verbs.adds cimport add_blindly, add_to_known, read_own_add
+from blockstm.native.verbs.adds cimport add_blindly, add_to_known, allowed_with_add, read_own_add
 from blockstm.native.memory.atomics cimport unlikely_true
+from blockstm.native.versions.key_order cimport compare_bytes, set_range
 from blockstm.native.versions.key_table cimport find_or_insert
 from blockstm.native.memory.layout cimport (
-    Bounds, EVENT_BYTES_MAX, KEY_BYTES_MAX, Number, OUTCOME_FAILED, OUTCOME_REVERTED, REASON_BYTES_MAX,
-    VALUE_BYTES_MAX, WORD_ADD, WORD_DELETE, WORD_VALUE,
+    Bounds, EVENT_BYTES_MAX, KEY_BYTES_MAX, Number, OUTCOME_FAILED, OUTCOME_REVERTED, REASON_BYTES_MAX, SCAN_KEYS_MAX,
+    SCAN_NO_END, Scan, VALUE_BYTES_MAX, WORD_ADD, WORD_DELETE, WORD_VALUE,
 )
-from blockstm.native.memory.local cimport Local, Touched
+from blockstm.native.memory.local cimport Local, PendingWrite, Touched
+from blockstm.native.memory.number cimport number_decode, number_is_within
+from blockstm.native.verbs.predicates cimport check_below, exists_below
 from blockstm.native.verbs.reads cimport Value, read_below, read_value
+from blockstm.native.verbs.scans cimport scan_range
 from blockstm.native.verbs.savepoints cimport Savepoint, savepoint_keep, savepoint_open, savepoint_roll_back
-from blockstm.native.verbs.touched cimport GIVE_UP, OK, OUT_OF_BOUNDS, append, make_room, pending, put, touch
+from blockstm.native.verbs.touched cimport ABSENT, GIVE_UP, OK, OUT_OF_BOUNDS, append, make_room, pending, put, touch
 from blockstm.native.verbs.work cimport do_work, poll
+
+
+cdef inline void own_value(Local* local, const Touched* touched, Value* out) noexcept nogil:
+    """What the transaction has written, or deleted, itself."""
+    cdef const PendingWrite* write = pending(local, touched.write_index)
+    out.present = write.kind == WORD_VALUE
+    out.length = write.length if out.present else 0
+    out.data = local.scratch.data + write.data
 
 
 cdef inline int ctx_read(Local* local, uint32_t location, Value* out) noexcept nogil:
@@ -34,9 +46,7 @@ cdef inline int ctx_read(Local* local, uint32_t location, Value* out) noexcept n
     if touched == NULL:
         return GIVE_UP
     if touched.write_index >= 0 and pending(local, touched.write_index).kind != WORD_ADD:
-        out.present = pending(local, touched.write_index).kind == WORD_VALUE
-        out.length = pending(local, touched.write_index).length if out.present else 0
-        out.data = local.scratch.data + pending(local, touched.write_index).data
+        own_value(local, touched, out)
         return OK
     if touched.read_index < 0 and read_below(local, touched) != OK:
         return GIVE_UP
@@ -44,6 +54,54 @@ cdef inline int ctx_read(Local* local, uint32_t location, Value* out) noexcept n
         return read_own_add(local, touched, out)
     read_value(local, local.reads + touched.read_index, out)
     return OK
+
+
+cdef inline int ctx_exists(Local* local, uint32_t location) noexcept nogil:
+    """Whether a key has a value: OK where it has, else ABSENT. That is all that the transaction then depends on.
+
+    What the transaction itself has written or deleted counts, as does what it has added: an add leaves a value.
+    """
+    cdef Touched* touched
+    cdef Value value
+    if unlikely_true(local.abort | local.closed):
+        return GIVE_UP
+    touched = touch(local, location)
+    if touched == NULL:
+        return GIVE_UP
+    if touched.write_index >= 0:
+        return ABSENT if pending(local, touched.write_index).kind == WORD_DELETE else OK
+    if touched.read_index >= 0:
+        read_value(local, local.reads + touched.read_index, &value)
+        return OK if value.present else ABSENT
+    return exists_below(local, touched)
+
+
+cdef inline int ctx_check(Local* local, uint32_t location, const Bounds* bounds) noexcept nogil:
+    """Whether the number at a key lies within bounds: OK where it does, else OUT_OF_BOUNDS.
+
+    That is all that the transaction then depends on. An absent key is 0; a value that is not a number (over 32 bytes)
+    lies within no bounds. What the transaction itself has written, deleted or added counts.
+    """
+    cdef Touched* touched
+    cdef Value value
+    cdef Number number
+    cdef Bounds asked = bounds[0]
+    if unlikely_true(local.abort | local.closed):
+        return GIVE_UP
+    touched = touch(local, location)
+    if touched == NULL:
+        return GIVE_UP
+    if touched.write_index >= 0 and pending(local, touched.write_index).kind != WORD_ADD:
+        own_value(local, touched, &value)
+    else:
+        if touched.write_index >= 0 and not allowed_with_add(local, touched, bounds, &asked):
+            return OUT_OF_BOUNDS
+        if touched.read_index < 0:
+            return check_below(local, touched, &asked)
+        read_value(local, local.reads + touched.read_index, &value)
+    if number_decode(value.data, value.length, &number) and number_is_within(&number, &asked):
+        return OK
+    return OUT_OF_BOUNDS
 
 
 cdef inline int ctx_write(Local* local, uint32_t location, const uint8_t* data, uint32_t length) noexcept nogil:
@@ -145,6 +203,43 @@ cdef inline int ctx_fail(Local* local, const char* reason, uint32_t length) noex
     if unlikely_true(local.abort | local.closed):
         return GIVE_UP
     decide(local, OUTCOME_FAILED, <const uint8_t*>reason, length)
+    return GIVE_UP
+
+
+cdef inline int ctx_scan(
+    Local* local, const uint8_t* start, uint32_t start_length, const uint8_t* end, uint32_t end_length,
+    uint32_t limit, uint32_t* keys, uint32_t* count
+) noexcept nogil:
+    """Find the first keys that have values, in the order of their bytes, from `start` up to and without `end`.
+
+    The transaction then depends on which keys of the range have values, as far as it has looked, and not on the values.
+    What it has written, deleted or added itself counts. A block whose state is asked of a source cannot be scanned: the
+    program fails.
+
+    Arguments:
+        start, start_length: the lowest key that may be found.
+        end, end_length: the first key that may not; SCAN_NO_END: none.
+        limit: how many keys to find at most, from 1 to SCAN_KEYS_MAX.
+        keys: room for as many.
+        count: how many were found.
+    """
+    cdef Scan scan
+    count[0] = 0
+    if unlikely_true(local.abort | local.closed):
+        return GIVE_UP
+    if start_length > KEY_BYTES_MAX or (end_length > KEY_BYTES_MAX and end_length != SCAN_NO_END):
+        return ctx_fail(local, "LimitError: a key is longer than 64 bytes", 41)
+    if limit == 0 or limit > SCAN_KEYS_MAX:
+        return ctx_fail(local, "LimitError: a scan is not for 1 to 1024 keys", 44)
+    if unlikely_true(local.header.has_source != 0):
+        return ctx_fail(local, "UsageError: a state that is asked of a source cannot be scanned", 63)
+    if end_length != SCAN_NO_END and compare_bytes(start, start_length, end, end_length) >= 0:
+        return OK
+    scan.last = 0
+    set_range(&scan.range, start, start_length, end, end_length)
+    if scan_range(local, &scan, limit, keys, count) == OK:
+        return OK
+    count[0] = 0
     return GIVE_UP
 
 

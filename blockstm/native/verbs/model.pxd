@@ -19,14 +19,25 @@ from blockstm.native.versions.multi_version cimport Found
 cdef extern from "blockstm/native/memory/layout_checks.h" nogil:
     const char* MODEL_CAPSULE_NAME "BLOCKSTM_MODEL_CAPSULE_NAME"
 
+# What is asked of a key, told by how many adds are worth summing.
+cdef enum:
+    ADDS_EXISTENCE = 0          # whether it has a value, which an add leaves
+    ADDS_SCANNED = 1            # the same, of a key in a range that is scanned
+    ADDS_GUESSED = 32           # whether an add will stay within bounds, as far as can be seen cheaply
+    ADDS_CHECKED = 0xFFFFFFFE   # whether the number lies within bounds
+    ADDS_READ = 0xFFFFFFFF      # its value
+
 cdef struct Model:
     # Lay out what the model keeps for all workers of a block, at Header.model_state; False where the arena is full.
     # Called by the supervisor before any worker takes part.
     bint (*lay_out)(Local* local) noexcept nogil
     # The worker loop: take part in the block until it is done or stopped.
     void (*work)(Local* local) noexcept nogil
-    # What a key holds for the running transaction; of adds it need not sum more than adds_max (FOUND_TOO_MANY).
+    # What a key holds for the running transaction; of adds it need not sum more than adds_max (FOUND_TOO_MANY), one of
+    # ADDS_READ and the like, which says what is asked.
     void (*find)(Local* local, uint32_t location, uint32_t adds_max, Found* found) noexcept nogil
+    # Whether the running transaction may scan ranges; else local.abort says so.
+    bint (*may_scan)(Local* local) noexcept nogil
     # Whether an add of the running transaction is to be believed to stay within its bounds, without a look at what is
     # below. The model then checks it, when all below is final, as it does where find says so.
     bint (*believes_add)(Local* local, uint32_t location) noexcept nogil

@@ -15,7 +15,7 @@ from blockstm.native.versions.multi_version cimport (
     FOUND_BROKEN, FOUND_ESTIMATE, FOUND_INVALID, FOUND_SUM, FOUND_UNDECLARED, Found, make_record, pack_word, record_bytes, record_of, word_kind,
 )
 from blockstm.native.memory.number cimport number_encode
-from blockstm.native.verbs.model cimport model_of
+from blockstm.native.verbs.model cimport ADDS_READ, model_of
 from blockstm.native.verbs.touched cimport GIVE_UP, OK
 
 cdef struct Value:
@@ -67,21 +67,29 @@ cdef inline int give_up_unread(Local* local, uint32_t location, const Found* fou
     return GIVE_UP
 
 
+cdef inline bint is_answer(Local* local, uint32_t location, const Found* found) noexcept nogil:
+    """Whether what was found can be told to the program; else the incarnation waits or ends, as that says."""
+    if unlikely_true(found.kind == FOUND_ESTIMATE):
+        local.abort = ABORT_SUSPENDED
+        local.blocker = found.blocker
+        return False
+    if unlikely_true(found.kind >= FOUND_BROKEN):
+        give_up_unread(local, location, found)
+        return False
+    return True
+
+
 cdef inline int read_below(Local* local, Touched* touched) noexcept nogil:
     """Read what earlier transactions left at a key, once, and record it."""
     cdef Found found
     cdef uint8_t digits[32]
     cdef uint64_t offset
     cdef bint kept
-    model_of(local).find(local, touched.location, 0xFFFFFFFF, &found)
-    if unlikely_true(found.kind == FOUND_ESTIMATE):
-        if location_at(local, touched.location).flags & LOCATION_READ_MODIFY_WRITE:
+    model_of(local).find(local, touched.location, ADDS_READ, &found)
+    if unlikely_true(not is_answer(local, touched.location, &found)):
+        if found.kind == FOUND_ESTIMATE and location_at(local, touched.location).flags & LOCATION_READ_MODIFY_WRITE:
             model_of(local).expect_write(local, touched, True)
-        local.abort = ABORT_SUSPENDED
-        local.blocker = found.blocker
         return GIVE_UP
-    if unlikely_true(found.kind >= FOUND_BROKEN):
-        return give_up_unread(local, touched.location, &found)
     touched.read_index = <int32_t>local.read_count
     if found.kind == FOUND_SUM or found.kind == FOUND_INVALID:
         offset = make_record(local, digits, known_at_most(number_encode(&found.sum, digits), 32), 0)

@@ -7,13 +7,14 @@ from libc.string cimport memmove, memset
 from blockstm.native.memory.atomics cimport copy_small, unlikely_true
 from blockstm.native.memory.layout cimport FAILURE_MEMORY_LIMIT
 from blockstm.native.memory.buffers cimport reserve, reserve_in_place
-from blockstm.native.memory.local cimport Bytes, Local, PendingWrite, Touched, Undo, fail_block
+from blockstm.native.memory.local cimport Bytes, Local, NOT_READ, PendingWrite, Touched, Undo, fail_block
 
 # What a verb returns.
 cdef enum:
     OK = 0
     GIVE_UP = 1                 # the incarnation is given up, or its outcome is decided: return at once
-    OUT_OF_BOUNDS = 2           # add: refused, nothing changed
+    OUT_OF_BOUNDS = 2           # add: refused, nothing changed; check: what the key holds is not within the bounds
+    ABSENT = 3                  # exists: the key has no value
 
 
 cdef inline bint grow_touched(Local* local) noexcept nogil:
@@ -51,11 +52,24 @@ cdef inline Touched* touch(Local* local, uint32_t location) noexcept nogil:
         if touched.epoch != local.touched_epoch:
             touched.epoch = local.touched_epoch
             touched.location = location
-            touched.read_index = -1
+            touched.read_index = NOT_READ
             touched.write_index = -1
             touched.place = 0
             local.touched_count += 1
             return touched
+        if touched.location == location:
+            return touched
+        place += 1
+
+
+cdef inline Touched* touched_already(Local* local, uint32_t location) noexcept nogil:
+    """What the running transaction has done to a key so far; NULL for nothing. Good until the next call of `touch`."""
+    cdef uint32_t place = (location * <uint32_t>0x9E3779B1) >> 7
+    cdef Touched* touched
+    while True:
+        touched = local.touched + (place & local.touched_mask)
+        if touched.epoch != local.touched_epoch:
+            return NULL
         if touched.location == location:
             return touched
         place += 1

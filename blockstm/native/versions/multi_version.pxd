@@ -314,6 +314,25 @@ cdef inline bint base_number(Local* local, uint64_t word, Number* out) noexcept 
     return number_decode(record_bytes(record_of(local, word)), record_of(local, word).length, out)
 
 
+cdef inline bint found_is_present(const Found* found) noexcept nogil:
+    """Whether a key was found to hold a value, which adds leave, too, even those that need not be summed.
+
+    The caller has seen that something was found: see found_number.
+    """
+    return found.kind != FOUND_ABSENT
+
+
+cdef inline bint found_number(Local* local, const Found* found, Number* out) noexcept nogil:
+    """The number that was found at a key, an absent one being 0; False where it is none.
+
+    The caller has seen that something was found: neither an ESTIMATE, nor what the source of the state cannot tell.
+    """
+    if found.kind == FOUND_SUM:
+        out[0] = found.sum
+        return True
+    return found.kind != FOUND_INVALID and base_number(local, found.word, out)
+
+
 cdef inline void find(
     Local* local, uint32_t location_ref, uint32_t txn_idx, uint32_t adds_max, Found* found
 ) noexcept nogil:

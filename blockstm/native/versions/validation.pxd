@@ -1,19 +1,23 @@
 """Validation: would the transaction read now what it has read?"""
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcmp
 
 from blockstm.native.memory.atomics cimport unlikely_true
 from blockstm.native.memory.layout cimport (
-    Bounds, Number, READ_OUTSIDE, READ_SUM, READ_VERSION, READ_WITHIN, Read, Record, WORD_VALUE,
+    Bounds, Number, READ_ABSENT, READ_CHECKED_OUTSIDE, READ_CHECKED_WITHIN, READ_OUTSIDE, READ_PRESENT, READ_SUM,
+    READ_SCAN, READ_WITHIN, Read, Record, WORD_VALUE,
 )
 from blockstm.native.memory.local cimport Local, STEP_VALIDATE, address, location_at, step
 from blockstm.native.versions.multi_version cimport (
-    BASE_TXN, FOUND_ABSENT, FOUND_BROKEN, FOUND_ESTIMATE, FOUND_INVALID, FOUND_SUM, FOUND_UNKNOWN, FOUND_VALUE, Found,
-    base_number, find, newest_below, record_bytes, record_of, word_kind, word_txn,
+    BASE_TXN, FOUND_ABSENT, FOUND_BROKEN, FOUND_ESTIMATE, FOUND_SUM, FOUND_UNKNOWN, FOUND_VALUE, Found, find,
+    found_is_present, found_number, newest_below, record_bytes, record_of, word_kind, word_txn,
 )
-from blockstm.native.instruments.mutants cimport MUTANT_VALUES_COMPARED, mutant
-from blockstm.native.memory.number cimport number_compare, number_encode
+from blockstm.native.instruments.mutants cimport (
+    MUTANT_CHECK_NOT_REPEATED, MUTANT_EXISTENCE_NOT_REPEATED, MUTANT_VALUES_COMPARED, mutant,
+)
+from blockstm.native.versions.ranges cimport changed_in_range
+from blockstm.native.memory.number cimport number_encode, number_is_within
 from blockstm.native.instruments.timeline cimport (
     CAUSE_ESTIMATE, CAUSE_GONE, CAUSE_NONE, CAUSE_VERSION, pack_cause,
 )
@@ -57,13 +61,13 @@ cdef inline uint32_t cause_of(Local* local, uint32_t txn_idx, const Read* read, 
 
     An ESTIMATE is its writer's. Else, of the version read and the one that is there now, it is the higher one's: a
     higher one has come; or the one read is of a higher one, and has gone. Where adds have come onto a version that
-    was read, all of them are new, and the newest stands for them. Which of the adds of a sum has changed the read
-    set does not tell. For the timeline only: nothing depends on it.
+    was read, all of them are new, and the newest stands for them. Which of the adds of a sum has changed, or which
+    version a check has seen, the read set does not tell. For the timeline only: nothing depends on it.
     """
     cdef uint64_t now = found.word
     if found.kind == FOUND_ESTIMATE:
         return pack_cause(CAUSE_ESTIMATE, found.blocker)
-    if read.kind == READ_SUM:
+    if read.kind == READ_SUM or is_check(read):
         return CAUSE_NONE
     if found.kind != FOUND_VALUE and found.kind != FOUND_ABSENT:
         now = newest_below(local, location_at(local, read.location), txn_idx)
@@ -77,32 +81,85 @@ cdef inline bint is_version(const Found* found) noexcept nogil:
     return found.kind == FOUND_VALUE or found.kind == FOUND_ABSENT or found.kind == FOUND_BROKEN
 
 
+cdef inline bint is_check(const Read* read) noexcept nogil:
+    return read.kind == READ_CHECKED_WITHIN or read.kind == READ_CHECKED_OUTSIDE
+
+
+cdef inline bint is_existence(const Read* read) noexcept nogil:
+    return read.kind == READ_PRESENT or read.kind == READ_ABSENT
+
+
+cdef inline bint check_is_same(Local* local, const Read* read, const Found* found) noexcept nogil:
+    """Whether a number that was found lies within the bounds of a check, or outside, as the program was told."""
+    cdef Number number
+    cdef bint within = found_number(local, found, &number) and number_is_within(
+        &number, <const Bounds*>address(local, read.word)
+    )
+    return within == (read.kind == READ_CHECKED_WITHIN)
+
+
+cdef inline bint tells_the_same(Local* local, const Read* read, const Found* found) noexcept nogil:
+    """Whether a read, or a predicate, would be answered now as it was, by what was found."""
+    if found.kind == FOUND_ESTIMATE or found.kind == FOUND_UNKNOWN:
+        return False
+    if is_existence(read):
+        if mutant(local, MUTANT_EXISTENCE_NOT_REPEATED):
+            return True
+        return found.kind != FOUND_BROKEN and found_is_present(found) == (read.kind == READ_PRESENT)
+    if is_check(read):
+        if mutant(local, MUTANT_CHECK_NOT_REPEATED):
+            return True
+        return found.kind != FOUND_BROKEN and check_is_same(local, read, found)
+    if read.kind == READ_SUM:
+        return same_sum(local, read, found)
+    if is_version(found) and found.word == read.word:
+        return True
+    return mutant(local, MUTANT_VALUES_COMPARED) and same_value(local, read, found)
+
+
+cdef inline uint32_t cause_in_range(
+    Local* local, uint32_t txn_idx, uint32_t location, const Found* found
+) noexcept nogil:
+    """Why a scan is stale: as cause_of, but which version of that key the scan has seen the read set does not tell."""
+    cdef uint64_t now
+    if found.kind == FOUND_ESTIMATE:
+        return pack_cause(CAUSE_ESTIMATE, found.blocker)
+    now = newest_below(local, location_at(local, location), txn_idx)
+    return pack_cause(CAUSE_VERSION, word_txn(now)) if is_of_block(now) else CAUSE_NONE
+
+
+cdef inline bint scan_is_same(Local* local, uint32_t txn_idx, const Read* read, uint32_t* cause) noexcept nogil:
+    """Whether a scan would find the same keys now; else `cause` says why."""
+    cdef Found found
+    cdef uint32_t changed = changed_in_range(local, txn_idx, read, &found)
+    if changed != 0:
+        cause[0] = cause_in_range(local, txn_idx, changed, &found)
+    return changed == 0
+
+
 cdef inline bint read_set_is_valid(
     Local* local, uint32_t txn_idx, const Read* reads, uint32_t count, uint32_t* cause
 ) noexcept nogil:
     """Whether each key still holds the version read, and none is an ESTIMATE; else `cause` says why (see cause_of).
 
-    Versions are compared, never values: an equal value by another incarnation may be about to change.
+    Versions are compared, never values: an equal value by another incarnation may be about to change. Predicates are
+    asked again, and compared by their answers: whatever changes one by a publication, an abort or a tombstone moves the
+    validation index back, as for a read.
     What the source has not been asked for, no transaction has read: so where only that is left, the read is stale.
     Checks of adds (READ_WITHIN, READ_OUTSIDE) are the collector's, when all below is final.
     """
     cdef Found found
     cdef uint32_t index
     for index in range(count):
-        if reads[index].kind != READ_VERSION and reads[index].kind != READ_SUM:
+        if reads[index].kind == READ_WITHIN or reads[index].kind == READ_OUTSIDE:
+            continue
+        if reads[index].kind == READ_SCAN:
+            if not scan_is_same(local, txn_idx, reads + index, cause):
+                return False
             continue
         step(local, STEP_VALIDATE, reads[index].location)
-        find(local, reads[index].location, txn_idx, 0xFFFFFFFF, &found)
-        if found.kind == FOUND_ESTIMATE:
-            cause[0] = cause_of(local, txn_idx, reads + index, &found)
-            return False
-        if reads[index].kind == READ_SUM:
-            if not same_sum(local, reads + index, &found):
-                cause[0] = cause_of(local, txn_idx, reads + index, &found)
-                return False
-        elif not is_version(&found) or found.word != reads[index].word:
-            if mutant(local, MUTANT_VALUES_COMPARED) and same_value(local, reads + index, &found):
-                continue
+        find(local, reads[index].location, txn_idx, 0 if is_existence(reads + index) else 0xFFFFFFFF, &found)
+        if not tells_the_same(local, reads + index, &found):
             cause[0] = cause_of(local, txn_idx, reads + index, &found)
             return False
     return True
@@ -136,25 +193,16 @@ cdef inline bint check_holds(Local* local, uint32_t txn_idx, const Read* read, S
     """
     cdef Found found
     cdef Number number
-    cdef Bounds bounds
     cdef bint within
     find(local, read.location, txn_idx, 0xFFFFFFFF, &found)
-    if found.kind == FOUND_SUM:
-        number = found.sum
-        within = True
-    elif unlikely_true(found.kind == FOUND_UNKNOWN or found.kind == FOUND_BROKEN):
+    if unlikely_true(found.kind == FOUND_UNKNOWN or found.kind == FOUND_BROKEN):
         return found.kind == FOUND_UNKNOWN and local.ask_source == NULL
-    else:
-        within = found.kind != FOUND_INVALID and base_number(local, found.word, &number)
-    memcpy(&bounds, address(local, read.word), sizeof(Bounds))
+    within = found_number(local, &found, &number)
     if within and sums != NULL and sums.count < SUMS_KEPT:
         sums.locations[sums.count] = read.location
         sums.numbers[sums.count] = number
         sums.count += 1
-    if within:
-        within = (
-            number_compare(&number, &bounds.minimum) >= 0 and number_compare(&number, &bounds.maximum) <= 0
-        )
+    within = within and number_is_within(&number, <const Bounds*>address(local, read.word))
     return within == (read.kind == READ_WITHIN)
 
 

@@ -4,16 +4,15 @@ A market has a book with two sides, 0 the bids (to buy) and 1 the asks (to sell)
 tag and numbers:
 
     "obkm" market                       record: fee of the taker in millionths, up to 10**6
-    "obks" market, side                 record: one word whose bit i says that group i of 64 levels is not empty
-    "obkg" market, side, group          record: one word whose bit i says that level i of the group is not empty
-    "obkl" market, side, price          record: the first and the last order of the level's queue
+    "obkl" market, side, rank           record: the first and the last order of the level's queue. The rank is the price
+                                        of an ask, and 4,096 less the price of a bid: the best level is the lowest
     "obko" market, order                record: side, price, account, remaining, previous, next
     "obkb", "obkq" market, account      amounts: what the account has free of base and quote
     "obkf" market                       amount: fees taken
 
-Empty words, levels and orders are absent. An order that does not cross reads the word of 64 groups of the other side,
-and no more where its price lies in a worse group than the best: so orders far from the best do not depend on it. Free
-balances are only added to, so they cause no conflicts.
+Empty levels are absent. An order scans the levels of the other side, from the best one to its price, for the first that
+is there: so it depends on that level, or on there being none, and not on what lies beyond its price. Free balances are
+only added to, so they cause no conflicts.
 
 Prices are quote for a unit of base, from 1 to 4,095; quantities up to 2**32. A trade is at the price of the order that
 rests. The taker pays a fee of the quote traded, rounded up, once a transaction. A bid locks price * quantity of quote,
@@ -28,26 +27,28 @@ and 5,000 for each fill.
 Reverts: "no such market", "order out of range", "order exists", "insufficient funds", "no such order", "not your order".
 
 Invariant: of each market, free base and the quantities of asks are constant; free quote, price * quantity of bids, and
-fees are constant; the best bid is below the best ask; words, queues and orders agree.
+fees are constant; the best bid is below the best ask; queues and orders agree.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from blockstm.native.programs.arguments cimport Arguments, next_u64
-from blockstm.native.memory.atomics cimport big_endian, highest_bit, lowest_bit
-from blockstm.native.verbs.context cimport OK, Value, ctx_charge, ctx_delete, ctx_emit, ctx_read, do_work
-from blockstm.native.memory.local cimport Local
+from blockstm.native.memory.atomics cimport big_endian
+from blockstm.native.verbs.context cimport (
+    ABSENT, OK, ctx_charge, ctx_delete, ctx_emit, ctx_exists, ctx_scan, do_work,
+)
+from blockstm.native.memory.local cimport Local, location_at
 from blockstm.native.workloads.records cimport (
-    AMOUNT_MAX, MILLION, charge_for, check_fields, divided_up, fail, find_record, locate, pay_in, pay_out, read_record,
-    revert, wide, within, write_record,
+    AMOUNT_MAX, MILLION, charge_for, check_fields, divided_up, fail, find_record, locate, pay_in, pay_out, put_key,
+    read_record, revert, wide, within, write_record,
 )
 
 cdef enum:
     BIDS = 0
     ASKS = 1
     LEVELS = 4096
-    GROUP_BITS = 6
+    LEVEL_KEY_BYTES = 28
     MATCHES_MAX = 16
     FILL_GAS = 5000
     LEVEL_FIELDS = 2
@@ -72,86 +73,46 @@ cdef extern from *:
     const uint64_t QUANTITY_MAX "BLOCKSTM_QUANTITY_MAX"
 
 
-# --- which levels are occupied ------------------------------------------------------------------
+# --- levels -------------------------------------------------------------------------------------
 
-cdef inline int read_word(Local* local, uint32_t key, uint64_t* word) noexcept nogil:
-    cdef int64_t field = 0
-    cdef bint present = False
-    if find_record(local, key, &field, 1, &present) != OK:
-        return 1
-    word[0] = <uint64_t>field if present else 0
-    return OK
+cdef inline uint64_t rank_of(uint64_t side, uint64_t price) noexcept nogil:
+    """The place of a price among those of a side, the best one first; and back again."""
+    return price if side == ASKS else LEVELS - price
 
 
-cdef inline int write_word(Local* local, uint32_t key, uint64_t word) noexcept nogil:
-    cdef int64_t field = <int64_t>word
-    if word == 0:
-        return ctx_delete(local, key)
-    return write_record(local, key, &field, 1)
-
-
-cdef inline uint64_t best_bit(uint64_t side, uint64_t word) noexcept nogil:
-    return lowest_bit(word) if side == ASKS else highest_bit(word)
-
-
-cdef inline bint is_beyond(uint64_t side, uint64_t price, uint64_t limit) noexcept nogil:
-    """Whether a level of a side is worse, for an order that takes it, than a limit (or a group than another)."""
-    return price > limit if side == ASKS else price < limit
+cdef inline uint32_t level_key(Local* local, uint64_t market, uint64_t side, uint64_t price) noexcept nogil:
+    return locate(local, "obkl", 3, market, side, rank_of(side, price))
 
 
 cdef inline int best_within(
     Local* local, uint64_t market, uint64_t side, uint64_t limit, uint64_t* price, bint* found
 ) noexcept nogil:
-    """Find the best level of a side, if it is within a limit; reads no more than that takes."""
-    cdef uint64_t word = 0, group
-    found[0] = False
-    if read_word(local, locate(local, "obks", 2, market, side, 0), &word) != OK:
+    """Find the best level of a side, if it is within a limit; depends on no more than that."""
+    cdef uint8_t start[LEVEL_KEY_BYTES]
+    cdef uint8_t end[LEVEL_KEY_BYTES]
+    cdef uint32_t key = 0, count = 0
+    cdef uint64_t rank
+    put_key(start, "obkl", 3, market, side, 0)
+    put_key(end, "obkl", 3, market, side, rank_of(side, limit) + 1)
+    if ctx_scan(local, start, LEVEL_KEY_BYTES, end, LEVEL_KEY_BYTES, 1, &key, &count) != OK:
         return 1
-    if word == 0:
+    found[0] = count != 0
+    if not found[0]:
         return OK
-    group = best_bit(side, word)
-    if is_beyond(side, group, limit >> GROUP_BITS):
-        return OK
-    if read_word(local, locate(local, "obkg", 3, market, side, group), &word) != OK:
-        return 1
-    if word == 0:
-        return fail(local, "a group of levels is missing")
-    price[0] = (group << GROUP_BITS) | best_bit(side, word)
-    found[0] = not is_beyond(side, price[0], limit)
+    if location_at(local, key).key_bytes != LEVEL_KEY_BYTES:
+        return fail(local, "the key of a level is not of its length")
+    memcpy(&rank, location_at(local, key).key + (LEVEL_KEY_BYTES - 8), 8)
+    rank = big_endian(rank)
+    if rank == 0:
+        return fail(local, "a level has no price")
+    price[0] = rank_of(side, rank)
     return OK
-
-
-cdef inline int set_occupied(
-    Local* local, uint64_t market, uint64_t side, uint64_t price, bint occupied
-) noexcept nogil:
-    """Note that a level has become occupied, or empty; the upper word changes only where its group has."""
-    cdef uint64_t group = price >> GROUP_BITS
-    cdef uint32_t group_key = locate(local, "obkg", 3, market, side, group)
-    cdef uint32_t side_key
-    cdef uint64_t word = 0, before, bit = <uint64_t>1 << (price & 63)
-    if read_word(local, group_key, &word) != OK:
-        return 1
-    before = word
-    word = word | bit if occupied else word & ~bit
-    if write_word(local, group_key, word) != OK:
-        return 1
-    if (before == 0) == (word == 0):
-        return OK
-    side_key = locate(local, "obks", 2, market, side, 0)
-    if read_word(local, side_key, &word) != OK:
-        return 1
-    bit = <uint64_t>1 << group
-    return write_word(local, side_key, word | bit if occupied else word & ~bit)
 
 
 # --- queues -------------------------------------------------------------------------------------
 
 cdef inline uint32_t order_key(Local* local, uint64_t market, uint64_t number) noexcept nogil:
     return locate(local, "obko", 2, market, number, 0)
-
-
-cdef inline uint32_t level_key(Local* local, uint64_t market, uint64_t side, uint64_t price) noexcept nogil:
-    return locate(local, "obkl", 3, market, side, price)
 
 
 cdef inline int read_order(
@@ -207,8 +168,6 @@ cdef inline int append_order(Local* local, uint64_t market, uint64_t number, Ord
             return 1
     else:
         level.first = <int64_t>number
-        if set_occupied(local, market, <uint64_t>order.side, <uint64_t>order.price, True) != OK:
-            return 1
     level.last = <int64_t>number
     if write_record(local, key, <const int64_t*>&level, LEVEL_FIELDS) != OK:
         return 1
@@ -237,9 +196,7 @@ cdef inline int remove_order(Local* local, uint64_t market, uint64_t number, con
     if order.previous != 0 and order.next != 0:
         return OK
     if order.previous == 0 and order.next == 0:
-        if ctx_delete(local, key) != OK:
-            return 1
-        return set_occupied(local, market, <uint64_t>order.side, <uint64_t>order.price, False)
+        return ctx_delete(local, key)
     if read_level(local, key, &level) != OK:
         return 1
     if order.previous == 0:
@@ -360,9 +317,9 @@ cdef inline int trade(
 cdef inline void place_order(Local* local, const uint8_t* data, uint32_t length) noexcept nogil:
     cdef Arguments arguments
     cdef Order order
-    cdef Value value
     cdef uint64_t market, account, number, side, price, quantity, immediate, work
     cdef uint32_t key
+    cdef int code
     cdef int64_t fee = 0
     arguments.next = data
     market = next_u64(&arguments)
@@ -386,10 +343,12 @@ cdef inline void place_order(Local* local, const uint8_t* data, uint32_t length)
     if check_fields(local, within(fee, 0, MILLION)) != OK:
         return
     key = order_key(local, market, number)
-    if key == 0 or ctx_read(local, key, &value) != OK:
+    if key == 0:
         return
-    if value.present:
-        revert(local, "order exists")
+    code = ctx_exists(local, key)
+    if code != ABSENT:
+        if code == OK:
+            revert(local, "order exists")
         return
     order.side = <int64_t>side
     order.price = <int64_t>price

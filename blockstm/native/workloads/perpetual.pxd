@@ -3,8 +3,8 @@
 Keys are a tag and numbers:
 
     "prpm" market           record: initial margin, maintenance margin, liquidation fee, trading fee, in millionths
-    "prpp" market           record: mark price, and the round of the oracle that set it
-    "prpf" market           record: cumulative funding of one unit long, in millionths of a quote
+    "prpp" market           record: the round of the oracle that set the mark price, and that price
+    "prpf" market           amount: cumulative funding of one unit long, in millionths of a quote, plus 2**61
     "prpa" market, account  record: collateral, size (negative: short), entry notional (what the size cost, negative
                             for a short), and the cumulative funding up to which it is settled
     "prpw" account          amount: what the account has outside of markets
@@ -22,6 +22,11 @@ Margin after a trade: at least maintenance for a pure reduction, else initial; a
 `liquidate` works only on a position below maintenance: the keeper takes over all of it at the mark price, and gets the
 liquidation fee as far as collateral is left. A deficit is paid by the insurance fund; where the fund has not all of it,
 the whole deficit becomes bad debt and the fund stays as it is.
+
+All trades of a market read its mark price and its funding, so these are never read and then written. `set_price` asks
+whether there is a price and whether its round is below the new one, which is a bound on the record as a number, and not
+what the price is; `fund` adds. So neither depends on the one before it, and trades that only read do not wait for each
+other.
 
 Arguments, all u64, work last: deposit and withdraw: market, account, amount; trade: market, buyer, seller, size;
 set_price: market, price, round (more than the last); fund: market, rate in millionths of the price up to 100,000,
@@ -41,11 +46,15 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from blockstm.native.programs.arguments cimport Arguments, next_u64
 from blockstm.native.memory.atomics cimport big_endian
-from blockstm.native.verbs.context cimport OK, OUT_OF_BOUNDS, ctx_emit, do_work
+from blockstm.native.verbs.context cimport (
+    ABSENT, OK, OUT_OF_BOUNDS, ctx_add, ctx_check, ctx_emit, ctx_exists, do_work,
+)
+from blockstm.native.memory.layout cimport Bounds, Number
 from blockstm.native.memory.local cimport Local
+from blockstm.native.memory.number cimport number_set
 from blockstm.native.workloads.records cimport (
     AMOUNT_MAX, MILLION, add_amount, charge_for, check_fields, divided_up, find_record, locate, magnitude, pay_in,
-    pay_out, read_record, revert, wide, within, write_record,
+    pay_out, read_amount, read_record, revert, wide, within, write_record,
 )
 
 cdef enum:
@@ -59,8 +68,10 @@ cdef enum:
 cdef extern from *:
     """
     #define BLOCKSTM_NOTIONAL_MAX ((int64_t)1 << 60)
+    #define BLOCKSTM_FUNDING_ZERO ((int64_t)1 << 61)
     """
     const int64_t NOTIONAL_MAX "BLOCKSTM_NOTIONAL_MAX"
+    const int64_t FUNDING_ZERO "BLOCKSTM_FUNDING_ZERO"      # as an amount, which has no sign
 
 cdef struct Market:
     int64_t initial
@@ -69,8 +80,8 @@ cdef struct Market:
     int64_t trading_fee
 
 cdef struct Mark:
-    int64_t price
     int64_t round
+    int64_t price
 
 cdef struct Position:
     int64_t collateral
@@ -114,14 +125,16 @@ cdef inline int read_mark(Local* local, uint64_t market, Mark* mark) noexcept no
 
 cdef inline int read_view(Local* local, uint64_t market, View* view) noexcept nogil:
     cdef Mark mark
+    cdef uint64_t funding = 0
     view.number = market
     view.dust = 0
     view.fees = 0
     if read_market(local, market, &view.market) != OK or read_mark(local, market, &mark) != OK:
         return 1
     view.price = mark.price
-    if read_record(local, of_market(local, "prpf", market), &view.funding, 1, "no such market") != OK:
+    if read_amount(local, of_market(local, "prpf", market), &funding) != OK:
         return 1
+    view.funding = <int64_t>funding - FUNDING_ZERO
     return check_fields(local, within(view.funding, -NOTIONAL_MAX, NOTIONAL_MAX))
 
 
@@ -335,10 +348,31 @@ cdef inline void perpetual_trade(Local* local, const uint8_t* data, uint32_t len
 
 # --- oracle and funding -------------------------------------------------------------------------
 
+cdef inline bint is_newer(Local* local, uint32_t key, uint64_t number) noexcept nogil:
+    """Whether a round is above that of a mark price; else the program has been reverted, or is to return.
+
+    The round is the high half of the record, so all records of earlier rounds are below number * 2**64, at any price.
+    """
+    cdef Bounds earlier
+    cdef int code
+    if number == 0 or number > <uint64_t>NOTIONAL_MAX:
+        revert(local, "stale round")
+        return False
+    number_set(&earlier.minimum, 0)
+    number_set(&earlier.maximum, <uint64_t>-1)
+    earlier.maximum.limb[1] = number - 1
+    code = ctx_check(local, key, &earlier)
+    if code == OUT_OF_BOUNDS:
+        revert(local, "stale round")
+    return code == OK
+
+
 cdef inline void perpetual_set_price(Local* local, const uint8_t* data, uint32_t length) noexcept nogil:
     cdef Arguments arguments
     cdef Mark mark
     cdef uint64_t market, price, number, work
+    cdef uint32_t key
+    cdef int code
     arguments.next = data
     market = next_u64(&arguments)
     price = next_u64(&arguments)
@@ -349,20 +383,41 @@ cdef inline void perpetual_set_price(Local* local, const uint8_t* data, uint32_t
     if price == 0 or price > PRICE_MAX:
         revert(local, "price out of range")
         return
-    if read_mark(local, market, &mark) != OK:
+    key = of_market(local, "prpp", market)
+    if key == 0:
+        return
+    code = ctx_exists(local, key)
+    if code != OK:
+        if code == ABSENT:
+            revert(local, "no such market")
         return
     do_work(local, work)
-    if number > <uint64_t>NOTIONAL_MAX or <int64_t>number <= mark.round:
-        revert(local, "stale round")
+    if not is_newer(local, key, number):
         return
-    mark.price = <int64_t>price
     mark.round = <int64_t>number
-    write_record(local, of_market(local, "prpp", market), <const int64_t*>&mark, MARK_FIELDS)
+    mark.price = <int64_t>price
+    write_record(local, key, <const int64_t*>&mark, MARK_FIELDS)
+
+
+cdef inline int add_funding(Local* local, uint64_t market, uint64_t amount, bint negative) noexcept nogil:
+    """Change what a unit long has to pay in all, without reading it."""
+    cdef uint32_t key = of_market(local, "prpf", market)
+    cdef Number delta
+    cdef Bounds bounds
+    if key == 0:
+        return 1
+    if amount == 0:
+        return OK
+    number_set(&delta, amount)
+    number_set(&bounds.minimum, <uint64_t>(FUNDING_ZERO - NOTIONAL_MAX))
+    number_set(&bounds.maximum, <uint64_t>(FUNDING_ZERO + NOTIONAL_MAX))
+    return ctx_add(local, key, &delta, negative, &bounds)
 
 
 cdef inline void perpetual_fund(Local* local, const uint8_t* data, uint32_t length) noexcept nogil:
     cdef Arguments arguments
-    cdef View view
+    cdef Market rules
+    cdef Mark mark
     cdef uint64_t market, rate, negative, work
     arguments.next = data
     market = next_u64(&arguments)
@@ -374,15 +429,11 @@ cdef inline void perpetual_fund(Local* local, const uint8_t* data, uint32_t leng
     if rate > RATE_MAX or negative > 1:
         revert(local, "rate out of range")
         return
-    if read_view(local, market, &view) != OK:
+    if read_market(local, market, &rules) != OK or read_mark(local, market, &mark) != OK:
         return
     do_work(local, work)
-    # At most 2**30 * 100,000 either way: no overflow before the limit of 2**60 is noticed.
-    view.funding += -view.price * <int64_t>rate if negative else view.price * <int64_t>rate
-    if magnitude(view.funding) > NOTIONAL_MAX:
+    if add_funding(local, market, <uint64_t>mark.price * rate, negative != 0) == OUT_OF_BOUNDS:
         revert(local, "rate out of range")
-        return
-    write_record(local, of_market(local, "prpf", market), &view.funding, 1)
 
 
 # --- liquidation --------------------------------------------------------------------------------

@@ -58,17 +58,24 @@ cdef inline int charge_for(Local* local, uint64_t work) noexcept nogil:
 
 # --- keys ---------------------------------------------------------------------------------------
 
-cdef inline uint32_t locate(
-    Local* local, const char* tag, uint32_t count, uint64_t first, uint64_t second, uint64_t third
+cdef inline void put_key(
+    uint8_t* key, const char* tag, uint32_t count, uint64_t first, uint64_t second, uint64_t third
 ) noexcept nogil:
-    """The location of the key that consists of a tag of four bytes and `count` numbers of 8 bytes, big-endian."""
-    cdef uint8_t key[KEY_TAG_BYTES + 8 * KEY_NUMBERS_MAX]
+    """Write the key that consists of a tag of four bytes and `count` numbers of 8 bytes, big-endian."""
     cdef uint64_t numbers[KEY_NUMBERS_MAX]
     numbers[0] = big_endian(first)
     numbers[1] = big_endian(second)
     numbers[2] = big_endian(third)
     memcpy(key, tag, KEY_TAG_BYTES)
     memcpy(key + KEY_TAG_BYTES, numbers, 8 * count)
+
+
+cdef inline uint32_t locate(
+    Local* local, const char* tag, uint32_t count, uint64_t first, uint64_t second, uint64_t third
+) noexcept nogil:
+    """The location of a key: see put_key."""
+    cdef uint8_t key[KEY_TAG_BYTES + 8 * KEY_NUMBERS_MAX]
+    put_key(key, tag, count, first, second, third)
     return ctx_location(local, key, KEY_TAG_BYTES + 8 * count)
 
 

@@ -25,7 +25,7 @@ from blockstm.native.models.locks.conflicts cimport lay_out_conflicts, take_numb
 from blockstm.native.models.locks.execution cimport apply_and_end, commit_ready, execute, may_commit
 from blockstm.native.models.locks.state cimport Shared, has_free_lane, own, owner_of, shared, take_lane
 from blockstm.native.models.progress cimport judge_prefix, say_done
-from blockstm.native.models.promises cimport may_find, preparation_of
+from blockstm.native.models.promises cimport may_find, preparation_of, refuse_scan
 from blockstm.native.models.ready_set cimport ready_add, ready_lowest_from
 from blockstm.native.models.schedule cimport lay_out_schedule
 from blockstm.native.models.status cimport NO_TXN, pack_status, status_incarnation, status_owner, status_state
@@ -132,6 +132,11 @@ cdef inline void find_locked(Local* local, uint32_t location, uint32_t adds_max,
     find_in_place(local, location, found)
 
 
+cdef inline bint may_scan(Local* local) noexcept nogil:
+    """Keys are locked, and no ranges: another could insert a key there meanwhile."""
+    return refuse_scan(local)
+
+
 cdef inline bint believes_add(Local* local, uint32_t location) noexcept nogil:
     """What is there is final in its value."""
     return False
@@ -232,6 +237,7 @@ cdef inline void locks_model(Model* model) noexcept nogil:
     model.lay_out = lay_out
     model.work = work_on_block
     model.find = find_locked
+    model.may_scan = may_scan
     model.believes_add = believes_add
     model.expect_write = expect_write
     model.may_go_on = may_go_on

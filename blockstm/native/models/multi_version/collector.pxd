@@ -11,7 +11,7 @@ from blockstm.native.memory.atomics cimport (
     unlikely_true,
 )
 from blockstm.native.memory.layout cimport (
-    COMMITTED, EXECUTED, Header, Number, Read, ReadSet, SPAN_COMMIT, SPAN_REFUSAL, SUSPENDED,
+    COMMITTED, EXECUTED, Header, Number, READ_PRESENT, Read, ReadSet, SPAN_COMMIT, SPAN_REFUSAL, SUSPENDED,
     TXN_AFTER_COMMIT, Txn, WORD_ADD, WORD_VALUE, WriteSet,
 )
 from blockstm.native.memory.local cimport Local, STEP_COMMIT, STEP_PUBLISH, address, now_ns, step, txn_at
@@ -106,6 +106,16 @@ cdef inline bint is_for_workers(Local* local, uint32_t txn_idx) noexcept nogil:
     return (<ReadSet*>address(local, load_acquire[uint64_t](&txn_at(local, txn_idx).read_set))).checks != 0
 
 
+cdef inline bint predicates_hold(Local* local, uint32_t txn_idx, ReadSet* read_set, uint32_t* cause) noexcept nogil:
+    """Whether what a transaction has only asked about would be answered the same; all below is final."""
+    cdef Read* reads = read_set_items(read_set)
+    cdef uint32_t index
+    for index in range(read_set.count):
+        if reads[index].kind >= READ_PRESENT and not read_set_is_valid(local, txn_idx, reads + index, 1, cause):
+            return False
+    return True
+
+
 cdef inline bint commit_next(Local* local, uint64_t* time_ns) noexcept nogil:
     """Commit the next transaction where it may be; False where it may not.
 
@@ -134,6 +144,10 @@ cdef inline bint commit_next(Local* local, uint64_t* time_ns) noexcept nogil:
         read_set = <ReadSet*>address(local, txn.read_set)
         if read_set.checks != 0 and not mutant(local, MUTANT_BOUNDS_UNCHECKED):
             check = wrong_check(local, txn_idx, read_set_items(read_set), read_set.count, &sums)
+        if shared(local).discipline == DISCIPLINE_PUSH and not predicates_hold(local, txn_idx, read_set, &cause):
+            if try_abort(local, txn_idx, status_incarnation(status)):
+                span_end(local, SPAN_REFUSAL, begin_ns, txn_idx, status_incarnation(status), cause)
+            return False
         if (
             load_sc[uint32_t](&shared(local).has_surprises) != 0
             and not mutant(local, MUTANT_SURPRISE_UNNOTICED)

@@ -37,24 +37,31 @@ cdef inline bint is_told_wrong(Local* local) noexcept nogil:
     return True
 
 
+cdef inline bint reads_hold(
+    Local* local, uint32_t txn_idx, uint32_t incarnation, const Read* reads, uint32_t count, uint32_t* cause
+) noexcept nogil:
+    """Whether nothing that an incarnation has read is stale. One that is told has to ask, once all below is final, only
+    for what it is not told of; that a value may have another version by then costs it at most one start.
+    """
+    if shared(local).discipline == DISCIPLINE_PUSH:
+        if is_told(txn_at(local, txn_idx), incarnation):
+            return False
+        if load_acquire[uint64_t](&local.header.commit_index) != txn_idx:
+            return True
+    return read_set_is_valid(local, txn_idx, reads, count, cause)
+
+
 cdef inline bint may_go_on(Local* local) noexcept nogil:
     """Whether nothing that the running incarnation has read is stale.
 
     Costs one load a worker where nothing was published since the last time. A hint only: a stale read that it misses
     is found by validation.
     """
-    cdef uint64_t seen
-    if shared(local).discipline == DISCIPLINE_PUSH:
-        if is_told(local.txn, local.incarnation):
-            local.cause = CAUSE_NONE
-            local.abort = ABORT_DOOMED
-            return False
-        seen = local.published_seen
-    else:
-        seen = published_by_others(local)
+    cdef uint64_t seen = published_by_others(local)
+    local.cause = CAUSE_NONE
     if seen != local.published_seen:
         local.published_seen = seen
-        if not read_set_is_valid(local, local.txn_idx, local.reads, local.read_count, &local.cause):
+        if not reads_hold(local, local.txn_idx, local.incarnation, local.reads, local.read_count, &local.cause):
             local.abort = ABORT_DOOMED
             return False
     if local.checks != 0 and is_told_wrong(local):
@@ -81,10 +88,7 @@ cdef inline bint is_doomed(Local* local, uint32_t worker) noexcept nogil:
         return False
     txn_idx = <uint32_t>(running >> 32) - 1
     reads = <const Read*>address(local, reads_at)
-    if shared(local).discipline == DISCIPLINE_PUSH:
-        valid = not is_told(txn_at(local, txn_idx), <uint32_t>running)
-    else:
-        valid = read_set_is_valid(local, txn_idx, reads, count, &cause)
+    valid = reads_hold(local, txn_idx, <uint32_t>running, reads, count, &cause)
     if valid and load_acquire[uint64_t](&local.header.commit_index) == txn_idx:
         valid = wrong_check(local, txn_idx, reads, count, NULL) == NULL
     return not valid and load_sc[uint64_t](&slot.running) == running

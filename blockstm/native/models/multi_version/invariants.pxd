@@ -16,9 +16,9 @@ from blockstm.native.models.multi_version.readers cimport holds_same_value
 from blockstm.native.models.multi_version.scheduler cimport index_part, wave_part
 from blockstm.native.models.multi_version.state cimport has_waves, shared
 from blockstm.native.models.outcome cimport read_set_items, write_set_items
-from blockstm.native.models.promises cimport ALL_ADDS
 from blockstm.native.models.progress cimport judge_prefix
 from blockstm.native.models.status cimport status_incarnation, status_owner, status_state
+from blockstm.native.verbs.model cimport ADDS_READ
 from blockstm.native.versions.validation cimport read_set_is_valid, wrong_check
 
 cdef enum:                      # places in Watch.counters
@@ -93,7 +93,7 @@ cdef inline bint values_hold(Local* local, uint32_t txn_idx, ReadSet* read_set) 
         read = read_set_items(read_set) + index
         if read_set_is_valid(local, txn_idx, read, 1, &cause):
             continue
-        find(local, read.location, txn_idx, ALL_ADDS, &found)
+        find(local, read.location, txn_idx, ADDS_READ, &found)
         if read.kind != READ_VERSION or not holds_same_value(local, read.word, &found):
             return False
     return True

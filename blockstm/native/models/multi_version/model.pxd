@@ -28,10 +28,10 @@ from blockstm.native.models.multi_version.state cimport (
 from blockstm.native.models.multi_version.tasks cimport (
     after_task, before_sleep, begin_block, do_task, end_block, has_task,
 )
-from blockstm.native.models.promises cimport UNDECLARED_IGNORE, may_find
+from blockstm.native.models.promises cimport UNDECLARED_IGNORE, may_find, may_know
 from blockstm.native.models.schedule cimport lay_out_schedule, take_zeroed_lines
 from blockstm.native.models.status cimport NO_TXN
-from blockstm.native.verbs.model cimport Model
+from blockstm.native.verbs.model cimport ADDS_GUESSED, ADDS_SCANNED, Model
 from blockstm.native.versions.multi_version cimport FOUND_UNDECLARED, Found, find, newest_below, offset_of
 
 include "../worker_loop.pxi"
@@ -109,15 +109,22 @@ cdef inline bint keeps_to_promises(Local* local) noexcept nogil:
 
 cdef inline void find_promised(Local* local, uint32_t location, uint32_t adds_max, Found* found) noexcept nogil:
     """The newest version below, of a key that the running transaction has promised to look at."""
-    if keeps_to_promises(local) and not may_find(local, location, adds_max):
+    if keeps_to_promises(local) and adds_max != ADDS_SCANNED and not may_find(local, location, adds_max):
         found.kind = FOUND_UNDECLARED
         return
     find(local, location, local.txn_idx, adds_max, found)
+    if keeps_to_promises(local) and not may_know(local, location, adds_max, found):
+        found.kind = FOUND_UNDECLARED
+
+
+cdef inline bint may_scan(Local* local) noexcept nogil:
+    """Ranges are scanned as keys are read."""
+    return True
 
 
 cdef inline bint believes_promised_add(Local* local, uint32_t location) noexcept nogil:
     """As believes_add, of a key that the running transaction has promised to add to; else find_promised is to say so."""
-    if keeps_to_promises(local) and not may_find(local, location, 0):
+    if keeps_to_promises(local) and not may_find(local, location, ADDS_GUESSED):
         return False
     return believes_add(local, location)
 
@@ -135,6 +142,7 @@ cdef inline uint64_t final_word(Local* local, Location* location) noexcept nogil
 cdef inline void fill_in(Model* model) noexcept nogil:
     """What is the same for each of these models."""
     model.work = work_on_block
+    model.may_scan = may_scan
     model.believes_add = believes_add
     model.expect_write = expect_write
     model.may_go_on = may_go_on

@@ -29,8 +29,8 @@ from blockstm.native.instruments.mutants cimport (
 from blockstm.native.instruments.timeline cimport CAUSE_VERSION, pack_cause, span_begin, span_end
 from blockstm.native.models.multi_version.aborting cimport try_abort
 from blockstm.native.models.multi_version.state cimport own, shared
-from blockstm.native.models.promises cimport ALL_ADDS
 from blockstm.native.models.status cimport status_incarnation, status_state
+from blockstm.native.verbs.model cimport ADDS_READ
 from blockstm.native.versions.multi_version cimport (
     BASE_TXN, FOUND_ABSENT, FOUND_BROKEN, FOUND_ESTIMATE, FOUND_INVALID, FOUND_SUM, FOUND_VALUE, Found, find, newest_below,
     record_bytes, record_of, word_is_estimate, word_kind, word_txn,
@@ -116,7 +116,8 @@ cdef inline bint is_read(const Found* found) noexcept nogil:
 cdef inline void find_and_register(Local* local, uint32_t location, uint32_t adds_max, Found* found) noexcept nogil:
     """What a key holds below the running transaction, which is told from now on when that changes (see Model.find).
 
-    Where adds are only counted, to guess, nothing is read: the collector checks the guess.
+    Of what is only asked about (existence, bounds, a range) it is not told: the collector asks again, as it does for
+    adds, when all below is final.
     Invariant: what is returned was there after the reader had shown itself.
     """
     cdef Reader reader
@@ -126,7 +127,7 @@ cdef inline void find_and_register(Local* local, uint32_t location, uint32_t add
     reader.incarnation = local.incarnation
     while True:
         find(local, location, local.txn_idx, adds_max, found)
-        if adds_max != ALL_ADDS or not is_read(found):
+        if adds_max != ADDS_READ or not is_read(found):
             return
         describe(found, &reader)
         digest = visit_versions(local, &reader, True)
@@ -189,7 +190,7 @@ cdef inline bint still_holds_for(Local* local, Reader* shown, uint32_t incarnati
     cdef bint is_same
     reader.incarnation = incarnation
     while True:
-        find(local, reader.location, reader.txn_idx, ALL_ADDS, &found)
+        find(local, reader.location, reader.txn_idx, ADDS_READ, &found)
         if found.kind == FOUND_ESTIMATE:
             return found.blocker == reader.writer
         is_same = holds_what_was_read(local, reader, &found)
@@ -205,7 +206,7 @@ cdef inline bint still_holds_for(Local* local, Reader* shown, uint32_t incarnati
         if visit_versions(local, reader, True) == 0:
             return True
         fence_sc()
-        find(local, reader.location, reader.txn_idx, ALL_ADDS, &found)
+        find(local, reader.location, reader.txn_idx, ADDS_READ, &found)
         if holds_what_was_read(local, reader, &found):
             store_release[uint32_t](&shown.incarnation, MOVED)
             return True

@@ -16,14 +16,16 @@ from blockstm.native.models.incarnation cimport begin_incarnation, note_running,
 from blockstm.native.models.outcome cimport store_read_set, store_receipt, write_set_items
 from blockstm.native.models.progress cimport fail_for, never_final, say_done, tell_progress, txn_at_place
 from blockstm.native.models.promises cimport (
-    UNDECLARED_ABORT_BLOCK, UNDECLARED_FAIL, end_undeclared, may_find, touched_unpromised,
+    UNDECLARED_ABORT_BLOCK, UNDECLARED_FAIL, end_undeclared, may_know, refuse_scan,
+    touched_unpromised,
 )
 from blockstm.native.models.status cimport pack_status
 from blockstm.native.versions.key_table cimport table_capacity
 from blockstm.native.versions.multi_version cimport FOUND_UNDECLARED, Found
 
 cdef enum:
-    OPTION_ON_UNDECLARED = 0    # place in Header.model_options
+    OPTION_ON_UNDECLARED = 0    # places in Header.model_options
+    OPTION_REFUSES_SCANS = 1
     TIMES_SHARED_MAX = 8        # short transactions share one reading of the clock
     SHORT_NS = 1500
 
@@ -43,15 +45,21 @@ cdef inline uint32_t on_undeclared(Local* local) noexcept nogil:
     return <uint32_t>local.header.model_options[OPTION_ON_UNDECLARED]
 
 
-cdef inline void find_promised_in_order(Local* local, uint32_t location, uint32_t adds_max, Found* found) noexcept nogil:
-    """What a key holds now, of one that the running transaction has promised to read, where that matters."""
-    if (
-        unlikely_true(on_undeclared(local) == UNDECLARED_FAIL or on_undeclared(local) == UNDECLARED_ABORT_BLOCK)
-        and not may_find(local, location, adds_max)
-    ):
-        found.kind = FOUND_UNDECLARED
-        return
+cdef inline bint keeps_to_promises(Local* local) noexcept nogil:
+    """Whether a transaction must touch nothing else."""
+    return on_undeclared(local) == UNDECLARED_FAIL or on_undeclared(local) == UNDECLARED_ABORT_BLOCK
+
+
+cdef inline void find_in_order(Local* local, uint32_t location, uint32_t adds_max, Found* found) noexcept nogil:
+    """What a key holds now; where that matters, of one that the running transaction has promised to look at."""
     find_in_place(local, location, found)
+    if unlikely_true(keeps_to_promises(local)) and not may_know(local, location, adds_max, found):
+        found.kind = FOUND_UNDECLARED
+
+
+cdef inline bint may_scan(Local* local) noexcept nogil:
+    """Whether ranges can be scanned, as an option of the model: the reference of one that locks keys cannot."""
+    return not local.header.model_options[OPTION_REFUSES_SCANS] or refuse_scan(local)
 
 
 cdef inline bint apply_writes(Local* local) noexcept nogil:
@@ -82,7 +90,7 @@ cdef inline bint run_in_order(Local* local, uint32_t txn_idx) noexcept nogil:
     local.slot.reads_are_final = 1
     begin_incarnation(local, txn_idx, 0)
     run_timed(local)
-    if unlikely_true(on_undeclared(local) == UNDECLARED_FAIL or on_undeclared(local) == UNDECLARED_ABORT_BLOCK):
+    if unlikely_true(keeps_to_promises(local)):
         location = touched_unpromised(local)
         if location != 0:
             end_undeclared(local, location, on_undeclared(local))

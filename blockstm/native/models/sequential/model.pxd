@@ -14,7 +14,7 @@ from blockstm.native.instruments.watch cimport HOLDS, Watch
 from blockstm.native.models.deaths cimport transaction_of
 from blockstm.native.models.progress cimport judge_prefix
 from blockstm.native.models.sequential.in_order cimport (
-    after_task, before_sleep, begin_block, do_task, end_block, find_promised_in_order, has_task, restart,
+    after_task, before_sleep, begin_block, do_task, end_block, find_in_order, has_task, may_scan, restart,
 )
 from blockstm.native.models.status cimport NO_TXN
 from blockstm.native.verbs.model cimport Model
@@ -26,11 +26,6 @@ include "../worker_loop.pxi"
 cdef inline bint lay_out(Local* local) noexcept nogil:
     """All that the model keeps stands in locations and in the one worker's own memory."""
     return True
-
-
-cdef inline void find_below(Local* local, uint32_t location, uint32_t adds_max, Found* found) noexcept nogil:
-    """What the key holds now, adds settled."""
-    find_promised_in_order(local, location, adds_max, found)
 
 
 cdef inline bint believes_add(Local* local, uint32_t location) noexcept nogil:
@@ -71,7 +66,8 @@ cdef inline void sequential_model(Model* model) noexcept nogil:
     """Fill in the table."""
     model.lay_out = lay_out
     model.work = work_on_block
-    model.find = find_below
+    model.find = find_in_order
+    model.may_scan = may_scan
     model.believes_add = believes_add
     model.expect_write = expect_write
     model.may_go_on = may_go_on

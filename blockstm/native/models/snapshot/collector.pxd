@@ -5,13 +5,14 @@ one that finds how far it has come.
 """
 
 from libc.stdint cimport uint32_t, uint64_t
+from libc.string cimport memset
 
 from blockstm.native.memory.atomics cimport (
     compare_exchange_sc, exchange_sc, fence_sc, load_acquire, load_relaxed, load_sc, store_release, store_sc,
 )
 from blockstm.native.memory.allocation cimport take_bytes
 from blockstm.native.memory.layout cimport (
-    Bounds, COMMITTED, EXECUTED, Header, Number, READ_OUTSIDE, READ_WITHIN, Read, ReadSet, SPAN_COMMIT,
+    Bounds, COMMITTED, EXECUTED, Header, Number, READ_OUTSIDE, READ_SCAN, READ_WITHIN, Read, ReadSet, SPAN_COMMIT,
     SPAN_REFUSAL, SUSPENDED, Txn, Write, WriteSet,
 )
 from blockstm.native.memory.local cimport Local, STEP_COMMIT, STEP_PUBLISH, STEP_STATUS, address, now_ns, step, txn_at
@@ -24,7 +25,7 @@ from blockstm.native.instruments.timeline cimport span_begin, span_end
 from blockstm.native.models.in_place cimport apply_write, find_in_place, settle_write_set
 from blockstm.native.models.outcome cimport read_set_items, write_set_items
 from blockstm.native.models.progress cimport fail_for, never_final, say_done, tell_progress
-from blockstm.native.models.snapshot.reservations cimport reads_after_write, writes_after
+from blockstm.native.models.snapshot.reservations cimport Scans, reads_after_write, writes_after
 from blockstm.native.models.snapshot.state cimport Batch, batch_now, is_executed, make_batch, members, shared
 from blockstm.native.models.status cimport pack_status, status_incarnation, status_state
 from blockstm.native.models.waking cimport wake_sleepers
@@ -34,7 +35,9 @@ cdef enum:
     SETTLED = 1                 # in WriteSet.leftover: the adds of the list have been added up
 
 
-cdef inline void order_batch(Local* local, Batch* batch, uint32_t* order, uint32_t* ordered) noexcept nogil:
+cdef inline void order_batch(
+    Local* local, Batch* batch, const Scans* scans, uint32_t* order, uint32_t* ordered
+) noexcept nogil:
     """Decide which places of a batch commit, and in which order.
 
     Those that commit without a conflict do so in their order. With reordering, those that have read what earlier ones
@@ -51,10 +54,10 @@ cdef inline void order_batch(Local* local, Batch* batch, uint32_t* order, uint32
         place = batch.count - 1 - place
         if not shared(local).reorders or not reads_after_write(local, members(batch)[place].txn_idx, batch.number, place):
             continue
-        if writes_after(local, members(batch)[place].txn_idx, batch.number, place, False):
+        if writes_after(local, scans, members(batch)[place].txn_idx, batch.number, place, False):
             continue
         if mutant(local, MUTANT_REORDERED_BOTH_WAYS) or not writes_after(
-            local, members(batch)[place].txn_idx, batch.number, place, True
+            local, scans, members(batch)[place].txn_idx, batch.number, place, True
         ):
             order[count] = place
             count += 1
@@ -62,10 +65,43 @@ cdef inline void order_batch(Local* local, Batch* batch, uint32_t* order, uint32
         after_write = reads_after_write(local, members(batch)[place].txn_idx, batch.number, place)
         if after_write and not mutant(local, MUTANT_READ_CONFLICT_IGNORED):
             continue
-        if not writes_after(local, members(batch)[place].txn_idx, batch.number, place, False):
+        if not writes_after(local, scans, members(batch)[place].txn_idx, batch.number, place, False):
             order[count] = place
             count += 1
     ordered[0] = count
+
+
+cdef inline uint32_t count_scans(Local* local, Batch* batch, Scans* scans) noexcept nogil:
+    """How many scans the transactions of a batch have made; they are listed where `scans` has room."""
+    cdef uint32_t count = 0
+    cdef uint32_t place, index
+    cdef ReadSet* read_set
+    for place in range(batch.count):
+        read_set = <ReadSet*>address(local, txn_at(local, members(batch)[place].txn_idx).read_set)
+        for index in range(read_set.count):
+            if read_set_items(read_set)[index].kind != READ_SCAN:
+                continue
+            if scans != NULL:
+                scans.places[count] = place
+                scans.offsets[count] = read_set_items(read_set)[index].word
+            count += 1
+    return count
+
+
+cdef inline bint list_scans(Local* local, Batch* batch, Scans* scans) noexcept nogil:
+    """List the scans of a batch; False where the arena is full."""
+    cdef uint64_t offset
+    memset(scans, 0, sizeof(Scans))
+    scans.count = count_scans(local, batch, NULL)
+    if scans.count == 0:
+        return True
+    offset = take_bytes(local, scans.count * <uint64_t>(2 * sizeof(uint64_t)))
+    if offset == 0:
+        return False
+    scans.offsets = <uint64_t*>address(local, offset)
+    scans.places = <uint32_t*>(scans.offsets + scans.count)
+    count_scans(local, batch, scans)
+    return True
 
 
 cdef inline bint decide(Local* local, Batch* batch) noexcept nogil:
@@ -74,12 +110,13 @@ cdef inline bint decide(Local* local, Batch* batch) noexcept nogil:
     Invariant: what was decided stays: it shows (release) once it is complete, and before anything is committed.
     """
     cdef uint64_t offset
+    cdef Scans scans
     if batch.order != 0:
         return True
     offset = take_bytes(local, (batch.count * sizeof(uint32_t) * 2 + 7) & ~<uint64_t>7)
-    if offset == 0:
+    if offset == 0 or not list_scans(local, batch, &scans):
         return False
-    order_batch(local, batch, <uint32_t*>address(local, offset), &batch.ordered)
+    order_batch(local, batch, &scans, <uint32_t*>address(local, offset), &batch.ordered)
     store_release[uint64_t](&batch.order, offset)
     return True
 

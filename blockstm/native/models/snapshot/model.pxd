@@ -108,6 +108,11 @@ cdef inline void find_in_snapshot(Local* local, uint32_t location, uint32_t adds
     find_in_place(local, location, found)
 
 
+cdef inline bint may_scan(Local* local) noexcept nogil:
+    """Which keys have values does not change under a scan, either."""
+    return True
+
+
 cdef inline bint believes_add(Local* local, uint32_t location) noexcept nogil:
     """The snapshot tells, and the commit of the batch looks again."""
     return False
@@ -194,6 +199,7 @@ cdef inline void snapshot_model(Model* model) noexcept nogil:
     model.lay_out = lay_out
     model.work = work_on_block
     model.find = find_in_snapshot
+    model.may_scan = may_scan
     model.believes_add = believes_add
     model.expect_write = expect_write
     model.may_go_on = may_go_on
