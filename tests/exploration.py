@@ -6,7 +6,7 @@ renamed, and with each transaction going through its keys in the opposite order;
 difference: both keys hold the same before the block, and the core compares keys for equality only (a key's hash
 says where it is found, and nothing else depends on that).
 
-    python -m tests.exploration [--random N] [--deaths N] [--sample N] [--seed S]
+    python -m tests.exploration [--random N] [--deaths N] [--sample N] [--seed S] [--models M,M,...]
 """
 
 from __future__ import annotations
@@ -25,12 +25,14 @@ from blockstm.blocks.block import Block
 from blockstm.cli.progress import Progress
 from blockstm.explore.batches import explore
 from blockstm.explore.explorer import Plan
+from blockstm.models import BlockStm, Model, model_of
 from blockstm.processes.pickling import dumps, loads
 from blockstm.programs.built_in import trace
 from blockstm.programs.transaction import Transaction
 from tests.support import mutants
 from tests.support.programs import change_or_ask
 
+BLOCK_STM = BlockStm()
 KEYS = [b"x", b"y"]
 CHANGES: list[bytes | int | None] = [b"\2", None, 1]
 """What asking transactions follow upon: a key gets another value, goes, or is added to."""
@@ -81,8 +83,8 @@ def asking_blocks() -> list[Block]:
     return blocks
 
 
-def asking_tasks(preemptions: int) -> list[Task]:
-    plan = Plan("exhaustive", 2, None, preemptions=preemptions)
+def asking_tasks(preemptions: int, model: Model = BLOCK_STM) -> list[Task]:
+    plan = Plan("exhaustive", 2, None, preemptions=preemptions, model=model)
     blocks = asking_blocks()
     return [(blocks[start : start + SHAPES_A_TASK], plan) for start in range(0, len(blocks), SHAPES_A_TASK)]
 
@@ -96,6 +98,9 @@ def varied_block(chance: random.Random) -> Block:
         mutants.adds,
         mutants.bounded_adds,
         mutants.moving_place,
+        mutants.equal_value,
+        mutants.two_lanes,
+        mutants.crossing,
         mutants.account,
         mutants.margin,
         mutants.levels,
@@ -109,7 +114,7 @@ def varied_block(chance: random.Random) -> Block:
     return block_of(shape, [key for key in KEYS if chance.random() < 0.5])
 
 
-def random_tasks(schedules: int, seed: int, kills: int) -> list[Task]:
+def random_tasks(schedules: int, seed: int, kills: int, model: Model = BLOCK_STM) -> list[Task]:
     """Random and PCT schedules by turns, over another block every hundred of them."""
     tasks: list[Task] = []
     chance = random.Random(f"{seed} {kills}")
@@ -122,13 +127,14 @@ def random_tasks(schedules: int, seed: int, kills: int) -> list[Task]:
             seed=number,
             depth=chance.randint(2, 4),
             kills=kills,
+            model=model,
         )
         tasks.append(([varied_block(chance)], plan))
     return tasks
 
 
-def exhaustive_tasks(wanted: Sequence[Shape], preemptions: int) -> list[Task]:
-    plan = Plan("exhaustive", 2, None, preemptions=preemptions)
+def exhaustive_tasks(wanted: Sequence[Shape], preemptions: int, model: Model = BLOCK_STM) -> list[Task]:
+    plan = Plan("exhaustive", 2, None, preemptions=preemptions, model=model)
     return [
         ([block_of(shape) for shape in wanted[start : start + SHAPES_A_TASK]], plan)
         for start in range(0, len(wanted), SHAPES_A_TASK)
@@ -185,18 +191,42 @@ def main() -> int:
     parser.add_argument("--deaths", type=int, default=10_000, help="schedules in which workers die")
     parser.add_argument("--sample", type=int, help="how many of the shapes of 3 transactions (all)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--models", type=lambda text: text.split(","), default=[str(BLOCK_STM)], help="the models to search"
+    )
     options = parser.parse_args()
     small, large = [*shapes(1), *shapes(2)], shapes(3)
     if options.sample is not None:
         large = random.Random(options.seed).sample(large, min(options.sample, len(large)))
-    right = [
-        search_all("random and PCT", random_tasks(options.random, options.seed, 0)),
-        search_all("with up to 2 deaths", random_tasks(options.deaths, options.seed, 2)),
-        search_all(f"{len(asking_blocks())} blocks that ask, 2 preemptions", asking_tasks(2)),
-        search_all(f"{len(small)} shapes of 1 and 2 transactions, 2 preemptions", exhaustive_tasks(small, 2)),
-        search_all(f"{len(large)} shapes of 3 transactions, 2 preemptions", exhaustive_tasks(large, 2)),
-    ]
-    return 0 if all(right) else 1
+    return 0 if all([search_model(model_of(name), options, small, large) for name in options.models]) else 1
+
+
+def search_model(
+    model: Model, options: argparse.Namespace, small: Sequence[Shape], large: Sequence[Shape]
+) -> bool:
+    """Search one model; whether nothing was found."""
+    asking = len(asking_blocks())
+    return all(
+        [
+            search_all(f"{model}: random and PCT", random_tasks(options.random, options.seed, 0, model)),
+            search_all(f"{model}: with up to 2 deaths", random_tasks(options.deaths, options.seed, 2, model)),
+            search_all(
+                f"{model}: {len(small)} shapes of 1 and 2 transactions, 2 preemptions",
+                exhaustive_tasks(small, 2, model),
+            ),
+            search_all(f"{model}: {asking} blocks that ask, 2 preemptions", asking_tasks(2, model)),
+            *(
+                [
+                    search_all(
+                        f"{model}: {len(large)} shapes of 3 transactions, 2 preemptions",
+                        exhaustive_tasks(large, 2, model),
+                    )
+                ]
+                if large
+                else []
+            ),
+        ]
+    )
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def test_every_mutant_is_found_and_its_schedule_repeated(name: str) -> None:
     assert failure.lines
     for finding in (failure.found, failure.shortest):
         schedule = Schedule.parse(str(finding.schedule))
-        again = repeat(block, schedule, name)
+        again = repeat(block, schedule, name, HUNTS[name].plan.model)
         assert [(found.found.check, found.found.message) for found in again.failures] == [
             (finding.check, finding.message)
         ]

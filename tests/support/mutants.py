@@ -9,7 +9,9 @@ from typing import Any, Literal
 from blockstm.blocks.block import Block
 from blockstm.errors import BoundsError
 from blockstm.explore.explorer import Plan, Report
+from blockstm.models import BlockStm, DeclaredAccesses, Locks, Model, Push, SnapshotBatches
 from blockstm.programs.built_in import trace, transfer
+from blockstm.programs.declared import Declared
 from blockstm.programs.program import program
 
 
@@ -17,6 +19,12 @@ from blockstm.programs.program import program
 def choose_place(ctx: Any, key: bytes, present: bytes, absent: bytes) -> None:
     """Write to one key where another is present, else to a third."""
     ctx.write(absent if ctx.read(key) is None else present, b"chosen")
+
+
+@program
+def choose_value(ctx: Any, key: bytes, place: bytes, present: bytes, absent: bytes) -> None:
+    """Write one value where a key is present, else another."""
+    ctx.write(place, absent if ctx.read(key) is None else present)
 
 
 @program
@@ -141,6 +149,74 @@ def margin() -> Block:
     )
 
 
+def equal_value() -> Block:
+    """The third transaction writes what was there before the block, unless the first was there."""
+    return Block(
+        [
+            trace.txn([], [b"k"], {}, 0),
+            trace.txn([], [b"a"], {}, 0),
+            choose_value.txn(b"k", b"a", b"other", b"same"),
+            trace.txn([b"a"], [b"d"], {}, 0),
+        ],
+        {b"a": b"same"},
+    )
+
+
+def two_lanes() -> Block:
+    """A short transaction and a long one without a conflict, and two that need what both touch."""
+    return Block(
+        [
+            trace.txn([b"a"], [b"e"], {}, 0).replace(gas_limit=1),
+            trace.txn([], [b"b", b"c"], {}, 0).replace(gas_limit=1000),
+            trace.txn([b"b", b"c"], [b"a", b"d"], {}, 0),
+            trace.txn([b"d", b"e"], [b"b"], {}, 0),
+        ],
+        {b"a": b"\1"},
+    )
+
+
+def joined() -> Block:
+    """Two transactions that write two keys each, and one that reads all of them."""
+    return Block(
+        [
+            trace.txn([], [b"a", b"b"], {}, 0),
+            trace.txn([], [b"c", b"d"], {}, 0),
+            trace.txn([b"a", b"b", b"c", b"d"], [b"e"], {}, 0),
+        ],
+        {},
+    )
+
+
+def crossing() -> Block:
+    """Each of two transactions reads what the other writes; and one follows both."""
+    return Block(
+        [
+            trace.txn([b"a"], [b"b"], {}, 0),
+            trace.txn([b"b"], [b"a"], {}, 0),
+            trace.txn([b"a", b"b"], [b"c"], {}, 0),
+        ],
+        {b"a": b"\1", b"b": b"\2"},
+    )
+
+
+def undeclared() -> Block:
+    """The second transaction writes what it has not declared."""
+    return Block(
+        [
+            trace.txn([], [b"a"], {}, 0).replace(declared=Declared(writes=[b"a"])),
+            trace.txn([b"a"], [b"b", b"c"], {}, 0).replace(declared=Declared(reads=[b"a"], writes=[b"b"])),
+        ],
+        {},
+    )
+
+
+BLOCK_STM = BlockStm()
+PUSH = Push()
+OBSERVED = DeclaredAccesses("observed")
+LOCKS = Locks(accesses="observed")
+IN_ORDER = SnapshotBatches(reorders=False)
+
+
 @dataclass(frozen=True)
 class Hunt:
     """How a mutant is found."""
@@ -152,9 +228,15 @@ class Hunt:
 
 
 def hunt(
-    finds: str, block: Callable[[], Block], strategy: Literal["random", "pct"], workers: int, kills: int = 0
+    finds: str,
+    block: Callable[[], Block],
+    strategy: Literal["random", "pct"],
+    workers: int,
+    kills: int = 0,
+    model: Model = BLOCK_STM,
 ) -> Hunt:
-    return Hunt(block, Plan(strategy, workers, SCHEDULES_MAX, seed=1, kills=kills), finds)
+    plan = Plan(strategy, workers, SCHEDULES_MAX, seed=1, kills=kills, model=model)
+    return Hunt(block, plan, finds)
 
 
 SCHEDULES_MAX = 2000
@@ -207,6 +289,25 @@ HUNTS = {
     "check-not-repeated": hunt(STALE, margin, "random", 2),
     "phantom-unnoticed": hunt(STALE, levels, "random", 2),
     "new-key-unordered": hunt("sequential", levels, "random", 2),
+    "reader-registered-late": hunt(STALE, chain, "random", 2, model=PUSH),
+    "reader-below-forgotten": hunt(STALE, chain, "random", 2, model=PUSH),
+    "reader-not-carried": hunt(STALE, equal_value, "random", 4, model=PUSH),
+    "told-only-executed": hunt(STALE, chain, "random", 2, model=PUSH),
+    "news-lost": hunt("deadlock", chain, "random", 3, kills=1, model=PUSH),
+    "promise-unchecked": hunt("sequential", undeclared, "random", 2, model=DeclaredAccesses()),
+    "claim-read-through": hunt(STALE, chain, "random", 2, model=OBSERVED),
+    "surprise-unnoticed": hunt(STALE, chain, "random", 3, kills=1, model=OBSERVED),
+    "lock-not-awaited": hunt("sequential", equal_value, "random", 2, model=LOCKS),
+    "lock-of-reader-not-awaited": hunt("sequential", two_lanes, "random", 3, model=LOCKS),
+    "locks-given-back-early": hunt("sequential", joined, "random", 2, model=LOCKS),
+    "lane-kept-by-dead": hunt("deadlock", chain, "random", 2, kills=1, model=LOCKS),
+    "half-applied-run-again": hunt("sequential", ring, "random", 2, kills=1, model=LOCKS),
+    "reserved-late": hunt("sequential", equal_value, "random", 2, model=IN_ORDER),
+    "read-conflict-ignored": hunt("sequential", equal_value, "random", 2, model=IN_ORDER),
+    "reordered-both-ways": hunt("sequential", two_lanes, "random", 2, model=SnapshotBatches()),
+    "batch-add-unchecked": hunt("sequential", bounded_adds, "random", 2, model=SnapshotBatches()),
+    "commit-applied-twice": hunt("sequential", adds, "pct", 2, kills=1, model=SnapshotBatches()),
+    "sent-back-taken-for-stray": hunt("sequential", crossing, "random", 3, kills=1, model=IN_ORDER),
 }
 
 

@@ -43,7 +43,7 @@ cpdef enum Mutant:
     MUTANT_LOCKS_GIVEN_BACK_EARLY = 40  # the status says EXECUTED before all is in the state
     MUTANT_LANE_KEPT_BY_DEAD = 41       # recovery does not give up the dead worker's lane
     MUTANT_HALF_APPLIED_RUN_AGAIN = 42  # recovery runs again what was being applied
-    MUTANT_BATCH_DECIDED_EARLY = 43     # a batch is decided before the last of it has been executed
+    MUTANT_RESERVED_LATE = 43   # the status says EXECUTED before what was read and written is reserved
     MUTANT_READ_CONFLICT_IGNORED = 44   # what has read what an earlier one of its batch writes commits in its place
     MUTANT_REORDERED_BOTH_WAYS = 45     # ... goes before, though earlier ones have read what it writes
     MUTANT_BATCH_ADD_UNCHECKED = 46     # a commit does not look whether an add stays within its bounds

@@ -103,7 +103,10 @@ cdef inline void execute(Local* local, uint32_t txn_idx, uint32_t incarnation) n
             span_end(local, SPAN_SUSPENDED, begin_ns, txn_idx, incarnation, pack_cause(CAUSE_ESTIMATE, blocker))
             break
         begin_incarnation(local, txn_idx, incarnation)
-        own(local).may_break_promises = slot.reads_are_final and txn_at(local, txn_idx).flags & TXN_AFTER_COMMIT
+        own(local).may_break_promises = (
+            shared(local).on_undeclared == UNDECLARED_WAIT
+            and slot.reads_are_final and txn_at(local, txn_idx).flags & TXN_AFTER_COMMIT
+        )
         step(local, STEP_CLEAN, (<uint64_t>(txn_idx + 1) << 32) | incarnation)
         charge_execution(local)
         run_timed(local)

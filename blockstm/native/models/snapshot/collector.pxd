@@ -18,7 +18,7 @@ from blockstm.native.memory.layout cimport (
 from blockstm.native.memory.local cimport Local, STEP_COMMIT, STEP_PUBLISH, STEP_STATUS, address, now_ns, step, txn_at
 from blockstm.native.memory.number cimport number_compare
 from blockstm.native.instruments.mutants cimport (
-    MUTANT_BATCH_ADD_UNCHECKED, MUTANT_BATCH_DECIDED_EARLY, MUTANT_COMMIT_APPLIED_TWICE, MUTANT_READ_CONFLICT_IGNORED,
+    MUTANT_BATCH_ADD_UNCHECKED, MUTANT_COMMIT_APPLIED_TWICE, MUTANT_READ_CONFLICT_IGNORED,
     MUTANT_REORDERED_BOTH_WAYS, mutant,
 )
 from blockstm.native.instruments.timeline cimport span_begin, span_end
@@ -239,9 +239,7 @@ cdef inline bint end_batch(Local* local) noexcept nogil:
     cdef uint64_t following
     if header.commit_index == header.txn_count or load_relaxed[uint32_t](&header.stop) != 0:
         return False
-    if not is_executed(local, batch) and not (mutant(local, MUTANT_BATCH_DECIDED_EARLY) and batch.executed + 1 == batch.count):
-        return False
-    if not decide(local, batch) or not commit_ordered(local, batch):
+    if not is_executed(local, batch) or not decide(local, batch) or not commit_ordered(local, batch):
         return False
     fence_sc()                  # what was committed shows before the wish for progress is looked at
     if header.commit_index == header.txn_count:
@@ -271,12 +269,8 @@ cdef inline void collect(Local* local) noexcept nogil:
     Invariant: none is left behind. An executor stores the status (sc) before it looks whether all have been executed, and
     tries for the collector's place (sc); the collector gives the place up (sc) before it looks again.
     """
-    while load_relaxed[uint32_t](&local.header.stop) == 0 and (
-        can_end_batch(local) or mutant(local, MUTANT_BATCH_DECIDED_EARLY)
-    ):
+    while load_relaxed[uint32_t](&local.header.stop) == 0 and can_end_batch(local):
         if not compare_exchange_sc[uint32_t](&local.header.collector, 0, local.worker + 1):
             return
         end_batch(local)
         exchange_sc[uint32_t](&local.header.collector, 0)
-        if mutant(local, MUTANT_BATCH_DECIDED_EARLY):
-            return

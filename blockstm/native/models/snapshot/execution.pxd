@@ -9,7 +9,7 @@ from blockstm.native.memory.layout cimport (
 from blockstm.native.memory.local cimport (
     ABORT_NONE, Local, STEP_CLEAN, STEP_STATUS, STEP_TAKE, step, txn_at,
 )
-from blockstm.native.instruments.mutants cimport MUTANT_SENT_BACK_TAKEN_FOR_STRAY, mutant
+from blockstm.native.instruments.mutants cimport MUTANT_RESERVED_LATE, MUTANT_SENT_BACK_TAKEN_FOR_STRAY, mutant
 from blockstm.native.instruments.timeline cimport span_begin, span_end
 from blockstm.native.instruments.virtual_time cimport charge_execution
 from blockstm.native.models.in_place cimport list_writes
@@ -34,9 +34,12 @@ cdef inline bint finish_execution(Local* local, Batch* batch, uint32_t place) no
         if write_set == NULL:
             return False
         store_release[uint64_t](&local.txn.write_set, <uint64_t>(<uint8_t*>write_set - local.base))
-    reserve_all(local, local.txn_idx, batch.number, place)
+    if not mutant(local, MUTANT_RESERVED_LATE):
+        reserve_all(local, local.txn_idx, batch.number, place)
     step(local, STEP_STATUS, local.txn_idx)
     store_sc[uint64_t](&local.txn.status, pack_status(EXECUTED, 0, local.incarnation))
+    if mutant(local, MUTANT_RESERVED_LATE):
+        reserve_all(local, local.txn_idx, batch.number, place)
     return True
 
 
