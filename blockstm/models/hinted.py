@@ -34,6 +34,7 @@ class Hinted(Model):
             known at one percentage are known at each higher one, too.
         false_percent: how many per cent of the hints name keys that the transaction does not touch, below 100.
         seed: of the chances.
+        intents: as for `BlockStm`; without, hints are all that transactions know of each other's writes.
     """
 
     name: ClassVar[str] = "hinted"
@@ -48,6 +49,7 @@ class Hinted(Model):
     known_percent: int = PERCENT
     false_percent: int = 0
     seed: int = 0
+    intents: bool = True
 
     def __post_init__(self) -> None:
         """Check the percentages."""
@@ -62,7 +64,7 @@ class Hinted(Model):
 
     def options(self) -> tuple[int, ...]:
         """Return the options as the core gets them, those of `BlockStm`; see `Model.options`."""
-        return (1,)
+        return (int(self.intents),)
 
     def prepare(self, block: Block, workers: int, known: KnownBefore) -> Preparation:
         """Return the hints; see `Model.prepare`."""
@@ -118,7 +120,8 @@ class Hinted(Model):
             return cls(source=options[0])
         if len(options) > 2 or not all(option.isascii() and option.isdigit() for option in options):
             return super(Hinted, cls).from_text_options(options)
-        return cls("observed", *map(int, options))
+        known, false = map(int, [*options, "0"][:2])
+        return cls("observed", known, false)
 
     def __str__(self) -> str:
         """Return its name with the options that differ from the default ones."""

@@ -17,7 +17,7 @@ from blockstm.blocks.block import Block
 from blockstm.engine import Engine
 from blockstm.explore.strategies import RandomStrategy
 from blockstm.explore.trial import Trials
-from blockstm.models import MODELS, BlockStm, Model, Sequential, model_of
+from blockstm.models import MODELS, BlockStm, Hinted, Model, Sequential, model_of
 from blockstm.programs import transfer
 from blockstm.results.verify import differences
 from blockstm.simulate import Simulation, default_model
@@ -103,6 +103,22 @@ def test_an_option_reaches_the_core() -> None:
         with Simulation(chain, default_model(), 8, model=BlockStm(intents=intents)) as simulation:
             executions[intents] = simulation.run(8).stats.executions
     assert executions[False] > executions[True] * 1.1
+
+
+def test_aborts_fall_with_what_is_known_where_transactions_announce_nothing() -> None:
+    """All payments of a block move money of a few accounts: what is known of them takes the place of intents."""
+    block = Block(
+        [transfer.txn(b"a%d" % (place % 3), b"b%d" % (place % 5), 1, work=20_000) for place in range(200)],
+        state={b"a%d" % place: b"\xff\xff" for place in range(3)},
+    )
+    with Simulation(block, default_model(), 8) as simulation:
+        aborts = [
+            simulation.run(8, model=Hinted(known_percent=known, intents=False)).stats.aborts
+            for known in (0, 50, 100)
+        ]
+        assert aborts[0] == simulation.run(8, model=BlockStm(intents=False)).stats.aborts
+        assert simulation.run(8, model=BlockStm()).stats.aborts < aborts[0]
+    assert aborts[0] > aborts[1] > aborts[2] == 0
 
 
 def test_a_model_that_no_list_names_is_executed(shared_engine: Engine) -> None:
