@@ -13,6 +13,8 @@
 #                 (SEEDS=n: how many of each fork), and all of SHARED with their headers, with times; print the
 #                 bounds on their speed-up
 #   make workloads measure what each scenario gains, and write it into docs/reference/workloads.md
+#   make models   compare the models of execution on the blocks of scenarios/ and the traces of SHARED, and write the
+#                 tables of docs/explanation/which-model.md
 #   make fidelity compare simulated with measured times on the traces of SHARED, and write docs/explanation/fidelity.md
 #   make report   replay, simulate and inspect blocks of scenarios/, make build/report.html of it, and its picture
 #                 in docs/images (needs chromium)
@@ -54,7 +56,7 @@ BLOCKS := $(wildcard scenarios/*.block)
 
 .DEFAULT_GOAL := replay
 .DELETE_ON_ERROR:
-.PHONY: workloads replay test test-docs test-all test-newest lock bench ethereum explore fidelity report lint sanitize build clean
+.PHONY: models workloads replay test test-docs test-all test-newest lock bench ethereum explore fidelity report lint sanitize build clean
 
 replay: build
 	$(BIN)/python -m blockstm replay $(BLOCKS) --verify --repeat 5
@@ -105,6 +107,9 @@ explore: $(BUILT) $(TOOLS)
 
 fidelity: $(BUILT) $(TOOLS)
 	$(BIN)/python -m tests.benchmarks.fidelity $(SHARED) -o docs/explanation/fidelity.md
+
+models: build $(TOOLS)
+	$(BIN)/python -m tests.benchmarks.models_table $(SHARED) -o docs/explanation/which-model.md
 
 workloads: $(BUILT) $(TOOLS)
 	$(BIN)/python -m tests.benchmarks.workloads_table -o docs/reference/workloads.md
