@@ -17,7 +17,7 @@ from blockstm.native.instruments.timeline cimport CAUSE_ESTIMATE, CAUSE_NONE, pa
 from blockstm.native.instruments.virtual_time cimport charge_execution, charge_validation
 from blockstm.native.models.multi_version.guesses cimport guesses_are_outdated
 from blockstm.native.models.multi_version.aborting cimport keep_intents, try_abort
-from blockstm.native.models.multi_version.expectations cimport awaited_by
+from blockstm.native.models.multi_version.expectations cimport awaited_by, queued_behind
 from blockstm.native.models.multi_version.publication cimport finish_execution
 from blockstm.native.models.multi_version.readers cimport is_told
 from blockstm.native.models.multi_version.scheduler cimport index_part, wave_part
@@ -122,10 +122,9 @@ cdef inline void execute(Local* local, uint32_t txn_idx, uint32_t incarnation) n
         if local.abort == ABORT_STOPPED:
             break
         if local.abort == ABORT_SUSPENDED:
-            suspend(local, txn_idx, incarnation, local.blocker)
-            span_end(
-                local, SPAN_SUSPENDED, begin_ns, txn_idx, incarnation, pack_cause(CAUSE_ESTIMATE, local.blocker)
-            )
+            blocker = queued_behind(local)
+            suspend(local, txn_idx, incarnation, blocker)
+            span_end(local, SPAN_SUSPENDED, begin_ns, txn_idx, incarnation, pack_cause(CAUSE_ESTIMATE, blocker))
             break
         store_relaxed[uint64_t](&slot.aborts, slot.aborts + 1)
         step(local, STEP_STATUS, txn_idx)

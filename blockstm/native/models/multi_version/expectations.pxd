@@ -15,6 +15,7 @@ from blockstm.native.memory.layout cimport (
 )
 from blockstm.native.memory.allocation cimport allocate
 from blockstm.native.memory.local cimport Local, STEP_VALIDATE, address, step, txn_at
+from blockstm.native.models.multi_version.state cimport own
 from blockstm.native.models.outcome cimport read_set_items, write_set_items
 from blockstm.native.models.promises cimport accesses_of
 from blockstm.native.models.status cimport NO_TXN
@@ -86,3 +87,17 @@ cdef inline uint32_t awaited_by(Local* local, uint32_t txn_idx, uint32_t incarna
             if blocker != NO_TXN:
                 return blocker
     return NO_TXN
+
+
+cdef inline uint32_t queued_behind(Local* local) noexcept nogil:
+    """Whom the running transaction, which has met an ESTIMATE and announced what it writes, has to wait for.
+
+    Where those that wait queue up, another may have come between it and the one that it has met: seen again after
+    it has announced itself, the queue is complete but for those that are later still. So each waits once in it.
+    """
+    cdef uint32_t location = own(local).queued_at
+    cdef uint32_t blocker = NO_TXN
+    if location != 0:
+        own(local).queued_at = 0
+        blocker = awaited_at(local, location, local.txn_idx)
+    return local.blocker if blocker == NO_TXN else blocker

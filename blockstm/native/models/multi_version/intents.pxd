@@ -36,11 +36,11 @@ cdef inline void announce_intent(Local* local, Touched* touched) noexcept nogil:
         )
 
 
-cdef inline void announce_arguments(Local* local) noexcept nogil:
-    """Announce the leading keys of a native program, where they are usually written.
+cdef inline void queue_up(Local* local, uint32_t waits_at) noexcept nogil:
+    """Announce the leading keys of a native program, for a transaction that has to wait before it got to them.
 
-    For a transaction that has to wait before it got to them: those after it then queue up behind it
-    instead of behind the one that it waits for.
+    Those after it then queue up behind it instead of behind the one that it waits for. Others may have done so just now:
+    where it waits at such a key, it looks again (see queued_behind).
     """
     cdef const LeadingKeys* leading = local.leading_keys + local.txn.program
     cdef const uint64_t* arguments = <const uint64_t*>address(local, local.txn.arguments)
@@ -50,6 +50,8 @@ cdef inline void announce_arguments(Local* local) noexcept nogil:
     while keys > 0:
         keys -= 1
         location = <uint32_t>arguments[leading.words[keys]]
+        if location == waits_at:
+            own(local).queued_at = location
         if location_at(local, location).flags & LOCATION_READ_MODIFY_WRITE:
             touched = touch(local, location)
             if touched != NULL:
@@ -58,6 +60,7 @@ cdef inline void announce_arguments(Local* local) noexcept nogil:
 
 cdef inline void expect_write(Local* local, Touched* touched, bint waits) noexcept nogil:
     """See Model.expect_write."""
+    cdef uint32_t location = touched.location
     announce_intent(local, touched)
     if waits:
-        announce_arguments(local)
+        queue_up(local, location)

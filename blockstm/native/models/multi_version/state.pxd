@@ -43,6 +43,7 @@ cdef struct Own:
     uint32_t has_waited         # a transaction was suspended since then
     uint32_t may_commit         # something may have become ready to commit since it last tried
     uint32_t may_break_promises # the running transaction may touch whatever it wants
+    uint32_t queued_at          # the leading key at which the running transaction has met an ESTIMATE; 0 = none
 
 
 cdef inline Shared* shared(Local* local) noexcept nogil:
