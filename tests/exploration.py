@@ -104,6 +104,7 @@ def varied_block(chance: random.Random) -> Block:
         mutants.account,
         mutants.margin,
         mutants.levels,
+        mutants.ceasing,
     ]
     if chance.random() < 0.2:
         return chance.choice(made)()

@@ -15,7 +15,7 @@ class BlockStm(Model):
     """Executes transactions speculatively, validates their reads, and runs those again that read something stale.
 
     Arguments:
-        intents: whether a transaction that reads a key which others of the block have read and then written
+        intents: whether a transaction that reads a key which others of its program have read and then written
             announces that it will write it, so that those after it wait instead of computing in vain. Without, a
             chain of dependent transactions is executed more often than need be.
     """

@@ -59,7 +59,7 @@ Storey by storey, each file after those that it is made of:
 - `models/snapshot/model`: all of it as a table of functions.
 - `models/multi_version/state`: what the models keep that have a version of each write.
 - `models/multi_version/scheduler`: which transaction runs or is validated next.
-- `models/multi_version/intents`: writes announced before they are made.
+- `models/multi_version/intents`: writes foreseen, and announced before they are made.
 - `models/multi_version/guesses`: whether an add stays within its bounds, before that is known.
 - `models/multi_version/expectations`: what a transaction is known to touch before it runs.
 - `models/multi_version/aborting`: aborting an incarnation.

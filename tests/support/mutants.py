@@ -217,6 +217,12 @@ LOCKS = Locks(accesses="observed")
 IN_ORDER = SnapshotBatches(reorders=False)
 
 
+def ceasing() -> Block:
+    """Some update a key, some only read it, and one more updates it."""
+    updates = trace.txn([b"a"], [b"a"], {}, 0)
+    return Block([updates, updates, *(trace.txn([b"a"], [key], {}, 0) for key in (b"b", b"c")), updates], {})
+
+
 @dataclass(frozen=True)
 class Hunt:
     """How a mutant is found."""
@@ -283,6 +289,7 @@ HUNTS = {
     "two-collectors": hunt(CHANGED, adds, "random", 2),
     "commit-out-of-order": hunt(ORDER, chain, "random", 2),
     "place-claimed-twice": hunt(PLACE, same_values, "random", 2),
+    "withdrawn-place-freed": hunt(PLACE, ceasing, "random", 3),
     "done-by-indices": hunt(DONE, chain, "random", 2),
     "index-before-status": hunt(SHRANK, chain, "random", 2),
     "existence-not-repeated": hunt(STALE, account, "random", 2),

@@ -53,3 +53,4 @@ cpdef enum Mutant:
     MUTANT_CHECK_NOT_REPEATED = 50      # ... whether a number lies within bounds
     MUTANT_PHANTOM_UNNOTICED = 51       # validation of a scan looks only whether what was found is still there
     MUTANT_NEW_KEY_UNORDERED = 52       # who inserts a key does not look whether the list of keys in order is wanted
+    MUTANT_WITHDRAWN_PLACE_FREED = 53   # the place of an intent that is taken back is given up with it

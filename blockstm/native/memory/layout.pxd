@@ -116,6 +116,9 @@ cdef enum:
     LOCATION_DOUBT = 6          # a number in two bits: how often adds were believed wrongly (see multi_version/guesses)
     LOCATION_DOUBT_ONE = 2
     LOCATION_IN_ORDER = 8       # the key stands in the list of keys in order
+    LOCATION_WRITER = 1 << 16   # this flag and those above it: for each program, whether its last transaction that read the
+                                # key wrote it, too (see multi_version/intents)
+    LOCATION_WRITERS = 16       # how many there are
 
 cdef struct WorkerSlot:         # a multiple of LINE_PAIR_BYTES
     uint64_t published          # bumped after each publication or abort; others poll it

@@ -18,6 +18,7 @@ from blockstm.native.instruments.virtual_time cimport charge_execution, charge_v
 from blockstm.native.models.multi_version.guesses cimport guesses_are_outdated
 from blockstm.native.models.multi_version.aborting cimport keep_intents, try_abort
 from blockstm.native.models.multi_version.expectations cimport awaited_by, queued_behind
+from blockstm.native.models.multi_version.intents cimport withdraw_intents
 from blockstm.native.models.multi_version.publication cimport finish_execution
 from blockstm.native.models.multi_version.readers cimport is_told
 from blockstm.native.models.multi_version.scheduler cimport index_part, wave_part
@@ -28,7 +29,7 @@ from blockstm.native.models.promises cimport (
     UNDECLARED_IGNORE, UNDECLARED_WAIT, end_undeclared, touched_unpromised, unpromised_write,
 )
 from blockstm.native.models.status cimport NO_TXN, pack_status, status_incarnation, status_state
-from blockstm.native.models.waiting cimport make_ready, wait_for
+from blockstm.native.models.waiting cimport make_ready, resume_waiters, wait_for
 from blockstm.native.versions.validation cimport read_set_is_valid
 
 
@@ -103,6 +104,8 @@ cdef inline void execute(Local* local, uint32_t txn_idx, uint32_t incarnation) n
             span_end(local, SPAN_SUSPENDED, begin_ns, txn_idx, incarnation, pack_cause(CAUSE_ESTIMATE, blocker))
             break
         begin_incarnation(local, txn_idx, incarnation)
+        if incarnation != 0 and withdraw_intents(local):
+            resume_waiters(local, txn_idx)
         own(local).may_break_promises = (
             shared(local).on_undeclared == UNDECLARED_WAIT
             and slot.reads_are_final and txn_at(local, txn_idx).flags & TXN_AFTER_COMMIT

@@ -1,17 +1,62 @@
-"""Intents: announcing that a transaction will write what it reads, so that others wait instead of working in vain."""
+"""Intents: announcing that a transaction will write what it reads, so that others wait instead of working in vain.
+
+Whether it will is foreseen. Of an incarnation that follows a finished one, all is known: what that one wrote stands there as
+ESTIMATEs, and nothing else is announced. Of another, each key tells what the last transaction of the same program did that
+read it, as a branch predictor of one bit does: a price that one program sets is no reason for those that trade at it to
+wait for each other.
+"""
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from blockstm.native.memory.atomics cimport load_acquire, store_release
-from blockstm.native.memory.layout cimport INTENTS_MAX, LOCATION_READ_MODIFY_WRITE, WORD_INTENT, WORD_TOMBSTONE
+from blockstm.native.memory.atomics cimport fetch_and_sc, fetch_or_sc, load_acquire, load_relaxed, store_release
+from blockstm.native.memory.layout cimport (
+    INTENTS_MAX, LOCATION_READ_MODIFY_WRITE, LOCATION_WRITER, LOCATION_WRITERS, Location, WORD_INTENT, WORD_TOMBSTONE,
+    Write, WriteSet,
+)
 from blockstm.native.memory.local cimport LeadingKeys, Local, STEP_INTENT, Touched, address, location_at, step
+from blockstm.native.instruments.mutants cimport MUTANT_WITHDRAWN_PLACE_FREED, mutant
 from blockstm.native.models.multi_version.state cimport own, shared
+from blockstm.native.models.outcome cimport write_set_items
+from blockstm.native.models.promises cimport accesses_of
 from blockstm.native.verbs.touched cimport touch
 from blockstm.native.versions.multi_version cimport claim_place, pack_word, word_kind
 
 
+# --- foreseeing ---------------------------------------------------------------------------------
+
+cdef inline uint32_t writer_flag(Local* local) noexcept nogil:
+    """The flag, at a location, of the running transaction's program. Programs that share one are taken for the same."""
+    return <uint32_t>LOCATION_WRITER << (local.txn.program % LOCATION_WRITERS)
+
+
+cdef inline bint will_write(Local* local, uint32_t location) noexcept nogil:
+    """Whether the running transaction is foreseen to write a key that it reads, and nothing of it stands there yet."""
+    return local.txn.read_set == 0 and load_relaxed[uint32_t](&location_at(local, location).flags) & writer_flag(local)
+
+
+cdef inline void learn_written(Local* local, uint32_t location) noexcept nogil:
+    """Note at a key that the running transaction has read it and writes it.
+
+    Invariant, here and below: only what is announced, and so who waits for whom, depends on it. The flags change when
+    what is foreseen does, so that readers of a key do not take its cache line from each other.
+    """
+    cdef Location* place = location_at(local, location)
+    cdef uint32_t flags = LOCATION_READ_MODIFY_WRITE | writer_flag(local)
+    if load_relaxed[uint32_t](&place.flags) & flags != flags:
+        fetch_or_sc[uint32_t](&place.flags, flags)
+
+
+cdef inline void learn_unwritten(Local* local, uint32_t location) noexcept nogil:
+    """Note at a key that the running transaction has announced to write it, and does not."""
+    cdef Location* place = location_at(local, location)
+    if load_relaxed[uint32_t](&place.flags) & writer_flag(local):
+        fetch_and_sc[uint32_t](&place.flags, ~writer_flag(local))
+
+
+# --- announcing ---------------------------------------------------------------------------------
+
 cdef inline void announce_intent(Local* local, Touched* touched) noexcept nogil:
-    """Mark a key that is usually read and then written as about to be written by this transaction.
+    """Mark a key that the running transaction is foreseen to write as about to be written by it.
 
     Later transactions that read the key then wait instead of working on a value that will be stale.
     Short transactions (see adapt_fresh_chunk) do not: running one in vain costs less than waiting.
@@ -21,7 +66,7 @@ cdef inline void announce_intent(Local* local, Touched* touched) noexcept nogil:
     cdef uint64_t word
     if touched.place != 0 or own(local).fresh_chunk > 1 or local.slot.intent_count >= INTENTS_MAX:
         return
-    if not shared(local).has_intents:
+    if not shared(local).has_intents or not will_write(local, touched.location):
         return
     store_release[uint32_t](&local.slot.intents[local.slot.intent_count], touched.location)
     store_release[uint32_t](&local.slot.intent_count, local.slot.intent_count + 1)
@@ -34,6 +79,36 @@ cdef inline void announce_intent(Local* local, Touched* touched) noexcept nogil:
         store_release[uint64_t](
             <uint64_t*>address(local, touched.place), pack_word(WORD_INTENT, local.txn_idx, 0)
         )
+
+
+cdef inline bint withdraw_intents(Local* local) noexcept nogil:
+    """Take back what a transaction that is about to run again has announced, and is not foreseen to write any more.
+
+    Those after it may have queued up behind it in vain; True where some may have, and are to be resumed. Invariants: its
+    executor only changes the words, which never held a value (see announce_intent), as no incarnation was finished; what
+    stands in the list by a hint stays. The places stay its own, and in its list. Who has seen an intent that goes just
+    now, and waits, is resumed when the transaction has executed.
+    """
+    cdef WriteSet* write_set
+    cdef Write* write
+    cdef uint32_t index, known
+    cdef bint withdrawn = False
+    if local.txn.read_set != 0 or local.txn.write_set == 0 or accesses_of(local, local.txn_idx, &known) != NULL:
+        return False
+    write_set = <WriteSet*>address(local, local.txn.write_set)
+    for index in range(write_set.leftover):
+        write = write_set_items(write_set) + index
+        if will_write(local, write.location) or (
+            word_kind(load_relaxed[uint64_t](<uint64_t*>address(local, write.place))) != WORD_INTENT
+        ):
+            continue
+        step(local, STEP_INTENT, write.location)
+        store_release[uint64_t](
+            <uint64_t*>address(local, write.place),
+            0 if mutant(local, MUTANT_WITHDRAWN_PLACE_FREED) else pack_word(WORD_TOMBSTONE, local.txn_idx, 0),
+        )
+        withdrawn = True
+    return withdrawn
 
 
 cdef inline void queue_up(Local* local, uint32_t waits_at) noexcept nogil:

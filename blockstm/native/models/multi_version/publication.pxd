@@ -3,13 +3,13 @@
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memset
 
-from blockstm.native.memory.atomics cimport fetch_or_sc, load_relaxed, store_release, store_sc
+from blockstm.native.memory.atomics cimport load_relaxed, store_release, store_sc
 from blockstm.native.memory.layout cimport (
-    EXECUTED, LOCATION_READ_MODIFY_WRITE, Location, OUTCOME_SUCCESS, WORD_ADD, WORD_TOMBSTONE, Write, WriteSet,
+    EXECUTED, OUTCOME_SUCCESS, WORD_ADD, WORD_TOMBSTONE, Write, WriteSet,
 )
 from blockstm.native.memory.allocation cimport allocate
 from blockstm.native.memory.local cimport (
-    Local, PendingWrite, STEP_PUBLISH, STEP_STATUS, Touched, address, location_at, step,
+    Local, PendingWrite, STEP_PUBLISH, STEP_STATUS, Touched, address, step,
 )
 from blockstm.native.versions.multi_version cimport claim_place, make_record, pack_word
 from blockstm.native.instruments.mutants cimport (
@@ -17,6 +17,7 @@ from blockstm.native.instruments.mutants cimport (
     MUTANT_WAVE_AFTER_STATUS, mutant,
 )
 from blockstm.native.models.multi_version.aborting cimport is_live, note_publication
+from blockstm.native.models.multi_version.intents cimport learn_unwritten, learn_written
 from blockstm.native.models.multi_version.readers cimport push_to_readers
 from blockstm.native.models.multi_version.scheduler cimport rewind_validation
 from blockstm.native.models.multi_version.state cimport DISCIPLINE_PUSH, shared
@@ -38,7 +39,6 @@ cdef inline bint add_written(Local* local, WriteSet* write_set) noexcept nogil:
     cdef uint32_t index
     cdef Touched* touched
     cdef PendingWrite* write
-    cdef Location* location
     for index in range(local.write_count):
         write = pending(local, index)
         touched = touch(local, write.location)
@@ -51,13 +51,12 @@ cdef inline bint add_written(Local* local, WriteSet* write_set) noexcept nogil:
         add_place(write_set, touched.place, write.location, write.kind)
         write_set.count += 1
         write_set.adds += write.kind == WORD_ADD
-        location = location_at(local, write.location)
-        if touched.read_index >= 0 and not location.flags & LOCATION_READ_MODIFY_WRITE:
-            fetch_or_sc[uint32_t](&location.flags, LOCATION_READ_MODIFY_WRITE)
+        if touched.read_index >= 0:
+            learn_written(local, write.location)
     return True
 
 
-cdef inline bint add_leftover(Local* local, WriteSet* write_set, uint32_t location) noexcept nogil:
+cdef inline bint add_leftover(Local* local, WriteSet* write_set, uint32_t location, bint is_intent) noexcept nogil:
     """List a place of an earlier incarnation, or of an intent, unless this incarnation writes there too.
 
     A restarted incarnation may not have touched the key of an intent that the one before announced.
@@ -67,6 +66,8 @@ cdef inline bint add_leftover(Local* local, WriteSet* write_set, uint32_t locati
         return False
     if touched.write_index >= 0 and local.outcome == OUTCOME_SUCCESS:
         return True
+    if is_intent:
+        learn_unwritten(local, location)
     if touched.place == 0:
         touched.place = claim_place(local, location, local.txn_idx)
         if touched.place == 0:
@@ -100,10 +101,10 @@ cdef inline WriteSet* store_write_set(Local* local) noexcept nogil:
     if local.outcome == OUTCOME_SUCCESS and not add_written(local, write_set):
         return NULL
     for index in range(known):
-        if not add_leftover(local, write_set, write_set_items(previous)[index].location):
+        if not add_leftover(local, write_set, write_set_items(previous)[index].location, False):
             return NULL
     for index in range(local.slot.intent_count):
-        if not add_leftover(local, write_set, local.slot.intents[index]):
+        if not add_leftover(local, write_set, local.slot.intents[index], True):
             return NULL
     store_release[uint64_t](&local.txn.write_set, offset)
     return write_set
