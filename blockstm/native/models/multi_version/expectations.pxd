@@ -1,25 +1,30 @@
 """What a transaction is expected to touch, known before it runs: claimed writes, and reads that have to be waited for.
 
 Known are a declaration or a hint (Preparation), and what the incarnation before has read. A claimed write is an intent, which
-acts as an ESTIMATE: who reads the key waits for it. Wrong ones cost time only, as an incarnation that does not write
-where it was expected to clears the place.
+acts as an ESTIMATE: a transaction that reads the key waits for it. Wrong ones cost time only, as an incarnation that does
+not write where it was expected to clears the place. Of hints the first are counted: where more than a quarter of the claims
+come to nothing, those of transactions that have not begun are taken back, and hints are not looked at any more.
 """
 
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memset
 
-from blockstm.native.memory.atomics cimport load_acquire
+from blockstm.native.memory.atomics cimport compare_exchange_sc, fetch_add_sc, load_acquire, load_relaxed
 from blockstm.native.memory.layout cimport (
-    ACCESS_ADD, ACCESS_READ, ACCESS_WRITE, Access, READ_SUM, READ_VERSION, Read, ReadSet, WORD_INTENT, WORD_TOMBSTONE,
+    ACCESS_ADD, ACCESS_READ, ACCESS_WRITE, Access, READ_SUM, READ_VERSION, READY, Read, ReadSet, WORD_INTENT, WORD_TOMBSTONE,
     Write, WriteSet,
 )
 from blockstm.native.memory.allocation cimport allocate
-from blockstm.native.memory.local cimport Local, STEP_VALIDATE, address, step, txn_at
-from blockstm.native.models.multi_version.state cimport own
+from blockstm.native.memory.local cimport Local, STEP_INTENT, STEP_VALIDATE, address, step, txn_at
+from blockstm.native.models.multi_version.state cimport has_waves, own, shared
 from blockstm.native.models.outcome cimport read_set_items, write_set_items
 from blockstm.native.models.promises cimport accesses_of
-from blockstm.native.models.status cimport NO_TXN
-from blockstm.native.versions.multi_version cimport FOUND_ESTIMATE, Found, claim_place, find, pack_word
+from blockstm.native.models.status cimport NO_TXN, status_state
+from blockstm.native.versions.multi_version cimport FOUND_ESTIMATE, Found, claim_place, find, pack_word, word_kind
+
+
+cdef enum:
+    CLAIMS_JUDGED = 64          # how many claims tell whether hints are good
 
 
 cdef inline bint claim_writes(Local* local, uint32_t txn_idx) noexcept nogil:
@@ -55,6 +60,52 @@ cdef inline bint claim_writes(Local* local, uint32_t txn_idx) noexcept nogil:
     return True
 
 
+cdef inline void take_claims_back(Local* local) noexcept nogil:
+    """Clear the claims of all transactions that have not begun.
+
+    Invariant: a claim never held a value, so nobody has read through it. It goes by a compare-and-swap, so that a write of
+    its transaction, which may begin just now, stays; the place stays in its list.
+    """
+    cdef uint32_t txn_idx, index
+    cdef uint64_t offset, word
+    cdef uint64_t* place
+    cdef WriteSet* write_set
+    for txn_idx in range(local.header.txn_count):
+        offset = load_acquire[uint64_t](&txn_at(local, txn_idx).write_set)
+        if offset == 0 or status_state(load_acquire[uint64_t](&txn_at(local, txn_idx).status)) != READY:
+            continue
+        write_set = <WriteSet*>address(local, offset)
+        for index in range(write_set.count, write_set.count + write_set.leftover):
+            place = <uint64_t*>address(local, write_set_items(write_set)[index].place)
+            word = load_acquire[uint64_t](place)
+            if word_kind(word) == WORD_INTENT:
+                step(local, STEP_INTENT, write_set_items(write_set)[index].location)
+                compare_exchange_sc[uint64_t](place, word, pack_word(WORD_TOMBSTONE, txn_idx, 0))
+
+
+cdef inline bint is_hinted(Local* local) noexcept nogil:
+    """Whether the running transaction has had claims from the beginning."""
+    cdef uint32_t count
+    return accesses_of(local, local.txn_idx, &count) != NULL and count != 0
+
+
+cdef inline void note_claims(Local* local, uint32_t kept, uint32_t cleared) noexcept nogil:
+    """Count what has become of a transaction's claims, until enough is known of the hints.
+
+    Nothing but time depends on it. One worker takes the claims back; should it die at that, they are waited for.
+    """
+    cdef uint32_t kept_before = load_relaxed[uint32_t](&shared(local).claims_kept)
+    cdef uint32_t cleared_before = load_relaxed[uint32_t](&shared(local).claims_cleared)
+    if kept_before + cleared_before >= CLAIMS_JUDGED or not has_waves(local):
+        return
+    kept_before = fetch_add_sc[uint32_t](&shared(local).claims_kept, kept)
+    cleared_before = fetch_add_sc[uint32_t](&shared(local).claims_cleared, cleared)
+    if kept_before + cleared_before + kept + cleared < CLAIMS_JUDGED:
+        return
+    if (cleared_before + cleared) * 4 > CLAIMS_JUDGED and compare_exchange_sc[uint32_t](&shared(local).doubts_hints, 0, 1):
+        take_claims_back(local)
+
+
 cdef inline uint32_t awaited_at(Local* local, uint32_t location, uint32_t txn_idx) noexcept nogil:
     """Whose write a transaction would wait for that read a key now; NO_TXN for nobody's."""
     cdef Found found
@@ -72,6 +123,8 @@ cdef inline uint32_t awaited_by(Local* local, uint32_t txn_idx, uint32_t incarna
     cdef const Access* accesses = accesses_of(local, txn_idx, &count)
     cdef const ReadSet* read_set
     cdef const Read* reads
+    if shared(local).doubts_hints:
+        count = 0
     for index in range(count):
         if accesses[index].kinds & ACCESS_READ:
             blocker = awaited_at(local, accesses[index].location, txn_idx)

@@ -17,6 +17,7 @@ from blockstm.native.instruments.mutants cimport (
     MUTANT_WAVE_AFTER_STATUS, mutant,
 )
 from blockstm.native.models.multi_version.aborting cimport is_live, note_publication
+from blockstm.native.models.multi_version.expectations cimport is_hinted, note_claims
 from blockstm.native.models.multi_version.intents cimport learn_unwritten, learn_written
 from blockstm.native.models.multi_version.readers cimport push_to_readers
 from blockstm.native.models.multi_version.scheduler cimport rewind_validation
@@ -103,6 +104,8 @@ cdef inline WriteSet* store_write_set(Local* local) noexcept nogil:
     for index in range(known):
         if not add_leftover(local, write_set, write_set_items(previous)[index].location, False):
             return NULL
+    if known != 0 and local.txn.read_set == 0 and is_hinted(local):
+        note_claims(local, known - write_set.leftover, write_set.leftover)
     for index in range(local.slot.intent_count):
         if not add_leftover(local, write_set, local.slot.intents[index], True):
             return NULL

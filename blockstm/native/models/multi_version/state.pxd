@@ -24,15 +24,20 @@ cdef struct Shared:             # each group that workers change on a pair of ca
     uint32_t has_intents        # whether writes are announced (see intents)
     uint32_t compares_values    # with push: a version that holds the value that was read is as good (see readers)
     uint32_t on_undeclared      # with promises: what follows a touch outside of them (see promises)
+    uint32_t doubts_hints       # with hints: too many claims have come to nothing (see expectations)
     uint32_t has_surprises      # ... and whether the collector has to validate, as something has changed that others
                                 # may have read already (see note_surprise)
-    uint64_t _pad0[7]
+    uint32_t _pad0
+    uint64_t _pad1[6]
     uint64_t execution_index    # the lowest rank that was never handed out
-    uint64_t _pad1[15]
-    uint64_t validation_index   # wave in the high half, index in the low
     uint64_t _pad2[15]
+    uint64_t validation_index   # wave in the high half, index in the low
+    uint64_t _pad3[15]
     uint32_t commit_wave        # the newest wave noted for all that is not final, or at what is
-    uint32_t _pad3[31]
+    uint32_t _pad4[31]
+    uint32_t claims_kept        # of the first claims: which were followed by a write
+    uint32_t claims_cleared     # ... and which came to nothing
+    uint32_t _pad5[30]
 
 cdef struct Own:
     uint64_t fresh_started_ns
