@@ -22,7 +22,7 @@ __all__ = ["Column", "print_columns", "print_values", "print_wrapped", "shortene
 WIDTH_COLUMNS_DEFAULT: Final = 80
 """The width where standard output is not a terminal."""
 WIDTH_COLUMNS_MIN: Final = 40
-TEXT_COLUMNS_MIN: Final = 12
+TEXT_COLUMNS_MIN: Final = 11
 """No text is shortened to less."""
 GAP: Final = "  "
 INDENT: Final = "  "

@@ -16,10 +16,11 @@ from blockstm.blocks.block import Block
 from blockstm.engine import Engine
 from blockstm.engine.stress import stressed
 from blockstm.results.access_trace_writer import write_access_trace
+from blockstm.results.predicates import Predicate, Scanned
 from blockstm.results.result import Result
 from tests.support.blocks import SCALE, SETTINGS, blocks, examples, seeds
 from tests.support.engines import WORKERS_MAX
-from tests.support.oracle import Outcome, run_in_order
+from tests.support.oracle import run_in_order
 
 pytestmark = pytest.mark.timeout(60 + 120 * SCALE)
 
@@ -43,16 +44,33 @@ def lines_of(block: Block, result: Result, path: Path) -> list[dict[str, Any]]:
     return [header, *lines]
 
 
-def expected_line(outcome: Outcome) -> dict[str, Any]:
-    reads = [key for key, _ in outcome.reads]
-    added = [key for key, _ in outcome.adds]
-    written = [key for key, _ in outcome.writes] + [key for key in added if key in reads]
-    return {
-        "gas_used": outcome.gas_used,
-        "reads": [f"0x{key.hex()}" for key in reads],
-        "writes": [f"0x{key.hex()}" for key in written if key in outcome.changed],
-        "adds": {f"0x{k.hex()}": hex(abs(n)) for k, n in outcome.adds if k not in reads and n != 0},
-    }
+def expected_lines(block: Block) -> Iterator[dict[str, Any]]:
+    """Yield the lines of a trace: what each transaction has read, then what it has only asked about."""
+    deleted: set[bytes] = set()
+    for outcome in run_in_order(block).outcomes:
+        asked = [key for each in outcome.predicates for key in asked_keys(each, deleted)]
+        reads = list(dict.fromkeys([*(key for key, _ in outcome.reads), *asked]))
+        added = [key for key, _ in outcome.adds]
+        written = [key for key, _ in outcome.writes] + [key for key in added if key in reads]
+        yield {
+            "gas_used": outcome.gas_used,
+            "reads": [f"0x{key.hex()}" for key in reads],
+            "writes": [f"0x{key.hex()}" for key in written if key in outcome.changed],
+            "adds": {f"0x{k.hex()}": hex(abs(n)) for k, n in outcome.adds if k not in reads and n != 0},
+        }
+        for key, value in outcome.writes:
+            if key in outcome.changed and value is None:
+                deleted.add(key)
+            elif value is not None:
+                deleted.discard(key)
+        deleted.difference_update(added)
+
+
+def asked_keys(predicate: Predicate, deleted: set[bytes]) -> list[bytes]:
+    """The keys that an answer depends on: of a scan those found, and those deleted before where it looked."""
+    if not isinstance(predicate, Scanned):
+        return [predicate.key]
+    return sorted({*predicate.keys, *(key for key in deleted if predicate.covers(key))})
 
 
 @given(blocks(60), st.integers(2, WORKERS_MAX), seeds)
@@ -61,7 +79,7 @@ def test_a_trace_says_what_the_oracle_says_however_the_block_was_run(
     engine: Engine, path: Path, block: Block, workers: int, seed: int
 ) -> None:
     header = {"format": "access-trace", "version": 1, "transactions": len(block)}
-    expected = [header, *map(expected_line, run_in_order(block).outcomes)]
+    expected = [header, *expected_lines(block)]
     assert lines_of(block, engine.execute(block, "sequential", timed=True), path) == expected
     for delay_seed in (0, seed):
         with stressed(engine, active_workers=workers, delay_seed=delay_seed):
