@@ -19,8 +19,8 @@ from blockstm.processes.host import close_idle
 
 ROOT = Path(__file__).parent.parent
 
-# On a busy machine any example may take long, and no test asserts a speed.
-settings.register_profile("untimed", deadline=None)
+# On a busy machine any example may take long, and no test asserts a speed. Tests that want more than 50 say so.
+settings.register_profile("untimed", deadline=None, max_examples=50)
 settings.load_profile("untimed")
 
 

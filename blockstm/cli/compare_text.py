@@ -23,7 +23,7 @@ WORK_COLUMNS = (
     Column("commit\np99 ms"),
 )  # fmt: skip
 BLOCK_COLUMNS = (Column("block", is_number=False), Column("model", is_number=False))
-GREEDY = "greedy bound"
+GREEDY = "greedy"
 """Stands among the models: what list scheduling with perfect knowledge reaches."""
 
 

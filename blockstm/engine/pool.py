@@ -125,8 +125,9 @@ class Pool:
             self._send_catalogue(worker)
             # One that is still starting has not come to waiting for blocks: it will be called when it has.
             if 0 < worker.version < self.catalogue.version and worker.version_called < self.catalogue.version:
-                worker.version_called = self.catalogue.version
                 self._arena.activate(worker.worker)
+                # After the call, which an interrupt may prevent: to be called twice does a worker no harm.
+                worker.version_called = self.catalogue.version
 
     def wake(self) -> None:
         """Have `wait`, in whatever thread, return at once."""

@@ -30,7 +30,7 @@ def engine() -> Iterator[Engine]:
 
 
 @given(blocks(80), st.lists(st.integers(1, WORKERS_MAX), min_size=3, max_size=3), seeds)
-@settings(SETTINGS, max_examples=examples(55))
+@settings(SETTINGS, max_examples=examples(36))
 def test_speculative_and_sequential_runs_equal_the_oracle(
     engine: Engine, block: Block, worker_counts: list[int], seed: int
 ) -> None:
@@ -43,7 +43,7 @@ def test_speculative_and_sequential_runs_equal_the_oracle(
 
 
 @given(operations, states, seeds)
-@settings(SETTINGS, max_examples=examples(45))
+@settings(SETTINGS, max_examples=examples(29))
 def test_one_program_many_times(
     engine: Engine, body: list[Any], state: dict[bytes, bytes], seed: int
 ) -> None:
@@ -56,7 +56,7 @@ def test_one_program_many_times(
 
 
 @given(blocks(30), st.integers(2, WORKERS_MAX), seeds)
-@settings(SETTINGS, max_examples=examples(45))
+@settings(SETTINGS, max_examples=examples(29))
 def test_receipts_of_a_stream_are_those_of_the_oracle(
     engine: Engine, block: Block, workers: int, seed: int
 ) -> None:
@@ -70,7 +70,7 @@ def test_receipts_of_a_stream_are_those_of_the_oracle(
 
 
 @given(blocks(20))
-@settings(SETTINGS, max_examples=examples(30))
+@settings(SETTINGS, max_examples=examples(20))
 def test_a_block_from_a_file_gives_the_same(
     engine: Engine, tmp_path_factory: pytest.TempPathFactory, block: Block
 ) -> None:

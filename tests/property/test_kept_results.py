@@ -57,7 +57,7 @@ def told(result: Result) -> dict[str, Any]:
 
 
 @given(blocks(40), st.sampled_from(MODELS), st.booleans(), st.booleans(), st.booleans())
-@settings(SETTINGS, max_examples=examples(50))
+@settings(SETTINGS, max_examples=examples(32))
 def test_a_result_tells_the_same_before_and_after_the_next_block(
     engine: Engine, block: Block, model: str, timed: bool, timeline: bool, from_file: bool
 ) -> None:
@@ -70,7 +70,7 @@ def test_a_result_tells_the_same_before_and_after_the_next_block(
 
 
 @given(blocks(40), st.sampled_from(MODELS), st.integers(1, 1 << 20))
-@settings(SETTINGS, max_examples=examples(25))
+@settings(SETTINGS, max_examples=examples(16))
 def test_changes_are_what_the_transactions_wrote_last(
     engine: Engine, block: Block, model: str, seed: int
 ) -> None:

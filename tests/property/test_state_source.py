@@ -58,7 +58,7 @@ def engine() -> Iterator[Engine]:
 
 
 @given(blocks(60, operations_without_scans), st.integers(1, 4), seeds)
-@settings(SETTINGS, max_examples=examples(25))
+@settings(SETTINGS, max_examples=examples(16))
 def test_runs_on_a_source_equal_the_oracle(engine: Engine, block: Block, workers: int, seed: int) -> None:
     expected = run_in_order(block)
     asked = asked_of(block)
@@ -92,7 +92,7 @@ class Stops(dict[bytes, bytes]):
 @given(
     blocks(40, operations_without_scans), st.frozensets(st.sampled_from(KEYS), min_size=1, max_size=3), seeds
 )
-@settings(SETTINGS, max_examples=examples(25))
+@settings(SETTINGS, max_examples=examples(16))
 def test_a_source_that_cannot_tell_fails_the_block_the_same_way_each_time(
     engine: Engine, block: Block, broken: frozenset[bytes], seed: int
 ) -> None:

@@ -74,7 +74,7 @@ def asked_keys(predicate: Predicate, deleted: set[bytes]) -> list[bytes]:
 
 
 @given(blocks(60), st.integers(2, WORKERS_MAX), seeds)
-@settings(SETTINGS, max_examples=examples(30))
+@settings(SETTINGS, max_examples=examples(20))
 def test_a_trace_says_what_the_oracle_says_however_the_block_was_run(
     engine: Engine, path: Path, block: Block, workers: int, seed: int
 ) -> None:
@@ -87,7 +87,7 @@ def test_a_trace_says_what_the_oracle_says_however_the_block_was_run(
 
 
 @given(blocks(40))
-@settings(SETTINGS, max_examples=examples(30))
+@settings(SETTINGS, max_examples=examples(20))
 def test_a_trace_of_a_trace_is_the_same(engine: Engine, path: Path, block: Block) -> None:
     lines = lines_of(block, engine.execute(block, timed=True), path)
     # What `trace` writes is large, and adds to it must not pass 2**256 - 1: then it would fail.

@@ -11,6 +11,7 @@ import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -213,6 +214,35 @@ def test_interrupts_at_any_moment() -> None:
                 interrupted += 1
         assert len(engine.execute(block).state) == 20
     assert interrupted > 5
+
+
+class InterruptedArena:
+    """An arena in which the first call of a worker is interrupted."""
+
+    def __init__(self, arena: Any) -> None:
+        self._arena = arena
+        self.interrupts = 1
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._arena, name)
+
+    def activate(self, worker: int) -> None:
+        if self.interrupts:
+            self.interrupts = 0
+            raise KeyboardInterrupt
+        self._arena.activate(worker)
+
+
+def test_an_interrupt_while_a_worker_is_called_loses_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Engine(2) as engine:
+        engine.execute(Block([nap.txn(0)]))
+        interrupted = InterruptedArena(engine._pool._arena)
+        monkeypatch.setattr(engine._pool, "_arena", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            engine.execute(Block([forever.txn()]))  # a program that the workers do not have yet
+        assert interrupted.interrupts == 0
+        monkeypatch.undo()
+        assert len(engine.execute(Block([nap.txn(0)] * 3)).state) == 3
 
 
 def test_ctrl_c_in_a_terminal(tmp_path: Path) -> None:
