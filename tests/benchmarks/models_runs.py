@@ -19,7 +19,7 @@ from tests.benchmarks.undisturbed import measure_undisturbed
 from tests.benchmarks.workloads import ROOT, transfers
 
 SCENARIOS: Final = ROOT / "scenarios"
-OBSERVED: Final = {"declared": "declared:observed"}
+OBSERVED: Final = {"declared": "declared:observed", "locks": "locks:observed"}
 """In place of a model that needs what most blocks do not carry."""
 MODELS_COMPARED: Final = [OBSERVED.get(name, name) for name, model in MODELS.items() if model.is_parallel]
 CONTENDED_TXNS: Final = 2_000

@@ -2,9 +2,10 @@
 
     python -m tests.benchmarks.models_table SHARED [--only NAME,NAME,...] [-o docs/explanation/which-model.md]
 
-SHARED/ethereum holds the recorded access traces. Every model is compared with sequential execution. Measured
-models take turns; times are medians of the runs that nothing disturbed. With -o the tables of that page are
-replaced, all or those that --only names. A model that joins `blockstm.models.MODELS` joins the tables.
+SHARED/ethereum holds the recorded access traces. Every model is compared with sequential execution. A model that
+joins `blockstm.models.MODELS` joins the tables. With -o the tables of that page are replaced, all or those that
+--only names. Tables in real time (traces, push-real, scenarios-real) are made only where --only names them: models
+take turns, and times are medians of the runs that nothing disturbed.
 """
 
 from __future__ import annotations
@@ -304,6 +305,10 @@ TABLES: Final[dict[str, Callable[[Path, int], Iterator[str]]]] = {
 }
 
 
+MEASURED: Final = ("traces", "push-real", "scenarios-real")
+"""Those in real time, which want a quiet machine: they are printed when asked for, and not on the page."""
+
+
 def replaced(page: str, name: str, table: str) -> str:
     """Return a page with another table between the marks of one.
 
@@ -324,7 +329,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("shared", type=Path)
-    parser.add_argument("--only", type=partial(str.split, sep=","), default=list(TABLES), metavar="NAME,...")
+    modelled = [name for name in TABLES if name not in MEASURED]
+    parser.add_argument("--only", type=partial(str.split, sep=","), default=modelled, metavar="NAME,...")
     parser.add_argument("--rounds", type=int, default=9, help="runs of each model that is measured")
     parser.add_argument("-o", "--output", type=Path, help="the page whose tables to replace")
     arguments = parser.parse_args()

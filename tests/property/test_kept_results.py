@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import resource
+import subprocess
+import sys
 import weakref
 from collections.abc import Iterator
 from itertools import pairwise
@@ -17,6 +19,7 @@ from blockstm import Block, Engine, program
 from blockstm.engine.stress import stressed
 from blockstm.programs import transfer
 from blockstm.results.result import Result, snapshot_of
+from tests.conftest import ROOT
 from tests.support.blocks import SETTINGS, blocks, examples
 from tests.support.oracle import run_in_order
 from tests.support.programs import KEYS
@@ -157,7 +160,8 @@ def resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
-def test_a_kept_result_takes_what_it_holds() -> None:
+def bytes_of_a_kept_result() -> None:
+    """Print what a kept result of 30,000 transfers takes, and what it took in the arena."""
     keys = [b"account %d" % index for index in range(100)]
     block = Block(
         [transfer.txn(keys[index % 100], keys[(index * 7 + 1) % 100], 1) for index in range(30_000)],
@@ -168,8 +172,16 @@ def test_a_kept_result_takes_what_it_holds() -> None:
         before = resident_bytes()
         kept += [engine.execute(block) for _ in range(4)]
         each = (resident_bytes() - before) / 4
-    assert each < 150 * len(block) < kept[0].stats.arena_bytes / 3
     assert kept[0].writes(7) == kept[5].writes(7)
+    print(each / len(block), kept[0].stats.arena_bytes / len(block))
+
+
+def test_a_kept_result_takes_what_it_holds() -> None:
+    # In a process of its own: what others have freed, and the system has not got back, would count for it.
+    code = f"from {__name__} import bytes_of_a_kept_result; bytes_of_a_kept_result()"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    each, in_arena = map(float, ran.stdout.split())
+    assert each < 150 < in_arena / 3
 
 
 def test_what_was_read_by_many_is_kept_once() -> None:

@@ -104,7 +104,7 @@ cdef inline WriteSet* store_write_set(Local* local) noexcept nogil:
     for index in range(known):
         if not add_leftover(local, write_set, write_set_items(previous)[index].location, False):
             return NULL
-    if known != 0 and local.txn.read_set == 0 and is_hinted(local):
+    if known != 0 and previous.count == 0 and is_hinted(local):   # no incarnation has been finished before
         note_claims(local, known - write_set.leftover, write_set.leftover)
     for index in range(local.slot.intent_count):
         if not add_leftover(local, write_set, local.slot.intents[index], True):
