@@ -4,11 +4,13 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from blockstm.native.memory.atomics cimport load_acquire, store_release, unlikely_true
-from blockstm.native.memory.layout cimport Number, Record, WORD_ADD, WORD_DELETE, WORD_VALUE, Write, WriteSet
+from blockstm.native.memory.layout cimport Location, Number, Record, WORD_ADD, WORD_DELETE, WORD_VALUE, Write, WriteSet
 from blockstm.native.memory.allocation cimport allocate
-from blockstm.native.memory.local cimport Local, PendingWrite, address, location_at
+from blockstm.native.memory.local cimport Local, PendingWrite, Touched, address, location_at
 from blockstm.native.memory.number cimport apply_delta, number_encode, number_set
 from blockstm.native.models.outcome cimport write_set_items
+from blockstm.native.models.progress cimport judge_prefix
+from blockstm.native.verbs.model cimport Model
 from blockstm.native.verbs.touched cimport pending
 from blockstm.native.versions.multi_version cimport (
     FOUND_ABSENT, FOUND_VALUE, Found, base_number, is_unknown, make_record, pack_word, record_bytes, word_kind,
@@ -93,3 +95,45 @@ cdef inline void apply_write(Local* local, uint32_t txn_idx, const Write* write)
         word_in_place(local, write.location),
         pack_word(WORD_VALUE if write.kind == WORD_ADD else write.kind, txn_idx, write.place),
     )
+
+
+# --- what verbs ask of a model that keeps its state so ------------------------------------------
+
+cdef inline bint believes_add(Local* local, uint32_t location) noexcept nogil:
+    """What is there is all that there is to go by."""
+    return False
+
+
+cdef inline void expect_write(Local* local, Touched* touched, bint waits) noexcept nogil:
+    """No other transaction would wait for it."""
+
+
+cdef inline bint may_go_on(Local* local) noexcept nogil:
+    """Nothing that was read becomes stale while the transaction runs."""
+    return True
+
+
+cdef inline bint is_doomed(Local* local, uint32_t worker) noexcept nogil:
+    """As may_go_on."""
+    return False
+
+
+cdef inline uint64_t final_word(Local* local, Location* location) noexcept nogil:
+    """The current word."""
+    return location.slots[0]
+
+
+cdef inline uint64_t settled_add(Local* local, const Write* write) noexcept nogil:
+    """What settle_write_set has noted."""
+    return write.place
+
+
+cdef inline void fill_in_place(Model* model) noexcept nogil:
+    """Fill in what is the same for each of these models."""
+    model.believes_add = believes_add
+    model.expect_write = expect_write
+    model.may_go_on = may_go_on
+    model.is_doomed = is_doomed
+    model.final_word = final_word
+    model.settled_add = settled_add
+    model.look = judge_prefix

@@ -8,10 +8,10 @@ from blockstm.native.memory.atomics cimport (
     store_sc, unlikely_true,
 )
 from blockstm.native.memory.layout cimport (
-    COMMITTED, EXECUTED, EXECUTING, Header, Location, Preparation, READY, SPAN_SLEEP, SUSPENDED, Write,
+    COMMITTED, EXECUTED, EXECUTING, Header, Preparation, READY, SPAN_SLEEP, SUSPENDED,
 )
 from blockstm.native.memory.local cimport (
-    Local, STEP_CLEAN, STEP_COUNTER, STEP_IDLE, STEP_READ, STEP_SLEEP, STEP_STATUS, Touched, address, now_ns, step, txn_at,
+    Local, STEP_CLEAN, STEP_COUNTER, STEP_IDLE, STEP_READ, STEP_SLEEP, STEP_STATUS, address, now_ns, step, txn_at,
 )
 from blockstm.native.instruments.mutants cimport (
     MUTANT_HALF_APPLIED_RUN_AGAIN, MUTANT_LANE_KEPT_BY_DEAD, MUTANT_SLEEPER_COUNTED_LATE, mutant,
@@ -20,11 +20,11 @@ from blockstm.native.instruments.timeline cimport span_begin, span_end
 from blockstm.native.instruments.virtual_time cimport COST_PAUSE, charge, charge_look
 from blockstm.native.instruments.watch cimport HOLDS, WAITER_FORGOTTEN, Watch
 from blockstm.native.models.deaths cimport transaction_of
-from blockstm.native.models.in_place cimport find_in_place
+from blockstm.native.models.in_place cimport fill_in_place, find_in_place
 from blockstm.native.models.locks.conflicts cimport lay_out_conflicts, take_numbers
 from blockstm.native.models.locks.execution cimport apply_and_end, commit_ready, execute, may_commit
 from blockstm.native.models.locks.state cimport Shared, has_free_lane, own, owner_of, shared, take_lane
-from blockstm.native.models.progress cimport judge_prefix, say_done
+from blockstm.native.models.progress cimport say_done
 from blockstm.native.models.promises cimport may_find, preparation_of, refuse_scan
 from blockstm.native.models.ready_set cimport ready_add, ready_lowest_from
 from blockstm.native.models.schedule cimport lay_out_schedule
@@ -137,35 +137,6 @@ cdef inline bint may_scan(Local* local) noexcept nogil:
     return refuse_scan(local)
 
 
-cdef inline bint believes_add(Local* local, uint32_t location) noexcept nogil:
-    """What is there is final in its value."""
-    return False
-
-
-cdef inline void expect_write(Local* local, Touched* touched, bint waits) noexcept nogil:
-    """The others know from the locks."""
-
-
-cdef inline bint may_go_on(Local* local) noexcept nogil:
-    """Nothing that was read becomes stale."""
-    return True
-
-
-cdef inline bint is_doomed(Local* local, uint32_t worker) noexcept nogil:
-    """As may_go_on."""
-    return False
-
-
-cdef inline uint64_t final_word(Local* local, Location* location) noexcept nogil:
-    """The current word."""
-    return location.slots[0]
-
-
-cdef inline uint64_t settled_add(Local* local, const Write* write) noexcept nogil:
-    """What settle_write_set has noted."""
-    return write.place
-
-
 # --- deaths -------------------------------------------------------------------------------------
 
 cdef inline uint32_t died_running(Local* local) noexcept nogil:
@@ -234,17 +205,11 @@ cdef inline int look_at_waiters(Local* local, Watch* watch) noexcept nogil:
 
 cdef inline void locks_model(Model* model) noexcept nogil:
     """Fill in the table."""
+    fill_in_place(model)
     model.lay_out = lay_out
     model.work = work_on_block
     model.find = find_locked
     model.may_scan = may_scan
-    model.believes_add = believes_add
-    model.expect_write = expect_write
-    model.may_go_on = may_go_on
-    model.is_doomed = is_doomed
     model.died_running = died_running
     model.recover = recover
-    model.final_word = final_word
-    model.settled_add = settled_add
-    model.look = judge_prefix
     model.look_at_waiters = look_at_waiters

@@ -86,8 +86,8 @@ cdef inline bint withdraw_intents(Local* local) noexcept nogil:
 
     Those after it may have queued up behind it in vain; True where some may have, and are to be resumed. Invariants: its
     executor only changes the words, which never held a value (see announce_intent), as no incarnation was finished; what
-    stands in the list by a hint stays. The places stay its own, and in its list. Who has seen an intent that goes just
-    now, and waits, is resumed when the transaction has executed.
+    stands in the list by a hint stays. The places stay its own, and in its list. A transaction that has seen an
+    intent that goes just now, and waits, is resumed when this one has executed.
     """
     cdef WriteSet* write_set
     cdef Write* write
