@@ -9,7 +9,7 @@ import pytest
 
 from blockstm.engine import Engine
 from tests.benchmarks import undisturbed
-from tests.benchmarks.models_table import TABLES, replaced
+from tests.benchmarks.models_table import MEASURED, TABLES, replaced
 from tests.benchmarks.undisturbed import Undisturbed, measure_undisturbed
 from tests.benchmarks.workloads import transfers
 
@@ -18,7 +18,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "which-model.md"
 
 def test_the_page_has_each_table_once_and_another_one_takes_its_place_alone() -> None:
     page = PAGE.read_text("utf-8")
-    for name in TABLES:
+    for name in [name for name in TABLES if name not in MEASURED]:
         changed = replaced(page, name, "| new |\n")
         assert changed.count("| new |") == 1
         assert replaced(changed, name, "| new |") == changed
