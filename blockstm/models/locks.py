@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar, Final, Literal, Self
 
 from blockstm.blocks.block import Block
@@ -58,7 +58,7 @@ class Locks(Model):
 
     scheduler: GreedyScheduler | GraphScheduler = GREEDY
     accesses: Literal["declared", "observed"] = "declared"
-    undeclared: Literal["fail", "abort-block"] = field(default="fail")
+    undeclared: Literal["fail", "abort-block"] = "fail"
 
     def options(self) -> tuple[int, ...]:
         """Return the options as the core gets them; see `Model.options`."""

@@ -7,7 +7,6 @@ schedule.
 """
 
 from libc.stdint cimport uint8_t, uint32_t
-from libc.string cimport memcpy
 
 from blockstm.native.memory.layout cimport (
     ACCESS_ADD, ACCESS_READ, ACCESS_WRITE, Access, KEY_BYTES_MAX, Location, OUTCOME_FAILED, OUTCOME_SUCCESS,

@@ -12,7 +12,7 @@ from blockstm.native.memory.layout cimport ACCESS_ADD, ACCESS_WRITE, Access, Loc
 from blockstm.native.memory.local cimport Local, address, location_at
 from blockstm.native.models.locks.state cimport AFTER_READER, Shared
 from blockstm.native.models.progress cimport txn_at_place
-from blockstm.native.models.promises cimport accesses_of, preparation_of
+from blockstm.native.models.promises cimport preparation_of
 
 cdef enum:                      # places in Location.slots while the locks are laid out; then they are 0 again
     SLOT_WRITER = 1             # the last that writes, + 1

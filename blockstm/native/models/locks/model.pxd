@@ -32,7 +32,7 @@ from blockstm.native.models.status cimport NO_TXN, pack_status, status_incarnati
 from blockstm.native.models.waiting cimport make_ready, take_ready
 from blockstm.native.models.waking cimport wake_sleepers
 from blockstm.native.verbs.model cimport Model
-from blockstm.native.versions.multi_version cimport FOUND_UNDECLARED, Found, offset_of
+from blockstm.native.versions.multi_version cimport FOUND_UNDECLARED, Found
 
 cdef enum:                      # place in Header.model_options
     OPTION_ON_UNDECLARED = 0

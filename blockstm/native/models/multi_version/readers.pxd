@@ -18,7 +18,7 @@ from blockstm.native.memory.atomics cimport (
     compare_exchange_sc, fence_sc, load_acquire, load_sc, multiply_fold, store_relaxed, store_release,
 )
 from blockstm.native.memory.layout cimport (
-    EXECUTED, EXECUTING, Location, Number, READ_SUM, READ_VERSION, Read, ReadSet, Record, SPAN_ABORT, Txn, WORD_ADD, WORD_VALUE,
+    EXECUTED, EXECUTING, Location, Number, READ_SUM, READ_VERSION, Record, SPAN_ABORT, Txn, WORD_ADD, WORD_VALUE,
 )
 from blockstm.native.memory.allocation cimport allocate
 from blockstm.native.memory.local cimport Local, STEP_PUSH, STEP_REGISTER, address, location_at, step, txn_at

@@ -13,7 +13,7 @@ from blockstm.native.memory.atomics cimport (
 from blockstm.native.memory.allocation cimport take_bytes
 from blockstm.native.memory.layout cimport (
     Bounds, COMMITTED, EXECUTED, Header, Number, READ_OUTSIDE, READ_SCAN, READ_WITHIN, Read, ReadSet, SPAN_COMMIT,
-    SPAN_REFUSAL, SUSPENDED, Txn, Write, WriteSet,
+    SPAN_REFUSAL, SUSPENDED, Txn, WriteSet,
 )
 from blockstm.native.memory.local cimport Local, STEP_COMMIT, STEP_PUBLISH, STEP_STATUS, address, now_ns, step, txn_at
 from blockstm.native.memory.number cimport number_compare

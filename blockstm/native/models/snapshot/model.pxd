@@ -9,7 +9,7 @@ from blockstm.native.memory.atomics cimport (
 )
 from blockstm.native.memory.layout cimport EXECUTING, Header, READY, SPAN_SLEEP, SUSPENDED
 from blockstm.native.memory.local cimport (
-    Local, STEP_CLEAN, STEP_COUNTER, STEP_IDLE, STEP_READ, STEP_SLEEP, STEP_STATUS, address, now_ns, step, txn_at,
+    Local, STEP_CLEAN, STEP_COUNTER, STEP_IDLE, STEP_READ, STEP_SLEEP, STEP_STATUS, now_ns, step, txn_at,
 )
 from blockstm.native.instruments.mutants cimport MUTANT_SLEEPER_COUNTED_LATE, mutant
 from blockstm.native.instruments.timeline cimport span_begin, span_end
