@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from blockstm.models import (
+        Auto,
         BlockStm,
         DeclaredAccesses,
         Hinted,
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccessTraceError",
+    "Auto",
     "Block",
     "BlockAccessList",
     "BlockFileError",
@@ -141,6 +143,7 @@ __all__ = [
 ]
 
 _MODULES: Final = {
+    "Auto": "models",
     "Block": "blocks.block",
     "BlockAccessList": "blocks.access_list",
     "BlockStm": "models",

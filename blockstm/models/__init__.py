@@ -6,6 +6,7 @@
 - `sequential`: one transaction after the other.
 - `reference`: what a run in a model is compared with.
 - `block_stm`: executed first, validated after.
+- `auto`: the same, by one worker or by all, as pays.
 - `hinted`: the same, with some of the accesses known before.
 - `push`: the same, but readers are told instead of validated.
 - `declared`: accesses are promised before, and waited for.
@@ -20,6 +21,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from blockstm.errors import UsageError, shown
+from blockstm.models.auto import Auto
 from blockstm.models.block_stm import BlockStm
 from blockstm.models.declared import DeclaredAccesses
 from blockstm.models.hinted import Hinted
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MODELS",
+    "Auto",
     "BlockStm",
     "DeclaredAccesses",
     "Foreseen",
@@ -59,7 +62,7 @@ __all__ = [
 MODELS: Final[Mapping[str, type[Model]]] = MappingProxyType(
     {
         model.name: model
-        for model in (BlockStm, Sequential, DeclaredAccesses, Locks, Hinted, Push, SnapshotBatches, Oracle)
+        for model in (BlockStm, Sequential, Auto, DeclaredAccesses, Locks, Hinted, Push, SnapshotBatches, Oracle)
     }
 )
 """The models by name: what the command line, sweeps, simulations and explorations may be asked for."""

@@ -59,14 +59,17 @@ Storey by storey, each file after those that it is made of:
 - `models/snapshot/model`: all of it as a table of functions.
 - `models/multi_version/state`: what the models keep that have a version of each write.
 - `models/multi_version/scheduler`: which transaction runs or is validated next.
+- `models/multi_version/pace`: how many workers take part.
 - `models/multi_version/intents`: writes foreseen, and announced before they are made.
 - `models/multi_version/guesses`: whether an add stays within its bounds, before that is known.
 - `models/multi_version/expectations`: what a transaction is known to touch before it runs.
 - `models/multi_version/aborting`: aborting an incarnation.
 - `models/multi_version/readers`: readers that are told when what they have read is stale.
 - `models/multi_version/publication`: finishing an incarnation.
-- `models/multi_version/execution`: running an incarnation, and validating one.
+- `models/multi_version/final_writes`: the writes of what was executed with all its reads final.
 - `models/multi_version/collector`: the rolling commit.
+- `models/multi_version/at_once`: committing what has read nothing but what is final.
+- `models/multi_version/execution`: running an incarnation, and validating one.
 - `models/multi_version/tasks`: which task next.
 - `models/multi_version/dooming`: the early end of the doomed.
 - `models/multi_version/recovery`: what the supervisor does in the name of a dead worker.

@@ -60,7 +60,7 @@ from blockstm.native.versions.ranges cimport scan_keys, scan_of
 from blockstm.native.memory.number cimport number_decode, number_encode, number_set
 from blockstm.native.models.multi_version.model cimport block_stm_model, promises_model, push_model
 from blockstm.native.models.progress cimport txn_at_place
-from blockstm.native.models.outcome cimport read_set_items, write_set_items
+from blockstm.native.models.outcome cimport read_set_items, settled_value, write_set_items
 from blockstm.native.models.locks.model cimport locks_model
 from blockstm.native.models.sequential.model cimport sequential_model
 from blockstm.native.models.snapshot.model cimport snapshot_model

@@ -15,6 +15,8 @@ from tests.support import mutants
 from tests.support.mutants import assert_nothing
 
 TEXTS = [
+    "auto:1",
+    "auto:2",
     "push",
     "declared:observed",
     "hinted:60:30",

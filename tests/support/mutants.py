@@ -9,7 +9,7 @@ from typing import Any, Literal
 from blockstm.blocks.block import Block
 from blockstm.errors import BoundsError
 from blockstm.explore.explorer import Plan, Report
-from blockstm.models import BlockStm, DeclaredAccesses, Locks, Model, Push, SnapshotBatches
+from blockstm.models import Auto, BlockStm, DeclaredAccesses, Locks, Model, Push, SnapshotBatches
 from blockstm.programs.built_in import trace, transfer
 from blockstm.programs.declared import Declared
 from blockstm.programs.program import program
@@ -270,7 +270,7 @@ HUNTS = {
     "wave-after-status": hunt(WAVE, adds, "random", 3),
     "values-compared": hunt(STALE, same_values, "random", 2),
     "commit-without-wave": hunt(WAVE, moving_place, "pct", 2),
-    "status-before-writes": hunt(STATUS, moving_place, "pct", 2),
+    "status-before-writes": hunt(STATUS, chain, "random", 4),
     "leftovers-kept": hunt("livelock", moving_place, "random", 2),
     "own-validation-lost": hunt("deadlock", moving_place, "pct", 2),
     "estimate-read": hunt(ESTIMATE, chain, "random", 2),
@@ -278,7 +278,7 @@ HUNTS = {
     "bounds-unchecked": hunt(STALE, bounded_adds, "random", 2),
     "ready-bit-lost": hunt("deadlock", moving_place, "random", 3),
     "sleeper-counted-late": hunt("deadlock", moving_place, "random", 3),
-    "recovery-without-writes": hunt(STALE, ring, "random", 3, kills=1),
+    "recovery-without-writes": hunt("sequential", bounded_adds, "random", 2, kills=1),
     "recovery-without-validations": hunt("deadlock", ring, "random", 3, kills=1),
     "recovery-without-collector": hunt("deadlock", moving_place, "random", 2, kills=1),
     "recovery-without-waiters": hunt(WAITER, same_values, "random", 3, kills=1),
@@ -288,8 +288,12 @@ HUNTS = {
     "rewind-in-same-wave": hunt(COUNTER, moving_place, "pct", 2),
     "two-collectors": hunt(CHANGED, adds, "random", 2),
     "commit-out-of-order": hunt(ORDER, chain, "random", 2),
-    "place-claimed-twice": hunt(PLACE, same_values, "random", 2),
-    "withdrawn-place-freed": hunt(PLACE, ceasing, "random", 3),
+    "place-claimed-twice": hunt(PLACE, ring, "random", 3),
+    "withdrawn-place-freed": hunt(STALE, ceasing, "random", 4),
+    "at-once-on-any-reads": hunt(STALE, ring, "random", 2),
+    "later-claim-taken": hunt(PLACE, ring, "random", 2),
+    "final-writes-half-shown": hunt("sequential", chain, "random", 3, kills=1),
+    "taken-kept": hunt("deadlock", chain, "random", 3, model=Auto(switches_every=1)),
     "done-by-indices": hunt(DONE, chain, "random", 2),
     "index-before-status": hunt(SHRANK, chain, "random", 2),
     "existence-not-repeated": hunt(STALE, account, "random", 2),

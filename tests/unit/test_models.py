@@ -56,6 +56,7 @@ def test_names_and_models_are_told_apart() -> None:
     assert list(MODELS) == [
         "block-stm",
         "sequential",
+        "auto",
         "declared",
         "locks",
         "hinted",

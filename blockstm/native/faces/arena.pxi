@@ -362,8 +362,9 @@ cdef class Arena:
             header.timeline_bytes_max = header.limit_bytes // TIMELINE_SHARE
         if preparation is not None:
             lay_out_preparation(&self.local, preparation)
-        self._lay_out_model(model)
         header.active_workers = active_workers
+        header.first_worker = first_worker
+        self._lay_out_model(model)
         header.start_ns = monotonic_ns() if start_ns == 0 else start_ns
         if header.txn_count == 0:
             header.end_ns = header.start_ns

@@ -172,13 +172,9 @@ cdef class Drainage:
             if write.kind == WORD_DELETE:
                 changes[key_at(&self.local, write.location)] = None
                 continue
-            record = record_at(&self.local, write.record) if write.kind == WORD_VALUE else self._settled(write)
+            record = record_at(&self.local, write.record if write.kind == WORD_VALUE else settled_value(write))
             changes[key_at(&self.local, write.location)] = record_to_bytes(record)
         return changes
-
-    cdef Record* _settled(self, const Write* write) noexcept:
-        """The value that the add of a committed transaction has come to."""
-        return record_at(&self.local, model_of(&self.local).settled_add(&self.local, write))
 
     def finish(self):
         """Let the engine have the memory of the block that is in the arena."""

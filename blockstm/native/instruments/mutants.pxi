@@ -54,3 +54,7 @@ cpdef enum Mutant:
     MUTANT_PHANTOM_UNNOTICED = 51       # validation of a scan looks only whether what was found is still there
     MUTANT_NEW_KEY_UNORDERED = 52       # who inserts a key does not look whether the list of keys in order is wanted
     MUTANT_WITHDRAWN_PLACE_FREED = 53   # the place of an intent that is taken back is given up with it
+    MUTANT_AT_ONCE_ON_ANY_READS = 54    # a transaction commits at once that is the next to commit only when it has ended
+    MUTANT_LATER_CLAIM_TAKEN = 55       # the writes of one that commits at once take the place of a later one, too
+    MUTANT_FINAL_WRITES_HALF_SHOWN = 56 # the successor of a collector leaves out what it has not shown of such writes
+    MUTANT_TAKEN_KEPT = 57      # a worker that takes part no more keeps the transactions that it has taken

@@ -106,6 +106,10 @@ cdef enum:
     SPAN_REFUSAL = 8            # the collector found a guess about an add wrong, and aborted the incarnation
     SPAN_SLEEP = 9
 
+# Flags of Write.place.
+cdef enum:
+    PLACE_SETTLED = 1           # the write is final: the rest of it is the offset of the Record of the value that came of it
+
 # Flags of a transaction.
 cdef enum:
     TXN_AFTER_COMMIT = 1        # killed its worker: runs only when all before it is final
@@ -141,7 +145,9 @@ cdef struct WorkerSlot:         # a multiple of LINE_PAIR_BYTES
     uint64_t spans              # offset of the first SpanChunk; 0 = none
     uint64_t last_spans         # ... of the one with room
     uint64_t spans_dropped      # for lack of memory
-    uint64_t _pad1[10]
+    uint64_t work_ns            # how long programs took, of those incarnations that were timed for the model's sake
+    uint64_t timed              # how many those were
+    uint64_t _pad1[8]
 
 cdef struct DrainSlot:
     uint64_t finished           # the block_number that the drain has come to the end of
@@ -176,7 +182,9 @@ cdef struct Header:
     uint64_t preparation        # offset of the Preparation; 0 = nothing is known of the block before it starts
     uint64_t order              # offset of uint32[txn_count]: which transactions become final, in that order; 0 = as preset
     uint64_t key_order          # offset of the KeyOrder; 0 = no keys are wanted in order. Changes seldom (key_table)
-    uint64_t _pad1[4]
+    uint32_t first_worker       # the slot of the first worker that takes part; those of the others follow
+    uint32_t _pad1
+    uint64_t _pad10[3]
     # Of the drains of what is committed (faces/drain.pxi). Read by workers; changes only where there are drains.
     uint64_t block_number       # of the block in the arena, times 2; odd while a block is being laid out
     uint32_t drain_epoch        # futex of drains, and of an engine that waits for them
@@ -305,11 +313,11 @@ cdef struct WriteSet:
     uint32_t count              # places written by the last incarnation
     uint32_t leftover           # places that it must still turn into tombstones
     uint32_t adds
-    uint32_t _pad
+    uint32_t is_final           # 1: made with all reads final; the writes were settled before any showed
     # Write[count + leftover] follows
 
 cdef struct Write:
-    uint64_t place              # offset of the version word; under the sequential model of the value's Record
+    uint64_t place              # offset of the version word; or, with PLACE_SETTLED, of the value
     uint32_t location           # offset / 64
     uint32_t kind
     uint64_t record             # offset of the value or delta that was written, once it has been

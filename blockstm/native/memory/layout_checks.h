@@ -13,9 +13,9 @@
 // layout of Local and of the arena, what a model must say, and what the verbs that are compiled into them do. The
 // digest is that of the layout. Where it does not agree with the structures, the core does not compile: count the
 // number up, and put the digest here that the compiler names as computed.
-#define BLOCKSTM_CAPSULE_NAME "blockstm.program.9"
-#define BLOCKSTM_MODEL_CAPSULE_NAME "blockstm.model.9"
-#define BLOCKSTM_LAYOUT_DIGEST 2697968054086112103ull
+#define BLOCKSTM_CAPSULE_NAME "blockstm.program.10"
+#define BLOCKSTM_MODEL_CAPSULE_NAME "blockstm.model.10"
+#define BLOCKSTM_LAYOUT_DIGEST 3501527040892781845ull
 
 // For rules between constants, as a statement in Cython code.
 #define BLOCKSTM_REQUIRE(condition) static_assert(condition)
@@ -84,7 +84,7 @@ template <typename T> constexpr uint64_t fold_Header() {
     return fold({
         sizeof(T), offsetof(T, magic), offsetof(T, limit_bytes), offsetof(T, block_begin), offsetof(T, slots),
         offsetof(T, hash_seed), offsetof(T, worker_slots), offsetof(T, shutdown),
-        offsetof(T, txn_count), offsetof(T, tree_levels), offsetof(T, active_workers),
+        offsetof(T, txn_count), offsetof(T, tree_levels), offsetof(T, active_workers), offsetof(T, first_worker),
         offsetof(T, program_version), offsetof(T, delay_seed), offsetof(T, txns), offsetof(T, model),
         offsetof(T, model_options), offsetof(T, model_state),
         offsetof(T, rounds_per_gas), offsetof(T, start_ns), offsetof(T, tables), offsetof(T, table_capacity),
@@ -105,6 +105,7 @@ template <typename T> constexpr uint64_t fold_WorkerSlot() {
         offsetof(T, live_read_count), offsetof(T, reads_are_final), offsetof(T, intent_count),
         offsetof(T, intents), offsetof(T, executions), offsetof(T, validations), offsetof(T, aborts),
         offsetof(T, suspensions), offsetof(T, spans), offsetof(T, last_spans), offsetof(T, spans_dropped),
+        offsetof(T, work_ns), offsetof(T, timed),
     });
 }
 
@@ -123,7 +124,7 @@ template <typename T> constexpr uint64_t fold_Model() {
         sizeof(T), offsetof(T, lay_out), offsetof(T, work), offsetof(T, find), offsetof(T, may_scan),
         offsetof(T, believes_add),
         offsetof(T, expect_write), offsetof(T, may_go_on), offsetof(T, is_doomed), offsetof(T, died_running),
-        offsetof(T, recover), offsetof(T, final_word), offsetof(T, settled_add), offsetof(T, look),
+        offsetof(T, recover), offsetof(T, final_word), offsetof(T, look),
         offsetof(T, look_at_waiters),
     });
 }
@@ -178,7 +179,7 @@ template <typename T> constexpr uint64_t fold_ScanKey() {
 template <typename T> constexpr uint64_t fold_ReadSet() { return fold({sizeof(T), offsetof(T, count), offsetof(T, checks)}); }
 
 template <typename T> constexpr uint64_t fold_WriteSet() {
-    return fold({sizeof(T), offsetof(T, count), offsetof(T, leftover), offsetof(T, adds)});
+    return fold({sizeof(T), offsetof(T, count), offsetof(T, leftover), offsetof(T, adds), offsetof(T, is_final)});
 }
 
 template <typename T> constexpr uint64_t fold_Write() {

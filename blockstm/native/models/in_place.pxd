@@ -1,19 +1,16 @@
 """State in place: one current word for each key, as models have that keep no versions. It is the first slot of the location."""
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.stdint cimport uint32_t, uint64_t
 
 from blockstm.native.memory.atomics cimport load_acquire, store_release, unlikely_true
-from blockstm.native.memory.layout cimport Location, Number, Record, WORD_ADD, WORD_DELETE, WORD_VALUE, Write, WriteSet
-from blockstm.native.memory.allocation cimport allocate
-from blockstm.native.memory.local cimport Local, PendingWrite, Touched, address, location_at
-from blockstm.native.memory.number cimport apply_delta, number_encode, number_set
-from blockstm.native.models.outcome cimport write_set_items
+from blockstm.native.memory.layout cimport Location, Number, WORD_ADD, WORD_DELETE, WORD_VALUE, Write, WriteSet
+from blockstm.native.memory.local cimport Local, Touched, location_at
+from blockstm.native.memory.number cimport number_set
+from blockstm.native.models.outcome cimport make_sum, settle, settled_value, write_set_items
 from blockstm.native.models.progress cimport judge_prefix
 from blockstm.native.verbs.model cimport Model
-from blockstm.native.verbs.touched cimport pending
 from blockstm.native.versions.multi_version cimport (
-    FOUND_ABSENT, FOUND_VALUE, Found, base_number, is_unknown, make_record, pack_word, record_bytes, word_kind,
+    FOUND_ABSENT, FOUND_VALUE, Found, base_number, is_unknown, pack_word, word_kind,
 )
 
 
@@ -33,45 +30,15 @@ cdef inline void find_in_place(Local* local, uint32_t location, Found* found) no
     found.kind = FOUND_ABSENT if word == 0 or word_kind(word) == WORD_DELETE else FOUND_VALUE
 
 
-cdef inline WriteSet* list_writes(Local* local) noexcept nogil:
-    """List what the running transaction writes: values, and of adds the deltas; NULL where the arena is full.
-
-    The place of a write is where the record of its value lies, of an add 0 until it is settled.
-    """
-    cdef uint64_t offset = allocate(local, sizeof(WriteSet) + local.write_count * sizeof(Write))
-    cdef WriteSet* write_set
-    cdef PendingWrite* write
-    cdef Write* listed
-    cdef uint32_t index
-    if offset == 0:
-        return NULL
-    write_set = <WriteSet*>address(local, offset)
-    write_set.count = local.write_count
-    write_set.leftover = 0
-    write_set.adds = 0
-    for index in range(local.write_count):
-        write = pending(local, index)
-        listed = write_set_items(write_set) + index
-        listed.location = write.location
-        listed.kind = write.kind
-        listed.record = make_record(local, local.scratch.data + write.data, write.length, write.negative)
-        if listed.record == 0:
-            return NULL
-        listed.place = 0 if write.kind == WORD_ADD else listed.record
-        write_set.adds += write.kind == WORD_ADD
-    return write_set
-
-
 cdef inline bint settle_write_set(Local* local, WriteSet* write_set) noexcept nogil:
     """Add up what the adds of a list come to now; False where the arena is full.
 
     Invariant: until the list is applied, doing it twice changes nothing.
     """
     cdef Found found
-    cdef Number number, delta
-    cdef uint8_t digits[32]
+    cdef Number number
     cdef Write* write
-    cdef Record* record
+    cdef uint64_t record
     cdef uint32_t index
     for index in range(write_set.count if write_set.adds != 0 else 0):
         write = write_set_items(write_set) + index
@@ -80,12 +47,10 @@ cdef inline bint settle_write_set(Local* local, WriteSet* write_set) noexcept no
         find_in_place(local, write.location, &found)
         if not base_number(local, found.word, &number):
             number_set(&number, 0)
-        record = <Record*>address(local, write.record)
-        memcpy(&delta, record_bytes(record), sizeof(Number))
-        apply_delta(&number, &delta, record.negative != 0)
-        write.place = make_record(local, digits, number_encode(&number, digits), 0)
-        if write.place == 0:
+        record = make_sum(local, write, &number)
+        if record == 0:
             return False
+        settle(write, record)
     return True
 
 
@@ -93,7 +58,7 @@ cdef inline void apply_write(Local* local, uint32_t txn_idx, const Write* write)
     """Put a write of a settled list into the state. Doing it twice changes nothing."""
     store_release[uint64_t](
         word_in_place(local, write.location),
-        pack_word(WORD_VALUE if write.kind == WORD_ADD else write.kind, txn_idx, write.place),
+        pack_word(WORD_VALUE if write.kind == WORD_ADD else write.kind, txn_idx, settled_value(write)),
     )
 
 
@@ -123,11 +88,6 @@ cdef inline uint64_t final_word(Local* local, Location* location) noexcept nogil
     return location.slots[0]
 
 
-cdef inline uint64_t settled_add(Local* local, const Write* write) noexcept nogil:
-    """What settle_write_set has noted."""
-    return write.place
-
-
 cdef inline void fill_in_place(Model* model) noexcept nogil:
     """Fill in what is the same for each of these models."""
     model.believes_add = believes_add
@@ -135,5 +95,4 @@ cdef inline void fill_in_place(Model* model) noexcept nogil:
     model.may_go_on = may_go_on
     model.is_doomed = is_doomed
     model.final_word = final_word
-    model.settled_add = settled_add
     model.look = judge_prefix

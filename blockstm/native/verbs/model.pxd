@@ -12,7 +12,7 @@ are woken. What a model needs besides it lays out in the arena when a block star
 from libc.stdint cimport uint32_t, uint64_t
 
 from blockstm.native.instruments.watch cimport Watch
-from blockstm.native.memory.layout cimport Location, Write
+from blockstm.native.memory.layout cimport Location
 from blockstm.native.memory.local cimport Local, Touched, address
 from blockstm.native.versions.multi_version cimport Found
 
@@ -54,8 +54,6 @@ cdef struct Model:
     void (*recover)(Local* dead) noexcept nogil
     # The version word of a key after the block; 0 where no transaction has written it.
     uint64_t (*final_word)(Local* local, Location* location) noexcept nogil
-    # For a drain, of an add that a committed transaction lists: the offset of the Record of the value that it came to.
-    uint64_t (*settled_add)(Local* local, const Write* write) noexcept nogil
     # What the step since the last look has broken (see watch), HOLDS for nothing; and the same for when every worker
     # is idle or asleep.
     int (*look)(Local* local, Watch* watch) noexcept nogil

@@ -19,10 +19,10 @@ from blockstm.native.instruments.mutants cimport (
 )
 from blockstm.native.instruments.timeline cimport CAUSE_VERSION, pack_cause, span_begin, span_end
 from blockstm.native.instruments.virtual_time cimport charge_execution
-from blockstm.native.models.in_place cimport apply_write, list_writes, settle_write_set
+from blockstm.native.models.in_place cimport apply_write, settle_write_set
 from blockstm.native.models.incarnation cimport begin_incarnation, note_running, run_timed
 from blockstm.native.models.locks.state cimport AFTER_READER, own, shared
-from blockstm.native.models.outcome cimport store_read_set, store_receipt, write_set_items
+from blockstm.native.models.outcome cimport list_writes, store_read_set, store_receipt, write_set_items
 from blockstm.native.models.progress cimport fail_for, never_final, say_done, tell_progress, txn_at_place
 from blockstm.native.models.promises cimport end_undeclared, touched_unpromised
 from blockstm.native.models.status cimport NO_TXN, pack_status, status_incarnation, status_state

@@ -15,7 +15,7 @@ from blockstm.native.instruments.mutants cimport (
 )
 from blockstm.native.models.ready_set cimport ready_add
 from blockstm.native.models.multi_version.scheduler cimport rewind_validation
-from blockstm.native.models.outcome cimport write_set_items
+from blockstm.native.models.outcome cimport is_settled, write_set_items
 from blockstm.native.models.status cimport pack_status
 
 
@@ -60,6 +60,7 @@ cdef inline bint keep_intents(Local* local, uint32_t txn_idx) noexcept nogil:
     memset(write_set, 0, sizeof(WriteSet))
     if previous != NULL:
         memcpy(write_set, previous, sizeof(WriteSet) + known * sizeof(Write))
+        write_set.is_final = 0
     for index in range(local.slot.intent_count):
         if not is_listed(write_set, local.slot.intents[index]):
             write_set_items(write_set)[known].place = claim_place(local, local.slot.intents[index], txn_idx)
@@ -88,6 +89,8 @@ cdef inline void mark_estimates(Local* local, uint32_t txn_idx) noexcept nogil:
         return
     write_set = <WriteSet*>address(local, txn.write_set)
     for index in range(write_set.count + write_set.leftover):
+        if is_settled(write_set_items(write_set) + index):      # of a list for a commit at once that did not come to it
+            continue
         place = <uint64_t*>address(local, write_set_items(write_set)[index].place)
         word = load_relaxed[uint64_t](place)
         if is_live(word):

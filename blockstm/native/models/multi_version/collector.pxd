@@ -3,8 +3,7 @@
 Whichever worker finds the next transaction ready to commit becomes the collector for a moment.
 """
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.stdint cimport uint32_t, uint64_t
 
 from blockstm.native.memory.atomics cimport (
     compare_exchange_sc, exchange_sc, fence_sc, load_acquire, load_relaxed, load_sc, store_release, store_sc,
@@ -12,65 +11,73 @@ from blockstm.native.memory.atomics cimport (
 )
 from blockstm.native.memory.layout cimport (
     COMMITTED, EXECUTED, Header, Number, READ_PRESENT, Read, ReadSet, SPAN_COMMIT, SPAN_REFUSAL, SUSPENDED,
-    TXN_AFTER_COMMIT, Txn, WORD_ADD, WORD_VALUE, WriteSet,
+    TXN_AFTER_COMMIT, Txn, WORD_ADD, WORD_VALUE, Write, WriteSet,
 )
 from blockstm.native.memory.local cimport Local, STEP_COMMIT, STEP_PUBLISH, address, now_ns, step, txn_at
-from blockstm.native.versions.multi_version cimport (
-    FOUND_SUM, Found, base_number, find, make_record, pack_word,
-    record_bytes, record_of, word_kind,
-)
+from blockstm.native.versions.multi_version cimport Found, find, found_number, offset_of, pack_word, word_kind
 from blockstm.native.instruments.mutants cimport (
     MUTANT_ADD_AS_WRITE, MUTANT_BOUNDS_UNCHECKED, MUTANT_SURPRISE_UNNOTICED, MUTANT_COMMIT_OUT_OF_ORDER, MUTANT_COMMIT_WITHOUT_WAVE,
-    MUTANT_DONE_BY_INDICES, MUTANT_INDEX_BEFORE_STATUS, MUTANT_SUCCESSOR_FORGOTTEN, MUTANT_TWO_COLLECTORS, mutant,
+    MUTANT_DONE_BY_INDICES, MUTANT_FINAL_WRITES_HALF_SHOWN, MUTANT_INDEX_BEFORE_STATUS, MUTANT_SUCCESSOR_FORGOTTEN,
+    MUTANT_TWO_COLLECTORS, mutant,
 )
-from blockstm.native.memory.number cimport apply_delta, number_encode, number_set
+from blockstm.native.memory.number cimport number_set
+from blockstm.native.models.multi_version.final_writes cimport put_final_writes
 from blockstm.native.models.multi_version.guesses cimport learn_from_commit, learn_from_refusal
-from blockstm.native.models.multi_version.aborting cimport try_abort
+from blockstm.native.models.multi_version.aborting cimport note_publication, try_abort
+from blockstm.native.models.multi_version.pace cimport keep_pace
 from blockstm.native.models.multi_version.readers cimport is_told
-from blockstm.native.models.multi_version.scheduler cimport index_part, raise_to
+from blockstm.native.models.multi_version.scheduler cimport index_part, raise_to, rewind_validation
 from blockstm.native.models.multi_version.state cimport DISCIPLINE_PUSH, has_waves, note_surprise, shared
-from blockstm.native.models.outcome cimport read_set_items, write_set_items
+from blockstm.native.models.outcome cimport is_settled, make_sum, read_set_items, settle, write_set_items
 from blockstm.native.models.progress cimport fail_for, never_final, say_done, tell_progress
 from blockstm.native.models.status cimport pack_status, status_incarnation, status_state
 from blockstm.native.models.waiting cimport make_ready
 from blockstm.native.instruments.timeline cimport span_begin, span_end
 from blockstm.native.versions.validation cimport Sums, known_sum, read_set_is_valid, wrong_check
 
+
 cdef inline bint settle_adds(Local* local, uint32_t txn_idx, const Sums* sums) noexcept nogil:
     """Turn the adds of a committed transaction into values; False where the arena is full.
 
     So nobody sums further down than the last committed transaction. Invariant: the sum does not
-    change; doing it twice (after a collector died) changes nothing. What the check of an add has found below is not
-    looked for again.
+    change; doing it twice (after a collector died) changes nothing: an add whose word is a value already only has to
+    be said to be settled. What the check of an add has found below is not looked for again.
     """
     cdef WriteSet* write_set = <WriteSet*>address(local, txn_at(local, txn_idx).write_set)
+    cdef Write* write
     cdef uint64_t* place
     cdef uint64_t word, record
-    cdef Found found
-    cdef Number delta
-    cdef uint8_t digits[32]
+    cdef Number below
     cdef uint32_t index
     if write_set.adds == 0:
         return True
     for index in range(write_set.count):
-        place = <uint64_t*>address(local, write_set_items(write_set)[index].place)
-        word = load_relaxed[uint64_t](place)
-        if word_kind(word) != WORD_ADD:
+        write = write_set_items(write_set) + index
+        if write.kind != WORD_ADD or is_settled(write):
             continue
-        if not known_sum(sums, write_set_items(write_set)[index].location, &found.sum):
-            find(local, write_set_items(write_set)[index].location, txn_idx, 0xFFFFFFFF, &found)
-            if found.kind != FOUND_SUM and not base_number(local, found.word, &found.sum):
-                number_set(&found.sum, 0)
-        if mutant(local, MUTANT_ADD_AS_WRITE):
-            number_set(&found.sum, 0)
-        memcpy(&delta, record_bytes(record_of(local, word)), sizeof(Number))
-        apply_delta(&found.sum, &delta, record_of(local, word).negative != 0)
-        record = make_record(local, digits, number_encode(&found.sum, digits), 0)
-        if record == 0:
-            return False
-        step(local, STEP_PUBLISH, write_set_items(write_set)[index].location)
-        store_release[uint64_t](place, pack_word(WORD_VALUE, txn_idx, record))
+        place = <uint64_t*>address(local, write.place)
+        word = load_relaxed[uint64_t](place)
+        record = offset_of(word)
+        if word_kind(word) == WORD_ADD:
+            if not known_sum(sums, write.location, &below):
+                number_below(local, write.location, txn_idx, &below)
+            if mutant(local, MUTANT_ADD_AS_WRITE):
+                number_set(&below, 0)
+            record = make_sum(local, write, &below)
+            if record == 0:
+                return False
+            step(local, STEP_PUBLISH, write.location)
+            store_release[uint64_t](place, pack_word(WORD_VALUE, txn_idx, record))
+        settle(write, record)
     return True
+
+
+cdef inline void number_below(Local* local, uint32_t location, uint32_t txn_idx, Number* out) noexcept nogil:
+    """The number that a key holds below a transaction, with all below it final; 0 for what is none."""
+    cdef Found found
+    find(local, location, txn_idx, 0xFFFFFFFF, &found)
+    if not found_number(local, &found, out):
+        number_set(out, 0)
 
 
 cdef inline bint may_commit(Local* local, uint32_t txn_idx) noexcept nogil:
@@ -121,7 +128,7 @@ cdef inline bint commit_next(Local* local, uint64_t* time_ns) noexcept nogil:
 
     Invariant: the committed prefix never changes. Order: the status (EXECUTED -> COMMITTED), its adds,
     the index. A collector that dies in between is followed by one that finds the status COMMITTED at
-    the index and does the rest. The span of a commit comes before the index, so that none is missing; the
+    the index and does the rest, which begins with the writes where they come after the status (see commit_at_once). The span of a commit comes before the index, so that none is missing; the
     one that does the rest may note it again. A transaction whose outcome the source of the state leaves unknown ends
     the block once its status says that it stays so.
     """
@@ -171,18 +178,22 @@ cdef inline bint commit_next(Local* local, uint64_t* time_ns) noexcept nogil:
             &txn.status, status, pack_status(COMMITTED, 0, status_incarnation(status))
         ):
             return False
+    elif (<WriteSet*>address(local, txn.write_set)).is_final and not mutant(local, MUTANT_FINAL_WRITES_HALF_SHOWN):
+        put_final_writes(local, txn_idx)
+        note_publication(local)
+        rewind_validation(local, txn_idx + 1)
     if unlikely_true(never_final(txn)):
         fail_for(local, txn_idx)
         return False
-    raise_to(&shared(local).commit_wave, txn.triggered_wave)
     if not settle_adds(local, txn_idx, &sums):
         return False
+    raise_to(&shared(local).commit_wave, txn.triggered_wave)
     if time_ns[0] == 0:
         time_ns[0] = now_ns(local)
     txn.commit_ns = time_ns[0]
     span_end(local, SPAN_COMMIT, begin_ns, txn_idx, status_incarnation(load_relaxed[uint64_t](&txn.status)), 0)
     store_sc[uint64_t](&header.commit_index, txn_idx + 1)
-    if txn_idx + 1 < header.txn_count and not mutant(local, MUTANT_SUCCESSOR_FORGOTTEN):
+    if txn_idx + 1 < header.txn_count:
         release_successor(local, txn_idx + 1)
     return True
 
@@ -202,7 +213,7 @@ cdef inline void release_successor(Local* local, uint32_t txn_idx) noexcept nogi
     """
     cdef Txn* txn = txn_at(local, txn_idx)
     cdef uint64_t status
-    if not load_sc[uint32_t](&txn.flags) & TXN_AFTER_COMMIT:
+    if not load_sc[uint32_t](&txn.flags) & TXN_AFTER_COMMIT or mutant(local, MUTANT_SUCCESSOR_FORGOTTEN):
         return
     status = load_sc[uint64_t](&txn.status)
     if status_state(status) == SUSPENDED:
@@ -255,5 +266,6 @@ cdef inline void commit_ready(Local* local) noexcept nogil:
         while header.commit_index < header.txn_count and commit_next(local, &time_ns):
             pass
         if header.commit_index != first:
+            keep_pace(local, time_ns)
             announce_progress(local)
         exchange_sc[uint32_t](&header.collector, 0)

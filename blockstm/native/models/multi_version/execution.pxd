@@ -17,19 +17,21 @@ from blockstm.native.instruments.timeline cimport CAUSE_ESTIMATE, CAUSE_NONE, pa
 from blockstm.native.instruments.virtual_time cimport charge_execution, charge_validation
 from blockstm.native.models.multi_version.guesses cimport guesses_are_outdated
 from blockstm.native.models.multi_version.aborting cimport keep_intents, try_abort
+from blockstm.native.models.multi_version.at_once cimport close_stretch, is_ordinary, make_final, may_commit_at_once, take_place
 from blockstm.native.models.multi_version.expectations cimport awaited_by, queued_behind
 from blockstm.native.models.multi_version.intents cimport withdraw_intents
+from blockstm.native.models.multi_version.pace cimport note_program_time, time_program
 from blockstm.native.models.multi_version.publication cimport finish_execution
 from blockstm.native.models.multi_version.readers cimport is_told
 from blockstm.native.models.multi_version.scheduler cimport index_part, wave_part
-from blockstm.native.models.multi_version.state cimport DISCIPLINE_PUSH, has_waves, note_surprise, own, shared
+from blockstm.native.models.multi_version.state cimport DISCIPLINE_PUSH, Own, has_waves, note_surprise, own, shared
 from blockstm.native.models.incarnation cimport begin_incarnation, note_running, run_timed
 from blockstm.native.models.outcome cimport read_set_items
 from blockstm.native.models.promises cimport (
     UNDECLARED_IGNORE, UNDECLARED_WAIT, end_undeclared, touched_unpromised, unpromised_write,
 )
 from blockstm.native.models.status cimport NO_TXN, pack_status, status_incarnation, status_state
-from blockstm.native.models.waiting cimport make_ready, resume_waiters, wait_for
+from blockstm.native.models.waiting cimport claim_execution, make_ready, resume_waiters, wait_for
 from blockstm.native.versions.validation cimport read_set_is_valid
 
 
@@ -89,7 +91,7 @@ cdef inline void execute(Local* local, uint32_t txn_idx, uint32_t incarnation) n
     of it was published but intents, which stay.
     """
     cdef WorkerSlot* slot = local.slot
-    cdef uint64_t begin_ns
+    cdef uint64_t begin_ns, started_ns
     cdef uint32_t blocker
     slot.intent_count = 0
     while True:
@@ -112,13 +114,18 @@ cdef inline void execute(Local* local, uint32_t txn_idx, uint32_t incarnation) n
         )
         step(local, STEP_CLEAN, (<uint64_t>(txn_idx + 1) << 32) | incarnation)
         charge_execution(local)
+        started_ns = time_program(local)
         run_timed(local)
         if shared(local).on_undeclared != UNDECLARED_IGNORE and must_wait_for_promise(local):
             span_end(local, SPAN_SUSPENDED, begin_ns, txn_idx, incarnation, CAUSE_NONE)
             break
         if local.abort == ABORT_NONE:
             store_relaxed[uint64_t](&slot.executions, slot.executions + 1)
-            if finish_execution(local):
+            note_program_time(local, started_ns)
+            if may_commit_at_once(local):
+                if make_final(local, begin_ns):
+                    close_stretch(local, txn_idx, txn_idx + 1)
+            elif finish_execution(local):
                 span_end(local, SPAN_EXECUTION, begin_ns, txn_idx, incarnation, 0)
                 end_execution(local)
             break
@@ -153,6 +160,53 @@ cdef inline void end_execution(Local* local) noexcept nogil:
         try_abort(local, local.txn_idx, local.incarnation)
     else:
         own(local).may_commit = 1
+
+
+cdef inline bint run_next(Local* local, uint32_t txn_idx, uint32_t incarnation, uint64_t begin_ns) noexcept nogil:
+    """Run a transaction that this worker, in the collector's place, has claimed, and make it final; False where it may not be,
+    or the block is stopped.
+    """
+    note_running(local, txn_idx, incarnation)
+    local.slot.reads_are_final = 1
+    begin_incarnation(local, txn_idx, incarnation)
+    step(local, STEP_CLEAN, (<uint64_t>(txn_idx + 1) << 32) | incarnation)
+    charge_execution(local)
+    run_timed(local)
+    if local.abort != ABORT_NONE:
+        return False
+    store_relaxed[uint64_t](&local.slot.executions, local.slot.executions + 1)
+    return not is_ordinary(local) and make_final(local, begin_ns)
+
+
+cdef inline bint execute_in_order(Local* local) noexcept nogil:
+    """For a worker alone: run the fresh transactions that it has taken, if they are the next to commit, one after the other,
+    and make each final; False where there are none such.
+
+    Invariant: the collector's place is this worker's, so nobody else moves commit_index; all before each of them is final
+    when it begins, though commit_index says so only at the end. One that may not be made final here is published and
+    validated as any other, after the place is given up.
+    """
+    cdef Own* mine = own(local)
+    cdef uint32_t first = mine.fresh_next
+    cdef uint32_t end = first, incarnation = 0
+    cdef uint64_t begin_ns = 0
+    cdef bint is_left = False       # one was run, and is not final
+    if load_relaxed[uint64_t](&local.header.commit_index) != first or not take_place(local):
+        return False
+    local.slot.intent_count = 0
+    while end < mine.fresh_end and not is_left:
+        if txn_at(local, end).write_set != 0 or not claim_execution(local, end, &incarnation):
+            break
+        begin_ns = span_begin(local)
+        is_left = not run_next(local, end, incarnation, begin_ns)
+        end += not is_left
+    mine.fresh_next = end + is_left
+    close_stretch(local, first, end)
+    if is_left and local.abort == ABORT_NONE and finish_execution(local):
+        span_end(local, SPAN_EXECUTION, begin_ns, end, incarnation, 0)
+        end_execution(local)
+    store_release[uint64_t](&local.slot.running, 0)
+    return end != first or is_left
 
 
 # --- validating ---------------------------------------------------------------------------------

@@ -23,10 +23,12 @@ cdef inline uint32_t doubt_about(const Location* location) noexcept nogil:
 cdef inline bint believes_add(Local* local, uint32_t location) noexcept nogil:
     """See Model.believes_add: whether something below is not final yet, and the key is not doubted.
 
-    Memory ordering: where commit_index says that all below is final (acquire), sight is exact. The doubt may be old.
+    Memory ordering: where commit_index says that all below is final (acquire), sight is exact; so it is where a worker has
+    made all below final itself (see execute_in_order). The doubt may be old.
     """
     return (
-        load_acquire[uint64_t](&local.header.commit_index) != local.txn_idx
+        not local.slot.reads_are_final
+        and load_acquire[uint64_t](&local.header.commit_index) != local.txn_idx
         and doubt_about(location_at(local, location)) != LOCATION_DOUBT
     )
 

@@ -15,10 +15,11 @@ from blockstm.native.memory.layout cimport (
 )
 from blockstm.native.memory.local cimport LeadingKeys, Local, STEP_INTENT, Touched, address, location_at, step
 from blockstm.native.instruments.mutants cimport MUTANT_WITHDRAWN_PLACE_FREED, mutant
+from blockstm.native.models.multi_version.pace cimport is_alone
 from blockstm.native.models.multi_version.state cimport own, shared
 from blockstm.native.models.outcome cimport write_set_items
 from blockstm.native.models.promises cimport accesses_of
-from blockstm.native.verbs.touched cimport touch
+from blockstm.native.verbs.touched cimport touch, touched_already
 from blockstm.native.versions.multi_version cimport claim_place, pack_word, word_kind
 
 
@@ -46,6 +47,19 @@ cdef inline void learn_written(Local* local, uint32_t location) noexcept nogil:
         fetch_or_sc[uint32_t](&place.flags, flags)
 
 
+cdef inline void learn_from_writes(Local* local, WriteSet* write_set) noexcept nogil:
+    """Note at each key of a final list, if the running transaction has read it, that it writes it."""
+    cdef uint32_t flags = LOCATION_READ_MODIFY_WRITE | writer_flag(local)
+    cdef uint32_t index, location
+    cdef Touched* touched
+    for index in range(write_set.count):
+        location = write_set_items(write_set)[index].location
+        if load_relaxed[uint32_t](&location_at(local, location).flags) & flags != flags:
+            touched = touched_already(local, location)
+            if touched != NULL and touched.read_index >= 0:
+                learn_written(local, location)
+
+
 cdef inline void learn_unwritten(Local* local, uint32_t location) noexcept nogil:
     """Note at a key that the running transaction has announced to write it, and does not."""
     cdef Location* place = location_at(local, location)
@@ -66,7 +80,7 @@ cdef inline void announce_intent(Local* local, Touched* touched) noexcept nogil:
     cdef uint64_t word
     if touched.place != 0 or own(local).fresh_chunk > 1 or local.slot.intent_count >= INTENTS_MAX:
         return
-    if not shared(local).has_intents or not will_write(local, touched.location):
+    if not shared(local).has_intents or is_alone(local) or not will_write(local, touched.location):
         return
     store_release[uint32_t](&local.slot.intents[local.slot.intent_count], touched.location)
     store_release[uint32_t](&local.slot.intent_count, local.slot.intent_count + 1)

@@ -3,10 +3,11 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 from blockstm.native.memory.layout cimport (
-    ABORTING, COMMITTED, EXECUTED, EXECUTING, READ_VERSION, READY, Read, ReadSet, SUSPENDED, TXN_AFTER_COMMIT, Txn, WriteSet,
+    ABORTING, COMMITTED, EXECUTED, EXECUTING, READ_VERSION, READY, Read, ReadSet, SUSPENDED, TXN_AFTER_COMMIT, Txn, Write,
+    WriteSet,
 )
 from blockstm.native.memory.local cimport Local, address, txn_at
-from blockstm.native.versions.multi_version cimport Found, find, word_is_estimate, word_txn
+from blockstm.native.versions.multi_version cimport Found, find, pack_word, word_is_estimate, word_txn
 from blockstm.native.instruments.watch cimport (
     COMMIT_OF_STALE, COMMIT_OUT_OF_ORDER, COMMIT_WITHOUT_WAVE, COUNTER_SHRANK, ESTIMATE_IN_READ_SET, HOLDS,
     ILLEGAL_STATUS, INCARNATION_SHRANK, PLACE_CHANGED_HANDS, PREFIX_CHANGED, PREFIX_SHRANK, TWO_EXECUTORS,
@@ -15,7 +16,7 @@ from blockstm.native.instruments.watch cimport (
 from blockstm.native.models.multi_version.readers cimport holds_same_value
 from blockstm.native.models.multi_version.scheduler cimport index_part, wave_part
 from blockstm.native.models.multi_version.state cimport has_waves, shared
-from blockstm.native.models.outcome cimport read_set_items, write_set_items
+from blockstm.native.models.outcome cimport is_settled, read_set_items, write_set_items
 from blockstm.native.models.progress cimport judge_prefix
 from blockstm.native.models.status cimport status_incarnation, status_owner, status_state
 from blockstm.native.verbs.model cimport ADDS_READ
@@ -37,7 +38,7 @@ cdef inline bint is_legal(uint64_t before, uint64_t after) noexcept nogil:
     if old == READY:
         return new == EXECUTING
     if old == EXECUTING:
-        return new == EXECUTED or new == SUSPENDED
+        return new == EXECUTED or new == SUSPENDED or new == COMMITTED
     return old == EXECUTED and (new == ABORTING or new == COMMITTED)
 
 
@@ -70,8 +71,24 @@ cdef inline uint64_t digest_of_final(Local* local, uint32_t txn_idx) noexcept no
     if txn.write_set != 0:
         write_set = <WriteSet*>address(local, txn.write_set)
         for index in range(write_set.count):
-            digest = mixed(digest, (<uint64_t*>address(local, write_set_items(write_set)[index].place))[0])
+            digest = mixed(mixed(digest, write_set_items(write_set)[index].place), write_set_items(write_set)[index].record)
     return digest | 1
+
+
+cdef inline int judge_final_words(Local* local, uint32_t txn_idx) noexcept nogil:
+    """Whether what a final transaction has written still stands where its list says."""
+    cdef WriteSet* write_set = <WriteSet*>address(local, txn_at(local, txn_idx).write_set)
+    cdef Write* write
+    cdef uint64_t word
+    cdef uint32_t index
+    for index in range(write_set.count if txn_at(local, txn_idx).write_set != 0 else 0):
+        write = write_set_items(write_set) + index
+        if is_settled(write):
+            continue
+        word = (<uint64_t*>address(local, write.place))[0]
+        if word_txn(word) == txn_idx and word != pack_word(write.kind, txn_idx, write.record):
+            return PREFIX_CHANGED
+    return HOLDS
 
 
 cdef inline bint has_estimate(Local* local, uint32_t txn_idx) noexcept nogil:
@@ -149,11 +166,14 @@ cdef inline int judge_txn(Local* local, Watch* watch, uint32_t txn_idx) noexcept
         if watched.digest != 0 and watched.digest != digest:
             return PREFIX_CHANGED
         watched.digest = digest
+        return judge_final_words(local, txn_idx)
     return HOLDS
 
 
 cdef inline int judge_places(Local* local, uint32_t txn_idx) noexcept nogil:
-    """Whether the version words that a transaction's list names are its own."""
+    """Whether the version words that a transaction's list names are its own; or, of a final one, have been taken by another
+    final one after it (see final_place).
+    """
     cdef Txn* txn = txn_at(local, txn_idx)
     cdef WriteSet* write_set
     cdef uint64_t word
@@ -162,8 +182,15 @@ cdef inline int judge_places(Local* local, uint32_t txn_idx) noexcept nogil:
         return HOLDS
     write_set = <WriteSet*>address(local, txn.write_set)
     for index in range(write_set.count + write_set.leftover):
+        if is_settled(write_set_items(write_set) + index):
+            continue
         word = (<uint64_t*>address(local, write_set_items(write_set)[index].place))[0]
-        if word != 0 and word_txn(word) != txn_idx:
+        if word == 0 or word_txn(word) == txn_idx:
+            continue
+        if (
+            status_state(txn.status) != COMMITTED or word_txn(word) < txn_idx
+            or status_state(txn_at(local, word_txn(word)).status) != COMMITTED
+        ):
             return PLACE_CHANGED_HANDS
     return HOLDS
 

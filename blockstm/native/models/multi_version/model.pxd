@@ -10,7 +10,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from blockstm.native.memory.atomics cimport (
     fence_sc, fetch_add_sc, futex_wait, load_acquire, load_relaxed, load_sc, spin_pause, unlikely_true,
 )
-from blockstm.native.memory.layout cimport Header, Location, SPAN_SLEEP, Write
+from blockstm.native.memory.layout cimport Header, Location, SPAN_SLEEP
 from blockstm.native.memory.local cimport Local, STEP_CLEAN, STEP_COUNTER, STEP_IDLE, STEP_SLEEP, address, step
 from blockstm.native.instruments.mutants cimport MUTANT_PROMISE_UNCHECKED, MUTANT_SLEEPER_COUNTED_LATE, mutant
 from blockstm.native.instruments.timeline cimport span_begin, span_end
@@ -21,9 +21,10 @@ from blockstm.native.models.multi_version.intents cimport expect_write
 from blockstm.native.models.multi_version.invariants cimport look, look_at_waiters
 from blockstm.native.models.multi_version.recovery cimport died_running, recover
 from blockstm.native.models.multi_version.expectations cimport claim_writes
+from blockstm.native.models.multi_version.pace cimport lay_out_pace
 from blockstm.native.models.multi_version.readers cimport find_and_register
 from blockstm.native.models.multi_version.state cimport (
-    DISCIPLINE_PROMISES, DISCIPLINE_PUSH, DISCIPLINE_WAVES, Shared, own, shared,
+    ADAPTS_NEVER, DISCIPLINE_PROMISES, DISCIPLINE_PUSH, DISCIPLINE_WAVES, Shared, own, shared,
 )
 from blockstm.native.models.multi_version.tasks cimport (
     after_task, before_sleep, begin_block, do_task, end_block, has_task,
@@ -32,12 +33,13 @@ from blockstm.native.models.promises cimport UNDECLARED_IGNORE, may_find, may_kn
 from blockstm.native.models.schedule cimport lay_out_schedule, take_zeroed_lines
 from blockstm.native.models.status cimport NO_TXN
 from blockstm.native.verbs.model cimport ADDS_GUESSED, ADDS_SCANNED, Model
-from blockstm.native.versions.multi_version cimport FOUND_UNDECLARED, Found, find, newest_below, offset_of
+from blockstm.native.versions.multi_version cimport FOUND_UNDECLARED, Found, find, newest_below
 
 include "../worker_loop.pxi"
 
 cdef enum:                      # places in Header.model_options
     OPTION_INTENTS = 0          # of Block-STM and push
+    OPTION_ADAPTS = 1           # of Block-STM
     OPTION_COMPARES_VALUES = 1  # of push
     OPTION_ON_UNDECLARED = 0    # of promises
     READER_LISTS_MAX = 1048576
@@ -58,6 +60,7 @@ cdef inline Shared* lay_out_shared(Local* local, uint32_t discipline) noexcept n
     if shared == NULL or not lay_out_claims(local):
         return NULL
     shared.discipline = discipline
+    lay_out_pace(local, shared, ADAPTS_NEVER)
     return shared
 
 
@@ -67,6 +70,7 @@ cdef inline bint lay_out_waves(Local* local) noexcept nogil:
     if shared == NULL:
         return False
     shared.has_intents = <uint32_t>local.header.model_options[OPTION_INTENTS]
+    lay_out_pace(local, shared, <uint32_t>local.header.model_options[OPTION_ADAPTS])
     return True
 
 
@@ -129,11 +133,6 @@ cdef inline bint believes_promised_add(Local* local, uint32_t location) noexcept
     return believes_add(local, location)
 
 
-cdef inline uint64_t settled_add(Local* local, const Write* write) noexcept nogil:
-    """The word of an add is that of a value once the collector has settled it."""
-    return offset_of(load_acquire[uint64_t](<uint64_t*>address(local, write.place)))
-
-
 cdef inline uint64_t final_word(Local* local, Location* location) noexcept nogil:
     """The newest version of all."""
     return newest_below(local, location, local.header.txn_count)
@@ -150,7 +149,6 @@ cdef inline void fill_in(Model* model) noexcept nogil:
     model.died_running = died_running
     model.recover = recover
     model.final_word = final_word
-    model.settled_add = settled_add
     model.look = look
     model.look_at_waiters = look_at_waiters
 

@@ -103,30 +103,37 @@ cdef inline void rewind_all(Local* local) noexcept nogil:
 
 # --- taking tasks -------------------------------------------------------------------------------
 
-cdef inline uint32_t take_fresh(Local* local, uint32_t* incarnation) noexcept nogil:
-    """Take the next transaction that was never executed; NO_TXN where all were handed out.
-
-    A worker takes `fresh_chunk` of them at a time and runs them in order.
+cdef inline bint take_chunk(Local* local) noexcept nogil:
+    """See to it that this worker has taken fresh transactions, `fresh_chunk` of them where it has none left. It runs them in
+    order. False where all were handed out.
     """
     cdef Own* mine = own(local)
     cdef uint64_t start
+    if mine.fresh_next < mine.fresh_end:
+        return True
+    if load_relaxed[uint64_t](&shared(local).execution_index) >= local.header.txn_count:
+        return False
+    step(local, STEP_TAKE, NO_TXN)
+    start = fetch_add_sc[uint64_t](&shared(local).execution_index, mine.fresh_chunk)
+    if start >= local.header.txn_count:
+        return False
+    mine.fresh_next = <uint32_t>start
+    mine.fresh_end = <uint32_t>(start + mine.fresh_chunk)
+    if mine.fresh_end > local.header.txn_count:
+        mine.fresh_end = local.header.txn_count
+    return True
+
+
+cdef inline uint32_t take_fresh(Local* local, uint32_t* incarnation) noexcept nogil:
+    """Take the next transaction that was never executed; NO_TXN where all were handed out."""
+    cdef Own* mine = own(local)
     cdef uint32_t txn_idx
-    while True:
-        if mine.fresh_next >= mine.fresh_end:
-            if load_relaxed[uint64_t](&shared(local).execution_index) >= local.header.txn_count:
-                return NO_TXN
-            step(local, STEP_TAKE, NO_TXN)
-            start = fetch_add_sc[uint64_t](&shared(local).execution_index, mine.fresh_chunk)
-            if start >= local.header.txn_count:
-                return NO_TXN
-            mine.fresh_next = <uint32_t>start
-            mine.fresh_end = <uint32_t>(start + mine.fresh_chunk)
-            if mine.fresh_end > local.header.txn_count:
-                mine.fresh_end = local.header.txn_count
+    while take_chunk(local):
         txn_idx = txn_of_rank(local, mine.fresh_next)
         mine.fresh_next += 1
         if claim_execution(local, txn_idx, incarnation):
             return txn_idx
+    return NO_TXN
 
 
 cdef inline bint front_is_executed(Local* local, uint32_t index) noexcept nogil:
@@ -170,10 +177,16 @@ cdef inline uint32_t validations_end(Local* local, uint32_t index, uint32_t limi
     return start
 
 
+cdef inline uint32_t past_final(Local* local, uint32_t index) noexcept nogil:
+    """The index, or that of the first transaction that is not final, if that is higher."""
+    cdef uint32_t commit = <uint32_t>load_relaxed[uint64_t](&local.header.commit_index)
+    return index if index > commit else commit
+
+
 cdef inline uint32_t take_validations(
     Local* local, uint32_t limit, bint skip, uint32_t* first, uint32_t* wave
 ) noexcept nogil:
-    """Take transactions from the validation index on (see validations_end); how many.
+    """Take transactions from the validation index on (see validations_end); how many. Those that are final are passed over.
 
     Invariant: the wave comes from the same word as the index, read before any validation begins.
     """
@@ -181,7 +194,7 @@ cdef inline uint32_t take_validations(
     cdef uint32_t index, end
     while True:
         packed = load_sc[uint64_t](&shared(local).validation_index)
-        index = index_part(packed)
+        index = past_final(local, index_part(packed))
         end = validations_end(local, index, limit, skip)
         if end == index:
             return 0

@@ -3,14 +3,15 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
-from blockstm.native.memory.atomics cimport load_relaxed, load_sc, prefetch_line
+from blockstm.native.memory.atomics cimport load_relaxed, load_sc, prefetch_line, unlikely_true
 from blockstm.native.memory.layout cimport Header, Txn
 from blockstm.native.memory.local cimport LeadingKeys, Local, address, location_at, now_ns, txn_at
 from blockstm.native.models.multi_version.collector cimport commit_ready, may_commit
-from blockstm.native.models.multi_version.execution cimport execute, validate
+from blockstm.native.models.multi_version.execution cimport execute, execute_in_order, validate
 from blockstm.native.models.ready_set cimport ready_lowest
+from blockstm.native.models.multi_version.pace cimport begin_pace, come_in, is_alone, takes_part, withdraw
 from blockstm.native.models.multi_version.scheduler cimport (
-    front_is_executed, index_part, take_fresh, take_validations, validations_end,
+    front_is_executed, index_part, past_final, take_chunk, take_fresh, take_validations, validations_end,
 )
 from blockstm.native.models.multi_version.state cimport Own, has_waves, own, shared
 from blockstm.native.models.schedule cimport schedule
@@ -22,6 +23,8 @@ from blockstm.native.instruments.virtual_time cimport charge_look
 cdef enum:
     VALIDATIONS_TAKEN_MAX = 8
     FRESH_TAKEN_MAX = 8
+    TAKEN_ALONE_MAX = 64        # ... by one worker alone, which keeps nobody waiting
+    TAKEN_ALONE_NS = 10000      # ... if they take it less than this
     FRONT_LAG_MAX = 64          # how far executions may run ahead of a validation index that is held up
     SHORT_TXN_NS = 1500         # below this a worker takes more fresh transactions at a time
     LONG_TXN_NS = 4000
@@ -45,11 +48,16 @@ cdef inline void adapt_fresh_chunk(Local* local) noexcept nogil:
     # Being suspended takes no time, and says nothing about how long the transactions are.
     if each > LONG_TXN_NS:
         mine.fresh_chunk = 1
+    elif is_alone(local):
+        if mine.fresh_chunk < TAKEN_ALONE_MAX and each * mine.fresh_chunk < TAKEN_ALONE_NS // 2:
+            mine.fresh_chunk *= 2
+    elif mine.fresh_chunk > FRESH_TAKEN_MAX:
+        mine.fresh_chunk = FRESH_TAKEN_MAX
     elif each < SHORT_TXN_NS and mine.fresh_chunk < FRESH_TAKEN_MAX and not mine.has_waited:
         mine.fresh_chunk *= 2
     mine.has_waited = 0
     left = local.header.txn_count - load_relaxed[uint64_t](&shared(local).execution_index)
-    if left < local.header.active_workers * mine.fresh_chunk * 2:
+    if left < load_relaxed[uint32_t](&shared(local).taking_part) * mine.fresh_chunk * 2 and not is_alone(local):
         mine.fresh_chunk = 1
 
 
@@ -59,7 +67,7 @@ cdef inline bint validate_front(Local* local, bint skip) noexcept nogil:
     cdef uint32_t count = take_validations(local, VALIDATIONS_TAKEN_MAX, skip, &first, &wave)
     if count == 0:
         return False
-    if count == VALIDATIONS_TAKEN_MAX and front_is_executed(local, first + count - 1):
+    if count == VALIDATIONS_TAKEN_MAX and not is_alone(local) and front_is_executed(local, first + count - 1):
         wake_sleepers(local, 1)
     for index in range(first, first + count):
         validate(local, index, wave)
@@ -71,7 +79,7 @@ cdef inline bint execute_ready(Local* local, uint32_t txn_idx) noexcept nogil:
     cdef uint32_t incarnation = 0
     if take_ready(local, txn_idx, &incarnation) == NO_TXN:
         return False
-    if load_sc[uint32_t](&local.header.sleepers) != 0 and ready_lowest(local) != NO_TXN:
+    if load_sc[uint32_t](&local.header.sleepers) != 0 and not is_alone(local) and ready_lowest(local) != NO_TXN:
         wake_sleepers(local, 1)
     execute(local, txn_idx, incarnation)
     return True
@@ -106,6 +114,8 @@ cdef inline bint execute_fresh(Local* local) noexcept nogil:
     cdef uint32_t incarnation = 0
     cdef uint32_t txn_idx
     adapt_fresh_chunk(local)
+    if is_alone(local) and has_waves(local) and take_chunk(local) and execute_in_order(local):
+        return True
     txn_idx = take_fresh(local, &incarnation)
     if txn_idx == NO_TXN:
         return False
@@ -120,20 +130,27 @@ cdef inline bint do_task(Local* local) noexcept nogil:
     The lowest executable transaction is never behind a higher one for long: re-executions come first
     where they are below the validation index, then validations, then fresh transactions. Of short
     fresh transactions a worker finishes those that it has taken first, and validates them together. Without waves
-    there are no validations, and "lowest" is by rank (see schedule).
+    there are no validations, and "lowest" is by rank (see schedule). One worker alone validates what others have left
+    behind before it goes on, so that it soon comes to execute what is next to commit.
     """
-    cdef uint64_t front, handed_out
-    cdef uint32_t ready = ready_lowest(local)
+    cdef uint64_t handed_out
+    cdef uint32_t front, ready
+    if unlikely_true(not takes_part(local)):
+        withdraw(local)
+        come_in(local)
+        return False
+    own(local).took_part = 1
+    ready = ready_lowest(local)
     charge_look(local)
     if not has_waves(local):
         return execute_ready(local, ready) if ready != NO_TXN else execute_fresh(local)
-    front = load_relaxed[uint64_t](&shared(local).validation_index)
+    front = past_final(local, index_part(load_relaxed[uint64_t](&shared(local).validation_index)))
     handed_out = load_relaxed[uint64_t](&shared(local).execution_index)
-    if ready != NO_TXN and ready <= index_part(front):
+    if ready != NO_TXN and ready <= front:
         return execute_ready(local, ready)
-    if own(local).fresh_next < own(local).fresh_end:
+    if own(local).fresh_next < own(local).fresh_end and (not is_alone(local) or own(local).fresh_next <= front):
         return execute_fresh(local)
-    if validate_front(local, handed_out > index_part(front) + FRONT_LAG_MAX):
+    if validate_front(local, handed_out > front + FRONT_LAG_MAX):
         return True
     if ready != NO_TXN:
         return execute_ready(local, ready)
@@ -147,11 +164,13 @@ cdef inline bint has_task(Local* local) noexcept nogil:
     cdef Header* header = local.header
     cdef uint64_t commit
     cdef uint32_t front
-    if ready_lowest(local) != NO_TXN:
+    if not takes_part(local):
+        return False
+    if own(local).fresh_next < own(local).fresh_end or ready_lowest(local) != NO_TXN:
         return True
     if load_sc[uint64_t](&shared(local).execution_index) < header.txn_count:
         return True
-    front = index_part(load_sc[uint64_t](&shared(local).validation_index))
+    front = past_final(local, index_part(load_sc[uint64_t](&shared(local).validation_index)))
     if has_waves(local) and validations_end(local, front, 1, True) != front:
         return True
     commit = load_sc[uint64_t](&header.commit_index)
@@ -164,6 +183,7 @@ cdef inline void begin_block(Local* local) noexcept nogil:
     """Forget what belonged to the last block."""
     memset(local.own, 0, sizeof(local.own))
     own(local).fresh_chunk = 1
+    begin_pace(local)
     local.reads = NULL
     local.read_capacity = 0
 

@@ -11,9 +11,9 @@ from blockstm.native.memory.layout cimport COMMITTED, HASH_TABLES_MAX, OUTCOME_S
 from blockstm.native.memory.local cimport ABORT_NONE, Local, address, now_ns, txn_at
 from blockstm.native.instruments.timeline cimport span_begin, span_end
 from blockstm.native.instruments.virtual_time cimport charge_in_order
-from blockstm.native.models.in_place cimport apply_write, find_in_place, list_writes, settle_write_set, word_in_place
+from blockstm.native.models.in_place cimport apply_write, find_in_place, settle_write_set, word_in_place
 from blockstm.native.models.incarnation cimport begin_incarnation, note_running, run_timed
-from blockstm.native.models.outcome cimport store_read_set, store_receipt, write_set_items
+from blockstm.native.models.outcome cimport list_writes, store_read_set, store_receipt, write_set_items
 from blockstm.native.models.progress cimport fail_for, never_final, say_done, tell_progress, txn_at_place
 from blockstm.native.models.promises cimport (
     UNDECLARED_ABORT_BLOCK, UNDECLARED_FAIL, end_undeclared, may_know, refuse_scan,

@@ -12,9 +12,8 @@ from blockstm.native.memory.local cimport (
 from blockstm.native.instruments.mutants cimport MUTANT_RESERVED_LATE, MUTANT_SENT_BACK_TAKEN_FOR_STRAY, mutant
 from blockstm.native.instruments.timeline cimport span_begin, span_end
 from blockstm.native.instruments.virtual_time cimport charge_execution
-from blockstm.native.models.in_place cimport list_writes
 from blockstm.native.models.incarnation cimport begin_incarnation, note_running, run_timed
-from blockstm.native.models.outcome cimport store_read_set, store_receipt
+from blockstm.native.models.outcome cimport list_writes, store_read_set, store_receipt
 from blockstm.native.models.snapshot.reservations cimport reserve_all
 from blockstm.native.models.snapshot.state cimport Batch, Member, members
 from blockstm.native.models.status cimport NO_TXN, pack_status, status_incarnation, status_state
