@@ -105,6 +105,7 @@ def varied_block(chance: random.Random) -> Block:
         mutants.margin,
         mutants.levels,
         mutants.ceasing,
+        mutants.crowd,
     ]
     if chance.random() < 0.2:
         return chance.choice(made)()

@@ -62,7 +62,17 @@ __all__ = [
 MODELS: Final[Mapping[str, type[Model]]] = MappingProxyType(
     {
         model.name: model
-        for model in (BlockStm, Sequential, Auto, DeclaredAccesses, Locks, Hinted, Push, SnapshotBatches, Oracle)
+        for model in (
+            BlockStm,
+            Sequential,
+            Auto,
+            DeclaredAccesses,
+            Locks,
+            Hinted,
+            Push,
+            SnapshotBatches,
+            Oracle,
+        )
     }
 )
 """The models by name: what the command line, sweeps, simulations and explorations may be asked for."""

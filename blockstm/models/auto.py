@@ -32,7 +32,9 @@ class Auto(Model):
     name: ClassVar[str] = "auto"
     entry: ClassVar[str] = "blockstm.native._core:block_stm"
     is_parallel: ClassVar[bool] = True
-    text_options: ClassVar[str] = "after how many commits it changes ways, whatever the clock says, as in auto:3"
+    text_options: ClassVar[str] = (
+        "after how many commits it changes ways, whatever the clock says, as in auto:3"
+    )
 
     intents: bool = True
     switches_every: int | None = None

@@ -316,7 +316,7 @@ cdef class Memory:
         if not in_tree:
             word = newest_below(self.locals, location_at(self.locals, location), txn_idx)
         elif location_at(self.locals, location).tree != 0:
-            word = newest_in_tree(self.locals, location_at(self.locals, location).tree, txn_idx)
+            word = newest_in_tree(self.locals, location_at(self.locals, location).tree, txn_idx, 0)
         return None if word == 0 else (word_txn(word), word_kind(word))
 
     # the ready set

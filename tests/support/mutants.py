@@ -54,6 +54,12 @@ def same_values() -> Block:
     return Block([transfer.txn(*move) for move in moves], {b"a": b"\n", b"b": b"\n", b"c": b"\n"})
 
 
+def crowd() -> Block:
+    """More writers of a key than its location has slots for, and one that reads it at the end."""
+    writers = [trace.txn([b"a"] if number % 2 else [], [b"a"], {}, 0) for number in range(8)]
+    return Block([*writers, trace.txn([b"a"], [b"b"], {}, 0)], {b"a": b"\1"})
+
+
 def adds() -> Block:
     """Two adds, and one who reads their sum."""
     return Block(
@@ -293,6 +299,7 @@ HUNTS = {
     "at-once-on-any-reads": hunt(STALE, ring, "random", 2),
     "later-claim-taken": hunt(PLACE, ring, "random", 2),
     "final-writes-half-shown": hunt("sequential", chain, "random", 3, kills=1),
+    "newest-final-taken": hunt("sequential", crowd, "pct", 2),
     "taken-kept": hunt("deadlock", chain, "random", 3, model=Auto(switches_every=1)),
     "done-by-indices": hunt(DONE, chain, "random", 2),
     "index-before-status": hunt(SHRANK, chain, "random", 2),

@@ -58,3 +58,4 @@ cpdef enum Mutant:
     MUTANT_LATER_CLAIM_TAKEN = 55       # the writes of one that commits at once take the place of a later one, too
     MUTANT_FINAL_WRITES_HALF_SHOWN = 56 # the successor of a collector leaves out what it has not shown of such writes
     MUTANT_TAKEN_KEPT = 57      # a worker that takes part no more keeps the transactions that it has taken
+    MUTANT_NEWEST_FINAL_TAKEN = 58      # the slot of the newest final version of a key is claimed for another

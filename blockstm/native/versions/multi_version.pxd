@@ -21,7 +21,7 @@ from blockstm.native.memory.layout cimport (
 )
 from blockstm.native.memory.allocation cimport allocate, allocate_aligned
 from blockstm.native.memory.local cimport STEP_BASE, STEP_INTENT, STEP_READ, Local, address, location_at, step
-from blockstm.native.instruments.mutants cimport MUTANT_CLAIM_READ_THROUGH, MUTANT_ESTIMATE_READ, MUTANT_PLACE_CLAIMED_TWICE, mutant
+from blockstm.native.instruments.mutants cimport MUTANT_CLAIM_READ_THROUGH, MUTANT_ESTIMATE_READ, MUTANT_NEWEST_FINAL_TAKEN, MUTANT_PLACE_CLAIMED_TWICE, mutant
 from blockstm.native.memory.number cimport apply_delta, number_decode, number_set
 
 # A version word: record offset / 8 in bits 0..33, txn_idx in 34..57, kind in 58..60, ESTIMATE 61.
@@ -162,16 +162,42 @@ cdef inline uint64_t claim_in_tree(Local* local, Location* location, uint32_t tx
     return offset + (txn_idx & (LEAF_SLOTS - 1)) * 8
 
 
+cdef inline uint64_t claim_superseded(Local* local, Location* location, uint32_t txn_idx) noexcept nogil:
+    """The offset of a slot of a final transaction, claimed for txn_idx; 0 where none can be.
+
+    Nobody who runs reads below commit_index, so of the versions below it only the newest is needed. Invariants: as in
+    claim_place; a slot goes from one transaction to another by a compare-and-swap. What the final one has written is named
+    in its list (see settle), and its executor does not touch the slot any more.
+    Memory ordering: words of transactions below commit_index (acquire) are final.
+    """
+    cdef uint64_t commit = load_acquire[uint64_t](&local.header.commit_index)
+    cdef uint64_t words[INLINE_SLOTS]
+    cdef int slot
+    cdef uint32_t newest = 0
+    for slot in range(INLINE_SLOTS):
+        words[slot] = load_acquire[uint64_t](&location.slots[slot])
+        if word_txn(words[slot]) < commit and word_kind(words[slot]) != WORD_TOMBSTONE and word_txn(words[slot]) > newest:
+            newest = word_txn(words[slot])
+    if mutant(local, MUTANT_NEWEST_FINAL_TAKEN):
+        newest += 1
+    for slot in range(INLINE_SLOTS):
+        if word_txn(words[slot]) < commit and (
+            word_txn(words[slot]) < newest or word_kind(words[slot]) == WORD_TOMBSTONE
+        ) and compare_exchange_sc[uint64_t](&location.slots[slot], words[slot], pack_word(WORD_TOMBSTONE, txn_idx, 0)):
+            return <uint64_t>(<uint8_t*>&location.slots[slot] - local.base)
+    return 0
+
+
 cdef inline uint64_t claim_place(Local* local, uint32_t location_ref, uint32_t txn_idx) noexcept nogil:
     """The offset of txn_idx's version word for a key, claimed where it has none; 0 = arena full.
 
     Invariant: a transaction has one word a key for the whole block. An inline slot is claimed by a
     compare-and-swap from empty to a tombstone that carries the txn_idx; a slot in the tree is the
     transaction's by its place. Only the transaction's executor calls this, so it cannot race with
-    itself.
+    itself. Where there is a tree, its word may stand there, so no other slot is claimed.
     """
     cdef Location* location = location_at(local, location_ref)
-    cdef uint64_t word
+    cdef uint64_t word, place
     cdef uint32_t slot = 0
     while slot < INLINE_SLOTS:
         word = load_acquire[uint64_t](&location.slots[slot])
@@ -188,6 +214,11 @@ cdef inline uint64_t claim_place(Local* local, uint32_t location_ref, uint32_t t
         if word_txn(word) == txn_idx:
             return <uint64_t>(<uint8_t*>&location.slots[slot] - local.base)
         slot += 1
+    if load_acquire[uint64_t](&location.tree) == 0:
+        step(local, STEP_INTENT, location_ref)
+        place = claim_superseded(local, location, txn_idx)
+        if place != 0:
+            return place
     return claim_in_tree(local, location, txn_idx)
 
 
@@ -202,8 +233,8 @@ cdef inline uint64_t newest_in_leaf(Leaf* leaf, uint32_t below) noexcept nogil:
     return 0
 
 
-cdef inline uint64_t newest_in_tree(Local* local, uint64_t root, uint32_t txn_idx) noexcept nogil:
-    """The newest live word below txn_idx in a version tree, 0 = none.
+cdef inline uint64_t newest_in_tree(Local* local, uint64_t root, uint32_t txn_idx, uint32_t floor) noexcept nogil:
+    """The newest live word below txn_idx in a version tree, 0 = none; words below `floor` may be left out.
 
     Walks down towards txn_idx, then takes the highest child left of the path; backs up where a
     subtree holds nothing live. `left[level]` keeps the children of the path's node not yet tried.
@@ -219,6 +250,7 @@ cdef inline uint64_t newest_in_tree(Local* local, uint64_t root, uint32_t txn_id
     tight[level] = True
     child = child_at(txn_idx, level)
     left[level] = load_acquire[uint64_t](&path[level].present) & ((<uint64_t>2 << child) - 1)
+    left[level] &= ~<uint64_t>0 << child_at(floor, level)
     while True:
         if left[level] == 0:
             if level == top:
@@ -248,12 +280,19 @@ cdef inline uint64_t newest_in_tree(Local* local, uint64_t root, uint32_t txn_id
 
 
 cdef inline uint64_t newest_below(Local* local, Location* location, uint32_t txn_idx) noexcept nogil:
-    """The newest live version word below txn_idx, 0 where only the state before the block is."""
+    """The newest live version word below txn_idx, 0 where only the state before the block is.
+
+    Memory ordering: slots are claimed one after the other, and the tree after them; so where the second is seen empty
+    (acquire) there was at most the first when it was looked at, and whoever claims more moves validation back.
+    """
     cdef uint64_t best = 0
     cdef uint64_t word
     cdef uint64_t root
     cdef int slot
     cdef uint32_t best_txn = 0
+    if load_acquire[uint64_t](&location.slots[1]) == 0:
+        word = load_acquire[uint64_t](&location.slots[0])
+        return word if word != 0 and word_txn(word) < txn_idx and word_kind(word) != WORD_TOMBSTONE else 0
     for slot in range(INLINE_SLOTS):
         word = load_acquire[uint64_t](&location.slots[slot])
         if word == 0:
@@ -265,7 +304,7 @@ cdef inline uint64_t newest_below(Local* local, Location* location, uint32_t txn
             best_txn = word_txn(word)
     root = load_acquire[uint64_t](&location.tree)
     if root != 0:
-        word = newest_in_tree(local, root, txn_idx)
+        word = newest_in_tree(local, root, txn_idx, best_txn)
         if word != 0 and (best == 0 or word_txn(word) > best_txn):
             best = word
     return best

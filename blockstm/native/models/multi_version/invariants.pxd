@@ -171,8 +171,8 @@ cdef inline int judge_txn(Local* local, Watch* watch, uint32_t txn_idx) noexcept
 
 
 cdef inline int judge_places(Local* local, uint32_t txn_idx) noexcept nogil:
-    """Whether the version words that a transaction's list names are its own; or, of a final one, have been taken by another
-    final one after it (see final_place).
+    """Whether the version words that a transaction's list names are its own; or, of a final one, have been taken by one after
+    it (see claim_superseded and final_place).
     """
     cdef Txn* txn = txn_at(local, txn_idx)
     cdef WriteSet* write_set
@@ -187,10 +187,7 @@ cdef inline int judge_places(Local* local, uint32_t txn_idx) noexcept nogil:
         word = (<uint64_t*>address(local, write_set_items(write_set)[index].place))[0]
         if word == 0 or word_txn(word) == txn_idx:
             continue
-        if (
-            status_state(txn.status) != COMMITTED or word_txn(word) < txn_idx
-            or status_state(txn_at(local, word_txn(word)).status) != COMMITTED
-        ):
+        if status_state(txn.status) != COMMITTED or word_txn(word) < txn_idx:
             return PLACE_CHANGED_HANDS
     return HOLDS
 

@@ -27,10 +27,14 @@ cdef enum:
     FIRST_LOOK_NS = 10000       # how long one worker is alone at first, until it is known how long transactions are
     STUCK_NS = 20000            # ... or has been at one transaction, until others come in
     LATE_NS = 1000000           # ... or has not begun
-    SHARED_OUT_NS = 3000        # transactions that take one worker this long, divided by the workers, are shared out at once
-    WINDOW_NS = 100000          # the shortest window, and how long all workers are given to get going
-    ALONE_COMMITS_MIN = 4       # the fewest commits in a window
-    ALL_COMMITS_MIN = 16        # ... or two for each worker
+    SHARED_OUT_NS = 800         # transactions that take one worker this long, divided by the workers, are shared out at once
+    WINDOW_NS = 50000           # the shortest window
+    WAKE_NS = 60000             # how long sleeping workers are given to get going, or one to come past what others have done
+    START_NS = 15000            # ... and those that only look for a task
+    ALONE_COMMITS_MIN = 4       # the fewest commits in a window of one worker
+    ALL_COMMITS_MIN = 32        # ... of all
+    LOSS_MAX = 3                # a try is given up early that takes so many times as long, after LOSS_NS
+    LOSS_NS = 30000
     TRY_AFTER_NS = 4000000      # how long a way is kept, at first, until the other is tried
     TRY_AFTER_NS_MAX = 256000000
 
@@ -113,8 +117,11 @@ cdef inline void change_ways(Local* local, uint64_t time_ns) noexcept nogil:
     cdef bint was_alone = is_alone(local)
     begin_window(local, time_ns)
     pace.settling = 1
-    pace.settled_ns = time_ns + WINDOW_NS if was_alone else 0
-    pace.settled_at = 0 if was_alone else load_relaxed[uint64_t](&shared(local).execution_index)
+    pace.settled_at = load_relaxed[uint64_t](&shared(local).execution_index)
+    if was_alone and load_relaxed[uint32_t](&local.header.sleepers) == 0:
+        pace.settled_ns = time_ns + START_NS
+    else:
+        pace.settled_ns = time_ns + WAKE_NS
     step(local, STEP_COUNTER, 0)
     store_sc[uint32_t](&shared(local).taking_part, local.header.active_workers if was_alone else 1)
     if was_alone:
@@ -141,7 +148,7 @@ cdef inline void come_in(Local* local) noexcept nogil:
     if now_ns(local) > due_ns and compare_exchange_sc[uint32_t](
         &shared(local).taking_part, 1, local.header.active_workers
     ):
-        pace.settled_ns = due_ns + WINDOW_NS
+        pace.settled_ns = due_ns + START_NS
         pace.settling = 1
         wake_sleepers(local, 0xFFFFFFFF)
 
@@ -165,18 +172,19 @@ cdef inline bint is_measured(Local* local, uint64_t time_ns) noexcept nogil:
     """Whether the window has come to its end."""
     cdef Pace* pace = &shared(local).pace
     cdef uint64_t commits = load_relaxed[uint64_t](&local.header.commit_index) - pace.first
-    cdef uint64_t least = ALL_COMMITS_MIN
+    if pace.is_try and not is_alone(local) and time_ns > pace.begin_ns + LOSS_NS + LOSS_MAX * commits * pace.alone_ns:
+        return True
     if pace.settling:
-        if time_ns >= pace.settled_ns and load_relaxed[uint64_t](&local.header.commit_index) >= pace.settled_at:
+        if time_ns >= pace.settled_ns or (
+            is_alone(local) and load_relaxed[uint64_t](&local.header.commit_index) >= pace.settled_at
+        ):
             begin_window(local, time_ns)
         return False
     if is_alone(local):
         return time_ns >= pace.begin_ns + (FIRST_LOOK_NS if pace.alone_ns == 0 else WINDOW_NS) and (
             pace.alone_ns == 0 or commits >= ALONE_COMMITS_MIN
         )
-    if least < 2 * local.header.active_workers:
-        least = 2 * local.header.active_workers
-    return time_ns >= pace.begin_ns + WINDOW_NS and commits >= least
+    return time_ns >= pace.begin_ns + WINDOW_NS and commits >= ALL_COMMITS_MIN
 
 
 cdef inline void try_other(Local* local, uint64_t time_ns) noexcept nogil:
@@ -224,25 +232,35 @@ cdef inline void judge_alone(Local* local, uint64_t each_ns, uint64_t time_ns) n
 
 
 cdef inline uint64_t alone_would_take_ns(Local* local) noexcept nogil:
-    """How long one worker would take for each transaction of the window of all; 0 where that is not known."""
+    """How long one worker would take for each transaction of the window of all: what it took last, or what programs take, if
+    that is less. A program takes longer where others change what it reads, so that says the most.
+    """
     cdef Pace* pace = &shared(local).pace
     cdef uint64_t work_ns, timed
     worked(local, &work_ns, &timed)
-    return (work_ns - pace.work_ns) // (timed - pace.timed) if timed > pace.timed else pace.alone_ns
+    if timed == pace.timed:
+        return pace.alone_ns
+    work_ns = (work_ns - pace.work_ns) // (timed - pace.timed)
+    return work_ns if pace.alone_ns == 0 or work_ns < pace.alone_ns else pace.alone_ns
 
 
 cdef inline void judge_all(Local* local, uint64_t each_ns, uint64_t time_ns) noexcept nogil:
     """What follows a window of all workers. A gain that is clear needs no try of the other way."""
     cdef Pace* pace = &shared(local).pace
     cdef uint64_t alone_ns = alone_would_take_ns(local)
-    pace.all_ns = each_ns
     if pace.is_try:
         pace.compared_ns = alone_ns
+        pace.all_ns = each_ns
         if each_ns < alone_ns:
             stay(local, time_ns)
         else:
             go_back(local, time_ns)
-    elif each_ns >= alone_ns or (time_ns >= pace.next_try_ns and 4 * each_ns > 3 * alone_ns):
+        return
+    # All commit in bursts: what one window says does not count for much.
+    pace.all_ns = (3 * pace.all_ns + each_ns) // 4 if pace.all_ns != 0 else each_ns
+    if alone_ns != 0 and (
+        pace.all_ns >= alone_ns or (time_ns >= pace.next_try_ns and 4 * pace.all_ns > 3 * alone_ns)
+    ):
         try_other(local, time_ns)
     else:
         begin_window(local, time_ns)
@@ -251,7 +269,7 @@ cdef inline void judge_all(Local* local, uint64_t each_ns, uint64_t time_ns) noe
 cdef inline void keep_pace(Local* local, uint64_t time_ns) noexcept nogil:
     """Look whether another way would be better, after a commit at that time. Called in the collector's place."""
     cdef Pace* pace = &shared(local).pace
-    cdef uint64_t commits
+    cdef uint64_t commits, each_ns
     if shared(local).adapts == ADAPTS_NEVER:
         return
     commits = load_relaxed[uint64_t](&local.header.commit_index) - pace.first
@@ -261,7 +279,8 @@ cdef inline void keep_pace(Local* local, uint64_t time_ns) noexcept nogil:
         return
     if not is_measured(local, time_ns):
         return
+    each_ns = (time_ns - pace.begin_ns) // (commits if commits != 0 else 1)
     if is_alone(local):
-        judge_alone(local, (time_ns - pace.begin_ns) // commits, time_ns)
+        judge_alone(local, each_ns, time_ns)
     else:
-        judge_all(local, (time_ns - pace.begin_ns) // commits, time_ns)
+        judge_all(local, each_ns, time_ns)
