@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
 
@@ -15,6 +16,8 @@ from blockstm.explore.schedules import Schedule
 from blockstm.native._core import INVARIANTS, MUTANTS
 from tests.support import mutants
 from tests.support.mutants import HUNTS, assert_nothing
+
+LendHost = Callable[..., None]
 
 BLOCKS = [
     mutants.chain,
@@ -39,7 +42,17 @@ def test_every_check_finds_a_mutant() -> None:
 
 
 @pytest.mark.parametrize("name", HUNTS)
-def test_every_mutant_is_found_and_its_schedule_repeated(name: str) -> None:
+def test_every_mutant_is_found_and_its_schedule_repeated(name: str, lend_host: LendHost) -> None:
+    lend_host(kills=HUNTS[name].plan.kills)
+    assert_found_and_repeated(name)
+
+
+@pytest.mark.parametrize("name", ["waiter-lost", "successor-forgotten"])
+def test_a_schedule_is_repeated_in_another_process(name: str) -> None:
+    assert_found_and_repeated(name)
+
+
+def assert_found_and_repeated(name: str) -> None:
     block = HUNTS[name].block()
     report = explore(block, replace(HUNTS[name].plan, mutant=name))
     assert len(report.failures) == 1
@@ -56,7 +69,8 @@ def test_every_mutant_is_found_and_its_schedule_repeated(name: str) -> None:
 
 
 @pytest.mark.parametrize(("block", "strategy"), list(product(BLOCKS, ["random", "pct"])))
-def test_nothing_is_found_in_the_protocol(block: type, strategy: str) -> None:
+def test_nothing_is_found_in_the_protocol(block: type, strategy: str, lend_host: LendHost) -> None:
+    lend_host()
     for workers in (2, 3):
         plan = Plan("pct" if strategy == "pct" else "random", workers, 150, seed=7)
         assert_nothing(explore(block(), plan))

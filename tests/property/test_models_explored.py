@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,7 +43,8 @@ def test_every_parallel_model_is_explored() -> None:
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_nothing_is_found_in_a_model(text: str) -> None:
+def test_nothing_is_found_in_a_model(text: str, lend_host: Callable[..., None]) -> None:
+    lend_host()
     for number, block in enumerate(BLOCKS):
         strategy = "pct" if number % 2 else "random"
         plan = Plan(
@@ -51,7 +54,8 @@ def test_nothing_is_found_in_a_model(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_nothing_is_found_in_a_model_where_workers_die(text: str) -> None:
+def test_nothing_is_found_in_a_model_where_workers_die(text: str, lend_host: Callable[..., None]) -> None:
+    lend_host(kills=2)
     for number, block in enumerate([mutants.ring, mutants.bounded_adds]):
         assert_nothing(explore(block(), Plan("random", 3, 30, seed=number, kills=2, model=model_of(text))))
 
