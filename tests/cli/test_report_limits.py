@@ -132,14 +132,16 @@ def test_bombs_are_refused_in_little_memory_and_time(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_columns_that_are_refused(
-    refused: Refused, tmp_path: Path, columns: dict[str, Any], told: str
+    refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: dict[str, Any], told: str
 ) -> None:
+    reports.decode_here(monkeypatch)
     folder = write_columns(tmp_path / "sweep", columns, 1)
     message = refused("report", folder, "-o", "page.html")
     assert told in message and message.rstrip("\n").isprintable()
 
 
-def test_a_parameter_that_is_missing_is_left_out(tmp_path: Path) -> None:
+def test_a_parameter_that_is_missing_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reports.decode_here(monkeypatch)
     columns = {"parameter.x": [float("nan"), 1.0, 1e20], "parameter.same": ["x", "x", None]}
     (sweep,) = read_inputs([write_columns(tmp_path / "sweep", columns, 3)]).sweeps
     assert [run.parameters for run in sweep.runs] == [{}, {"x": 1.0}, {"x": 1e20}]
@@ -171,6 +173,7 @@ def test_the_limits_of_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
                 (folder / "results.parquet").open("rb") as file,
             ):
                 decoded_columns(file, WANTED)
+    reports.decode_here(monkeypatch)
     cores = write_columns(tmp_path / "cores", {"cores": list(range(1, 258))}, 257)
     assert "has 257 different numbers of cores, more than 256" in message_of(cores)
     texts = write_columns(
@@ -212,23 +215,30 @@ def aborting(content: bytes) -> bytes:
     return content.replace(b"%\x02\x18", b"%\x74\x18", 1)
 
 
-def test_a_damaged_table_is_refused_in_one_line(tmp_path: Path, refused: Refused) -> None:
+def test_a_damaged_table_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Refused
+) -> None:
     folder = reports.write_sweep(tmp_path / "sweep", reports.sweep_rows())
     path = folder / "results.parquet"
     content = path.read_bytes()
     footer_bytes = int.from_bytes(content[-8:-4], "little")
+
+    def refuses(damaged: bytes) -> None:
+        path.write_bytes(damaged)
+        message = refused("report", folder, "-o", "page.html")
+        assert message.startswith(f"error: {path}: is not a readable Parquet file: ")
+
+    refuses(aborting(content))
+    refuses(content[: len(content) // 2])
+    reports.decode_here(monkeypatch)
     for damaged in (
         b"",
         b"PAR1",
         content[:-1],
-        content[: len(content) // 2],
         content.replace(b"PAR1", b"\x1b[1m"),
         content[: -footer_bytes - 8] + b"\x1b\n" * (footer_bytes // 2) + content[-8 - footer_bytes % 2 :],
-        aborting(content),
     ):
-        path.write_bytes(damaged)
-        message = refused("report", folder, "-o", "page.html")
-        assert message.startswith(f"error: {path}: is not a readable Parquet file: ")
+        refuses(damaged)
 
 
 @pytest.mark.timeout(60)

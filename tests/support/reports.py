@@ -6,6 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from blockstm.report import sweeps
+from blockstm.report.columns import decoded_columns
+
 HOSTILE = "</script><script>alert(1)</script>\"'<b>&amp;"
 
 LATENCY = {"p50": 0.0031, "p99": 0.00625, "max": 0.0065}
@@ -198,6 +203,11 @@ def sweep_rows() -> list[dict[str, Any]]:
         for cores in (1, 2, 4)
         for repeat in range(3)
     ]
+
+
+def decode_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the tables of sweeps decoded in this process, where none is damaged so that it would end."""
+    monkeypatch.setattr(sweeps, "read_columns", decoded_columns)
 
 
 def write(folder: Path, name: str, content: object) -> Path:

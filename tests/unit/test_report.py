@@ -26,6 +26,11 @@ from blockstm.report.series import all_series
 from tests.support import reports
 
 
+@pytest.fixture(autouse=True)
+def tables_are_decoded_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    reports.decode_here(monkeypatch)
+
+
 class Page(HTMLParser):
     """What a browser would find: addresses, texts of scripts, cells of tables, elements."""
 
