@@ -21,21 +21,13 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperGroup
 
 from blockstm import __version__
-from blockstm.cli.calibrate import calibrate_command
-from blockstm.cli.compare import compare
-from blockstm.cli.explore import explore
-from blockstm.cli.generate import generate
-from blockstm.cli.inspect import inspect
-from blockstm.cli.record import record_app
-from blockstm.cli.replay import replay
-from blockstm.cli.report import report
-from blockstm.cli.simulate import simulate
-from blockstm.cli.sweep import sweep
 from blockstm.errors import BlockstmError, printable, shown_path
 from blockstm.files.descriptors import fill_standard
 
@@ -53,17 +45,54 @@ FIXES: dict[type[OSError], str] = {
     PermissionError: "permission denied; allow access or choose another path",
 }
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-app.command()(replay)
-app.command()(inspect)
-app.command()(explore)
-app.command()(simulate)
-app.command()(compare)
-app.command()(sweep)
-app.command()(report)
-app.command("calibrate")(calibrate_command)
-app.command()(generate)
-app.add_typer(record_app, name="record")
+COMMANDS: Final = {
+    "replay": "replay",
+    "inspect": "inspect",
+    "explore": "explore",
+    "simulate": "simulate",
+    "compare": "compare",
+    "sweep": "sweep",
+    "report": "report",
+    "calibrate": "calibrate_command",
+    "generate": "generate",
+    "record": "record_app",
+}
+"""The commands, in the order of the help: in the module of each name, what carries it out."""
+
+
+class CommandGroup(TyperGroup):
+    """The commands, each imported when it is asked for: one needs a fraction of what all of them import."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Name all commands."""
+        return [*COMMANDS]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command, or None if there is none of this name."""
+        if cmd_name in COMMANDS and cmd_name not in self.commands:
+            self.add_command(imported(cmd_name), cmd_name)
+        return super().get_command(ctx, cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that arguments begin with; a misspelt one is compared with all."""
+        if self.get_command(ctx, args[0]) is None:
+            for name in COMMANDS:
+                self.get_command(ctx, name)
+        return super().resolve_command(ctx, args)
+
+
+def imported(name: str) -> Any:
+    """Import the module of a command, and make the command that the command line is parsed by."""
+    command = getattr(import_module(f"blockstm.cli.{name}"), COMMANDS[name])
+    if not isinstance(command, typer.Typer):
+        function, command = command, typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        command.command(name)(function)
+    made = typer.main.get_command(command)
+    made.name = name
+    return made
+
+
+app = typer.Typer(cls=CommandGroup, add_completion=False, pretty_exceptions_enable=False)
 
 
 def print_version(wanted: bool) -> None:

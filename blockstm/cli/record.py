@@ -36,7 +36,12 @@ class RecordGroup(TyperGroup):
         return super().resolve_command(ctx, args)
 
 
-record_app = typer.Typer(help="Make block files and access traces.", cls=RecordGroup)
+record_app = typer.Typer(
+    help="Make block files and access traces.",
+    cls=RecordGroup,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
 record_app.command()(trace)
 
 

@@ -29,8 +29,7 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 def one_engine(monkeypatch: pytest.MonkeyPatch, shared_engine: Engine) -> None:
     """Have `replay` use the engine of all tests in place of one of its own."""
     lent = SharedEngine(shared_engine)
-    # The package's own name for the module is that of the command.
-    monkeypatch.setattr(sys.modules["blockstm.cli.replay"], "Engine", lambda *_, **__: lent)
+    monkeypatch.setattr("blockstm.cli.replay.Engine", lambda *_, **__: lent)
 
 
 @pytest.fixture

@@ -49,6 +49,15 @@ def test_version_and_help(process: Command, command: Command) -> None:
         assert "Usage: blockstm" in completed.stdout
 
 
+def test_a_command_imports_no_other(environment: dict[str, str], tmp_path: Path) -> None:
+    code = (
+        "import sys; from blockstm.cli import main; main(['generate', '--help']); "
+        "sys.exit(any(f'blockstm.cli.{name}' in sys.modules for name in ('replay', 'report', 'sweep')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=False)
+    assert done.returncode == 0
+
+
 def test_main_in_this_process(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["replay"]) == 2
     assert capsys.readouterr().err.startswith("error: Missing argument 'BLOCK'")

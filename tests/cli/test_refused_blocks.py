@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,7 +33,7 @@ def same_engine(monkeypatch: pytest.MonkeyPatch, shared_engine: Engine) -> None:
     """Have all commands use one engine, whose workers have py-evm already."""
     shared = SharedEngine(shared_engine)
     for name in ("replay", "inspect", "record_trace", "explore"):
-        monkeypatch.setattr(sys.modules[f"blockstm.cli.{name}"], "Engine", lambda *_, **__: shared)
+        monkeypatch.setattr(f"blockstm.cli.{name}.Engine", lambda *_, **__: shared)
 
 
 @pytest.fixture
