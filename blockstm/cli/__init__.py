@@ -27,7 +27,6 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from blockstm import __version__
 from blockstm.errors import BlockstmError, printable, shown_path
 from blockstm.files.descriptors import fill_standard
 
@@ -98,6 +97,8 @@ app = typer.Typer(cls=CommandGroup, add_completion=False, pretty_exceptions_enab
 def print_version(wanted: bool) -> None:
     """Print the version and end, if `wanted`."""
     if wanted:
+        from blockstm import __version__  # its look-up imports more than some commands need
+
         print(f"blockstm {__version__}")
         raise typer.Exit
 

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from threading import Timer
 from types import TracebackType
-
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    ProgressColumn,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.progress import Progress as Bar
+from typing import TYPE_CHECKING
 
 from blockstm.errors import printable
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
 
 __all__ = ["Progress", "named_steps"]
 
@@ -47,29 +40,15 @@ class Progress:
             is_estimate: whether the steps are units of estimated work, too many to mean anything to a person: then
                 the share that is done is shown, and the time that is left.
         """
-        console = Console(stderr=True)
-        amount: list[ProgressColumn] = [MofNCompleteColumn(), TimeElapsedColumn()]
-        if is_estimate:
-            amount = [TaskProgressColumn(), TimeElapsedColumn(), TextColumn("left:"), TimeRemainingColumn()]
-        self._bar = Bar(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            *amount,
-            console=console,
-            speed_estimate_period=SPEED_SECONDS,
-            transient=True,
-            refresh_per_second=DRAWINGS_PER_SECOND,
-            redirect_stdout=False,
-            # A terminal as rich sees it may also be a file, if the environment asks for colours.
-            disable=not (console.is_interactive and console.file.isatty()),
-        )
-        self._task = self._bar.add_task("", total=steps)
-        self._timer = Timer(DELAY_SECONDS, self._bar.start)
-        self._timer.daemon = True
+        self._bar = None if sys.stderr is None or not sys.stderr.isatty() else _bar(is_estimate)
+        if self._bar is not None:
+            self._task = self._bar.add_task("", total=steps)
+            self._timer = Timer(DELAY_SECONDS, self._bar.start)
+            self._timer.daemon = True
 
     def __enter__(self) -> Progress:
         """Start to wait for the moment to show the bar."""
-        if not self._bar.disable:
+        if self._bar is not None and not self._bar.disable:
             self._timer.start()
         return self
 
@@ -78,24 +57,61 @@ class Progress:
         """Show `label` while the body runs, and count it as a step when it is done."""
         self.label(label)
         yield
-        self._bar.advance(self._task)
+        if self._bar is not None:
+            self._bar.advance(self._task)
 
     def label(self, label: str) -> None:
         """Show a label from now on; what does not print, as in a file's name, is escaped."""
-        self._bar.update(self._task, description=printable(label))
+        if self._bar is not None:
+            self._bar.update(self._task, description=printable(label))
 
     def count(self, done: int) -> None:
         """Show that a number of steps are done."""
-        self._bar.update(self._task, completed=done)
+        if self._bar is not None:
+            self._bar.update(self._task, completed=done)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Take the bar away."""
+        if self._bar is None:
+            return
         self._timer.cancel()
         if self._timer.ident is not None:
             self._timer.join()
         self._bar.stop()
+
+
+def _bar(is_estimate: bool) -> Bar:
+    """Make the bar, where it can be seen: to import the library takes longer than many a command."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    amount: list[ProgressColumn] = [MofNCompleteColumn(), TimeElapsedColumn()]
+    if is_estimate:
+        amount = [TaskProgressColumn(), TimeElapsedColumn(), TextColumn("left:"), TimeRemainingColumn()]
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        *amount,
+        console=console,
+        speed_estimate_period=SPEED_SECONDS,
+        transient=True,
+        refresh_per_second=DRAWINGS_PER_SECOND,
+        redirect_stdout=False,
+        # There are terminals on which no bar can be drawn.
+        disable=not console.is_interactive,
+    )
 
 
 def named_steps(progress: Progress, name: str) -> Callable[[str], AbstractContextManager[None]]:

@@ -24,8 +24,9 @@ from tests.support.sweeps import SMALL, table_of, without_chance, written
 Command = Callable[..., subprocess.CompletedProcess[str]]
 Refused = Callable[..., str]
 
-LONG = SMALL.replace("[1, 2]", str(list(range(20)))).replace("[20, 40]", "[200, 250]")
-"""160 runs, a few milliseconds each."""
+LONG = SMALL.replace("[1, 2]", str(list(range(10)))).replace("[20, 40]", "[200, 250]")
+LONG_RUNS = 80
+"""About ten milliseconds each."""
 
 
 def test_a_table_and_then_nothing_left_to_do(command: Command, tmp_path: Path) -> None:
@@ -153,15 +154,15 @@ def test_sigkill_and_ctrl_c_lose_and_repeat_nothing(
     status, output, errors = stopped_in_the_middle(tmp_path, environment, signal.SIGINT, workers=2)
     assert (status, output) == (130, "")
     assert errors.startswith("interrupted: long: ")
-    assert errors.endswith(" of 160 runs are finished; the same command goes on from there\n")
+    assert errors.endswith(f" of {LONG_RUNS} runs are finished; the same command goes on from there\n")
     assert errors.count("\n") == 1
     first = table_of(tmp_path / "out")
-    assert 0 < len(first) < 160
+    assert 0 < len(first) < LONG_RUNS
 
     status, *_ = stopped_in_the_middle(tmp_path, environment, signal.SIGKILL, workers=1)
     assert status == -signal.SIGKILL
     kept = finished(tmp_path / "out")
-    assert len(first) + 5 <= kept < 160
+    assert len(first) + 5 <= kept < LONG_RUNS
     assert len(table_of(tmp_path / "out")) == len(first)
 
     completed = command("sweep", path, "-o", "out", "--workers", 1)
