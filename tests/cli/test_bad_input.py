@@ -92,14 +92,15 @@ def test_another_version(refused: Refused, raw_block: RawBlock) -> None:
     assert "3" in message
 
 
-def test_an_oversized_file(refused: Refused, tmp_path: Path) -> None:
+def test_an_oversized_file(refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("blockstm.blocks.block_file.BLOCK_FILE_BYTES_MAX", 100 << 20)
     path = tmp_path / "bomb.block"
     with path.open("wb") as file, zstandard.ZstdCompressor(write_checksum=True).stream_writer(file) as writer:
         writer.write(b"\x87")
         nothing = b"\xc0" * (1 << 20)
-        for _ in range(1100):
+        for _ in range(101):
             writer.write(nothing)
-    assert "bomb.block: " in refused("replay", path)
+    assert "bomb.block: the content takes more than 104857600 bytes" in refused("replay", path)
 
 
 def test_a_key_over_64_bytes(refused: Refused, raw_block: RawBlock) -> None:
