@@ -66,7 +66,7 @@ test: build $(TOOLS)
 	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 test-docs: build $(TOOLS)
-	$(BIN)/python -m pytest tests/documents
+	$(BIN)/python -m pytest tests/documents -n 2 --dist loadgroup
 
 test-all:
 	@for version in $(VERSIONS); do \

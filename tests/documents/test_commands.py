@@ -143,11 +143,15 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("swept") / "contention"
 
 
+def parameter_of(page: Path) -> Any:
+    """A page, by its name; pages with the sweep go to one process, which keeps what came of it."""
+    marks = [pytest.mark.xdist_group("sweep")] if SWEEP in commands_of(page) else []
+    return pytest.param(page, marks=marks, id=str(page.relative_to(ROOT)))
+
+
 @pytest.mark.own_engine
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if commands_of(page)], ids=lambda page: str(page.relative_to(ROOT))
-)
+@pytest.mark.parametrize("page", [parameter_of(page) for page in PAGES if commands_of(page)])
 def test_commands_of_a_page_work_as_they_stand(
     page: Path, tmp_path: Path, environment: dict[str, str], swept: Path
 ) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("native examples")
+
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "docs" / "native-example"
 PAGE = (ROOT / "docs" / "how-to" / "native-programs.md").read_text()

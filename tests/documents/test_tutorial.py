@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("tutorial")
+
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "tutorial" / "ten-minutes.md"
 CODE = r"^```python (?P<file>\S+)\n(?P<code>(?s:.*?))^```$"
