@@ -27,9 +27,10 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def one_engine(monkeypatch: pytest.MonkeyPatch, shared_engine: Engine) -> None:
-    """Have `replay` use the engine of all tests in place of one of its own."""
+    """Have commands use the engine of all tests, whose workers have py-evm already, in place of their own."""
     lent = SharedEngine(shared_engine)
-    monkeypatch.setattr("blockstm.cli.replay.Engine", lambda *_, **__: lent)
+    for name in ("replay", "inspect", "record_trace", "explore"):
+        monkeypatch.setattr(f"blockstm.cli.{name}.Engine", lambda *_, **__: lent)
 
 
 @pytest.fixture

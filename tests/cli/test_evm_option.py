@@ -59,6 +59,7 @@ def test_receipts_and_accounts_are_those_of_py_evm(command: Command, tmp_path: P
 
 
 @needs_native
+@pytest.mark.usefixtures("one_engine")
 def test_simulate_explore_and_record_trace_take_it(command: Command, tmp_path: Path) -> None:
     told = {}
     for evm in ("native", "py-evm"):

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from blockstm import Engine
 from tests.ethereum_synthetic.chain import hex_of
-from tests.support.engines import SharedEngine
 from tests.support.ethereum.inputs import BEHIND, FAR_HASH, Inputs
 from tests.support.ethereum.node import ETHEREUM
 
@@ -28,12 +26,7 @@ COMMANDS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def same_engine(monkeypatch: pytest.MonkeyPatch, shared_engine: Engine) -> None:
-    """Have all commands use one engine, whose workers have py-evm already."""
-    shared = SharedEngine(shared_engine)
-    for name in ("replay", "inspect", "record_trace", "explore"):
-        monkeypatch.setattr(f"blockstm.cli.{name}.Engine", lambda *_, **__: shared)
+pytestmark = pytest.mark.usefixtures("one_engine")
 
 
 @pytest.fixture

@@ -115,6 +115,7 @@ def test_json_of_one_block(command: Command, small_block: Path) -> None:
     assert len(bytes.fromhex(entry["state_root"].removeprefix("0x"))) == 32
 
 
+@pytest.mark.usefixtures("one_engine")
 def test_what_is_not_known_is_left_out_of_json(command: Command, empty_block: Path) -> None:
     parsed = of_json(command("replay", empty_block, "--json"))
     (entry,) = parsed["blocks"]
@@ -137,6 +138,7 @@ def test_models_and_workers_agree_on_the_state_root(command: Command, small_bloc
     assert len(roots) == 1
 
 
+@pytest.mark.usefixtures("one_engine")
 def test_summary_of_one_block(command: Command, small_block: Path) -> None:
     completed = command("replay", small_block, "--verify")
     assert (completed.returncode, completed.stderr) == (0, "")
@@ -153,6 +155,7 @@ def test_summary_of_one_block(command: Command, small_block: Path) -> None:
     assert shown["reasons"] == "1 reverted: insufficient funds"
 
 
+@pytest.mark.usefixtures("one_engine")
 def test_table_of_several_blocks(command: Command, small_block: Path, empty_block: Path) -> None:
     completed = command("replay", small_block, empty_block, "--verify", "--repeat", 2)
     assert (completed.returncode, completed.stderr) == (0, "")
@@ -167,6 +170,7 @@ def test_table_of_several_blocks(command: Command, small_block: Path, empty_bloc
     assert "medians of 2 runs" in lines[-1]
 
 
+@pytest.mark.usefixtures("one_engine")
 def test_receipts(command: Command, small_block: Path, empty_block: Path, tmp_path: Path) -> None:
     completed = command("replay", small_block, empty_block, "--receipts", "receipts.jsonl")
     assert completed.returncode == 0, completed.stderr
@@ -183,6 +187,7 @@ def test_receipts(command: Command, small_block: Path, empty_block: Path, tmp_pa
     assert {entry.name for entry in tmp_path.iterdir()} == {"small.block", "empty.block", "receipts.jsonl"}
 
 
+@pytest.mark.usefixtures("one_engine")
 def test_receipts_replace_a_file_through_a_link(command: Command, small_block: Path, tmp_path: Path) -> None:
     (tmp_path / "old.jsonl").write_text("old")
     (tmp_path / "link.jsonl").symlink_to("old.jsonl")

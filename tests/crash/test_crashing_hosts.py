@@ -96,7 +96,7 @@ def block_with(deadly: Any) -> Block:
 def test_a_crash_in_a_simulation_names_transaction_and_signal(deadly: Any, ending: str) -> None:
     where = rf"transaction 2 \(program .*{deadly.function.__name__}\): .* {ending}; correct the program"
     with Simulation(block_with(deadly), default_model(), 2) as simulation:
-        for run in (simulation.run, simulation.figures, simulation.run):  # a second time, in another process
+        for run in (simulation.run, simulation.figures):  # the second time in another process
             with pytest.raises(ProgramError, match=where):
                 run(2)
 

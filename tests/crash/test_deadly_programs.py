@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -16,6 +17,8 @@ from blockstm.programs.program import program
 from blockstm.results.verify import differences
 
 pytestmark = pytest.mark.usefixtures("leaves_nothing")
+
+MODELS = ("block-stm", "sequential")
 
 
 @program
@@ -83,19 +86,18 @@ def sets(ctx, seconds: float):
     ctx.write(b"flag", b"1")
 
 
-@pytest.mark.parametrize("model", ["block-stm", "sequential"])
 @pytest.mark.parametrize("deadly", [killed, exits, crashes], ids=lambda program: program.function.__name__)
-def test_transaction_that_kills_its_worker_fails(deadly, model: str) -> None:
+def test_transaction_that_kills_its_worker_fails(deadly) -> None:
     block = Block([count.txn(), count.txn(), deadly.txn(), count.txn(), count.txn()])
     with Engine(3, active_workers=2) as engine:
-        result = engine.execute(block, model)
-        assert [receipt.status for receipt in result.receipts] == ["success"] * 2 + ["failed"] + [
-            "success"
-        ] * 2
-        assert result.receipts[2].error == "worker died"
-        assert result.receipts[2].events == []
-        assert result.state == {b"n": b"\0\0\0\4"}
-        assert engine.execute(Block([count.txn()] * 5)).state == {b"n": b"\0\0\0\5"}
+        for model in MODELS:
+            result = engine.execute(block, model)
+            statuses = [receipt.status for receipt in result.receipts]
+            assert statuses == ["success", "success", "failed", "success", "success"]
+            assert result.receipts[2].error == "worker died"
+            assert result.receipts[2].events == []
+            assert result.state == {b"n": b"\0\0\0\4"}
+            assert engine.execute(Block([count.txn()] * 5)).state == {b"n": b"\0\0\0\5"}
 
 
 def test_models_agree_on_deadly_transactions() -> None:
@@ -124,17 +126,17 @@ def test_leaving_python_is_a_failure_like_any_other() -> None:
         assert engine.worker_pids == pids
 
 
-@pytest.mark.parametrize("model", ["block-stm", "sequential"])
-def test_time_limit(model: str) -> None:
+def test_time_limit() -> None:
     block = Block(
         [count.txn(), loops.txn(), count.txn(), sleeps.txn(3600.0), count.txn(0.05), sleeps.txn(0.1)]
     )
+    late = "time limit: ran past 0.5 s"
     with Engine(2, time_limit_seconds=0.5) as engine:
-        result = engine.execute(block, model)
-        late = "time limit: ran past 0.5 s"
-        assert [receipt.error for receipt in result.receipts] == [None, late, None, late, None, None]
-        assert result.state == {b"n": b"\0\0\0\3", b"slept": b"1"}
-        assert engine.execute(Block([count.txn()] * 5)).state == {b"n": b"\0\0\0\5"}
+        for model in MODELS:
+            result = engine.execute(block, model)
+            assert [receipt.error for receipt in result.receipts] == [None, late, None, late, None, None]
+            assert result.state == {b"n": b"\0\0\0\3", b"slept": b"1"}
+            assert engine.execute(Block([count.txn()] * 5)).state == {b"n": b"\0\0\0\5"}
 
 
 def test_time_limit_does_not_count_what_was_speculation() -> None:
@@ -180,22 +182,28 @@ def forks_to_run_another(ctx, key: bytes):
     ctx.write(key, subprocess.run(["echo", "hello"], capture_output=True, check=True).stdout)
 
 
-@pytest.mark.parametrize("model", ["block-stm", "sequential"])
-def test_a_program_that_forks_makes_no_second_worker(model: str) -> None:
-    keys = [b"a", b"b", b"a", b"c"]
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    """One for tests in which no worker dies."""
     with Engine(2) as engine:
-        result = engine.execute(Block([forks.txn(key) for key in keys]), model)
-        assert {receipt.status for receipt in result.receipts} == {"failed"}
-        assert all(
-            receipt.error == "RuntimeError: os.fork: a program cannot fork the process that it runs in; "
-            "have it do its work itself"
-            for receipt in result.receipts
-        )
-        assert result.state == {}
-        pids = set(engine.worker_pids)
-        result = engine.execute(Block([forks_natively.txn(key) for key in keys]), model)
-        assert [receipt.error for receipt in result.receipts] == [None] * 4
-        assert result.state == dict.fromkeys(keys, b"parent")
-        assert set(engine.worker_pids) == pids
-        result = engine.execute(Block([forks_to_run_another.txn(b"a")]), model)
-        assert result.state == {b"a": b"hello\n"}
+        yield engine
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_program_that_forks_makes_no_second_worker(engine: Engine, model: str) -> None:
+    keys = [b"a", b"b", b"a", b"c"]
+    result = engine.execute(Block([forks.txn(key) for key in keys]), model)
+    assert {receipt.status for receipt in result.receipts} == {"failed"}
+    assert all(
+        receipt.error == "RuntimeError: os.fork: a program cannot fork the process that it runs in; "
+        "have it do its work itself"
+        for receipt in result.receipts
+    )
+    assert result.state == {}
+    pids = set(engine.worker_pids)
+    result = engine.execute(Block([forks_natively.txn(key) for key in keys]), model)
+    assert [receipt.error for receipt in result.receipts] == [None] * 4
+    assert result.state == dict.fromkeys(keys, b"parent")
+    assert set(engine.worker_pids) == pids
+    result = engine.execute(Block([forks_to_run_another.txn(b"a")]), model)
+    assert result.state == {b"a": b"hello\n"}
