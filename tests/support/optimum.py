@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ortools.sat.python import cp_model
-
 from blockstm.analysis import Dependencies, critical_path, greedy_schedule
 
 
@@ -40,6 +38,8 @@ def compared(graph: Dependencies, weights: Sequence[int], cores: int, effort: fl
         effort: how long to search at most, in the solver's deterministic seconds: what comes of them does not
             depend on the machine.
     """
+    from ortools.sat.python import cp_model  # imports pandas, which no process that only collects tests needs
+
     greedy = int(greedy_schedule(graph, weights, cores))
     model = cp_model.CpModel()
     starts = [model.new_int_var(0, greedy - weight, f"start {i}") for i, weight in enumerate(weights)]
