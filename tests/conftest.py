@@ -34,6 +34,17 @@ def shared_engine() -> Iterator[Engine]:
 @pytest.fixture
 def leaves_nothing() -> Iterator[None]:
     """Fails a test after which this process has other children, open files or threads than before."""
+    yield from nothing_is_left()
+
+
+@pytest.fixture(scope="module")
+def module_leaves_nothing() -> Iterator[None]:
+    """The same for a module, whose tests share an engine: for the fixture of that engine to ask for."""
+    yield from nothing_is_left()
+
+
+def nothing_is_left() -> Iterator[None]:
+    """Compare what this process holds before and after."""
     close_idle()
     before = footprint()
     yield

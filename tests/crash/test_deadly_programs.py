@@ -16,8 +16,6 @@ from blockstm.engine import Engine
 from blockstm.programs.program import program
 from blockstm.results.verify import differences
 
-pytestmark = pytest.mark.usefixtures("leaves_nothing")
-
 MODELS = ("block-stm", "sequential")
 
 
@@ -86,6 +84,13 @@ def sets(ctx, seconds: float):
     ctx.write(b"flag", b"1")
 
 
+@pytest.fixture(scope="module")
+def engine(module_leaves_nothing: None) -> Iterator[Engine]:
+    with Engine(2, active_workers=2) as engine:
+        yield engine
+
+
+@pytest.mark.usefixtures("leaves_nothing")
 @pytest.mark.parametrize("deadly", [killed, exits, crashes], ids=lambda program: program.function.__name__)
 def test_transaction_that_kills_its_worker_fails(deadly) -> None:
     block = Block([count.txn(), count.txn(), deadly.txn(), count.txn(), count.txn()])
@@ -100,24 +105,24 @@ def test_transaction_that_kills_its_worker_fails(deadly) -> None:
             assert engine.execute(Block([count.txn()] * 5)).state == {b"n": b"\0\0\0\5"}
 
 
-def test_models_agree_on_deadly_transactions() -> None:
+def test_models_agree_on_deadly_transactions(engine: Engine) -> None:
     block = Block([exits.txn(), count.txn(), killed.txn(), count.txn(), exits.txn()])
-    with Engine(2) as engine:
-        assert differences(engine.execute(block), engine.execute(block, "sequential")) == []
+    assert differences(engine.execute(block), engine.execute(block, "sequential")) == []
 
 
+@pytest.mark.usefixtures("leaves_nothing")
 def test_block_of_nothing_but_deadly_transactions() -> None:
     with Engine(4, active_workers=4) as engine:
         result = engine.execute(Block([exits.txn()] * 4))
     assert [receipt.error for receipt in result.receipts] == ["worker died"] * 4
 
 
-def test_deadly_transactions_in_a_stream() -> None:
-    with Engine(2) as engine:
-        receipts = list(engine.stream(Block([count.txn(), exits.txn(), count.txn()])))
+def test_deadly_transactions_in_a_stream(engine: Engine) -> None:
+    receipts = list(engine.stream(Block([count.txn(), exits.txn(), count.txn()])))
     assert [receipt.error for receipt in receipts] == [None, "worker died", None]
 
 
+@pytest.mark.usefixtures("leaves_nothing")
 def test_leaving_python_is_a_failure_like_any_other() -> None:
     with Engine(1) as engine:
         pids = engine.worker_pids
@@ -126,6 +131,7 @@ def test_leaving_python_is_a_failure_like_any_other() -> None:
         assert engine.worker_pids == pids
 
 
+@pytest.mark.usefixtures("leaves_nothing")
 def test_time_limit() -> None:
     block = Block(
         [count.txn(), loops.txn(), count.txn(), sleeps.txn(3600.0), count.txn(0.05), sleeps.txn(0.1)]
@@ -139,6 +145,7 @@ def test_time_limit() -> None:
             assert engine.execute(Block([count.txn()] * 5)).state == {b"n": b"\0\0\0\5"}
 
 
+@pytest.mark.usefixtures("leaves_nothing")
 def test_time_limit_does_not_count_what_was_speculation() -> None:
     """It would loop for good on what it reads at first, and is not late when it reads what is final."""
     with Engine(2, active_workers=2, time_limit_seconds=1.0) as engine:
@@ -149,13 +156,12 @@ def test_time_limit_does_not_count_what_was_speculation() -> None:
 
 
 @pytest.mark.parametrize("speculation", [loops_unless_set, dies_unless_set], ids=["loops", "dies"])
-def test_misfortune_on_stale_reads_does_not_count(speculation) -> None:
-    with Engine(2, active_workers=2) as engine:
-        for _ in range(2):
-            block = Block([sets.txn(0.4), speculation.txn(), count.txn(), speculation.txn()])
-            result = engine.execute(block)
-            assert [receipt.error for receipt in result.receipts] == [None] * 4
-            assert result.state == {b"flag": b"1", b"saw": b"1", b"n": b"\0\0\0\1"}
+def test_misfortune_on_stale_reads_does_not_count(engine: Engine, speculation) -> None:
+    for _ in range(2):
+        block = Block([sets.txn(0.4), speculation.txn(), count.txn(), speculation.txn()])
+        result = engine.execute(block)
+        assert [receipt.error for receipt in result.receipts] == [None] * 4
+        assert result.state == {b"flag": b"1", b"saw": b"1", b"n": b"\0\0\0\1"}
 
 
 @program
@@ -180,13 +186,6 @@ def forks_natively(ctx, key: bytes):
 def forks_to_run_another(ctx, key: bytes):
     """Another program is no second worker."""
     ctx.write(key, subprocess.run(["echo", "hello"], capture_output=True, check=True).stdout)
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    """One for tests in which no worker dies."""
-    with Engine(2) as engine:
-        yield engine
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,8 @@ SCALE = float(os.environ.get("BLOCKSTM_STRESS", "1"))
 BLOCKS = max(4, round(4 * SCALE))
 WORKERS = (3,) if SCALE <= 1 else (2, 3, 4)
 
-pytestmark = [pytest.mark.usefixtures("leaves_nothing"), pytest.mark.timeout(120 + 60 * SCALE)]
+pytestmark = pytest.mark.timeout(120 + 60 * SCALE)
+leaves_nothing = pytest.mark.usefixtures("leaves_nothing")
 
 
 @program
@@ -67,25 +69,31 @@ SHAPES = {
 }
 
 
+@pytest.fixture(scope="module", params=WORKERS)
+def engine(module_leaves_nothing: None, request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """One for all shapes: it must be whole after each."""
+    with Engine(request.param, active_workers=min(request.param, 3)) as engine:
+        yield engine
+
+
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("workers", WORKERS)
-def test_killed_while_blocks_run(shape: str, workers: int) -> None:
+def test_killed_while_blocks_run(engine: Engine, shape: str) -> None:
     """Two kills a block at the most: a third could by bad luck fall on the same transaction."""
     killed_in_blocks = 0
-    with Engine(workers, active_workers=min(workers, 3)) as engine:
-        for seed in range(BLOCKS):
-            block = SHAPES[shape](seed)
-            reference = engine.execute(block, "sequential")
-            seconds = engine.execute(block).stats.wall_seconds
-            with killer(engine, seed, kills=1 + seed % 2, within_seconds=1.2 * seconds) as killed:
-                result = engine.execute(block)
-                killed_in_blocks += len(killed)
-            assert differences(result, reference) == []
-            assert changes(result) == changes(reference)
-        assert all(engine.execute(block).receipts == reference.receipts for _ in range(2))
+    for seed in range(BLOCKS):
+        block = SHAPES[shape](seed)
+        reference = engine.execute(block, "sequential")
+        seconds = engine.execute(block).stats.wall_seconds
+        with killer(engine, seed, kills=1 + seed % 2, within_seconds=1.2 * seconds) as killed:
+            result = engine.execute(block)
+            killed_in_blocks += len(killed)
+        assert differences(result, reference) == []
+        assert changes(result) == changes(reference)
+    assert all(engine.execute(block).receipts == reference.receipts for _ in range(2))
     assert killed_in_blocks >= BLOCKS // 2
 
 
+@leaves_nothing
 @pytest.mark.parametrize("shape", ["transfers, few accounts", "traces"])
 def test_killed_while_blocks_run_sequentially(shape: str) -> None:
     with Engine(2) as engine:
@@ -98,6 +106,7 @@ def test_killed_while_blocks_run_sequentially(shape: str) -> None:
             assert changes(result) == changes(reference)
 
 
+@leaves_nothing
 def test_killed_while_a_timeline_is_kept(tmp_path: Path) -> None:
     """What a worker was at when it was killed does not show, and every commit does."""
     block = transfers(1, 1500, 10, 2000)
@@ -113,6 +122,7 @@ def test_killed_while_a_timeline_is_kept(tmp_path: Path) -> None:
     check_trace((tmp_path / "out.json").read_text())
 
 
+@leaves_nothing
 def test_killed_again_and_again() -> None:
     """A long block under steady fire. No transaction is long enough to be hit three times."""
     block = transfers(1, 20_000, 500, 20_000)
@@ -124,6 +134,7 @@ def test_killed_again_and_again() -> None:
     assert len(killed) == 25
 
 
+@leaves_nothing
 def test_all_killed_at_once() -> None:
     block = transfers(2, 5000, 50, 5000)
     with Engine(3) as engine:
@@ -137,6 +148,7 @@ def test_all_killed_at_once() -> None:
             assert found == list(reference.receipts)
 
 
+@leaves_nothing
 def test_killed_while_idle() -> None:
     block = Block([transfer.txn(b"a", b"b", 1)] * 50, {b"a": b"\x40"})
     with Engine(3) as engine:
@@ -152,6 +164,7 @@ def test_killed_while_idle() -> None:
             ]
 
 
+@leaves_nothing
 def test_killed_while_starting() -> None:
     block = Block([transfer.txn(b"a", b"b", 1)] * 50, {b"a": b"\x40"})
     with Engine(3) as engine:
@@ -162,6 +175,7 @@ def test_killed_while_starting() -> None:
         assert engine.execute(block).state == {b"a": b"\x0e", b"b": b"\x32"}
 
 
+@leaves_nothing
 def test_killed_while_programs_are_sent() -> None:
     with Engine(2) as engine:
         for seed in range(6):
@@ -174,6 +188,7 @@ def test_killed_while_programs_are_sent() -> None:
                 assert engine.execute(Block([note.txn()])).state == {b"seed": bytes([seed])}
 
 
+@leaves_nothing
 def test_pool_is_whole_again_afterwards() -> None:
     block = transfers(3, 1000, 50, 1000)
     with Engine(4, active_workers=2) as engine:

@@ -25,8 +25,6 @@ from blockstm import (
     program,
 )
 
-pytestmark = pytest.mark.usefixtures("leaves_nothing")
-
 SECONDS = 30.0
 """So long that a test which waited for it would be seen to."""
 
@@ -43,15 +41,8 @@ def wait(ctx: Context, started: str, seconds: float) -> None:
     time.sleep(seconds)
 
 
-@pytest.fixture
-def engine() -> Iterator[Engine]:
-    with Engine(2, active_workers=2) as engine:
-        yield engine
-
-
 @pytest.fixture(scope="module")
-def lasting_engine() -> Iterator[Engine]:
-    """One for all tests in which no worker is stopped."""
+def engine(module_leaves_nothing: None) -> Iterator[Engine]:
     with Engine(2, active_workers=2) as engine:
         yield engine
 
@@ -78,14 +69,12 @@ def is_free(engine: Engine) -> bool:
 
 @pytest.mark.parametrize("model", ["block-stm", "sequential"])
 @pytest.mark.parametrize("read", [0, 1, 5, 20])
-def test_the_result_can_be_had_after_any_number_of_receipts(
-    lasting_engine: Engine, model: str, read: int
-) -> None:
+def test_the_result_can_be_had_after_any_number_of_receipts(engine: Engine, model: str, read: int) -> None:
     block = Block([count.txn()] * 20)
-    running = lasting_engine.stream(block, model, timed=True, timeline=True)
+    running = engine.stream(block, model, timed=True, timeline=True)
     receipts = [next(running) for _ in range(read)]
     result = running.result()
-    assert result == lasting_engine.execute(block, "sequential")
+    assert result == engine.execute(block, "sequential")
     assert (result.stats.model, result.stats.executions >= 20) == (model, True)
     assert result.timeline is not None
     assert result.execution_seconds(3) is not None
@@ -95,26 +84,24 @@ def test_the_result_can_be_had_after_any_number_of_receipts(
     assert list(running) == []
 
 
-def test_the_engine_is_free_once_the_result_is_there(lasting_engine: Engine) -> None:
-    running = lasting_engine.stream(Block([count.txn()] * 5))
+def test_the_engine_is_free_once_the_result_is_there(engine: Engine) -> None:
+    running = engine.stream(Block([count.txn()] * 5))
     first = next(running)
     with pytest.raises(EngineError, match="busy with a stream"):
-        lasting_engine.execute(Block([]))
+        engine.execute(Block([]))
     result = running.result()
-    assert is_free(lasting_engine)
+    assert is_free(engine)
     assert [first, *running] == result.receipts
     assert result.state == {b"n": b"\0\5"}
 
 
-def test_nothing_starts_before_a_receipt_or_the_result_is_asked_for(
-    lasting_engine: Engine, tmp_path: Path
-) -> None:
+def test_nothing_starts_before_a_receipt_or_the_result_is_asked_for(engine: Engine, tmp_path: Path) -> None:
     started = tmp_path / "started"
-    first, second = (lasting_engine.stream(Block([wait.txn(str(started), 0.0)])) for _ in range(2))
+    first, second = (engine.stream(Block([wait.txn(str(started), 0.0)])) for _ in range(2))
     assert repr(first) == "<Running, no receipt read>"
     time.sleep(0.05)
     assert not started.exists()
-    assert is_free(lasting_engine)
+    assert is_free(engine)
     assert second.result().receipts[0].status == "success"
     assert started.exists()
     assert next(first).status == "success"
@@ -133,8 +120,8 @@ def test_a_with_statement_stops_what_goes_on(engine: Engine, stuck: Block) -> No
         running.result()
 
 
-def test_a_result_outlives_the_with_statement(lasting_engine: Engine) -> None:
-    with lasting_engine.stream(Block([count.txn()] * 3)) as running:
+def test_a_result_outlives_the_with_statement(engine: Engine) -> None:
+    with engine.stream(Block([count.txn()] * 3)) as running:
         result = running.result()
     assert (running.result(), list(running)) == (result, [])
     assert repr(running) == "<Running, ended>"
@@ -142,7 +129,7 @@ def test_a_result_outlives_the_with_statement(lasting_engine: Engine) -> None:
     running.cancel()
 
 
-def test_a_block_that_fails_says_why_once(lasting_engine: Engine) -> None:
+def test_a_block_that_fails_says_why_once(engine: Engine) -> None:
     with Engine(1, memory_limit_bytes=1 << 20) as small:
         block = Block([count.txn(b"%d" % number) for number in range(20_000)])
         running = small.stream(block)
@@ -153,9 +140,9 @@ def test_a_block_that_fails_says_why_once(lasting_engine: Engine) -> None:
             running.result()
         assert is_free(small)
     with pytest.raises(UsageError, match=r"give a blockstm\.Block"):
-        lasting_engine.stream(3)  # type: ignore[arg-type]
+        engine.stream(3)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="model 'x' is unknown"):
-        lasting_engine.stream(Block([]), "x")
+        engine.stream(Block([]), "x")
 
 
 def test_one_that_is_forgotten_is_stopped(engine: Engine, stuck: Block) -> None:
@@ -262,7 +249,7 @@ def run_async(main: Callable[[], Awaitable[object]]) -> None:
     asyncio.run(whole(), debug=False)
 
 
-def test_results_are_awaited_in_turn_while_the_loop_goes_on(lasting_engine: Engine, tmp_path: Path) -> None:
+def test_results_are_awaited_in_turn_while_the_loop_goes_on(engine: Engine, tmp_path: Path) -> None:
     async def main() -> None:
         ticks = 0
 
@@ -274,8 +261,8 @@ def test_results_are_awaited_in_turn_while_the_loop_goes_on(lasting_engine: Engi
 
         ticking = asyncio.create_task(tick())
         block = Block([*[count.txn()] * 5, wait.txn(str(tmp_path / "started"), 0.3)])
-        first = await lasting_engine.execute_async(block, timed=True, timeline=True)
-        second = await lasting_engine.execute_async(block, "sequential")
+        first = await engine.execute_async(block, timed=True, timeline=True)
+        second = await engine.execute_async(block, "sequential")
         ticking.cancel()
         assert first == second
         assert (first.timeline is None, second.timeline is None) == (False, True)
@@ -284,21 +271,21 @@ def test_results_are_awaited_in_turn_while_the_loop_goes_on(lasting_engine: Engi
     run_async(main)
 
 
-def test_receipts_are_awaited_each_as_soon_as_it_is_final(lasting_engine: Engine, tmp_path: Path) -> None:
+def test_receipts_are_awaited_each_as_soon_as_it_is_final(engine: Engine, tmp_path: Path) -> None:
     async def main() -> None:
         block = Block([*[count.txn()] * 50, wait.txn(str(tmp_path / "started"), 0.2)])
         receipts: list[Receipt] = []
-        async with lasting_engine.stream(block) as running:
+        async with engine.stream(block) as running:
             async for receipt in running:
                 receipts.append(receipt)
             result = await running.result_async()
         assert receipts == result.receipts
-        three = lasting_engine.stream(Block([count.txn()] * 3))
+        three = engine.stream(Block([count.txn()] * 3))
         assert [receipt.txn_idx async for receipt in three] == [0, 1, 2]
-        assert [receipt async for receipt in lasting_engine.stream(Block([]))] == []
+        assert [receipt async for receipt in engine.stream(Block([]))] == []
 
     run_async(main)
-    assert is_free(lasting_engine)
+    assert is_free(engine)
 
 
 @pytest.mark.parametrize("way", ["execute_async", "async for", "timeout"])
@@ -371,17 +358,19 @@ def test_errors_reach_who_awaits(engine: Engine, stuck: Block) -> None:
 
     run_async(main)
     assert is_free(engine)
-    engine.close()
+    with Engine(1) as closed:
+        pass
 
-    async def closed() -> None:
+    async def execute() -> None:
         with pytest.raises(EngineError, match="the engine is closed"):
-            await engine.execute_async(Block([]))
+            await closed.execute_async(Block([]))
 
-    run_async(closed)
+    run_async(execute)
 
 
-def test_a_stream_of_an_engine_that_was_closed_meanwhile_says_so(engine: Engine) -> None:
+def test_a_stream_of_an_engine_that_was_closed_meanwhile_says_so() -> None:
     async def main() -> None:
+        engine = Engine(1)
         running = engine.stream(Block([count.txn()] * 3))
         await anext(running)
         await asyncio.to_thread(engine.close)
@@ -391,12 +380,10 @@ def test_a_stream_of_an_engine_that_was_closed_meanwhile_says_so(engine: Engine)
     run_async(main)
 
 
-def test_two_engines_work_at_once(lasting_engine: Engine, tmp_path: Path) -> None:
+def test_two_engines_work_at_once(engine: Engine, tmp_path: Path) -> None:
     async def main(other: Engine) -> None:
         blocks = [Block([wait.txn(str(tmp_path / name), 0.0), count.txn()]) for name in "ab"]
-        results = await asyncio.gather(
-            lasting_engine.execute_async(blocks[0]), other.execute_async(blocks[1])
-        )
+        results = await asyncio.gather(engine.execute_async(blocks[0]), other.execute_async(blocks[1]))
         assert [result.state for result in results] == [{b"n": b"\0\1"}] * 2
 
     with Engine(1) as other:
