@@ -201,28 +201,26 @@ def test_memory_limit_reached_while_running() -> None:
         assert len(engine.execute(payments(30)).receipts) == 30
 
 
-def test_programs_defined_on_the_spot() -> None:
+def test_programs_defined_on_the_spot(shared_engine: Engine) -> None:
     def make(step: int) -> PythonProgram:
         def count(ctx):
             ctx.write(b"n", bytes([(ctx.read(b"n") or b"\0")[0] + step]))
 
         return PythonProgram(count)
 
-    with Engine(2) as engine:
-        for step in (1, 2, 1):
-            assert engine.execute(Block([make(step).txn()] * 3)).state == {b"n": bytes([3 * step])}
+    for step in (1, 2, 1):
+        assert shared_engine.execute(Block([make(step).txn()] * 3)).state == {b"n": bytes([3 * step])}
 
 
-def test_program_sees_globals_as_they_are_now() -> None:
+def test_program_sees_globals_as_they_are_now(shared_engine: Engine) -> None:
     global FEE
 
     @program
     def fee(ctx):
         ctx.write(b"fee", bytes([FEE]))
 
-    with Engine(2) as engine:
-        for FEE in (1, 7):
-            assert engine.execute(Block([fee.txn()])).state == {b"fee": bytes([FEE])}
+    for FEE in (1, 7):
+        assert shared_engine.execute(Block([fee.txn()])).state == {b"fee": bytes([FEE])}
 
 
 def test_recursive_program(shared_engine: Engine) -> None:
@@ -298,7 +296,9 @@ def test_program_that_ends_workers_when_loaded() -> None:
         assert len(engine.execute(payments(30)).receipts) == 30
 
 
-def test_program_of_a_module_that_only_this_process_has(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_program_of_a_module_that_only_this_process_has(
+    shared_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import sys
 
     module = types.ModuleType("made_at_run_time")
@@ -314,11 +314,10 @@ def doubled(ctx, value):
     ctx.write(b"doubled", double(value))
 """
     exec(source, module.__dict__)
-    with Engine(2) as engine:
-        for value in (3, 4):
-            result = engine.execute(Block([module.doubled.txn(value)]))
-            assert result.receipts[0].error is None
-            assert result.state == {b"doubled": bytes([value * 2])}
+    for value in (3, 4):
+        result = shared_engine.execute(Block([module.doubled.txn(value)]))
+        assert result.receipts[0].error is None
+        assert result.state == {b"doubled": bytes([value * 2])}
 
 
 def test_native_program_that_is_not_there(shared_engine: Engine) -> None:
