@@ -9,16 +9,20 @@ import importlib
 import os
 import struct
 import weakref
+from itertools import islice
+from types import MappingProxyType
 
 cimport cython
-from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.object cimport PyObject
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid, PyCapsule_New
+from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_SIZE
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
 from blockstm.native.memory.atomics cimport (
-    fetch_add_sc, futex_wait, futex_wake, load_acquire, load_sc, monotonic_ns, spin_pause, store_sc,
+    fetch_add_sc, futex_wait, futex_wake, load_acquire, load_sc, monotonic_ns, prefetch_line, spin_pause, store_sc,
     unlikely_true,
 )
 from blockstm.native.verbs.context cimport (
@@ -34,7 +38,7 @@ from blockstm.native.programs.verb_table cimport (
 )
 from blockstm.native.instruments.watch cimport Watch, WatchedTxn
 from blockstm.native.versions.key_order cimport set_prefix_range
-from blockstm.native.versions.key_table cimport find_or_insert, order_keys, table_capacity
+from blockstm.native.versions.key_table cimport find_or_insert, hash_key, order_keys, table_capacity
 from blockstm.native.memory.layout cimport (
     ACCESS_ADD, ACCESS_READ, ACCESS_WRITE, Access, CHUNK_BYTES, DRAINS_MAX, EVENT_BYTES_MAX, FAILURE_NONE, FAILURE_NO_MODEL, HASH_TABLES_MAX, KEY_BYTES_MAX,
     MODEL_OPTIONS_MAX, OUTCOME_FAILED, OUTCOME_REVERTED,
@@ -148,6 +152,7 @@ cdef dict names_of(kinds, str prefix):
 
 
 include "faces/encoding.pxi"
+include "faces/look_ahead.pxi"
 include "faces/loader.pxi"
 include "faces/predicates.pxi"
 include "faces/run_view.pxi"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from blockstm.errors import ProgramError, shown
@@ -247,7 +248,7 @@ class Transaction:
 
 
 def rows_of(
-    transactions: Iterable[Transaction], places: Mapping[str, int]
+    transactions: Sequence[Transaction], places: Mapping[str, int]
 ) -> Iterator[tuple[int, object, int | None]]:
     """Give what the core lays out of transactions; see `Arena.lay_out`.
 
@@ -255,6 +256,18 @@ def rows_of(
         transactions: the transactions.
         places: the places of their programs, by name.
     """
-    for transaction in transactions:
-        arguments = transaction._arguments if transaction._encoded is None else transaction._encoded
-        yield places[transaction._program.name], arguments, transaction._gas_limit
+    # Column by column, as blocks hold tens of thousands of transactions.
+    programs = [transaction._program for transaction in transactions]
+    encoded = [transaction._encoded for transaction in transactions]
+    arguments = [transaction._arguments for transaction in transactions]
+    limits = [transaction._gas_limit for transaction in transactions]
+    return zip(
+        repeat(0) if len(places) == 1 else [places[program.name] for program in programs],
+        arguments if encoded.count(None) == len(encoded) else map(_either, encoded, arguments),
+        limits,
+        strict=False,
+    )
+
+
+def _either(encoded: bytes | None, arguments: tuple[object, ...]) -> object:
+    return arguments if encoded is None else encoded

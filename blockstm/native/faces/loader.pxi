@@ -83,25 +83,50 @@ cdef int set_locations(Local* local, tuple keys, const Locations* locations) exc
     return 0
 
 
+cdef int set_state(Local* local, state, const Locations* locations) except -1:
+    """Set what keys hold before the block."""
+    cdef object values = state.copy() if isinstance(state, MappingProxyType) else state
+    if type(values) is dict:
+        for key, value in (<dict>values).items():
+            set_base(local, locate(local, key, locations), value)
+    else:
+        for key, value in values.items():
+            set_base(local, locate(local, key, locations), value)
+    return 0
+
+
 @cython.boundscheck(True)
-cdef int set_rows(Local* local, list programs, state, rows, const Locations* locations) except -1:
-    """Fill in the state and the transactions. Whoever made the rows has checked them; nothing here relies on it."""
-    cdef Bytes* out = &local.scratch
-    cdef tuple row, entry
+cdef int set_row(Local* local, Py_ssize_t txn_idx, list programs, tuple row, const Locations* locations) except -1:
+    cdef tuple entry = programs[row[0]]
+    cdef object arguments = row[1]
+    if type(arguments) is bytes:
+        put_encoded(local, &local.scratch, arguments)
+    else:
+        put_arguments(local, &local.scratch, entry[1], arguments, locations)
+    set_txn(local, txn_idx, entry[0], row[2], &local.scratch)
+    return 0
+
+
+cdef int set_rows(Local* local, list programs, rows, const Locations* locations) except -1:
+    """Fill in the transactions. Whoever made the rows has checked them; nothing here relies on it.
+
+    Rows are taken a few at a time, so that the lines of memory that their keys need are fetched for all of them at once.
+    """
+    cdef Ahead ahead
+    cdef list batch
     cdef Py_ssize_t txn_idx = 0
-    for key, value in state.items():
-        set_base(local, locate(local, key, locations), value)
-    for row in rows:
-        if txn_idx == local.header.txn_count:
-            raise IndexError(f"more rows than the {txn_idx} transactions")
-        entry = programs[row[0]]
-        arguments = row[1]
-        if type(arguments) is bytes:
-            put_encoded(local, out, arguments)
-        else:
-            put_arguments(local, out, entry[1], arguments, locations)
-        set_txn(local, txn_idx, entry[0], row[2], out)
-        txn_idx += 1
+    cdef object rest = iter(rows)
+    while True:
+        batch = list(islice(rest, ROWS_AHEAD))
+        if not batch:
+            break
+        if locations == NULL:
+            look_ahead(local, &ahead, batch)
+        for row in batch:
+            if txn_idx == local.header.txn_count:
+                raise IndexError(f"more rows than the {txn_idx} transactions")
+            set_row(local, txn_idx, programs, row, locations)
+            txn_idx += 1
     if txn_idx != local.header.txn_count:
         raise IndexError(f"{txn_idx} rows for {local.header.txn_count} transactions")
     return 0
@@ -112,7 +137,8 @@ cdef int lay_out_rows(Local* local, Py_ssize_t txn_count, list programs, tuple k
     cdef Locations locations
     if keys is None:
         make_room(local, txn_count, len(state) + txn_count)
-        return set_rows(local, programs, state, rows, NULL)
+        set_state(local, state, NULL)
+        return set_rows(local, programs, rows, NULL)
     locations.count = len(keys)
     locations.items = <uint32_t*>malloc((locations.count + 1) * sizeof(uint32_t))
     if locations.items == NULL:
@@ -120,7 +146,8 @@ cdef int lay_out_rows(Local* local, Py_ssize_t txn_count, list programs, tuple k
     try:
         make_room(local, txn_count, locations.count)
         set_locations(local, keys, &locations)
-        return set_rows(local, programs, state, rows, &locations)
+        set_state(local, state, &locations)
+        return set_rows(local, programs, rows, &locations)
     finally:
         free(locations.items)
 
