@@ -1,8 +1,10 @@
 """The compiled core: arena, worker, context, snapshot."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import Any, Final, NoReturn, Protocol, TypeVar, overload
+
+from _typeshed import ReadableBuffer
 
 from blockstm.programs.program import NativeCode, NativeProgram, Program, PythonProgram
 from blockstm.state.source import StateSource
@@ -58,13 +60,89 @@ COST_NAMES: Final[tuple[str, ...]]
 def pause_ns() -> float:
     """How long one pause of a spinning worker takes, in ns."""
 
+class Column:
+    """The values of one parameter in all rows. The buffers must not change.
+
+    Arguments:
+        kind: the kind of the parameter; a column of the state's values is of kind "bytes".
+        length: how many rows.
+        lists: of "keys" and "adds": where the list of each row begins, and where the last one ends.
+        begins: where each string begins in `data`, and where the last one ends.
+        data: the strings, one after the other.
+        words: numbers, of "u64", "u256" and "adds", each of as many 64-bit words as `limbs` says.
+        limbs: 1 or 4; the least significant word is first.
+
+    Raises:
+        EngineError: a buffer is too short, or says of another that it is longer than it is.
+        LimitError: a key is too long.
+    """
+
+    kind: Final[str]
+    length: Final[int]
+    def __init__(
+        self,
+        kind: str,
+        length: int,
+        *,
+        lists: ReadableBuffer | None = None,
+        begins: ReadableBuffer | None = None,
+        data: ReadableBuffer = b"",
+        words: ReadableBuffer | None = None,
+        limbs: int = 1,
+    ) -> None: ...
+    def __len__(self) -> int: ...
+    def first_repeated(self, hash_seed: int) -> int | None:
+        """The first row of a column of keys whose key stands in a row before it, too; None where there is none."""
+
+class ColumnRows:
+    """The transactions of a block, column by column. Iterated over, it gives rows as `Arena.lay_out` takes them.
+
+    Arguments:
+        length: how many transactions.
+        columns: for each program the columns of its parameters. What stands there in rows of other programs does
+            not matter.
+        places: for each transaction the place of its program, 32 bits each; None: all run the first.
+        gas_limits: for each its gas limit, of kind "u64"; None: none has one.
+        is_limited: for each whether it has one, a byte each.
+    """
+
+    length: Final[int]
+    columns: Final[tuple[tuple[Column, ...], ...]]
+    def __init__(
+        self,
+        length: int,
+        columns: Iterable[Iterable[Column]],
+        places: ReadableBuffer | None = None,
+        gas_limits: Column | None = None,
+        is_limited: ReadableBuffer | None = None,
+    ) -> None: ...
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[tuple[int, tuple[object, ...], int | None]]: ...
+
+class StateColumns:
+    """The state before a block as two columns.
+
+    Arguments:
+        keys: of kind "key"; each once.
+        values: of kind "bytes".
+    """
+
+    keys: Final[Column]
+    values: Final[Column]
+    def __init__(self, keys: Column, values: Column) -> None: ...
+    def __len__(self) -> int: ...
+    def items(self) -> ItemsView[bytes, bytes]:
+        """Keys and values; made when first asked for."""
+
 class Arena:
     """The shared memory that a pool of workers executes blocks in."""
 
     fd: Final[int]
     program_version: int
     delay_seed: int
-    def __init__(self, memory_limit_bytes: int, worker_slots: int, hash_seed: int = 0) -> None: ...
+    def __init__(
+        self, memory_limit_bytes: int, worker_slots: int, hash_seed: int = 0, regions: int = 1
+    ) -> None: ...
     @staticmethod
     def attach(fd: int) -> Arena:
         """Map the arena behind a file descriptor that was inherited, as a worker."""
@@ -85,7 +163,7 @@ class Arena:
         txn_count: int,
         programs: Iterable[tuple[int, tuple[str, ...]]],
         keys: tuple[bytes, ...] | None,
-        state: Mapping[Any, bytes],
+        state: Mapping[Any, bytes] | StateColumns,
         rows: Iterable[tuple[Any, ...]],
         rounds_per_gas: float = 1.0,
         source: StateSource | None = None,
@@ -108,6 +186,40 @@ class Arena:
             MemoryLimitError: the block does not fit.
             EngineError: a row is not as it must be, or the system does not take memory back
                 that the last block has used. The arena takes the next block.
+        """
+
+    @property
+    def can_prepare(self) -> bool:
+        """Whether it has room for a block beside the one that is executed."""
+
+    def prepare(
+        self,
+        txn_count: int,
+        programs: Iterable[tuple[str, ...]],
+        keys: tuple[bytes, ...] | None,
+        state: Mapping[Any, bytes] | StateColumns,
+        rows: Iterable[tuple[Any, ...]],
+        source: StateSource | None = None,
+        ordered: Iterable[bytes] = (),
+    ) -> None:
+        """Lay out the next block while workers execute the last one; `take_prepared` makes it the arena's block.
+
+        Any thread may call it. Where one is prepared already, it is forgotten.
+
+        Arguments:
+            programs: the kinds of the parameters of each.
+            txn_count, keys, state, rows, source, ordered: as for `lay_out`.
+
+        Raises:
+            as `lay_out` does; the arena takes the next block, and the one that is executed goes on.
+        """
+
+    def take_prepared(self, numbers: Iterable[int], rounds_per_gas: float = 1.0) -> None:
+        """Make the prepared block the block of the arena, as `lay_out` does; no worker may be in the last one.
+
+        Arguments:
+            numbers: for each of its programs the number.
+            rounds_per_gas: as for `lay_out`.
         """
 
     def start(

@@ -8,6 +8,7 @@ import fcntl
 import importlib
 import os
 import struct
+import threading
 import weakref
 from itertools import islice
 from types import MappingProxyType
@@ -17,9 +18,9 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromSt
 from cpython.object cimport PyObject
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid, PyCapsule_New
 from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_SIZE
-from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t, uintptr_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memcmp, memcpy, memset
 
 from blockstm.native.memory.atomics cimport (
     fetch_add_sc, futex_wait, futex_wake, load_acquire, load_sc, monotonic_ns, prefetch_line, spin_pause, store_sc,
@@ -153,6 +154,7 @@ cdef dict names_of(kinds, str prefix):
 
 include "faces/encoding.pxi"
 include "faces/look_ahead.pxi"
+include "faces/columns.pxi"
 include "faces/loader.pxi"
 include "faces/predicates.pxi"
 include "faces/run_view.pxi"
@@ -160,6 +162,7 @@ include "faces/kept_view.pxi"
 include "faces/snapshot.pxi"
 include "faces/locks.pxi"
 include "faces/preparation.pxi"
+include "faces/regions.pxi"
 include "faces/arena.pxi"
 include "faces/programs.pxi"
 include "faces/drain.pxi"

@@ -14,8 +14,6 @@ cdef extern from "<fcntl.h>" nogil:
 
 cdef enum:
     MAGIC = 0x5354534B434F4C42
-    ALIGNMENT = 4096
-    RETAINED_BYTES = 64 << 20   # memory kept for the next block
 
 
 cdef dict found_models = {}
@@ -44,6 +42,8 @@ cdef class Arena:
         memory_limit_bytes: how large it may grow; memory is taken page by page as it is used.
         worker_slots: how many workers may share it.
         hash_seed: seed of the key table's hash; with the same seed, blocks are laid out the same.
+        regions: how many blocks it has room for; with one, none can be prepared, and a result that is in use is copied
+            when the next block is laid out.
 
     Raises:
         MemoryLimitError: not even the bookkeeping of the workers fits into the limit.
@@ -58,7 +58,10 @@ cdef class Arena:
     cdef readonly int fd
     cdef int lock_fd            # of the owner: says as long as it is open that there is an engine
     cdef bint owner
-    cdef list snapshots         # weak references to those of the loaded block
+    cdef list regions           # Region
+    cdef Region region          # of the block that is laid out
+    cdef LaidOut prepared       # the next block, if it is laid out already
+    cdef object memory_lock     # held while a block is laid out, or the memory is given back
     cdef object before          # the state before the block that is laid out, as the block holds it
     cdef tuple before_keys      # the keys that it names by their places here; None if it holds the keys themselves
     cdef dict first_seen
@@ -69,32 +72,34 @@ cdef class Arena:
         self.base = NULL
         self.dead = NULL
         self.first_seen = {}
-        self.snapshots = []
+        self.regions = []
+        self.memory_lock = threading.RLock()
 
-    def __init__(self, memory_limit_bytes, worker_slots, hash_seed=0):
-        cdef uint64_t slots_at = (sizeof(Header) + 127) & ~<uint64_t>127
-        cdef uint64_t begin = slots_at + (worker_slots + 1) * sizeof(WorkerSlot)
-        begin = (begin + ALIGNMENT - 1) & ~<uint64_t>(ALIGNMENT - 1)
-        if memory_limit_bytes < begin + ALIGNMENT:
+    def __init__(self, memory_limit_bytes, worker_slots, hash_seed=0, regions=1):
+        cdef uint64_t begin = bookkeeping_bytes(worker_slots)
+        cdef uint64_t room, size
+        if memory_limit_bytes < begin + PAGE_BYTES:
             raise MemoryLimitError(
                 f"a memory limit of {memory_limit_bytes} bytes does not hold {worker_slots} workers: "
                 f"raise it to {begin + (1 << 20)} or more"
             )
+        room = memory_limit_bytes - begin
+        size = memory_limit_bytes if regions == 1 else begin + regions * (room + begin + 2 * PAGE_BYTES)
         self.owner = True
         try:
             # A program that prints must never write into it, though the standard descriptors may be closed.
             self.fd = above_standard(os.memfd_create("blockstm", os.MFD_CLOEXEC))
-            os.ftruncate(self.fd, memory_limit_bytes)
+            os.ftruncate(self.fd, size)
             self.lock_fd = above_standard(os.open(f"/proc/self/fd/{self.fd}", os.O_RDWR | os.O_CLOEXEC))
             try_lock(self.lock_fd, ENGINE_LOCK)
         except OSError as error:
             self._close_file()
             raise EngineError(
-                f"the system gives no memory file of {memory_limit_bytes} bytes: {error.strerror}; lower the memory "
+                f"the system gives no memory file of {size} bytes: {error.strerror}; lower the memory "
                 "limit, or raise the limits on file sizes (ulimit -f) and on open files (ulimit -n)"
             ) from error
         try:
-            self._map(memory_limit_bytes)
+            self._map(size)
         except BaseException:
             self._close_file()
             raise
@@ -102,7 +107,7 @@ cdef class Arena:
         header.magic = MAGIC
         header.limit_bytes = memory_limit_bytes
         header.block_begin = begin
-        header.slots = slots_at
+        header.slots = slots_begin()
         header.worker_slots = worker_slots
         header.hash_seed = hash_seed
         header.bump = begin
@@ -113,6 +118,16 @@ cdef class Arena:
             raise MemoryError
         for worker in range(worker_slots):
             local_open(&self.dead[worker], self.base, worker, -1)
+        self.regions = [Region(begin, memory_limit_bytes, 0)]
+        while len(self.regions) < regions:
+            begin = (last_end_of(self.regions) + PAGE_BYTES - 1) & ~<uint64_t>(PAGE_BYTES - 1)
+            self.regions.append(Region(begin, begin + room, 0))
+        begin = last_end_of(self.regions)
+        for region in self.regions if regions > 1 else []:
+            begin = (begin + PAGE_BYTES - 1) & ~<uint64_t>(PAGE_BYTES - 1)
+            (<Region>region).copy = begin
+            begin += bookkeeping_bytes(worker_slots)
+        self.region = self.regions[0]
 
     @staticmethod
     def attach(int fd):
@@ -170,11 +185,15 @@ cdef class Arena:
 
     def close(self):
         """Give the memory back. A snapshot that is still in use keeps what it holds."""
-        if self.base == NULL:
-            return
-        self._detach_snapshots()
-        self._release()
-        self._close_file()
+        cdef Region region
+        with self.memory_lock:
+            if self.base == NULL:
+                return
+            self.prepared = None
+            for region in self.regions:
+                region.detach()
+            self._release()
+            self._close_file()
 
     cdef int _close_file(self) except -1:
         if self.owner and self.fd >= 0:
@@ -209,38 +228,110 @@ cdef class Arena:
                 used. The arena takes the next block.
         """
         cdef Header* header = self._header()
-        cdef uint64_t used = self.used_bytes
+        cdef LaidOut laid_out
         self._claim(header)
         try:
-            self._lay_out(header, used, txn_count, programs, keys, state, rows, source, ordered)
+            with self.memory_lock:
+                laid_out = self._laid_out(self._region_for_next(), txn_count, programs, keys, state, rows, source, ordered)
+                self._take_up(laid_out)
             header.rounds_per_gas = rounds_per_gas
-        finally:
-            store_sc[uint64_t](&header.block_number, header.block_number + 1)
-            wake_drains_and_engine(header)
-
-    cdef int _lay_out(
-        self, Header* header, uint64_t used, Py_ssize_t txn_count, programs, keys, state, rows, source, ordered
-    ) except -1:
-        self._detach_snapshots()
-        self._reset(header)
-        try:
-            if self.owner:
-                self._give_back(header.block_begin + RETAINED_BYTES, used)
-            entries = [(number, parameter_codes(kinds)) for number, kinds in programs]
-            lay_out_rows(&self.local, txn_count, entries, keys, state, rows)
-            put_keys_in_order(&self.local, ordered)
-            header.has_source = source is not None
-            self.before = state if source is None else source
-            self.before_keys = keys
-        except (IndexError, OverflowError, TypeError) as error:
-            header.done = header.stop = 1
-            raise EngineError(
-                f"a row of the block is not as its file's reader made it ({error}): load the block from its file again"
-            ) from error
         except BaseException:
             header.done = header.stop = 1
             raise
+        finally:
+            self._unclaim(header)
+
+    @property
+    def can_prepare(self):
+        """Whether it has room for a block beside the one that is executed."""
+        return len(self.regions) > 1
+
+    def prepare(self, Py_ssize_t txn_count, programs, keys, state, rows, source=None, ordered=()):
+        """Lay out the next block while workers execute the last one; `take_prepared` makes it the block of the arena.
+
+        Any thread may call it. Where one is prepared already, it is forgotten.
+
+        Arguments:
+            programs: the kinds of the parameters of each.
+            txn_count, keys, state, rows, source, ordered: as for `lay_out`.
+
+        Raises:
+            as `lay_out` does; the arena takes the next block, and the one that is executed goes on.
+        """
+        cdef Region region
+        with self.memory_lock:
+            self._header()
+            self.prepared = None
+            region = self._region_beside()
+            numbered = [(place, kinds) for place, kinds in enumerate(programs)]
+            self.prepared = self._laid_out(region, txn_count, numbered, keys, state, rows, source, ordered)
+
+    def take_prepared(self, numbers, double rounds_per_gas=1.0):
+        """Make the prepared block the block of the arena, as `lay_out` does; no worker may be in the last one.
+
+        Arguments:
+            numbers: for each of its programs the number.
+            rounds_per_gas: as for `lay_out`.
+        """
+        cdef Header* header = self._header()
+        cdef LaidOut prepared = self.prepared
+        if prepared is None:
+            raise EngineError("no block is prepared: lay one out")
+        self._claim(header)
+        try:
+            with self.memory_lock:
+                self.prepared = None
+                prepared.renumber(list(numbers))
+                self._take_up(prepared)
+            header.rounds_per_gas = rounds_per_gas
+        finally:
+            self._unclaim(header)
+
+    cdef LaidOut _laid_out(
+        self, Region region, Py_ssize_t txn_count, programs, keys, state, rows, source, ordered
+    ):
+        """Lay a block out in a region; what was there is gone, whatever comes of it."""
+        cdef list entries = [(number, parameter_codes(kinds)) for number, kinds in programs]
+        cdef LaidOut laid_out
+        region.detach()
+        if region is self.region:
+            region.touch(self._header().bump)
+        if self.owner:
+            region.give_back(self.fd)
+        laid_out = LaidOut.begin(self._header(), region)
+        laid_out.fill(txn_count, entries, keys, state, rows, source, ordered)
+        return laid_out
+
+    cdef int _take_up(self, LaidOut laid_out) except -1:
+        """Make a block that is laid out the block of the arena."""
+        cdef Header* header = self._header()
+        cdef Region last = self.region
+        if laid_out.region is not last:
+            last.touch(header.bump)
+            last.settle(header)
+            if not last.snapshots:
+                last.give_back(self.fd)
+        self._reset(header)
+        laid_out.take_up(header, self.local.slot)
+        self.region = laid_out.region
+        self.before = laid_out.before
+        self.before_keys = laid_out.before_keys
         return 0
+
+    cdef Region _region_for_next(self):
+        """The region of the last block, unless results of that are in use, and there is another."""
+        return self._region_beside() if self.region.in_use() and len(self.regions) > 1 else self.region
+
+    cdef Region _region_beside(self):
+        """A region beside those of the last block and of the prepared one, best one of which no result is in use."""
+        cdef list others = [
+            region for region in self.regions
+            if region is not self.region and (self.prepared is None or region is not self.prepared.region)
+        ]
+        for region in others:
+            if not (<Region>region).in_use():
+                return region
+        return others[0]
 
     cdef bint _is_drained(self, Header* header) except -1:
         """Whether no drain that is alive still drains the block in the arena."""
@@ -276,9 +367,14 @@ cdef class Arena:
                 return 0
             store_sc[uint64_t](&header.block_number, header.block_number - 1)
 
+    cdef int _unclaim(self, Header* header) except -1:
+        """Say that the block in the arena is there."""
+        store_sc[uint64_t](&header.block_number, header.block_number + 1)
+        wake_drains_and_engine(header)
+        return 0
+
     cdef void _reset(self, Header* header) noexcept:
         cdef uint32_t worker
-        cdef int level
         cdef WorkerSlot* slot
         for worker in range(header.worker_slots + 1):
             slot = slot_at(&self.local, worker)
@@ -295,8 +391,6 @@ cdef class Arena:
             slot.spans = 0
             slot.last_spans = 0
             slot.spans_dropped = 0
-        for level in range(HASH_TABLES_MAX):
-            header.tables[level] = 0
         header.done = 0
         header.stop = 0
         header.failure = FAILURE_NONE
@@ -313,21 +407,10 @@ cdef class Arena:
         header.execution_ns = 0
         header.timeline_bytes_max = 0
         header.timeline_bytes = 0
-        header.key_order = 0
-        header.has_source = 0
         header.failure_reason = 0
-        header.bump = header.block_begin
         self.local.abort = ABORT_NONE
         self.local.scratch.length = 0
         self.first_seen.clear()
-
-    cdef int _give_back(self, uint64_t start, uint64_t end) except -1:
-        """Return pages that only a larger block needs to the system: those from `start` on, used up to `end`."""
-        if start >= end:
-            return 0
-        if fallocate(self.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, start, self.size - start) != 0:
-            raise EngineError("the system does not take shared memory back: use a new engine for small blocks")
-        return 0
 
     def start(
         self,
@@ -359,7 +442,7 @@ cdef class Arena:
         if timed:
             header.execution_ns = take_zeroed(&self.local, header.txn_count * <uint64_t>8)
         if timeline:
-            header.timeline_bytes_max = header.limit_bytes // TIMELINE_SHARE
+            header.timeline_bytes_max = memory_limit_of(header) // TIMELINE_SHARE
         if preparation is not None:
             lay_out_preparation(&self.local, preparation)
         header.active_workers = active_workers
@@ -460,12 +543,12 @@ cdef class Arena:
 
     @property
     def memory_limit_bytes(self):
-        return self._header().limit_bytes
+        return memory_limit_of(self._header())
 
     @property
     def used_bytes(self):
         """Bytes of the arena that the block uses, bookkeeping included."""
-        return min(self._header().bump, self._header().limit_bytes)
+        return used_bytes_of(self._header())
 
     @property
     def program_version(self):
@@ -552,22 +635,10 @@ cdef class Arena:
         snapshot.view = ArenaView.of(self)
         snapshot.before = self.before
         snapshot.before_keys = self.before_keys
-        self.snapshots.append(weakref.ref(snapshot))
+        self.region.snapshots.append(weakref.ref(snapshot))
         return snapshot
 
     cdef int _detach_snapshots(self) except -1:
         """Let the snapshots that are still in use go on without the arena, which is wanted for something else."""
-        cdef list used = [snapshot for reference in self.snapshots if (snapshot := reference()) is not None]
-        cdef Snapshot snapshot
-        cdef ArenaView view
-        cdef KeptView kept
-        self.snapshots.clear()
-        if not used:
-            return 0
-        view = (<Snapshot>used[0]).view
-        for snapshot in used:
-            snapshot.view = None        # should there not be the memory
-        kept = KeptView.of(view)
-        for snapshot in used:
-            snapshot.view = kept
+        self.region.detach()
         return 0

@@ -85,7 +85,7 @@ cdef uint32_t locate(Local* local, object key, const Locations* locations) excep
 
 
 cdef object memory_limit_message(Local* local):
-    return over_memory_limit("the block", local.header.limit_bytes)
+    return over_memory_limit("the block", memory_limit_of(local.header))
 
 
 cdef int put_u64(Local* local, Bytes* out, uint64_t value) except -1:

@@ -29,43 +29,60 @@ cdef int make_room(Local* local, Py_ssize_t txn_count, Py_ssize_t key_count) exc
     return 0
 
 
-cdef uint64_t place_beside_key(Local* local, uint32_t location_ref, bytes value):
+cdef inline uint64_t place_beside_key(
+    Local* local, uint32_t location_ref, const uint8_t* value, uint32_t length
+) noexcept nogil:
     """Store a record where the key leaves room for it: one cache line less to fetch; 0 where it does not."""
     cdef Location* location = location_at(local, location_ref)
     cdef uint32_t begin = (location.key_bytes + 7) & ~<uint32_t>7
     cdef Record* record = <Record*>(location.key + begin)
-    if begin + sizeof(Record) + len(value) > KEY_BYTES_MAX:
+    if begin + sizeof(Record) + length > KEY_BYTES_MAX:
         return 0
-    record.length = <uint32_t>len(value)
+    record.length = length
     record.negative = 0
-    memcpy(record_bytes(record), <const uint8_t*>value, len(value))
+    memcpy(record_bytes(record), value, length)
     return <uint64_t>(<uint8_t*>record - local.base)
 
 
-cdef int set_base(Local* local, uint32_t location, bytes value) except -1:
-    """Set what a key holds before the block."""
-    cdef uint64_t record = place_beside_key(local, location, value)
+cdef inline bint fill_base(Local* local, uint32_t location, const uint8_t* value, uint32_t length) noexcept nogil:
+    """Set what a key holds before the block; False where the arena is full."""
+    cdef uint64_t record = place_beside_key(local, location, value, length)
     if record == 0:
-        record = make_record(local, <const uint8_t*>value, <uint32_t>len(value), 0)
+        record = make_record(local, value, length, 0)
     if record == 0:
-        raise MemoryLimitError(memory_limit_message(local))
+        return False
     location_at(local, location).base = pack_word(WORD_VALUE, BASE_TXN, record)
+    return True
+
+
+cdef int set_base(Local* local, uint32_t location, bytes value) except -1:
+    if not fill_base(local, location, <const uint8_t*>value, <uint32_t>len(value)):
+        raise MemoryLimitError(memory_limit_message(local))
     return 0
 
 
-cdef int set_txn(Local* local, Py_ssize_t txn_idx, uint32_t program, object gas_limit, Bytes* arguments) except -1:
-    """Fill in one transaction; takes the encoded arguments out of the buffer."""
-    cdef Txn* txn = txn_at(local, <uint32_t>txn_idx)
+cdef inline bint fill_txn(
+    Local* local, uint32_t txn_idx, uint32_t program, uint64_t gas_limit, Bytes* arguments
+) noexcept nogil:
+    """Fill in one transaction; takes the encoded arguments out of the buffer. False where the arena is full."""
+    cdef Txn* txn = txn_at(local, txn_idx)
     cdef uint64_t offset = allocate(local, arguments.length)
     if offset == 0:
-        raise MemoryLimitError(memory_limit_message(local))
+        return False
     if arguments.length != 0:
         memcpy(address(local, offset), arguments.data, arguments.length)
     txn.arguments = offset
     txn.arguments_bytes = <uint32_t>arguments.length
     txn.program = program
-    txn.gas_limit = <uint64_t>-1 if gas_limit is None else gas_limit
+    txn.gas_limit = gas_limit
     arguments.length = 0
+    return True
+
+
+cdef int set_txn(Local* local, Py_ssize_t txn_idx, uint32_t program, object gas_limit, Bytes* arguments) except -1:
+    cdef uint64_t limit = <uint64_t>-1 if gas_limit is None else gas_limit
+    if not fill_txn(local, <uint32_t>txn_idx, program, limit, arguments):
+        raise MemoryLimitError(memory_limit_message(local))
     return 0
 
 
@@ -86,7 +103,9 @@ cdef int set_locations(Local* local, tuple keys, const Locations* locations) exc
 cdef int set_state(Local* local, state, const Locations* locations) except -1:
     """Set what keys hold before the block."""
     cdef object values = state.copy() if isinstance(state, MappingProxyType) else state
-    if type(values) is dict:
+    if isinstance(values, StateColumns):
+        set_state_columns(local, values)
+    elif type(values) is dict:
         for key, value in (<dict>values).items():
             set_base(local, locate(local, key, locations), value)
     else:
@@ -127,6 +146,9 @@ cdef int set_rows(Local* local, list programs, rows, const Locations* locations)
                 raise IndexError(f"more rows than the {txn_idx} transactions")
             set_row(local, txn_idx, programs, row, locations)
             txn_idx += 1
+        if txn_idx % ROWS_AT_A_STRETCH == 0:
+            with nogil:     # others may want to look after the workers
+                pass
     if txn_idx != local.header.txn_count:
         raise IndexError(f"{txn_idx} rows for {local.header.txn_count} transactions")
     return 0
@@ -135,9 +157,13 @@ cdef int set_rows(Local* local, list programs, rows, const Locations* locations)
 cdef int lay_out_rows(Local* local, Py_ssize_t txn_count, list programs, tuple keys, state, rows) except -1:
     """Lay out a block whose rows and state name keys by their places in `keys`; where that is None, by themselves."""
     cdef Locations locations
+    if isinstance(rows, ColumnRows) and txn_count != len(rows):
+        raise IndexError(f"{len(rows)} rows for {txn_count} transactions")
     if keys is None:
         make_room(local, txn_count, len(state) + txn_count)
         set_state(local, state, NULL)
+        if isinstance(rows, ColumnRows):
+            return ColumnLoader(programs, rows).lay_out(local)
         return set_rows(local, programs, rows, NULL)
     locations.count = len(keys)
     locations.items = <uint32_t*>malloc((locations.count + 1) * sizeof(uint32_t))

@@ -6,6 +6,7 @@ cdef extern from "Python.h":
 cdef enum:
     ROWS_AHEAD = 16
     KEYS_AHEAD = 64
+    ROWS_AT_A_STRETCH = 1024    # after which the GIL is let go
 
 cdef struct Ahead:              # keys that will be looked up soon
     uint32_t count

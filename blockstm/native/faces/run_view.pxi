@@ -145,7 +145,7 @@ cdef class ArenaView(RunView):
         cdef uint32_t worker
         memset(out, 0, sizeof(Totals))
         out.wall_ns = header.end_ns - header.start_ns
-        out.arena_bytes = header.bump
+        out.arena_bytes = header.bump - header.block_begin + bookkeeping_bytes(header.worker_slots)
         out.worker_slots = header.worker_slots
         out.is_timed = header.execution_ns != 0
         out.has_timeline = header.timeline_bytes_max != 0

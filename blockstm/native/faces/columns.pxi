@@ -1,0 +1,392 @@
+# Arguments and state as columns in Arrow's layout, which are laid out without making an object for any row.
+
+
+cdef struct ColumnView:
+    uint8_t code                # of the kind of parameter
+    uint32_t limbs              # words that a number takes, the least significant first
+    const int64_t* lists        # where the list of each row begins, in strings and numbers; NULL where rows have one each
+    const int64_t* begins       # where each string begins
+    const uint8_t* data
+    const uint64_t* words
+
+
+cdef uint64_t longest_of(const int64_t[::1] begins, uint64_t end, str what) except? 0xFFFFFFFFFFFFFFFF:
+    """The length of the longest stretch between these places, which ascend and end within `end`."""
+    cdef Py_ssize_t place
+    cdef int64_t longest = 0
+    if begins.shape[0] == 0 or begins[0] < 0 or <uint64_t>begins[begins.shape[0] - 1] > end:
+        raise EngineError(f"a column's {what} lie outside of its data: build it again")
+    for place in range(begins.shape[0] - 1):
+        if begins[place + 1] < begins[place]:
+            raise EngineError(f"a column's {what} do not ascend: build it again")
+        longest = max(longest, begins[place + 1] - begins[place])
+    return <uint64_t>longest
+
+
+cdef class Column:
+    """The values of one parameter in all rows. The buffers must not change.
+
+    Arguments:
+        kind: the kind of the parameter; a column of the state's values is of kind "bytes".
+        length: how many rows.
+        lists: of "keys" and "adds": where the list of each row begins, and where the last one ends.
+        begins: where each string begins in `data`, and where the last one ends.
+        data: the strings, one after the other.
+        words: numbers, of "u64", "u256" and "adds", each of as many 64-bit words as `limbs` says.
+        limbs: 1 or 4; the least significant word is first.
+
+    Raises:
+        EngineError: a buffer is too short, or says of another that it is longer than it is.
+        LimitError: a key is too long.
+    """
+
+    cdef readonly str kind
+    cdef readonly Py_ssize_t length
+    cdef const int64_t[::1] lists
+    cdef const int64_t[::1] begins
+    cdef const uint8_t[::1] data
+    cdef const uint64_t[::1] words
+    cdef ColumnView view
+
+    def __init__(self, str kind, Py_ssize_t length, *, lists=None, begins=None, data=b"", words=None, uint32_t limbs=1):
+        cdef Py_ssize_t items = length
+        self.kind = kind
+        self.length = length
+        self.view.code = KIND_CODES[kind]
+        self.view.limbs = limbs
+        if kind == "keys" or kind == "adds":
+            self.lists = lists
+            self._check_length(self.lists.shape[0], length + 1)
+            items = self.lists[length]
+            self.view.lists = &self.lists[0]
+        if kind != "u64" and kind != "u256":
+            self.begins, self.data = begins, data
+            self._check_length(self.begins.shape[0], items + 1)
+            longest = longest_of(self.begins, self.data.shape[0], "strings")
+            if kind != "bytes" and longest > KEY_BYTES_MAX:
+                raise LimitError(f"a key is {longest} bytes long; a key has at most {KEY_BYTES_MAX} bytes: use a hash of it")
+            self.view.begins = &self.begins[0]
+            self.view.data = &self.data[0] if self.data.shape[0] != 0 else NULL
+        if kind == "u64" or kind == "u256" or kind == "adds":
+            self.words = words
+            self._check_length(self.words.shape[0], items * limbs)
+            self.view.words = &self.words[0] if self.words.shape[0] != 0 else NULL
+        if self.view.lists != NULL:
+            longest_of(self.lists, items, "lists")
+
+    cdef int _check_length(self, Py_ssize_t length, Py_ssize_t least) except -1:
+        if length < least or least < 0:
+            raise EngineError(f"a buffer of a column of {self.kind} is too short: build it again")
+        return 0
+
+    def __len__(self):
+        return self.length
+
+    def first_repeated(self, uint64_t hash_seed):
+        """The first row of a column of keys whose key stands in a row before it, too; None where there is none.
+
+        Arguments:
+            hash_seed: one that whoever made the keys cannot know, or they could all be made to collide.
+        """
+        cdef uint64_t mask = table_capacity_for(self.length) - 1
+        cdef uint32_t* rows     # a hash table: row + 1
+        cdef Py_ssize_t row = 0
+        if self.kind != "key":
+            raise EngineError(f"a column of {self.kind} is no column of keys")
+        rows = <uint32_t*>calloc(mask + 1, sizeof(uint32_t))
+        if rows == NULL:
+            raise MemoryError
+        with nogil:
+            while row < self.length and is_new_key(&self.view, rows, mask, hash_seed, row):
+                row += 1
+        free(rows)
+        return row if row < self.length else None
+
+    cdef bytes string(self, Py_ssize_t place):
+        return PyBytes_FromStringAndSize(
+            <const char*>self.view.data + self.view.begins[place], self.view.begins[place + 1] - self.view.begins[place]
+        )
+
+    cdef object number(self, Py_ssize_t place):
+        cdef Number number
+        column_number(&self.view, place, &number)
+        return number_to_object(&number)
+
+    cdef object value(self, Py_ssize_t row):
+        """The value in a row, as a program is given it."""
+        cdef uint8_t code = self.view.code
+        if code == KIND_KEY or code == KIND_BYTES:
+            return self.string(row)
+        if code == KIND_U64 or code == KIND_U256:
+            return self.number(row)
+        if code == KIND_KEYS:
+            return tuple([self.string(place) for place in range(self.lists[row], self.lists[row + 1])])
+        return {self.string(place): self.number(place) for place in range(self.lists[row], self.lists[row + 1])}
+
+
+cdef bint is_new_key(
+    const ColumnView* keys, uint32_t* rows, uint64_t mask, uint64_t hash_seed, Py_ssize_t row
+) noexcept nogil:
+    """Put a row into a hash table of rows; False where one with the same key is there."""
+    cdef const uint8_t* key = keys.data + keys.begins[row]
+    cdef uint32_t length = <uint32_t>(keys.begins[row + 1] - keys.begins[row])
+    cdef uint64_t place = hash_key(hash_seed, key, length) & mask
+    cdef Py_ssize_t other
+    while rows[place] != 0:
+        other = rows[place] - 1
+        if keys.begins[other + 1] - keys.begins[other] == length and memcmp(keys.data + keys.begins[other], key, length) == 0:
+            return False
+        place = (place + 1) & mask
+    rows[place] = <uint32_t>(row + 1)
+    return True
+
+
+cdef class ColumnRows:
+    """The transactions of a block, column by column. Iterated over, it gives rows as `Arena.lay_out` takes them.
+
+    Arguments:
+        length: how many transactions.
+        columns: for each program the columns of its parameters. What stands there in rows of other programs does not matter.
+        places: for each transaction the place of its program, 32 bits each; None: all run the first.
+        gas_limits: for each its gas limit, of kind "u64"; None: none has one.
+        is_limited: for each whether it has one, a byte each.
+    """
+
+    cdef readonly Py_ssize_t length
+    cdef readonly tuple columns
+    cdef const uint32_t[::1] places
+    cdef Column gas_limits
+    cdef const uint8_t[::1] is_limited
+
+    def __init__(self, Py_ssize_t length, columns, places=None, Column gas_limits=None, is_limited=None):
+        cdef Column column
+        self.length = length
+        self.columns = tuple([tuple(of_program) for of_program in columns])
+        self.places, self.gas_limits, self.is_limited = places, gas_limits, is_limited
+        for of_program in self.columns:
+            for column in of_program:
+                if column.length != length:
+                    raise EngineError(f"a column has {column.length} rows, not {length}: build it again")
+        if (places is not None and self.places.shape[0] != length) or (gas_limits is not None and (
+            gas_limits.kind != "u64" or gas_limits.length != length or self.is_limited.shape[0] != length
+        )):
+            raise EngineError(f"a column does not have {length} rows: build it again")
+
+    def __len__(self):
+        return self.length
+
+    def __iter__(self):
+        cdef Py_ssize_t row
+        cdef Column column
+        for row in range(self.length):
+            place = 0 if self.places is None else self.places[row]
+            yield (
+                place,
+                tuple([column.value(row) for column in self.columns[place]]),
+                self.gas_limits.number(row) if self.gas_limits is not None and self.is_limited[row] else None,
+            )
+
+
+cdef class StateColumns:
+    """The state before a block as two columns.
+
+    Arguments:
+        keys: of kind "key"; each once.
+        values: of kind "bytes".
+    """
+
+    cdef readonly Column keys
+    cdef readonly Column values
+    cdef dict decoded
+
+    def __init__(self, Column keys not None, Column values not None):
+        if keys.kind != "key" or values.kind != "bytes" or keys.length != values.length:
+            raise EngineError("the columns of a state do not belong together: build them again")
+        if longest_of(values.begins, values.data.shape[0], "strings") > VALUE_BYTES_MAX:
+            raise LimitError(f"a value of the state is over {VALUE_BYTES_MAX} bytes long: split it over several keys")
+        self.keys = keys
+        self.values = values
+
+    def __len__(self):
+        return self.keys.length
+
+    def items(self):
+        """Keys and values; made when first asked for."""
+        cdef Py_ssize_t row
+        if self.decoded is None:
+            self.decoded = {self.keys.string(row): self.values.string(row) for row in range(self.keys.length)}
+        return self.decoded.items()
+
+
+# --- laying them out --------------------------------------------------------------------------
+
+cdef inline void column_number(const ColumnView* column, Py_ssize_t place, Number* out) noexcept nogil:
+    number_set(out, column.words[place * column.limbs])
+    if column.limbs == 4:
+        memcpy(out, column.words + place * 4, sizeof(Number))
+
+
+cdef inline uint32_t column_key(Local* local, const ColumnView* column, Py_ssize_t place) noexcept nogil:
+    """The location of a key; 0 where the arena is full."""
+    cdef int64_t begin = column.begins[place]
+    return find_or_insert(local, column.data + begin, <uint32_t>(column.begins[place + 1] - begin))
+
+
+cdef inline bint put_zeros(Local* local, uint64_t count) noexcept nogil:
+    cdef uint64_t zeros = 0
+    return append(local, &local.scratch, &zeros, count)
+
+
+cdef inline bint put_column_number(Local* local, const ColumnView* column, Py_ssize_t place) noexcept nogil:
+    cdef Number number
+    if column.code == KIND_U64:
+        return append(local, &local.scratch, &column.words[place], 8)
+    column_number(column, place, &number)
+    return append(local, &local.scratch, &number, sizeof(Number))
+
+
+cdef inline bint put_column_list(Local* local, const ColumnView* column, Py_ssize_t row) noexcept nogil:
+    """Append a list of keys, or of keys and what is added to them."""
+    cdef uint64_t count = column.lists[row + 1] - column.lists[row]
+    cdef uint64_t location
+    cdef int64_t place
+    if not append(local, &local.scratch, &count, 8):
+        return False
+    for place in range(column.lists[row], column.lists[row + 1]):
+        location = column_key(local, column, place)
+        if location == 0 or not append(local, &local.scratch, &location, 4 if column.code == KIND_KEYS else 8):
+            return False
+        if column.code == KIND_ADDS and not put_column_number(local, column, place):
+            return False
+    return column.code == KIND_ADDS or put_zeros(local, count % 2 * 4)
+
+
+cdef inline bint put_column_value(Local* local, const ColumnView* column, Py_ssize_t row) noexcept nogil:
+    """Append an argument as arguments.pxd reads it; False where the arena is full."""
+    cdef uint64_t location, length
+    if column.code == KIND_KEY:
+        location = column_key(local, column, row)
+        return location != 0 and append(local, &local.scratch, &location, 8)
+    if column.code == KIND_U64 or column.code == KIND_U256:
+        return put_column_number(local, column, row)
+    if column.code != KIND_BYTES:
+        return put_column_list(local, column, row)
+    length = column.begins[row + 1] - column.begins[row]
+    return (
+        append(local, &local.scratch, &length, 8)
+        and append(local, &local.scratch, column.data + column.begins[row], length)
+        and put_zeros(local, (8 - length % 8) % 8)
+    )
+
+
+cdef struct ProgramColumns:     # of the rows of one program
+    uint32_t number
+    uint32_t count
+    ColumnView* columns
+
+
+cdef class ColumnLoader:
+    """Lays out the rows of ColumnRows."""
+
+    cdef ColumnRows rows
+    cdef ProgramColumns* programs
+    cdef ColumnView* views
+
+    def __cinit__(self, list entries, ColumnRows rows):
+        cdef Py_ssize_t place, at = 0
+        cdef Column column
+        self.rows = rows
+        if [bytes([(<Column>column).view.code for column in each]) for each in rows.columns] != [codes for _, codes in entries]:
+            raise TypeError("its columns are not of the kinds of its programs' parameters")
+        self.programs = <ProgramColumns*>calloc(len(entries) + 1, sizeof(ProgramColumns))
+        self.views = <ColumnView*>calloc(sum(map(len, rows.columns)) + 1, sizeof(ColumnView))
+        if self.programs == NULL or self.views == NULL:
+            raise MemoryError
+        for place, each in enumerate(rows.columns):
+            self.programs[place].number = entries[place][0]
+            self.programs[place].count = <uint32_t>len(each)
+            self.programs[place].columns = self.views + at
+            for column in each:
+                self.views[at] = column.view
+                at += 1
+        if rows.places is not None:
+            for place in range(rows.length):
+                if rows.places[place] >= <size_t>len(entries):
+                    raise IndexError(f"program {rows.places[place]} of {len(entries)}")
+
+    def __dealloc__(self):
+        free(self.programs)
+        free(self.views)
+
+    cdef const ProgramColumns* program_of(self, Py_ssize_t row) noexcept nogil:
+        return self.programs + (self.rows.places[row] if self.rows.places is not None else 0)
+
+    cdef void announce_row(self, Local* local, Ahead* ahead, Py_ssize_t row) noexcept nogil:
+        cdef const ProgramColumns* program = self.program_of(row)
+        cdef const ColumnView* column
+        cdef uint32_t index
+        for index in range(program.count):
+            column = program.columns + index
+            if column.code == KIND_KEY:
+                announce_key(
+                    local, ahead, column.data + column.begins[row], <uint32_t>(column.begins[row + 1] - column.begins[row])
+                )
+
+    cdef bint put_row(self, Local* local, Py_ssize_t row) noexcept nogil:
+        cdef const ProgramColumns* program = self.program_of(row)
+        cdef uint64_t gas_limit = <uint64_t>-1
+        cdef uint32_t index
+        for index in range(program.count):
+            if not put_column_value(local, program.columns + index, row):
+                return False
+        if self.rows.gas_limits is not None and self.rows.is_limited[row]:
+            gas_limit = self.rows.gas_limits.view.words[row]
+        if local.scratch.length > ARGUMENTS_LENGTH_MAX:
+            return False
+        return fill_txn(local, <uint32_t>row, program.number, gas_limit, &local.scratch)
+
+    cdef int lay_out(self, Local* local) except -1:
+        """Fill in all transactions."""
+        cdef Ahead ahead
+        cdef Py_ssize_t begin = 0
+        cdef Py_ssize_t row, end
+        cdef bint is_whole = True
+        with nogil:
+            while is_whole and begin < self.rows.length:
+                end = min(begin + ROWS_AHEAD, self.rows.length)
+                ahead.count = 0
+                for row in range(begin, end):
+                    self.announce_row(local, &ahead, row)
+                fetch_locations(local, &ahead)
+                for row in range(begin, end):
+                    is_whole = is_whole and self.put_row(local, row)
+                begin = end
+        if not is_whole:
+            raise MemoryLimitError(memory_limit_message(local))
+        return 0
+
+
+cdef int set_state_columns(Local* local, StateColumns state) except -1:
+    """Set what keys hold before the block."""
+    cdef const ColumnView* keys = &state.keys.view
+    cdef const ColumnView* values = &state.values.view
+    cdef Ahead ahead
+    cdef Py_ssize_t begin = 0
+    cdef Py_ssize_t row, end
+    cdef uint32_t location
+    cdef bint is_whole = True
+    with nogil:
+        while is_whole and begin < state.keys.length:
+            end = min(begin + KEYS_AHEAD, state.keys.length)
+            ahead.count = 0
+            for row in range(begin, end):
+                announce_key(local, &ahead, keys.data + keys.begins[row], <uint32_t>(keys.begins[row + 1] - keys.begins[row]))
+            for row in range(begin, end):
+                location = column_key(local, keys, row) if is_whole else 0
+                is_whole = location != 0 and fill_base(
+                    local, location, values.data + values.begins[row], <uint32_t>(values.begins[row + 1] - values.begins[row])
+                )
+            begin = end
+    if not is_whole:
+        raise MemoryLimitError(memory_limit_message(local))
+    return 0
