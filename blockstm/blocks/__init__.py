@@ -6,6 +6,7 @@
 - `sections`, `section_check`: the optional sections of a block: what is said of its accesses and arrivals.
 - `packed`, `row_check`: the packed form of a block, and the check of its rows.
 - `block_decode`, `block_file`: block files, decoded strictly; read and written.
+- `arrow_columns`, `arrow_block`: blocks out of Arrow tables.
 - `block`: the block.
 - `access_trace`: blocks from access traces, which say what each transaction read, wrote and added.
 """

@@ -9,11 +9,13 @@ from typing import Final, SupportsIndex, overload
 
 from blockstm.blocks import block_file as blockfile
 from blockstm.blocks.access_list import BlockAccessList, check_indexes
+from blockstm.blocks.arrow_block import NativeRows, state_of, transactions_of
 from blockstm.blocks.block_header import BlockHeader
 from blockstm.blocks.packed import PackedBlock, Rows, pack, unpack_state, unpack_transactions
 from blockstm.blocks.sections import unpack_access_list
 from blockstm.errors import LimitError, UsageError, counted, shown, type_shown
 from blockstm.limits import KEYS_MAX, TRANSACTIONS_MAX, VALUE_BYTES_MAX
+from blockstm.native._core import StateColumns
 from blockstm.programs.parameters import check_key
 from blockstm.programs.program import Program
 from blockstm.programs.transaction import Transaction, rows_of
@@ -75,6 +77,8 @@ class Block(Sequence[Transaction]):
                 "or a StateSource, which has a method get(key)"
             )
         self._rows: PackedBlock | None = None
+        self._columns: NativeRows | None = None
+        self._state_columns: StateColumns | None = None
         self._packed_once: PackedBlock | None = None
         self._length = len(self._transactions)
         self._header = BlockHeader(chain, number, meta)
@@ -94,15 +98,71 @@ class Block(Sequence[Transaction]):
         return cls._of(*blockfile.read(path))
 
     @classmethod
+    def from_arrow(
+        cls,
+        transactions: object,
+        state: object = None,
+        *,
+        program: Program | None = None,
+        chain: str | None = None,
+        number: int | None = None,
+        meta: Mapping[str, object] = _NOTHING,
+    ) -> Block:
+        """Return a block of tables: anything with Arrow's PyCapsule interface, as of pyarrow, polars or DuckDB.
+
+        Rows of native programs become no objects; the engine reads Arrow's own memory, which must not change. Those
+        of Python programs become transactions at once. It needs pyarrow (extras `report` and `sweep`).
+
+        Arguments:
+            transactions: a row for each, in the preset order, and a column for each parameter, named like it: of
+                type binary for keys and bytes; of whole numbers for u64 and u256, which may also be decimals
+                without places or 32 bytes, the most significant first; lists of binary for keys; maps of
+                binary to numbers for adds. A parameter with a default may be left out. A column `gas_limit`, in
+                which null stands for no limit, is optional. Where the programs differ, a column `program` names
+                that of each row, and a parameter that the program does not have is null there.
+            state: the columns `key` and `value`, both binary; None for an empty state.
+            program: what all transactions run; None where the column `program` says it.
+            chain, number, meta: as for the constructor.
+
+        Raises:
+            UsageError: a column is missing, unknown or of the wrong type, or a value does not fit; names column and row.
+            LimitError: a key, a value or a count is over its limit.
+            UnknownProgramError: no imported module defines a program.
+            ProgramError: arguments do not fit a Python program.
+        """
+        rows = transactions_of(transactions, program)
+        columns = None if state is None else state_of(state)
+        header = BlockHeader(chain, number, meta)
+        if isinstance(rows, list):
+            values = {} if columns is None else dict(columns.items())
+            return cls(rows, values, chain=chain, number=number, meta=meta)
+        block = cls._bare(header, rows.programs, len(rows.rows))
+        block._columns = rows
+        if columns is None:
+            block._state = _EMPTY_STATE
+        block._state_columns = columns
+        return block
+
+    @classmethod
     def _of(cls, header: BlockHeader, packed: PackedBlock) -> Block:
+        block = cls._bare(header, packed.programs, len(packed.rows))
+        block._rows = packed
+        block._packed_once = packed
+        return block
+
+    @classmethod
+    def _bare(cls, header: BlockHeader, programs: tuple[Program, ...], length: int) -> Block:
+        """Return a block of which it is yet to be said what holds its transactions and its state."""
         block = cls.__new__(cls)
         block._transactions = None
         block._source = None
         block._state = None
-        block._rows = packed
-        block._packed_once = packed
-        block._programs = packed.programs
-        block._length = len(packed.rows)
+        block._rows = None
+        block._packed_once = None
+        block._columns = None
+        block._state_columns = None
+        block._programs = programs
+        block._length = length
         block._header = header
         block._access_list = None
         return block
@@ -123,13 +183,16 @@ class Block(Sequence[Transaction]):
         if self._rows is not None:
             return _unpickled, (*header, self._rows)
         state = dict(self.state) if self._source is None else self._source
-        return _unpickled, (*header, None, self._transactions, state, self._access_list)
+        return _unpickled, (*header, None, self.transactions, state, self._access_list)
 
     @property
     def transactions(self) -> tuple[Transaction, ...]:
-        """The transactions in the preset order; those of a file are made when first looked at."""
+        """The transactions in the preset order; those of a file or a table are made when first looked at."""
         if self._transactions is None:
-            self._transactions = unpack_transactions(self._packed)
+            if self._columns is not None:
+                self._transactions = tuple(self._columns.transactions())
+            else:
+                self._transactions = unpack_transactions(self._packed)
         return self._transactions
 
     @property
@@ -145,7 +208,9 @@ class Block(Sequence[Transaction]):
                 "as by a file or an analysis, make the block with a dict"
             )
         if self._state is None:
-            self._state = MappingProxyType(unpack_state(self._packed))
+            columns = self._state_columns
+            state = unpack_state(self._packed) if columns is None else dict(columns.items())
+            self._state = MappingProxyType(state)
         return self._state
 
     @property
@@ -193,10 +258,13 @@ class Block(Sequence[Transaction]):
 
     def _rows_for_core(self) -> Rows:
         """Return what the core lays out, in the form in which the block is held."""
+        if self._columns is not None:
+            state = _EMPTY_STATE if self._state_columns is None else self._state_columns
+            return Rows(self._programs, None, state, self._columns.rows)
         if self._rows is None:
             places = {program.name: place for place, program in enumerate(self._programs)}
-            state = {} if self._source is not None else self.state
-            return Rows(self._programs, None, state, rows_of(self.transactions, places))
+            before = {} if self._source is not None else self.state
+            return Rows(self._programs, None, before, rows_of(self.transactions, places))
         return Rows(self._rows.programs, self._rows.keys, self._rows.state, self._rows.rows)
 
     def __len__(self) -> int:
@@ -247,7 +315,7 @@ class Block(Sequence[Transaction]):
         origin = "".join(
             f", {name} {shown(v)}" for name in ("chain", "number") if (v := getattr(self, name)) is not None
         )
-        keys = len(self._rows.state if self._rows is not None else self.state)
+        keys = len(self._state_columns or (self.state if self._rows is None else self._rows.state))
         listed = "" if self.access_list is None else ", with an access list"
         return (
             f"<Block of {counted(len(self), 'transaction')}, {counted(keys, 'key')} of state{origin}{listed}>"

@@ -14,6 +14,7 @@ from blockstm.blocks.access_list import BlockAccessList
 from blockstm.blocks.sections import NO_SECTIONS, PackedSections, pack_sections, with_sections
 from blockstm.errors import LimitError
 from blockstm.limits import KEYS_MAX, PROGRAMS_MAX, U64_MAX
+from blockstm.native._core import StateColumns
 from blockstm.programs.arguments import decode_arguments
 from blockstm.programs.program import NativeProgram, Program
 from blockstm.programs.transaction import Recorded, Transaction
@@ -72,7 +73,7 @@ class Rows(NamedTuple):
     """The programs that rows name by index."""
     keys: tuple[bytes, ...] | None
     """The keys that rows and state name by index; None if they hold the keys themselves."""
-    state: Mapping[Any, bytes]
+    state: Mapping[Any, bytes] | StateColumns
     rows: Iterable[tuple[Any, ...]]
     """One tuple a transaction: program index, arguments (bytes where encoded), gas limit; more is of no matter."""
 

@@ -13,7 +13,7 @@ import inspect
 import itertools
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import (
     TYPE_CHECKING,
@@ -117,6 +117,13 @@ class Program(ABC):
         return self
 
     @abstractmethod
+    def defaults(self) -> Mapping[str, object]:
+        """Return the defaults of its parameters by name, in order; REQUIRED where there is none.
+
+        What takes any number of arguments is not among them.
+        """
+
+    @abstractmethod
     def bind(self, arguments: tuple[object, ...], named: dict[str, object]) -> tuple[object, ...]:
         """Return all arguments by position.
 
@@ -209,6 +216,14 @@ class PythonProgram(Program, Generic[P, Returned_co]):
         """Pickle as its name where a module gives it back, else as its function; see also `processes.pickling`."""
         place = self.function.__module__, self.function.__qualname__
         return (_imported, place) if _found_in_module(*place) is self else (PythonProgram, (self.function,))
+
+    def defaults(self) -> dict[str, object]:
+        """Return the defaults of its parameters; see `Program.defaults`."""
+        return {
+            name: REQUIRED if parameter.default is parameter.empty else parameter.default
+            for name, parameter in self._signature.parameters.items()
+            if parameter.kind != parameter.VAR_POSITIONAL
+        }
 
     def bind(self, arguments: tuple[object, ...], named: dict[str, object]) -> tuple[object, ...]:
         """Return all arguments by position; see `Program.bind`."""
@@ -440,6 +455,10 @@ class NativeProgram(Program):
                 words[parameter.name] = word
             word += _WORDS[parameter.kind]
         return words
+
+    def defaults(self) -> dict[str, object]:
+        """Return the defaults of its parameters; see `Program.defaults`."""
+        return {parameter.name: parameter.default for parameter in self.parameters}
 
     def bind(self, arguments: tuple[object, ...], named: dict[str, object]) -> tuple[object, ...]:
         """Return all arguments by position; see `Program.bind`."""

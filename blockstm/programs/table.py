@@ -14,7 +14,7 @@ from blockstm.programs.program import NativeCode, Program
 if TYPE_CHECKING:
     from blockstm.native._core import Worker
 
-__all__ = ["ProgramTable", "hand_over"]
+__all__ = ["ProgramTable", "hand_over", "kinds_of"]
 
 Code = Callable[..., object] | NativeCode
 
@@ -35,6 +35,12 @@ def hand_over(worker: Worker, number: int, code: Code) -> None:
         worker.set_native(number, code)
     else:
         worker.set_python(number, code)
+
+
+def kinds_of(program: Program) -> tuple[Kind, ...]:
+    """Return the kinds of a program's parameters as the core reads them: none of a Python program."""
+    code = program.code
+    return code.kinds if isinstance(code, NativeCode) else ()
 
 
 class ProgramTable:
@@ -74,8 +80,7 @@ class ProgramTable:
 
         It is what the core needs in order to read a block that uses them.
         """
-        codes = [(self._numbers[program.name], program.code) for program in programs]
-        return [(number, code.kinds if isinstance(code, NativeCode) else ()) for number, code in codes]
+        return [(self._numbers[program.name], kinds_of(program)) for program in programs]
 
     def hand_to(self, worker: Worker) -> None:
         """Make all programs known to a worker of this process; raises as `hand_over` does."""

@@ -16,7 +16,7 @@ from blockstm.errors import UsageError, install_extra
 if TYPE_CHECKING:
     import pyarrow
 
-__all__ = ["ArrowTable", "Column"]
+__all__ = ["ArrowTable", "Column", "import_pyarrow"]
 
 # So few that what one batch holds of the largest values, 64 KiB each, is bounded; so many that the work of a batch
 # itself does not count.
@@ -71,7 +71,7 @@ class ArrowTable(ABC):
         return self._reader().__arrow_c_stream__(requested_schema)
 
     def _reader(self) -> Any:
-        pyarrow = _pyarrow()
+        pyarrow = import_pyarrow()
         types = {"list<large_binary>": pyarrow.list_(pyarrow.large_binary())}
         schema = pyarrow.schema(
             [
@@ -97,7 +97,12 @@ class ArrowTable(ABC):
         return pyarrow.RecordBatchReader.from_batches(schema, batches())
 
 
-def _pyarrow() -> Any:
+def import_pyarrow() -> Any:
+    """Return the module pyarrow.
+
+    Raises:
+        UsageError: it is not installed.
+    """
     try:
         return import_module("pyarrow")
     except ModuleNotFoundError as error:
