@@ -8,6 +8,7 @@
 - `process`, `pool`: one worker process, as the engine holds it; all of them.
 - `supervisor`: deaths and time limits while a block runs.
 - `running`: a block in execution.
+- `blocks_ahead`: blocks that are laid out while the workers execute the one before.
 - `engine`: the engine.
 - `stress`: an engine under stress, for tests.
 """

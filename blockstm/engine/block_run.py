@@ -7,6 +7,7 @@ arena for one block, a `BlockRun`, whose workers share a process: this one (`InP
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Final
 
@@ -27,11 +28,19 @@ from blockstm.native._core import (
     Arena,
     Worker,
 )
-from blockstm.programs.program import NativeProgram
-from blockstm.programs.table import ProgramTable
+from blockstm.programs.program import NativeProgram, Program
+from blockstm.programs.table import ProgramTable, kinds_of
 from blockstm.results.result import Result
 
-__all__ = ["BlockRun", "InProcessRun", "check_failure", "lay_out", "take_part"]
+__all__ = [
+    "BlockRun",
+    "InProcessRun",
+    "check_failure",
+    "lay_out",
+    "prepare",
+    "take_part",
+    "take_prepared",
+]
 
 SEQUENTIAL: Final = Sequential()
 HASH_SEED: Final = 1
@@ -50,19 +59,41 @@ def lay_out(arena: Arena, block: Block, programs: ProgramTable, rounds_per_gas: 
         rounds_per_gas: rounds of work that `trace` does for each unit of recorded gas.
     """
     rows = block._rows_for_core()
-    numbers = programs.numbers(rows.programs)
-    scanned = frozenset().union(
-        *(each.all_scans() for each in rows.programs if isinstance(each, NativeProgram))
-    )
     arena.lay_out(
         len(block),
-        numbers,
+        programs.numbers(rows.programs),
         rows.keys,
         rows.state,
         rows.rows,
         rounds_per_gas,
         source=block.source,
-        ordered=sorted(scanned),
+        ordered=_scanned(rows.programs),
+    )
+
+
+def prepare(arena: Arena, block: Block) -> None:
+    """Lay a block out in an arena beside the one that is executed there, for `take_prepared`; raises as `lay_out`."""
+    rows = block._rows_for_core()
+    arena.prepare(
+        len(block),
+        [kinds_of(program) for program in rows.programs],
+        rows.keys,
+        rows.state,
+        rows.rows,
+        source=block.source,
+        ordered=_scanned(rows.programs),
+    )
+
+
+def take_prepared(arena: Arena, block: Block, programs: ProgramTable, rounds_per_gas: float) -> None:
+    """Make the block that was prepared last the arena's, as if it were laid out now; for the arguments see `lay_out`."""
+    arena.take_prepared([number for number, _ in programs.numbers(block.programs)], rounds_per_gas)
+
+
+def _scanned(programs: Iterable[Program]) -> list[bytes]:
+    """Return the prefixes of the keys that programs scan."""
+    return sorted(
+        frozenset().union(*(each.all_scans() for each in programs if isinstance(each, NativeProgram)))
     )
 
 

@@ -15,7 +15,8 @@ from functools import partial
 from typing import Final, Self
 
 from blockstm.blocks.block import Block
-from blockstm.engine.block_run import check_failure, lay_out
+from blockstm.engine.block_run import check_failure, lay_out, take_prepared
+from blockstm.engine.blocks_ahead import BlocksAhead, checked_block
 from blockstm.engine.pool import Pool
 from blockstm.engine.running import Running, Steps
 from blockstm.engine.supervisor import Supervisor
@@ -35,6 +36,8 @@ DRAINS_LOOK_SECONDS: Final = 0.05
 WARM_UP_SECONDS: Final = 10.0
 """How long warming up may go on before it leaves the remaining workers as warm as they are."""
 MEMORY_LIMIT_BYTES_MAX: Final = 1 << 35  # the core links some structures by 32 bits, in units of 8 bytes
+REGIONS: Final = 3
+"""Of the memory: for a result that is looked at, the block that is executed, and the one that is laid out meanwhile."""
 
 
 class Engine:
@@ -90,7 +93,8 @@ class Engine:
         self._has_block = False
         self._foreseen: tuple[Block, Foreseen] | None = None
         # A seed that nobody can guess, or keys could be made to collide in the core's hash table.
-        self._arena = Arena(self._memory_limit_bytes, self._workers, secrets.randbits(64))
+        regions = REGIONS if REGIONS * self._memory_limit_bytes <= MEMORY_LIMIT_BYTES_MAX else 1
+        self._arena = Arena(self._memory_limit_bytes, self._workers, secrets.randbits(64), regions)
         try:
             # Where there is a worker for each core, each keeps to one: left alone, two may share a core for long
             # while another is idle. With fewer the choice is the system's, as other engines need cores too.
@@ -155,14 +159,50 @@ class Engine:
             EngineError: the engine is closed or busy, or workers cannot be kept alive.
         """
         model = model_of(model)
-        with self._at_work(block):
-            workers = self._start(block, model, timed=timed, timeline=timeline)
-            self._finish()
-            result = Result(
-                self._arena.snapshot(), model=str(model), workers=self._workers, active_workers=workers
-            )
-            _log_failures(result.receipts)
-            return result
+        checked_block(block)
+        with self._at_work():
+            return self._run(block, model, timed=timed, timeline=timeline)
+
+    def execute_many(
+        self,
+        blocks: Iterable[Block],
+        model: Model | str = BLOCK_STM,
+        *,
+        timed: bool = False,
+        timeline: bool = False,
+    ) -> Iterator[Result]:
+        """Execute blocks one after the other, and hand out the result of each: what `execute` does, in less time.
+
+        While the workers execute a block, the next one is asked for and laid out, in a thread of its own; so an
+        iterator that reads blocks from files reads them meanwhile. Each block starts from its own state. The engine
+        takes no other block until the iterator that is returned has come to its end, or is closed or forgotten.
+
+        Arguments:
+            blocks: the blocks; at most one is asked for beyond the one whose result was handed out last.
+            model, timed, timeline: as for `execute`, of each block.
+
+        Raises:
+            as `execute` does, and as `blocks` does: when the result of the block is asked for that cannot be had.
+                That ends the iteration.
+        """
+        if isinstance(blocks, Block) or not isinstance(blocks, Iterable):
+            raise UsageError(f"blocks is {type_shown(blocks)}; give a list or an iterator of blocks")
+        return self._results(iter(blocks), model_of(model), timed=timed, timeline=timeline)
+
+    def _results(
+        self, blocks: Iterator[Block], model: Model, *, timed: bool, timeline: bool
+    ) -> Iterator[Result]:
+        with self._at_work(), BlocksAhead(self._arena, blocks) as ahead:
+            while True:
+                with self._let_go():
+                    block = ahead.next()
+                if block is None:
+                    return
+                checked_block(block)
+                result = self._run(block, model, timed=timed, timeline=timeline, ahead=ahead)
+                with self._let_go():
+                    yield result
+                    del result  # where it lies there may be room for a block
 
     def warm_up(self, block: Block, model: Model | str = BLOCK_STM) -> None:
         """Execute a block without keeping its result, so that a run that is measured next starts warm.
@@ -179,7 +219,8 @@ class Engine:
             as `execute` does.
         """
         model = model_of(model)
-        with self._at_work(block):
+        checked_block(block)
+        with self._at_work():
             if model.is_parallel:
                 self._start(block, model)  # together first, so that they import at the same time
                 self._finish()
@@ -224,7 +265,7 @@ class Engine:
         """
         cancellation = threading.Event()
         steps = self._steps(
-            _checked_block(block), model_of(model), cancellation, timed=timed, timeline=timeline
+            checked_block(block), model_of(model), cancellation, timed=timed, timeline=timeline
         )
         return Running(steps, cancellation, wake=self._pool.wake, committed=self._arena.committed)
 
@@ -254,9 +295,8 @@ class Engine:
         return f"<Engine of {self._workers} workers, {self._active_workers} at a time{closed}>"
 
     @contextmanager
-    def _at_work(self, block: Block) -> Iterator[None]:
-        """Have the engine for one block. Whatever ends that early, no worker is left in the block."""
-        _checked_block(block)
+    def _at_work(self) -> Iterator[None]:
+        """Have the engine to oneself. Whatever ends that early, no worker is left in a block."""
         self._check_open()
         if not self._lock.acquire(blocking=False):
             raise EngineError(
@@ -277,6 +317,16 @@ class Engine:
         finally:
             self._lock.release()
 
+    @contextmanager
+    def _let_go(self) -> Iterator[None]:
+        """Do not hold the engine, which takes no other block all the same; it may be closed meanwhile."""
+        self._lock.release()
+        try:
+            yield
+        finally:
+            self._lock.acquire()
+        self._check_open()
+
     def _check_open(self) -> None:
         if self._pool.owner != os.getpid():
             raise EngineError(
@@ -286,8 +336,36 @@ class Engine:
         if self._pool.is_closed:
             raise EngineError("the engine is closed; make a new one")
 
+    def _run(
+        self,
+        block: Block,
+        model: Model,
+        *,
+        timed: bool,
+        timeline: bool,
+        ahead: BlocksAhead | None = None,
+    ) -> Result:
+        """Execute a block; `ahead`: has prepared it, if the arena can do that, and is to ask for the next one."""
+        is_prepared = ahead is not None and self._arena.can_prepare
+        workers = self._start(block, model, timed=timed, timeline=timeline, is_prepared=is_prepared)
+        if ahead is not None:
+            ahead.ask()
+        self._finish()
+        result = Result(
+            self._arena.snapshot(), model=str(model), workers=self._workers, active_workers=workers
+        )
+        _log_failures(result.receipts)
+        return result
+
     def _start(
-        self, block: Block, model: Model, *, first: int = 0, timed: bool = False, timeline: bool = False
+        self,
+        block: Block,
+        model: Model,
+        *,
+        first: int = 0,
+        timed: bool = False,
+        timeline: bool = False,
+        is_prepared: bool = False,
     ) -> int:
         """Start a block with the workers from slot `first` on; return how many take part in it."""
         workers = self._workers_of(model)
@@ -297,7 +375,8 @@ class Engine:
         self._supervisor.make_ready(block.programs, block.source, first + workers)
         while not self._arena.wait_for_drains(DRAINS_LOOK_SECONDS):
             self._supervisor.check_open()
-        lay_out(self._arena, block, self._pool.catalogue.programs, self._rounds_per_gas)
+        put = take_prepared if is_prepared else lay_out
+        put(self._arena, block, self._pool.catalogue.programs, self._rounds_per_gas)
         self._supervisor.start(model, workers, preparation, first=first, timed=timed, timeline=timeline)
         return workers
 
@@ -327,7 +406,7 @@ class Engine:
     ) -> Steps:
         """Execute a block step by step; see `Steps`. The engine is not held while the caller looks at a receipt."""
         to_the_end = yield None
-        with self._at_work(block), self._supervisor.heeding(cancellation):
+        with self._at_work(), self._supervisor.heeding(cancellation):
             workers = self._start(block, model, timed=timed, timeline=timeline)
             # Of what is final it shows the truth already.
             result = Result(
@@ -339,12 +418,8 @@ class Engine:
                 receipt = result.receipt_at(handed_out)
                 _log_failures([receipt])
                 handed_out += 1
-                self._lock.release()
-                try:
+                with self._let_go():
                     to_the_end = yield receipt
-                finally:
-                    self._lock.acquire()
-                self._check_open()
             self._finish()
             _log_failures(map(result.receipt_at, range(handed_out, len(block))))
             return result
@@ -371,12 +446,6 @@ def _end(pool: Pool, arena: Arena) -> None:
         pool.close()
     finally:
         arena.close()
-
-
-def _checked_block(block: Block) -> Block:
-    if not isinstance(block, Block):
-        raise UsageError(f"{shown(block)} is {type_shown(block)}; give a blockstm.Block")
-    return block
 
 
 def _whole_number(name: str, value: int, least: int, greatest: int) -> int:
