@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from blockstm.blocks.arrow_columns import U256_BYTES, ArrowColumn
 from blockstm.errors import LimitError, UnknownProgramError, UsageError, counted, shown, type_shown
@@ -46,7 +46,8 @@ def transactions_of(given: object, program: Program | None) -> NativeRows | list
         program: what all of them run; None where a column says it for each.
 
     Raises:
-        UsageError: a column is missing, unknown, of the wrong type, or holds what does not fit; names column and row.
+        UsageError: a column is missing, unknown, of the wrong type, or holds what does not fit;
+            names column and row.
         LimitError: a value or a count is over its limit.
         UnknownProgramError: no imported module defines a program.
     """
@@ -95,10 +96,11 @@ def _table(given: object, what: str) -> pyarrow.Table:
             given = arrow.table(given)
         except (arrow.ArrowException, TypeError, ValueError) as error:
             raise UsageError(f"{what} is no table for Arrow: {error}; give one with named columns") from error
-    for name in given.column_names:
-        if given.column_names.count(name) > 1:
+    table: pyarrow.Table = given
+    for name in table.column_names:
+        if table.column_names.count(name) > 1:
             raise UsageError(f"the table of the {what} has two columns named {shown(name)}; rename one")
-    return given
+    return table
 
 
 @dataclass(slots=True)
@@ -154,7 +156,7 @@ class _Rows:
                 )
             parameters.add(reserved)
         for name in self.table.column_names:
-            # One that is null throughout may be of programs that run elsewhere in the table of which this is a part.
+            # One that is null throughout may be of programs that run elsewhere in a larger table.
             if name not in parameters and self.table.column(name).null_count != self.table.num_rows:
                 raise UsageError(
                     f"column {shown(name)} is no parameter of {_listed(self.programs)}; leave it out, or rename it"
@@ -204,7 +206,7 @@ class _Rows:
             return None
         return arrow.compute.is_in(self.places, value_set=arrow.array(having, arrow.uint32()))
 
-    def _gas_limits(self) -> tuple[Column | None, memoryview | None]:
+    def _gas_limits(self) -> tuple[Column | None, memoryview[int] | None]:
         """Return the gas limits, and for each row whether it has one; nothing where none has."""
         arrow = import_pyarrow()
         if not self._is_given(GAS_LIMIT) or arrow.types.is_null(self.table.column(GAS_LIMIT).type):
@@ -248,10 +250,9 @@ def _repeated(value: object, count: int) -> Any:
     if isinstance(value, tuple):
         return arrow.array([value] * count, arrow.large_list(key))
     if isinstance(value, int):
-        small = value <= U64_MAX
-        return arrow.repeat(
-            arrow.scalar(value if small else _binary(value), arrow.uint64() if small else number), count
-        )
+        is_small = value <= U64_MAX
+        scalar = arrow.scalar(value, arrow.uint64()) if is_small else arrow.scalar(_binary(value), number)
+        return arrow.repeat(scalar, count)
     return arrow.repeat(arrow.scalar(value, key), count)
 
 
@@ -259,7 +260,7 @@ def _binary(number: int) -> bytes:
     return number.to_bytes(U256_BYTES, "big")
 
 
-def _plain(values: Any, width: int, code: str) -> memoryview:
+def _plain(values: Any, width: int, code: Literal["B", "I"]) -> memoryview[int]:
     """Return the numbers of an array, each of `width` bytes."""
     buffer = values.buffers()[1]
     start = values.offset * width

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from blockstm.errors import LimitError, UsageError, shown
 from blockstm.limits import ACCESSES_MAX, BYTES_ARGUMENT_BYTES_MAX, KEY_BYTES_MAX, VALUE_BYTES_MAX
@@ -111,10 +111,9 @@ class ArrowColumn:
         ):
             raise self._wrong_type(kind, "maps of keys (binary) to amounts")
         lists = self._combined(self._values)
-        pairs = None if is_map else lists.values
-        keys = lists.keys if is_map else pairs.field(0)
-        amounts = lists.items if is_map else pairs.field(1)
-        if pairs is not None and pairs.null_count:
+        keys = lists.keys if is_map else lists.values.field(0)
+        amounts = lists.items if is_map else lists.values.field(1)
+        if not is_map and lists.values.null_count:
             raise UsageError(f"column {self.name}: a pair of key and amount is null; leave it out")
         offsets = lists.offsets.cast(arrow.int64())
         lists = arrow.LargeListArray.from_arrays(offsets, keys)
@@ -242,7 +241,7 @@ class ArrowColumn:
 
     def _is_list(self, kind: Any) -> bool:
         types = self._arrow.types
-        return types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+        return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
 
     def _combined(self, values: Any) -> Any:
         """Return the values as one array."""
@@ -270,7 +269,7 @@ def _words(numbers: Any, limbs: int) -> Any:
     return _slice(numbers.buffers()[1], numbers.offset, len(numbers), "Q", limbs)
 
 
-def _slice(buffer: Any, first: int, count: int, code: str, words: int) -> Any:
+def _slice(buffer: Any, first: int, count: int, code: Literal["q", "Q"], words: int) -> Any:
     """Return a part of a buffer of 64-bit words, of which each element takes `words`."""
     if buffer is None or not count:
         return array(code)

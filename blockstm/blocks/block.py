@@ -125,7 +125,8 @@ class Block(Sequence[Transaction]):
             chain, number, meta: as for the constructor.
 
         Raises:
-            UsageError: a column is missing, unknown or of the wrong type, or a value does not fit; names column and row.
+            UsageError: a column is missing, unknown or of the wrong type, or a value does not fit; names column
+                and row.
             LimitError: a key, a value or a count is over its limit.
             UnknownProgramError: no imported module defines a program.
             ProgramError: arguments do not fit a Python program.

@@ -72,7 +72,7 @@ def lay_out(arena: Arena, block: Block, programs: ProgramTable, rounds_per_gas: 
 
 
 def prepare(arena: Arena, block: Block) -> None:
-    """Lay a block out in an arena beside the one that is executed there, for `take_prepared`; raises as `lay_out`."""
+    """Lay a block out in an arena beside the one that is executed there, for `take_prepared`; see `lay_out`."""
     rows = block._rows_for_core()
     arena.prepare(
         len(block),
@@ -86,7 +86,7 @@ def prepare(arena: Arena, block: Block) -> None:
 
 
 def take_prepared(arena: Arena, block: Block, programs: ProgramTable, rounds_per_gas: float) -> None:
-    """Make the block that was prepared last the arena's, as if it were laid out now; for the arguments see `lay_out`."""
+    """Make the block that was prepared last the arena's, as if it were laid out now; see `lay_out`."""
     arena.take_prepared([number for number, _ in programs.numbers(block.programs)], rounds_per_gas)
 
 

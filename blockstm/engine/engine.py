@@ -37,7 +37,7 @@ WARM_UP_SECONDS: Final = 10.0
 """How long warming up may go on before it leaves the remaining workers as warm as they are."""
 MEMORY_LIMIT_BYTES_MAX: Final = 1 << 35  # the core links some structures by 32 bits, in units of 8 bytes
 REGIONS: Final = 3
-"""Of the memory: for a result that is looked at, the block that is executed, and the one that is laid out meanwhile."""
+"""For a result that is looked at, the block that is executed, and the one that is laid out meanwhile."""
 
 
 class Engine:
@@ -185,7 +185,8 @@ class Engine:
             as `execute` does, and as `blocks` does: when the result of the block is asked for that cannot be had.
                 That ends the iteration.
         """
-        if isinstance(blocks, Block) or not isinstance(blocks, Iterable):
+        given: object = blocks
+        if isinstance(given, Block) or not isinstance(given, Iterable):
             raise UsageError(f"blocks is {type_shown(blocks)}; give a list or an iterator of blocks")
         return self._results(iter(blocks), model_of(model), timed=timed, timeline=timeline)
 

@@ -1,9 +1,8 @@
-"""Blocks out of Arrow tables are the blocks of the same transactions as objects, whatever types the columns have."""
+"""Blocks out of Arrow tables are those of the same transactions as objects, whatever types the columns have."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pyarrow
@@ -78,7 +77,7 @@ def columns(draw: st.DrawFn, kind: str, values: list[Any]) -> pyarrow.Array:
 
 @st.composite
 def tables(draw: st.DrawFn, transactions: Sequence[Transaction]) -> pyarrow.Table:
-    """A table of transactions that run `transfer` or `trace`, in some chunks, which begin anywhere in their buffers."""
+    """A table of transactions that run `transfer` or `trace`, in chunks that begin anywhere in their buffers."""
     values: dict[str, list[Any]] = {parameter.name: [] for parameter in PARAMETERS}
     for transaction in transactions:
         of_program = dict(zip(transaction.program.defaults(), transaction.arguments, strict=True))
