@@ -96,6 +96,7 @@ lock: $(UV)
 
 bench: build $(TOOLS)
 	$(BIN)/python -m pytest tests/benchmarks --timeout=0
+	$(BIN)/python -m tests.benchmarks.loading_table
 
 ethereum: build $(TOOLS)
 	$(BIN)/python -m tests.benchmarks.ethereum_oracle_run $(SHARED) --seeds $(SEEDS)

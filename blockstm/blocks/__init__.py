@@ -5,7 +5,8 @@
 - `columns`: checks of what stands in one place of many rows at once.
 - `sections`, `section_check`: the optional sections of a block: what is said of its accesses and arrivals.
 - `packed`, `row_check`: the packed form of a block, and the check of its rows.
-- `block_decode`, `block_file`: block files, decoded strictly; read and written.
+- `block_decode`, `file_rows`: block files, decoded strictly; those whose rows the core reads itself.
+- `block_file`: block files, read and written.
 - `arrow_columns`, `arrow_block`: blocks out of Arrow tables.
 - `block`: the block.
 - `access_trace`: blocks from access traces, which say what each transaction read, wrote and added.

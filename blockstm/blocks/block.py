@@ -11,6 +11,7 @@ from blockstm.blocks import block_file as blockfile
 from blockstm.blocks.access_list import BlockAccessList, check_indexes
 from blockstm.blocks.arrow_block import NativeRows, state_of, transactions_of
 from blockstm.blocks.block_header import BlockHeader
+from blockstm.blocks.file_rows import FileRows, FileState
 from blockstm.blocks.packed import PackedBlock, Rows, pack, unpack_state, unpack_transactions
 from blockstm.blocks.sections import unpack_access_list
 from blockstm.errors import LimitError, UsageError, counted, shown, type_shown
@@ -77,8 +78,8 @@ class Block(Sequence[Transaction]):
                 "or a StateSource, which has a method get(key)"
             )
         self._rows: PackedBlock | None = None
-        self._columns: NativeRows | None = None
-        self._state_columns: StateColumns | None = None
+        self._columns: NativeRows | FileRows | None = None
+        self._state_columns: StateColumns | FileState | None = None
         self._packed_once: PackedBlock | None = None
         self._length = len(self._transactions)
         self._header = BlockHeader(chain, number, meta)
@@ -95,7 +96,13 @@ class Block(Sequence[Transaction]):
             UnknownProgramError: it names a program that no imported module defines.
             UsageError: `path` is not a path.
         """
-        return cls._of(*blockfile.read(path))
+        header, rows = blockfile.load(path)
+        if isinstance(rows, PackedBlock):
+            return cls._of(header, rows)
+        block = cls._bare(header, rows.programs, rows.rows.txn_count)
+        block._columns = rows
+        block._state_columns = FileState(rows.rows)
+        return block
 
     @classmethod
     def from_arrow(
@@ -181,8 +188,8 @@ class Block(Sequence[Transaction]):
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle and copy what it was made of, in the form in which it is held."""
         header = self.chain, self.number, dict(self.meta)
-        if self._rows is not None:
-            return _unpickled, (*header, self._rows)
+        if self._rows is not None or isinstance(self._columns, FileRows):
+            return _unpickled, (*header, self._packed)
         state = dict(self.state) if self._source is None else self._source
         return _unpickled, (*header, None, self.transactions, state, self._access_list)
 
@@ -190,7 +197,7 @@ class Block(Sequence[Transaction]):
     def transactions(self) -> tuple[Transaction, ...]:
         """The transactions in the preset order; those of a file or a table are made when first looked at."""
         if self._transactions is None:
-            if self._columns is not None:
+            if isinstance(self._columns, NativeRows):
                 self._transactions = tuple(self._columns.transactions())
             else:
                 self._transactions = unpack_transactions(self._packed)
@@ -249,7 +256,10 @@ class Block(Sequence[Transaction]):
             LimitError: it names more keys or programs than a block may.
         """
         if self._packed_once is None:
-            self._packed_once = pack(self.transactions, self.state, self._access_list)
+            if isinstance(self._columns, FileRows):
+                self._packed_once = self._columns.packed()
+            else:
+                self._packed_once = pack(self.transactions, self.state, self._access_list)
         return self._packed_once
 
     @property
@@ -260,8 +270,8 @@ class Block(Sequence[Transaction]):
     def _rows_for_core(self) -> Rows:
         """Return what the core lays out, in the form in which the block is held."""
         if self._columns is not None:
-            state = _EMPTY_STATE if self._state_columns is None else self._state_columns
-            return Rows(self._programs, None, state, self._columns.rows)
+            given = _EMPTY_STATE if self._state_columns is None else self._state_columns
+            return Rows(self._programs, None, given, self._columns.rows)
         if self._rows is None:
             places = {program.name: place for place, program in enumerate(self._programs)}
             before = {} if self._source is not None else self.state

@@ -73,6 +73,16 @@ def decode(pieces: Iterator[bytes]) -> tuple[BlockHeader, PackedBlock]:
     )
 
 
+def decode_header(pieces: Iterator[bytes]) -> tuple[BlockHeader, list[Program], dict[str, int], int]:
+    """Return the header of a block file, its programs and counts, and at what byte of the content it ends.
+
+    Arguments:
+        pieces: the content, or its beginning; for the errors see `decode`.
+    """
+    sections = _Sections(pieces)
+    return *_decode_header(sections), sections.offset
+
+
 class _Sections:
     """Decodes one section after the other out of the pieces of the content.
 

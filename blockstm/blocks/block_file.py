@@ -6,6 +6,7 @@ import gc
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import BinaryIO, Final
 
 import msgpack
@@ -14,6 +15,7 @@ from blake3 import blake3
 
 from blockstm.blocks.block_decode import FORMAT, VERSION_PLAIN, VERSION_WITH_SECTIONS, decode
 from blockstm.blocks.block_header import BlockHeader
+from blockstm.blocks.file_rows import CONTENT_BYTES_MAX, FileRows, file_rows
 from blockstm.blocks.packed import PackedBlock
 from blockstm.blocks.row_check import check_rows
 from blockstm.errors import BlockFileError, LimitError, UnknownProgramError, shown, shown_path
@@ -29,7 +31,7 @@ from blockstm.files.content import (
 )
 from blockstm.limits import BLOCK_FILE_BYTES_MAX, BLOCK_ROW_BYTES_MAX
 
-__all__ = ["BlockHeader", "check_rows", "content_digest", "encode", "read", "write"]
+__all__ = ["BlockHeader", "check_rows", "content_digest", "encode", "load", "read", "write"]
 
 _COMPRESSION_LEVEL: Final = 9
 _SHARED_BYTES_MIN: Final = 64
@@ -112,6 +114,12 @@ def _sharing(state: Mapping[int, bytes]) -> dict[int, int | bytes]:
 
 
 def read(path: str | os.PathLike[str]) -> tuple[BlockHeader, PackedBlock]:
+    """Return what a block file holds as objects, all of it checked; raises as `load` does."""
+    header, rows = load(path)
+    return header, rows.packed() if isinstance(rows, FileRows) else rows
+
+
+def load(path: str | os.PathLike[str]) -> tuple[BlockHeader, PackedBlock | FileRows]:
     """Return what a block file holds, all of it checked.
 
     Raises:
@@ -153,7 +161,7 @@ def _collector_paused() -> Iterator[None]:
         gc.enable()
 
 
-def _read(file: BinaryIO) -> tuple[BlockHeader, PackedBlock]:
+def _read(file: BinaryIO) -> tuple[BlockHeader, PackedBlock | FileRows]:
     magic = file.read(len(ZSTD_MAGIC))
     if not magic:
         raise ContentError("byte 0: the file is empty; make the file again")
@@ -162,7 +170,15 @@ def _read(file: BinaryIO) -> tuple[BlockHeader, PackedBlock]:
     file.seek(0)
     pieces = decompressed(file, BLOCK_FILE_BYTES_MAX, checksum_required=True)
     try:
-        return decode(pieces)
+        held: list[bytes] = []
+        for piece in pieces:
+            held.append(piece)
+            if len(held) * len(held[0]) > CONTENT_BYTES_MAX:
+                break
+        else:
+            if (found := file_rows(b"".join(held))) is not None:
+                return found
+        return decode(chain(held, pieces))
     except DamagedError:
         raise
     except ContentError:

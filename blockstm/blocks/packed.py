@@ -5,16 +5,16 @@ It is what a .block file holds and what the core reads fastest. docs/reference/b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, ItemsView, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from blockstm.blocks.access_list import BlockAccessList
 from blockstm.blocks.sections import NO_SECTIONS, PackedSections, pack_sections, with_sections
 from blockstm.errors import LimitError
 from blockstm.limits import KEYS_MAX, PROGRAMS_MAX, U64_MAX
-from blockstm.native._core import StateColumns
+from blockstm.native._core import BlockContent
 from blockstm.programs.arguments import decode_arguments
 from blockstm.programs.program import NativeProgram, Program
 from blockstm.programs.transaction import Recorded, Transaction
@@ -66,6 +66,13 @@ def _unpickled(
     return PackedBlock(programs, keys, state, tuple(read_only), sections)
 
 
+class Values(Protocol):
+    """A state as the core takes it."""
+
+    def items(self) -> ItemsView[Any, bytes]:
+        """Return the values by key."""
+
+
 class Rows(NamedTuple):
     """What the core lays out of a block; see `Arena.lay_out`."""
 
@@ -73,8 +80,8 @@ class Rows(NamedTuple):
     """The programs that rows name by index."""
     keys: tuple[bytes, ...] | None
     """The keys that rows and state name by index; None if they hold the keys themselves."""
-    state: Mapping[Any, bytes] | StateColumns
-    rows: Iterable[tuple[Any, ...]]
+    state: Values
+    rows: Iterable[tuple[Any, ...]] | BlockContent
     """One tuple a transaction: program index, arguments (bytes where encoded), gas limit; more is of no matter."""
 
 

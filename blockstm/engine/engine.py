@@ -10,7 +10,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Final, Self
 
@@ -20,7 +20,7 @@ from blockstm.engine.blocks_ahead import BlocksAhead, checked_block
 from blockstm.engine.pool import Pool
 from blockstm.engine.running import Running, Steps
 from blockstm.engine.supervisor import Supervisor
-from blockstm.errors import EngineError, UsageError, shown, type_shown
+from blockstm.errors import EngineError, MemoryLimitError, UsageError, shown, type_shown
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, MEMORY_LIMIT_BYTES_MIN, WORKERS_MAX
 from blockstm.models import BlockStm, Foreseen, Model, Sequential, model_of
 from blockstm.native._core import Arena
@@ -92,9 +92,7 @@ class Engine:
         self._lock = threading.RLock()
         self._has_block = False
         self._foreseen: tuple[Block, Foreseen] | None = None
-        # A seed that nobody can guess, or keys could be made to collide in the core's hash table.
-        regions = REGIONS if REGIONS * self._memory_limit_bytes <= MEMORY_LIMIT_BYTES_MAX else 1
-        self._arena = Arena(self._memory_limit_bytes, self._workers, secrets.randbits(64), regions)
+        self._arena = _arena(self._memory_limit_bytes, self._workers)
         try:
             # Where there is a worker for each core, each keeps to one: left alone, two may share a core for long
             # while another is idle. With fewer the choice is the system's, as other engines need cores too.
@@ -440,6 +438,17 @@ def _log_failures(receipts: Iterable[Receipt]) -> None:
         for receipt in receipts:
             if receipt.traceback is not None:
                 logger.debug("transaction %d failed\n%s", receipt.txn_idx, receipt.traceback)
+
+
+def _arena(memory_limit_bytes: int, workers: int) -> Arena:
+    """Make an arena of several regions, or of one where the system does not give so much address space."""
+    seed = secrets.randbits(
+        64
+    )  # nobody can guess it, or keys could be made to collide in the core's hash table
+    if REGIONS * memory_limit_bytes <= MEMORY_LIMIT_BYTES_MAX:
+        with suppress(EngineError, MemoryLimitError):
+            return Arena(memory_limit_bytes, workers, seed, REGIONS)
+    return Arena(memory_limit_bytes, workers, seed)
 
 
 def _end(pool: Pool, arena: Arena) -> None:

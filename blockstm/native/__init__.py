@@ -76,13 +76,16 @@ Storey by storey, each file after those that it is made of:
 - `models/multi_version/invariants`: what must hold after every step.
 - `models/multi_version/model`: all of it as tables of functions, one for each model.
 - `faces/recursion`: how deep programs may call through C.
-- `faces/encoding`, `faces/loader`: native programs' arguments; laying out a block in the arena.
+- `faces/encoding`: native programs' arguments.
+- `faces/look_ahead`: fetching into the caches what keys need that are soon to be looked up.
+- `faces/columns`, `faces/block_content`: arguments and state in Arrow's layout; those of a block file.
+- `faces/loader`: laying out a block in the arena.
 - `faces/predicates`: predicates as bytes, for the result.
 - `faces/run_view`, `faces/kept_view`: a run where it lies in the arena; what is kept of it for the next block.
 - `faces/snapshot`: what came of a block, decoded when it is looked at.
 - `faces/locks`: which processes are there: locks that end with their process.
 - `faces/preparation`: what is known of a block before it starts.
-- `faces/arena`: the arena.
+- `faces/regions`, `faces/arena`: the memory of one block, and a block that is laid out there; the arena.
 - `faces/drain`: what is committed, read in order while the block runs.
 - `faces/programs`: native programs as a process loads them.
 - `faces/worker`: a worker, and the context of Python programs.

@@ -60,6 +60,11 @@ COST_NAMES: Final[tuple[str, ...]]
 def pause_ns() -> float:
     """How long one pause of a spinning worker takes, in ns."""
 
+class _Items(Protocol):
+    """A state: values by key, or by the places of keys."""
+
+    def items(self) -> ItemsView[Any, bytes]: ...
+
 class Column:
     """The values of one parameter in all rows. The buffers must not change.
 
@@ -134,6 +139,33 @@ class StateColumns:
     def items(self) -> ItemsView[bytes, bytes]:
         """Keys and values; made when first asked for."""
 
+class BlockContent:
+    """A block as a file holds it, of native programs only, and without optional sections. Made by `read`."""
+
+    key_count: Final[int]
+    state_count: Final[int]
+    txn_count: Final[int]
+    @staticmethod
+    def read(
+        content: bytes,
+        offset: int,
+        counts: tuple[int, int, int],
+        kinds: Iterable[tuple[str, ...]],
+        hash_seed: int,
+    ) -> BlockContent | None:
+        """Read what follows upon the header of a block file; None: it is to be read by block_decode.
+
+        Arguments:
+            content: the content of the file, decompressed.
+            offset: where the header ends.
+            counts: how many keys, values and transactions the header announces.
+            kinds: for each program the kinds of its parameters.
+            hash_seed: one that whoever made the file cannot know.
+        """
+
+    def items(self) -> ItemsView[bytes, bytes]:
+        """Keys and values of the state; made when first asked for."""
+
 class Arena:
     """The shared memory that a pool of workers executes blocks in."""
 
@@ -163,8 +195,8 @@ class Arena:
         txn_count: int,
         programs: Iterable[tuple[int, tuple[str, ...]]],
         keys: tuple[bytes, ...] | None,
-        state: Mapping[Any, bytes] | StateColumns,
-        rows: Iterable[tuple[Any, ...]],
+        state: _Items,
+        rows: Iterable[tuple[Any, ...]] | BlockContent,
         rounds_per_gas: float = 1.0,
         source: StateSource | None = None,
         ordered: Iterable[bytes] = (),
@@ -197,8 +229,8 @@ class Arena:
         txn_count: int,
         programs: Iterable[tuple[str, ...]],
         keys: tuple[bytes, ...] | None,
-        state: Mapping[Any, bytes] | StateColumns,
-        rows: Iterable[tuple[Any, ...]],
+        state: _Items,
+        rows: Iterable[tuple[Any, ...]] | BlockContent,
         source: StateSource | None = None,
         ordered: Iterable[bytes] = (),
     ) -> None:

@@ -19,7 +19,7 @@ from cpython.object cimport PyObject
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid, PyCapsule_New
 from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_SIZE
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t, uintptr_t
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memset
 
 from blockstm.native.memory.atomics cimport (
@@ -91,6 +91,7 @@ from blockstm.errors import (
     UsageError, over_memory_limit, printable, shown, traceback_text, type_shown,
 )
 from blockstm.limits import U256_MAX
+from blockstm.limits import ACCESSES_MAX as ACCESSES_LIMIT, BLOCK_ROW_BYTES_MAX as ROW_LIMIT, BYTES_ARGUMENT_BYTES_MAX as ARGUMENT_LIMIT
 from blockstm.programs.parameters import as_integer
 from blockstm.files.descriptors import above_standard
 from blockstm.native.speculation import SpeculationAborted
@@ -141,6 +142,10 @@ for name, limit in LIMITS.items():
             "let blockstm/native/memory say the same, and compile again"
         )
 
+cdef uint64_t ACCESSES_MAX = ACCESSES_LIMIT
+cdef int64_t BLOCK_ROW_BYTES_MAX = ROW_LIMIT
+cdef uint64_t BYTES_ARGUMENT_BYTES_MAX = ARGUMENT_LIMIT
+
 include "memory/steps.pxi"
 include "instruments/mutants.pxi"
 include "instruments/costs.pxi"
@@ -155,6 +160,7 @@ cdef dict names_of(kinds, str prefix):
 include "faces/encoding.pxi"
 include "faces/look_ahead.pxi"
 include "faces/columns.pxi"
+include "faces/block_content.pxi"
 include "faces/loader.pxi"
 include "faces/predicates.pxi"
 include "faces/run_view.pxi"

@@ -61,22 +61,30 @@ cdef int set_base(Local* local, uint32_t location, bytes value) except -1:
     return 0
 
 
+cdef inline uint64_t put_txn(
+    Local* local, uint32_t txn_idx, uint32_t program, uint64_t gas_limit, const uint8_t* arguments, uint32_t length
+) noexcept nogil:
+    """Fill in one transaction; where its encoded arguments lie, 0 where the arena is full."""
+    cdef Txn* txn = txn_at(local, txn_idx)
+    cdef uint64_t offset = allocate(local, length)
+    if offset == 0:
+        return 0
+    if length != 0:
+        memcpy(address(local, offset), arguments, length)
+    txn.arguments = offset
+    txn.arguments_bytes = length
+    txn.program = program
+    txn.gas_limit = gas_limit
+    return offset
+
+
 cdef inline bint fill_txn(
     Local* local, uint32_t txn_idx, uint32_t program, uint64_t gas_limit, Bytes* arguments
 ) noexcept nogil:
-    """Fill in one transaction; takes the encoded arguments out of the buffer. False where the arena is full."""
-    cdef Txn* txn = txn_at(local, txn_idx)
-    cdef uint64_t offset = allocate(local, arguments.length)
-    if offset == 0:
-        return False
-    if arguments.length != 0:
-        memcpy(address(local, offset), arguments.data, arguments.length)
-    txn.arguments = offset
-    txn.arguments_bytes = <uint32_t>arguments.length
-    txn.program = program
-    txn.gas_limit = gas_limit
+    """As put_txn; takes the encoded arguments out of the buffer. False where the arena is full."""
+    cdef uint64_t offset = put_txn(local, txn_idx, program, gas_limit, arguments.data, <uint32_t>arguments.length)
     arguments.length = 0
-    return True
+    return offset != 0
 
 
 cdef int set_txn(Local* local, Py_ssize_t txn_idx, uint32_t program, object gas_limit, Bytes* arguments) except -1:
@@ -159,6 +167,9 @@ cdef int lay_out_rows(Local* local, Py_ssize_t txn_count, list programs, tuple k
     cdef Locations locations
     if isinstance(rows, ColumnRows) and txn_count != len(rows):
         raise IndexError(f"{len(rows)} rows for {txn_count} transactions")
+    if isinstance(rows, BlockContent):
+        make_room(local, rows.txn_count, rows.key_count)
+        return (<BlockContent>rows).lay_out(local, programs)
     if keys is None:
         make_room(local, txn_count, len(state) + txn_count)
         set_state(local, state, NULL)
