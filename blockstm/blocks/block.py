@@ -16,10 +16,10 @@ from blockstm.blocks.packed import PackedBlock, Rows, pack, unpack_state, unpack
 from blockstm.blocks.sections import unpack_access_list
 from blockstm.errors import LimitError, UsageError, counted, shown, type_shown
 from blockstm.limits import KEYS_MAX, TRANSACTIONS_MAX, VALUE_BYTES_MAX
-from blockstm.native._core import StateColumns
+from blockstm.native._core import SlotRows, StateColumns
 from blockstm.programs.parameters import check_key
 from blockstm.programs.program import Program
-from blockstm.programs.transaction import Transaction, rows_of
+from blockstm.programs.transaction import Transaction
 from blockstm.state.source import StateSource
 from blockstm.tables.html import ROWS_SHOWN, HtmlTable, html_of
 
@@ -27,6 +27,10 @@ __all__ = ["Block", "PackedBlock"]
 
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 _EMPTY_STATE: Final[Mapping[bytes, bytes]] = MappingProxyType({})
+_SLOTS: Final = tuple(
+    [vars(Transaction)[name] for name in ("_program", "_arguments", "_encoded", "_gas_limit")]
+)
+"""Where a transaction keeps what the core reads of it."""
 
 
 class Block(Sequence[Transaction]):
@@ -275,7 +279,8 @@ class Block(Sequence[Transaction]):
         if self._rows is None:
             places = {program.name: place for place, program in enumerate(self._programs)}
             before = {} if self._source is not None else self.state
-            return Rows(self._programs, None, before, rows_of(self.transactions, places))
+            rows = SlotRows(self.transactions, Transaction, _SLOTS, places)
+            return Rows(self._programs, None, before, rows)
         return Rows(self._rows.programs, self._rows.keys, self._rows.state, self._rows.rows)
 
     def __len__(self) -> int:

@@ -14,7 +14,7 @@ from blockstm.blocks.access_list import BlockAccessList
 from blockstm.blocks.sections import NO_SECTIONS, PackedSections, pack_sections, with_sections
 from blockstm.errors import LimitError
 from blockstm.limits import KEYS_MAX, PROGRAMS_MAX, U64_MAX
-from blockstm.native._core import BlockContent
+from blockstm.native._core import BlockContent, SlotRows
 from blockstm.programs.arguments import decode_arguments
 from blockstm.programs.program import NativeProgram, Program
 from blockstm.programs.transaction import Recorded, Transaction
@@ -81,7 +81,7 @@ class Rows(NamedTuple):
     keys: tuple[bytes, ...] | None
     """The keys that rows and state name by index; None if they hold the keys themselves."""
     state: Values
-    rows: Iterable[tuple[Any, ...]] | BlockContent
+    rows: Iterable[tuple[Any, ...]] | SlotRows | BlockContent
     """One tuple a transaction: program index, arguments (bytes where encoded), gas limit; more is of no matter."""
 
 

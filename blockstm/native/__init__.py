@@ -77,6 +77,7 @@ Storey by storey, each file after those that it is made of:
 - `models/multi_version/model`: all of it as tables of functions, one for each model.
 - `faces/recursion`: how deep programs may call through C.
 - `faces/encoding`: native programs' arguments.
+- `faces/slot_rows`: transactions that are objects, read where their parts lie.
 - `faces/look_ahead`: fetching into the caches what keys need that are soon to be looked up.
 - `faces/columns`, `faces/block_content`: arguments and state in Arrow's layout; those of a block file.
 - `faces/loader`: laying out a block in the arena.

@@ -139,6 +139,29 @@ class StateColumns:
     def items(self) -> ItemsView[bytes, bytes]:
         """Keys and values; made when first asked for."""
 
+class SlotRows:
+    """The transactions of a block, as objects of a class with slots, whose parts are read where they lie.
+
+    Iterated over, it gives rows as `Arena.lay_out` takes them.
+
+    Arguments:
+        objects: the transactions.
+        kind: their class.
+        slots: the descriptors of its slots that hold the program, the arguments, the arguments encoded (or None),
+            and the gas limit or None.
+        places: the places of programs by name.
+
+    Raises:
+        TypeError: an object is not of that class, or a descriptor is none of a slot.
+    """
+
+    objects: Final[tuple[object, ...]]
+    def __init__(
+        self, objects: tuple[object, ...], kind: type, slots: tuple[object, ...], places: dict[str, int]
+    ) -> None: ...
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[tuple[int, object, int | None]]: ...
+
 class BlockContent:
     """A block as a file holds it, of native programs only, and without optional sections. Made by `read`."""
 

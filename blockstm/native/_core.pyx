@@ -10,8 +10,7 @@ import os
 import struct
 import threading
 import weakref
-from itertools import islice
-from types import MappingProxyType
+from types import MappingProxyType, MemberDescriptorType
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -158,6 +157,7 @@ cdef dict names_of(kinds, str prefix):
 
 
 include "faces/encoding.pxi"
+include "faces/slot_rows.pxi"
 include "faces/look_ahead.pxi"
 include "faces/columns.pxi"
 include "faces/block_content.pxi"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import repeat
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from blockstm.errors import ProgramError, shown
@@ -245,29 +244,3 @@ class Transaction:
         parts = [(name, getattr(self, name)) for name in names]
         told = "".join(f", {name}={shown(value)}" for name, value in parts if value is not None)
         return f"<Transaction {self._program.name}{shown(self._arguments)}{told}>"
-
-
-def rows_of(
-    transactions: Sequence[Transaction], places: Mapping[str, int]
-) -> Iterator[tuple[int, object, int | None]]:
-    """Give what the core lays out of transactions; see `Arena.lay_out`.
-
-    Arguments:
-        transactions: the transactions.
-        places: the places of their programs, by name.
-    """
-    # Column by column, as blocks hold tens of thousands of transactions.
-    programs = [transaction._program for transaction in transactions]
-    encoded = [transaction._encoded for transaction in transactions]
-    arguments = [transaction._arguments for transaction in transactions]
-    limits = [transaction._gas_limit for transaction in transactions]
-    return zip(
-        repeat(0) if len(places) == 1 else [places[program.name] for program in programs],
-        arguments if encoded.count(None) == len(encoded) else map(_either, encoded, arguments),
-        limits,
-        strict=False,
-    )
-
-
-def _either(encoded: bytes | None, arguments: tuple[object, ...]) -> object:
-    return arguments if encoded is None else encoded

@@ -123,49 +123,57 @@ cdef int set_state(Local* local, state, const Locations* locations) except -1:
 
 
 @cython.boundscheck(True)
-cdef int set_row(Local* local, Py_ssize_t txn_idx, list programs, tuple row, const Locations* locations) except -1:
-    cdef tuple entry = programs[row[0]]
-    cdef object arguments = row[1]
+cdef int set_row(
+    Local* local, Py_ssize_t txn_idx, tuple entry, object arguments, object gas_limit, const Locations* locations
+) except -1:
+    """Fill in one transaction; `entry`: the number of its program, and the codes of its parameters."""
+    if txn_idx == local.header.txn_count:
+        raise IndexError(f"more rows than the {txn_idx} transactions")
     if type(arguments) is bytes:
         put_encoded(local, &local.scratch, arguments)
     else:
         put_arguments(local, &local.scratch, entry[1], arguments, locations)
-    set_txn(local, txn_idx, entry[0], row[2], &local.scratch)
+    set_txn(local, txn_idx, entry[0], gas_limit, &local.scratch)
+    if txn_idx % ROWS_AT_A_STRETCH == 0:
+        with nogil:     # others may want to look after the workers
+            pass
     return 0
 
 
+@cython.boundscheck(True)
 cdef int set_rows(Local* local, list programs, rows, const Locations* locations) except -1:
-    """Fill in the transactions. Whoever made the rows has checked them; nothing here relies on it.
-
-    Rows are taken a few at a time, so that the lines of memory that their keys need are fetched for all of them at once.
-    """
-    cdef Ahead ahead
-    cdef list batch
+    """Fill in the transactions. Whoever made the rows has checked them; nothing here relies on it."""
     cdef Py_ssize_t txn_idx = 0
-    cdef object rest = iter(rows)
-    while True:
-        batch = list(islice(rest, ROWS_AHEAD))
-        if not batch:
-            break
-        if locations == NULL:
-            look_ahead(local, &ahead, batch)
-        for row in batch:
-            if txn_idx == local.header.txn_count:
-                raise IndexError(f"more rows than the {txn_idx} transactions")
-            set_row(local, txn_idx, programs, row, locations)
-            txn_idx += 1
-        if txn_idx % ROWS_AT_A_STRETCH == 0:
-            with nogil:     # others may want to look after the workers
-                pass
+    cdef tuple row
+    for row in rows:
+        set_row(local, txn_idx, programs[row[0]], row[1], row[2], locations)
+        txn_idx += 1
     if txn_idx != local.header.txn_count:
         raise IndexError(f"{txn_idx} rows for {local.header.txn_count} transactions")
+    return 0
+
+
+@cython.boundscheck(True)
+cdef int set_slot_rows(Local* local, list programs, SlotRows rows) except -1:
+    """As set_rows. What a few rows need is fetched for all of them at once."""
+    cdef Ahead ahead
+    cdef Py_ssize_t begin = 0
+    cdef Py_ssize_t txn_idx, end
+    while begin < len(rows.objects):
+        end = min(begin + ROWS_AHEAD, len(rows.objects))
+        look_ahead(local, &ahead, rows, begin, end)
+        for txn_idx in range(begin, end):
+            set_row(
+                local, txn_idx, programs[rows.place(txn_idx)], rows.arguments(txn_idx), rows.gas_limit(txn_idx), NULL
+            )
+        begin = end
     return 0
 
 
 cdef int lay_out_rows(Local* local, Py_ssize_t txn_count, list programs, tuple keys, state, rows) except -1:
     """Lay out a block whose rows and state name keys by their places in `keys`; where that is None, by themselves."""
     cdef Locations locations
-    if isinstance(rows, ColumnRows) and txn_count != len(rows):
+    if isinstance(rows, (ColumnRows, SlotRows)) and txn_count != len(rows):
         raise IndexError(f"{len(rows)} rows for {txn_count} transactions")
     if isinstance(rows, BlockContent):
         make_room(local, rows.txn_count, rows.key_count)
@@ -175,6 +183,8 @@ cdef int lay_out_rows(Local* local, Py_ssize_t txn_count, list programs, tuple k
         set_state(local, state, NULL)
         if isinstance(rows, ColumnRows):
             return ColumnLoader(programs, rows).lay_out(local)
+        if isinstance(rows, SlotRows):
+            return set_slot_rows(local, programs, rows)
         return set_rows(local, programs, rows, NULL)
     locations.count = len(keys)
     locations.items = <uint32_t*>malloc((locations.count + 1) * sizeof(uint32_t))

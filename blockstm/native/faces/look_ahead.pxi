@@ -1,8 +1,5 @@
 # Fetching into the caches what is soon to be looked up: keys in the hash table, and their locations.
 
-cdef extern from "Python.h":
-    PyObject* PyTuple_GET_ITEM(object items, Py_ssize_t place)     # borrowed
-
 cdef enum:
     ROWS_AHEAD = 16
     KEYS_AHEAD = 64
@@ -33,14 +30,23 @@ cdef inline void fetch_locations(Local* local, const Ahead* ahead) noexcept nogi
         prefetch_line(location.key)
 
 
-cdef void look_ahead(Local* local, Ahead* ahead, list rows) noexcept:
-    """Fetch what the keys of these rows need, of those that are arguments themselves. It checks nothing."""
+cdef void look_ahead(Local* local, Ahead* ahead, SlotRows rows, Py_ssize_t begin, Py_ssize_t end) noexcept:
+    """Fetch what these rows need, and what their keys need, of those that are arguments themselves. It checks nothing."""
     cdef PyObject* arguments
     cdef PyObject* argument
-    cdef Py_ssize_t index
+    cdef Py_ssize_t row, index
     ahead.count = 0
-    for row in rows:
-        arguments = PyTuple_GET_ITEM(row, 1) if PyTuple_CheckExact(row) and PyTuple_GET_SIZE(row) > 1 else NULL
+    for row in range(begin, min(end + ROWS_AHEAD, PyTuple_GET_SIZE(rows.objects))):
+        prefetch_line(PyTuple_GET_ITEM(rows.objects, row))
+        prefetch_line(<uint8_t*>PyTuple_GET_ITEM(rows.objects, row) + 64)
+    for row in range(begin, end):
+        arguments = rows.slot(row, SLOT_ARGUMENTS)
+        if arguments == NULL or not PyTuple_CheckExact(<object>arguments):
+            continue
+        for index in range(PyTuple_GET_SIZE(<object>arguments)):
+            prefetch_line(PyTuple_GET_ITEM(<object>arguments, index))
+    for row in range(begin, end):
+        arguments = rows.slot(row, SLOT_ARGUMENTS)
         if arguments == NULL or not PyTuple_CheckExact(<object>arguments):
             continue
         for index in range(PyTuple_GET_SIZE(<object>arguments)):
