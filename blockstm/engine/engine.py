@@ -50,7 +50,8 @@ class Engine:
 
     Arguments:
         workers: how many worker processes; None for one for each usable core.
-        memory_limit_bytes: the most memory that a block and its execution may take, in bytes.
+        memory_limit_bytes: the most memory that a block and its execution may take, in bytes; results in use, and
+            blocks laid out ahead, may take twice as much beside that.
         time_limit_seconds: how long a transaction may run before it fails; None for no limit. What a
             transaction does on speculative reads does not count.
         active_workers: how many workers take part in a block at once, while the others stand by to replace

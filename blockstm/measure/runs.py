@@ -123,7 +123,7 @@ class Runs:
         return RunFigures.of(self._checked_run(str(self._model)))
 
     def _checked_run(self, name: str, *, timeline: bool = False) -> Result:
-        self.result = None  # kept, it would have its memory copied before this run
+        self.result = None  # kept, it might have its memory copied before this run
         result = self._run(name, self._model, timeline=timeline)
         self._checked.check(result)
         if self._reference is not None:

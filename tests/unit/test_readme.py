@@ -31,4 +31,6 @@ def test_each_page_has_its_examples() -> None:
         "docs/how-to/python.md-0",
         "docs/how-to/python.md-1",
         "docs/how-to/python.md-2",
+        "docs/how-to/python.md-3",
+        "docs/how-to/python.md-4",
     ]

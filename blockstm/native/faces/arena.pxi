@@ -305,12 +305,14 @@ cdef class Arena:
     cdef int _take_up(self, LaidOut laid_out) except -1:
         """Make a block that is laid out the block of the arena."""
         cdef Header* header = self._header()
-        cdef Region last = self.region
-        if laid_out.region is not last:
-            last.touch(header.bump)
-            last.settle(header)
-            if not last.snapshots:
-                last.give_back(self.fd)
+        cdef Region region
+        if laid_out.region is not self.region:
+            self.region.touch(header.bump)
+            self.region.settle(header)
+        for region in self.regions:
+            is_prepared = self.prepared is not None and region is self.prepared.region
+            if region is not laid_out.region and not is_prepared and not region.in_use():
+                region.give_back(self.fd)
         self._reset(header)
         laid_out.take_up(header, self.local.slot)
         self.region = laid_out.region
