@@ -76,15 +76,15 @@ class ArrowColumn:
     def strings(self, kind: Kind, bytes_max: int = VALUE_BYTES_MAX) -> Column:
         """Return byte strings of at most so many bytes each; raises as `of_kind` does."""
         strings = self._as_strings(self._values, "", kind)
-        lengths = self._compute.binary_length(strings)
+        begins, data = _buffers_of_strings(strings)
+        column = Column(kind, len(strings), begins=begins, data=data)
         self._refuse_where(
-            (self._compute.max(lengths).as_py() or 0) > bytes_max,
-            lambda: self._compute.greater(lengths, bytes_max),
+            column.longest > bytes_max,
+            lambda: self._compute.greater(self._compute.binary_length(strings), bytes_max),
             f"it is longer than {bytes_max} bytes",
             LimitError,
         )
-        begins, data = _buffers_of_strings(strings)
-        return Column(kind, len(strings), begins=begins, data=data)
+        return column
 
     def _u64(self) -> Column:
         numbers = self._as_u64(self._values, "u64")
@@ -245,10 +245,9 @@ class ArrowColumn:
 
     def _combined(self, values: Any) -> Any:
         """Return the values as one array."""
-        combined = values.combine_chunks() if isinstance(values, self._arrow.ChunkedArray) else values
-        if isinstance(combined, self._arrow.ChunkedArray):
-            combined = self._arrow.concat_arrays(combined.chunks)
-        return combined
+        if not isinstance(values, self._arrow.ChunkedArray):
+            return values
+        return values.chunk(0) if values.num_chunks == 1 else values.combine_chunks()
 
 
 def _buffers_of_strings(strings: Any) -> tuple[Any, Any]:

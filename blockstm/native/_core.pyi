@@ -79,11 +79,12 @@ class Column:
 
     Raises:
         EngineError: a buffer is too short, or says of another that it is longer than it is.
-        LimitError: a key is too long.
     """
 
     kind: Final[str]
     length: Final[int]
+    longest: Final[int]
+    """The length of the longest string, in bytes."""
     def __init__(
         self,
         kind: str,

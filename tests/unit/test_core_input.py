@@ -149,8 +149,7 @@ def loaded(folder: Path, change: Callable[[PackedBlock], PackedBlock]) -> blocks
     """The block from its file, with something changed in what the file's reader has made."""
     BLOCK.save(folder / "x.block")
     block = blockstm.Block.load(folder / "x.block")
-    block._rows = change(block._packed)
-    return block
+    return blockstm.Block._of(block._header, change(block._packed))
 
 
 @pytest.mark.parametrize("change", [set_key, set_list_of_keys, set_added, set_state, set_program])

@@ -37,11 +37,11 @@ cdef class Column:
 
     Raises:
         EngineError: a buffer is too short, or says of another that it is longer than it is.
-        LimitError: a key is too long.
     """
 
     cdef readonly str kind
     cdef readonly Py_ssize_t length
+    cdef readonly uint64_t longest      # string, in bytes
     cdef const int64_t[::1] lists
     cdef const int64_t[::1] begins
     cdef const uint8_t[::1] data
@@ -62,9 +62,7 @@ cdef class Column:
         if kind != "u64" and kind != "u256":
             self.begins, self.data = begins, data
             self._check_length(self.begins.shape[0], items + 1)
-            longest = longest_of(self.begins, self.data.shape[0], "strings")
-            if kind != "bytes" and longest > KEY_BYTES_MAX:
-                raise LimitError(f"a key is {longest} bytes long; a key has at most {KEY_BYTES_MAX} bytes: use a hash of it")
+            self.longest = longest_of(self.begins, self.data.shape[0], "strings")
             self.view.begins = &self.begins[0]
             self.view.data = &self.data[0] if self.data.shape[0] != 0 else NULL
         if kind == "u64" or kind == "u256" or kind == "adds":
@@ -82,6 +80,10 @@ cdef class Column:
     def __len__(self):
         return self.length
 
+    cdef bint has_long_key(self):
+        """Whether it holds keys of which one is longer than a location has room for."""
+        return self.view.begins != NULL and self.view.code != KIND_BYTES and self.longest > KEY_BYTES_MAX
+
     def first_repeated(self, uint64_t hash_seed):
         """The first row of a column of keys whose key stands in a row before it, too; None where there is none.
 
@@ -89,16 +91,15 @@ cdef class Column:
             hash_seed: one that whoever made the keys cannot know, or they could all be made to collide.
         """
         cdef uint64_t mask = table_capacity_for(self.length) - 1
-        cdef uint32_t* rows     # a hash table: row + 1
-        cdef Py_ssize_t row = 0
+        cdef uint64_t* rows     # a hash table: the higher half of the hash, row + 1
+        cdef Py_ssize_t row
         if self.kind != "key":
             raise EngineError(f"a column of {self.kind} is no column of keys")
-        rows = <uint32_t*>calloc(mask + 1, sizeof(uint32_t))
+        rows = <uint64_t*>calloc(mask + 1, sizeof(uint64_t))
         if rows == NULL:
             raise MemoryError
         with nogil:
-            while row < self.length and is_new_key(&self.view, rows, mask, hash_seed, row):
-                row += 1
+            row = first_repeated_key(&self.view, self.length, rows, mask, hash_seed)
         free(rows)
         return row if row < self.length else None
 
@@ -124,20 +125,44 @@ cdef class Column:
         return {self.string(place): self.number(place) for place in range(self.lists[row], self.lists[row + 1])}
 
 
-cdef bint is_new_key(
-    const ColumnView* keys, uint32_t* rows, uint64_t mask, uint64_t hash_seed, Py_ssize_t row
+cdef Py_ssize_t first_repeated_key(
+    const ColumnView* keys, Py_ssize_t count, uint64_t* rows, uint64_t mask, uint64_t hash_seed
+) noexcept nogil:
+    """The first row whose key stands before it, too; `count` where there is none. Keys are hashed some ahead."""
+    cdef uint64_t hashes[KEYS_AHEAD]
+    cdef Py_ssize_t begin = 0
+    cdef Py_ssize_t row, end
+    while begin < count:
+        end = min(begin + KEYS_AHEAD, count)
+        for row in range(begin, end):
+            hashes[row - begin] = hash_key(
+                hash_seed, keys.data + keys.begins[row], <uint32_t>(keys.begins[row + 1] - keys.begins[row])
+            )
+            prefetch_line(rows + (hashes[row - begin] & mask))
+        for row in range(begin, end):
+            if not is_new_key(keys, rows, mask, hashes[row - begin], row):
+                return row
+        begin = end
+    return count
+
+
+cdef inline bint is_new_key(
+    const ColumnView* keys, uint64_t* rows, uint64_t mask, uint64_t hashed, Py_ssize_t row
 ) noexcept nogil:
     """Put a row into a hash table of rows; False where one with the same key is there."""
-    cdef const uint8_t* key = keys.data + keys.begins[row]
-    cdef uint32_t length = <uint32_t>(keys.begins[row + 1] - keys.begins[row])
-    cdef uint64_t place = hash_key(hash_seed, key, length) & mask
+    cdef int64_t begin = keys.begins[row]
+    cdef int64_t length = keys.begins[row + 1] - begin
+    cdef uint64_t place = hashed & mask
     cdef Py_ssize_t other
     while rows[place] != 0:
-        other = rows[place] - 1
-        if keys.begins[other + 1] - keys.begins[other] == length and memcmp(keys.data + keys.begins[other], key, length) == 0:
+        other = <Py_ssize_t><uint32_t>rows[place] - 1
+        if (
+            rows[place] >> 32 == hashed >> 32 and keys.begins[other + 1] - keys.begins[other] == length
+            and memcmp(keys.data + keys.begins[other], keys.data + begin, length) == 0
+        ):
             return False
         place = (place + 1) & mask
-    rows[place] = <uint32_t>(row + 1)
+    rows[place] = (hashed >> 32) << 32 | <uint64_t>(row + 1)
     return True
 
 
@@ -202,8 +227,8 @@ cdef class StateColumns:
     def __init__(self, Column keys not None, Column values not None):
         if keys.kind != "key" or values.kind != "bytes" or keys.length != values.length:
             raise EngineError("the columns of a state do not belong together: build them again")
-        if longest_of(values.begins, values.data.shape[0], "strings") > VALUE_BYTES_MAX:
-            raise LimitError(f"a value of the state is over {VALUE_BYTES_MAX} bytes long: split it over several keys")
+        if keys.has_long_key() or values.longest > VALUE_BYTES_MAX:
+            raise EngineError("a key or a value of a state is longer than it may be: check the columns")
         self.keys = keys
         self.values = values
 
@@ -296,6 +321,8 @@ cdef class ColumnLoader:
         cdef Py_ssize_t place, at = 0
         cdef Column column
         self.rows = rows
+        if any([(<Column>column).has_long_key() for each in rows.columns for column in each]):
+            raise TypeError(f"a key is longer than {KEY_BYTES_MAX} bytes")
         if [bytes([(<Column>column).view.code for column in each]) for each in rows.columns] != [codes for _, codes in entries]:
             raise TypeError("its columns are not of the kinds of its programs' parameters")
         self.programs = <ProgramColumns*>calloc(len(entries) + 1, sizeof(ProgramColumns))
