@@ -8,6 +8,7 @@
 - `block_decode`, `file_rows`: block files, decoded strictly; those whose rows the core reads itself.
 - `block_file`: block files, read and written.
 - `arrow_columns`, `arrow_block`: blocks out of Arrow tables.
+- `block_check`: the checks of objects that a block is made of.
 - `block`: the block.
 - `access_trace`: blocks from access traces, which say what each transaction read, wrote and added.
 """

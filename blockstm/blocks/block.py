@@ -8,16 +8,15 @@ from types import MappingProxyType
 from typing import Final, SupportsIndex, overload
 
 from blockstm.blocks import block_file as blockfile
-from blockstm.blocks.access_list import BlockAccessList, check_indexes
+from blockstm.blocks.access_list import BlockAccessList
 from blockstm.blocks.arrow_block import NativeRows, state_of, transactions_of
+from blockstm.blocks.block_check import check_access_list, checked_programs, checked_state
 from blockstm.blocks.block_header import BlockHeader
 from blockstm.blocks.file_rows import FileRows, FileState
 from blockstm.blocks.packed import PackedBlock, Rows, pack, unpack_state, unpack_transactions
 from blockstm.blocks.sections import unpack_access_list
-from blockstm.errors import LimitError, UsageError, counted, shown, type_shown
-from blockstm.limits import KEYS_MAX, TRANSACTIONS_MAX, VALUE_BYTES_MAX
+from blockstm.errors import UsageError, counted, shown, type_shown
 from blockstm.native._core import SlotRows, StateColumns
-from blockstm.programs.parameters import check_key
 from blockstm.programs.program import Program
 from blockstm.programs.transaction import Transaction
 from blockstm.state.source import StateSource
@@ -73,7 +72,7 @@ class Block(Sequence[Transaction]):
         self._source: StateSource | None = None
         self._state: Mapping[bytes, bytes] | None = None
         if isinstance(state, Mapping):
-            self._state = MappingProxyType(_checked_state(state))
+            self._state = MappingProxyType(checked_state(state))
         elif isinstance(state, StateSource) and not isinstance(state, type):
             self._source = state
         else:
@@ -88,8 +87,8 @@ class Block(Sequence[Transaction]):
         self._length = len(self._transactions)
         self._header = BlockHeader(chain, number, meta)
         self._access_list = access_list
-        self._programs = _checked_programs(self._transactions)
-        _check_access_list(access_list, self._length)
+        self._programs = checked_programs(self._transactions)
+        check_access_list(access_list, self._length)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Block:
@@ -361,53 +360,3 @@ def _unpickled(
     if packed is not None:
         return Block._of(BlockHeader(chain, number, meta), packed)
     return Block(transactions, state, chain=chain, number=number, meta=meta, access_list=access_list)
-
-
-def _checked_state(state: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
-    if len(state) > KEYS_MAX:
-        raise LimitError(
-            f"the state has {len(state)} keys; the limit is {KEYS_MAX}: leave out what is not used"
-        )
-    copy = dict(state)
-    for key, value in copy.items():
-        if type(key) is not bytes:
-            raise UsageError(f"state key is {shown(key)}, {type_shown(key)}; a key is bytes")
-        check_key(key, "state key")
-        if type(value) is not bytes:
-            raise UsageError(f"the value of state key {shown(key)} is {type_shown(value)}; give bytes")
-        if len(value) > VALUE_BYTES_MAX:
-            raise LimitError(
-                f"the value of state key {shown(key)} is {len(value)} bytes long; "
-                f"the limit is {VALUE_BYTES_MAX}: split it over several keys"
-            )
-    return copy
-
-
-def _check_access_list(access_list: BlockAccessList | None, transactions: int) -> None:
-    if access_list is None:
-        return
-    if not isinstance(access_list, BlockAccessList):
-        raise UsageError(f"access_list is {shown(access_list)}; give a BlockAccessList or None")
-    check_indexes(access_list, transactions)
-
-
-def _checked_programs(transactions: tuple[Transaction, ...]) -> tuple[Program, ...]:
-    """Check transactions, and return their programs."""
-    if len(transactions) > TRANSACTIONS_MAX:
-        raise LimitError(
-            f"the block has {len(transactions)} transactions; the limit is {TRANSACTIONS_MAX}: split it"
-        )
-    programs: dict[str, Program] = {}
-    for txn_idx, transaction in enumerate(transactions):
-        if type(transaction) is not Transaction:
-            raise UsageError(
-                f"transaction {txn_idx} is {shown(transaction)}, {type_shown(transaction)}; "
-                "make it with program.txn(...)"
-            )
-        program = transaction.program
-        known = programs.setdefault(program.name, program)
-        if known is not program and known != program:
-            raise UsageError(
-                f"transaction {txn_idx}: two different programs are named {shown(program.name)}; rename one"
-            )
-    return tuple(programs.values())

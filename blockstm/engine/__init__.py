@@ -9,6 +9,7 @@
 - `supervisor`: deaths and time limits while a block runs.
 - `running`: a block in execution.
 - `blocks_ahead`: blocks that are laid out while the workers execute the one before.
+- `settings`: what an engine is made with.
 - `engine`: the engine.
 - `stress`: an engine under stress, for tests.
 """

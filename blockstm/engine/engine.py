@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
-import secrets
 import threading
 import time
 import weakref
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from typing import Final, Self
 
@@ -19,8 +17,9 @@ from blockstm.engine.block_run import check_failure, lay_out, take_prepared
 from blockstm.engine.blocks_ahead import BlocksAhead, checked_block
 from blockstm.engine.pool import Pool
 from blockstm.engine.running import Running, Steps
+from blockstm.engine.settings import MEMORY_LIMIT_BYTES_MAX, make_arena, number, whole_number
 from blockstm.engine.supervisor import Supervisor
-from blockstm.errors import EngineError, MemoryLimitError, UsageError, shown, type_shown
+from blockstm.errors import EngineError, UsageError, type_shown
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, MEMORY_LIMIT_BYTES_MIN, WORKERS_MAX
 from blockstm.models import BlockStm, Foreseen, Model, Sequential, model_of
 from blockstm.native._core import Arena
@@ -35,9 +34,6 @@ DRAINS_LOOK_SECONDS: Final = 0.05
 """How often an engine that waits for who drains its last block looks whether it is being closed."""
 WARM_UP_SECONDS: Final = 10.0
 """How long warming up may go on before it leaves the remaining workers as warm as they are."""
-MEMORY_LIMIT_BYTES_MAX: Final = 1 << 35  # the core links some structures by 32 bits, in units of 8 bytes
-REGIONS: Final = 3
-"""For a result that is looked at, the block that is executed, and the one that is laid out meanwhile."""
 
 
 class Engine:
@@ -78,22 +74,22 @@ class Engine:
         cores = len(os.sched_getaffinity(0))
         if workers is None:
             workers = min(cores, WORKERS_MAX)
-        self._workers = _whole_number("workers", workers, 1, WORKERS_MAX)
+        self._workers = whole_number("workers", workers, 1, WORKERS_MAX)
         if active_workers is None:
             active_workers = min(self._workers, cores)
-        self._active_workers = _whole_number("active_workers", active_workers, 1, self._workers)
-        self._memory_limit_bytes = _whole_number(
+        self._active_workers = whole_number("active_workers", active_workers, 1, self._workers)
+        self._memory_limit_bytes = whole_number(
             "memory_limit_bytes", memory_limit_bytes, MEMORY_LIMIT_BYTES_MIN, MEMORY_LIMIT_BYTES_MAX
         )
-        self._rounds_per_gas = _number("rounds_per_gas", rounds_per_gas)
-        if time_limit_seconds is not None and _number("time_limit_seconds", time_limit_seconds) == 0:
+        self._rounds_per_gas = number("rounds_per_gas", rounds_per_gas)
+        if time_limit_seconds is not None and number("time_limit_seconds", time_limit_seconds) == 0:
             raise UsageError("time_limit_seconds is 0; give more than 0 seconds, or None for no limit")
 
         # Held while the engine is at work, but not while the caller looks at a receipt of a stream.
         self._lock = threading.RLock()
         self._has_block = False
         self._foreseen: tuple[Block, Foreseen] | None = None
-        self._arena = _arena(self._memory_limit_bytes, self._workers)
+        self._arena = make_arena(self._memory_limit_bytes, self._workers)
         try:
             # Where there is a worker for each core, each keeps to one: left alone, two may share a core for long
             # while another is idle. With fewer the choice is the system's, as other engines need cores too.
@@ -441,31 +437,8 @@ def _log_failures(receipts: Iterable[Receipt]) -> None:
                 logger.debug("transaction %d failed\n%s", receipt.txn_idx, receipt.traceback)
 
 
-def _arena(memory_limit_bytes: int, workers: int) -> Arena:
-    """Make an arena of several regions, or of one where the system does not give so much address space."""
-    seed = secrets.randbits(
-        64
-    )  # nobody can guess it, or keys could be made to collide in the core's hash table
-    if REGIONS * memory_limit_bytes <= MEMORY_LIMIT_BYTES_MAX:
-        with suppress(EngineError, MemoryLimitError):
-            return Arena(memory_limit_bytes, workers, seed, REGIONS)
-    return Arena(memory_limit_bytes, workers, seed)
-
-
 def _end(pool: Pool, arena: Arena) -> None:
     try:
         pool.close()
     finally:
         arena.close()
-
-
-def _whole_number(name: str, value: int, least: int, greatest: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= greatest:
-        raise UsageError(f"{name} is {shown(value)}; give a whole number from {least} to {greatest}")
-    return value
-
-
-def _number(name: str, value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise UsageError(f"{name} is {shown(value)}; give a finite number, 0 or more")
-    return value

@@ -79,7 +79,8 @@ Storey by storey, each file after those that it is made of:
 - `faces/encoding`: native programs' arguments.
 - `faces/slot_rows`: transactions that are objects, read where their parts lie.
 - `faces/look_ahead`: fetching into the caches what keys need that are soon to be looked up.
-- `faces/columns`, `faces/block_content`: arguments and state in Arrow's layout; those of a block file.
+- `faces/columns`, `faces/column_loader`: arguments and state in Arrow's layout; laying them out.
+- `faces/msgpack`, `faces/block_content`: reading msgpack; arguments and state of a block file.
 - `faces/loader`: laying out a block in the arena.
 - `faces/predicates`: predicates as bytes, for the result.
 - `faces/run_view`, `faces/kept_view`: a run where it lies in the arena; what is kept of it for the next block.

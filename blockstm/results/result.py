@@ -125,9 +125,9 @@ class Result(Sequence[TransactionResult]):
     `diff` finds no difference: same final state, receipts and reads, whatever the model and the times were. A
     result has no hash.
 
-    It is a view of the engine's memory until the engine needs that for another block, or is closed. A result that is
-    in use then is kept in memory of its own: what it tells, in about 100 bytes for a small transaction, and of the
-    state before the block a reference to that of the block.
+    It is a view of the engine's memory until the engine needs that for another block, or is closed. A result that
+    is in use then is kept in memory of its own: what it tells, in about 100 bytes for a small transaction, and of
+    the state before the block a reference to that of the block.
 
     It cannot be pickled or copied (UsageError), as it is a view of the engine's memory; what it tells can be.
 

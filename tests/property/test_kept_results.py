@@ -59,17 +59,32 @@ def told(result: Result) -> dict[str, Any]:
     }
 
 
-@given(blocks(40), st.sampled_from(MODELS), st.booleans(), st.booleans(), st.booleans())
+@given(blocks(40), st.sampled_from(MODELS), st.booleans(), st.booleans(), st.booleans(), st.integers(1, 4))
 @settings(SETTINGS, max_examples=examples(32))
-def test_a_result_tells_the_same_before_and_after_the_next_block(
-    engine: Engine, block: Block, model: str, timed: bool, timeline: bool, from_file: bool
+def test_a_result_tells_the_same_before_and_after_the_next_blocks(
+    engine: Engine, block: Block, model: str, timed: bool, timeline: bool, from_file: bool, others: int
 ) -> None:
     if from_file:
         block = Block._of(block._header, block._packed)
     result = engine.execute(block, model, timed=timed, timeline=timeline)
     before = told(result)
-    engine.execute(OTHER)
-    assert told(result) == before
+    kept = []
+    for _ in range(others):
+        kept.append(engine.execute(OTHER))
+        assert told(result) == before
+    assert all(each == kept[0] for each in kept)
+
+
+def test_a_result_stays_where_it_lies_until_the_room_is_needed() -> None:
+    with Engine(1) as engine:
+        result = engine.execute(OTHER)
+        where = [repr(snapshot_of(result)) for _ in range(5) if engine.execute(OTHER)]  # these are not kept
+        kept = []
+        for _ in range(3):
+            kept.append(engine.execute(OTHER))
+            where.append(repr(snapshot_of(result)))
+    assert ["of the arena" in each for each in where] == [True] * 7 + [False]
+    assert all(each == result for each in kept)
 
 
 @given(blocks(40), st.sampled_from(MODELS), st.integers(1, 1 << 20))
