@@ -65,9 +65,13 @@ def test_damaged_rows_are_read_as_block_decode_reads_them(block: Block, data: st
     begin = decode_header(iter([bytes(content)]))[3]
     for _ in range(data.draw(st.integers(1, 2))):
         place = data.draw(st.integers(begin, len(content) - 1))
-        # Small numbers and the codes of msgpack, which most damage that is still msgpack consists of.
-        content[place] = data.draw(st.integers(0, 12) | st.integers(0x80, 0xFF))
-    if data.draw(st.booleans()):
+        # Small numbers, which another one may often stand for, and the codes of msgpack.
+        numbers = [at for at in range(begin, len(content)) if content[at] < 6]
+        if numbers and data.draw(st.integers(0, 3)):
+            content[data.draw(st.sampled_from(numbers))] = data.draw(st.integers(0, 5))
+        else:
+            content[place] = data.draw(st.integers(0, 12) | st.integers(0x80, 0xFF))
+    if not data.draw(st.integers(0, 9)):
         del content[data.draw(st.integers(begin, len(content))) :]
     found = file_rows(bytes(content))
     if found is None:
