@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from operator import attrgetter
 
 from blockstm.blocks.access_list import BlockAccessList, check_indexes
 from blockstm.errors import LimitError, UsageError, shown, type_shown
-from blockstm.limits import KEYS_MAX, TRANSACTIONS_MAX, VALUE_BYTES_MAX
+from blockstm.limits import KEY_BYTES_MAX, KEYS_MAX, TRANSACTIONS_MAX, VALUE_BYTES_MAX
 from blockstm.programs.parameters import check_key
 from blockstm.programs.program import Program
 from blockstm.programs.transaction import Transaction
@@ -26,6 +27,10 @@ def checked_state(state: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
             f"the state has {len(state)} keys; the limit is {KEYS_MAX}: leave out what is not used"
         )
     copy = dict(state)
+    # As a rule all is well, which built-ins find out that loop in C.
+    types = {*map(type, copy), *map(type, copy.values())}
+    if types <= {bytes} and _longest(copy) <= KEY_BYTES_MAX and _longest(copy.values()) <= VALUE_BYTES_MAX:
+        return copy
     for key, value in copy.items():
         if type(key) is not bytes:
             raise UsageError(f"state key is {shown(key)}, {type_shown(key)}; a key is bytes")
@@ -64,6 +69,11 @@ def checked_programs(transactions: tuple[Transaction, ...]) -> tuple[Program, ..
         raise LimitError(
             f"the block has {len(transactions)} transactions; the limit is {TRANSACTIONS_MAX}: split it"
         )
+    if {*map(type, transactions)} <= {Transaction}:
+        different = {id(each): each for each in map(attrgetter("_program"), transactions)}
+        by_name = {each.name: each for each in different.values()}
+        if len(by_name) == len(different):
+            return tuple(by_name.values())
     programs: dict[str, Program] = {}
     for txn_idx, transaction in enumerate(transactions):
         if type(transaction) is not Transaction:
@@ -78,3 +88,7 @@ def checked_programs(transactions: tuple[Transaction, ...]) -> tuple[Program, ..
                 f"transaction {txn_idx}: two different programs are named {shown(program.name)}; rename one"
             )
     return tuple(programs.values())
+
+
+def _longest(strings: Iterable[bytes]) -> int:
+    return max(map(len, strings), default=0)
