@@ -168,9 +168,10 @@ class Engine:
     ) -> Iterator[Result]:
         """Execute blocks one after the other, and hand out the result of each: what `execute` does, in less time.
 
-        While the workers execute a block, the next one is asked for and laid out, in a thread of its own; so an
-        iterator that reads blocks from files reads them meanwhile. Each block starts from its own state. The engine
-        takes no other block until the iterator that is returned has come to its end, or is closed or forgotten.
+        While the workers execute a block, the next one is asked for and laid out. What is no list is asked in a
+        thread of its own, so an iterator that reads blocks from files reads them meanwhile. Each block starts from
+        its own state. The engine takes no other block until the iterator that is returned has come to its end, or is
+        closed or forgotten.
 
         Arguments:
             blocks: the blocks; at most one is asked for beyond the one whose result was handed out last.
@@ -183,10 +184,10 @@ class Engine:
         given: object = blocks
         if isinstance(given, Block) or not isinstance(given, Iterable):
             raise UsageError(f"blocks is {type_shown(blocks)}; give a list or an iterator of blocks")
-        return self._results(iter(blocks), model_of(model), timed=timed, timeline=timeline)
+        return self._results(blocks, model_of(model), timed=timed, timeline=timeline)
 
     def _results(
-        self, blocks: Iterator[Block], model: Model, *, timed: bool, timeline: bool
+        self, blocks: Iterable[Block], model: Model, *, timed: bool, timeline: bool
     ) -> Iterator[Result]:
         with self._at_work(), BlocksAhead(self._arena, blocks) as ahead:
             while True:
