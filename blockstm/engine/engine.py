@@ -170,8 +170,8 @@ class Engine:
 
         While the workers execute a block, the next one is asked for and laid out. What is no list is asked in a
         thread of its own, so an iterator that reads blocks from files reads them meanwhile. Each block starts from
-        its own state. The engine takes no other block until the iterator that is returned has come to its end, or is
-        closed or forgotten.
+        its own state. The engine takes no other block until the iterator that is returned has come to its end, or
+        is closed or forgotten.
 
         Arguments:
             blocks: the blocks; at most one is asked for beyond the one whose result was handed out last.
