@@ -30,7 +30,7 @@ from blockstm.native.memory.local cimport (
     local_close, local_open, location_at, now_ns, slot_at, step, txn_at,
 )
 from blockstm.native.versions.multi_version cimport (
-    claim_in_tree, claim_place, newest_below, newest_in_tree, pack_word, tree_levels_for, word_kind,
+    claim_in_tree, claim_place, newest_below, newest_in_tree, tree_root, pack_word, tree_levels_for, word_kind,
     word_txn,
 )
 from blockstm.native.memory.number cimport (
@@ -316,7 +316,7 @@ cdef class Memory:
         if not in_tree:
             word = newest_below(self.locals, location_at(self.locals, location), txn_idx)
         elif location_at(self.locals, location).tree != 0:
-            word = newest_in_tree(self.locals, location_at(self.locals, location).tree, txn_idx, 0)
+            word = newest_in_tree(self.locals, tree_root(location_at(self.locals, location).tree), txn_idx, 0)
         return None if word == 0 else (word_txn(word), word_kind(word))
 
     # the ready set

@@ -300,6 +300,7 @@ HUNTS = {
     "later-claim-taken": hunt(PLACE, ring, "random", 2),
     "final-writes-half-shown": hunt("sequential", chain, "random", 3, kills=1),
     "newest-final-taken": hunt("sequential", crowd, "pct", 2),
+    "slot-taken-by-store": hunt(PLACE, crowd, "random", 2),
     "taken-kept": hunt("deadlock", chain, "random", 3, model=Auto(switches_every=1)),
     "done-by-indices": hunt(DONE, chain, "random", 2),
     "index-before-status": hunt(SHRANK, chain, "random", 2),

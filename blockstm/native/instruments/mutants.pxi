@@ -59,3 +59,4 @@ cpdef enum Mutant:
     MUTANT_FINAL_WRITES_HALF_SHOWN = 56 # the successor of a collector leaves out what it has not shown of such writes
     MUTANT_TAKEN_KEPT = 57      # a worker that takes part no more keeps the transactions that it has taken
     MUTANT_NEWEST_FINAL_TAKEN = 58      # the slot of the newest final version of a key is claimed for another
+    MUTANT_SLOT_TAKEN_BY_STORE = 59     # a final write takes the slot of an older one by a look and a store

@@ -216,8 +216,6 @@ cdef inline void begin_virtually(Local* local, uint32_t before) noexcept nogil:
 cdef inline void charge_key(Local* local, uint32_t cost, uint64_t location, bint change) noexcept nogil:
     """Charge for looking a version of a key up, or for changing one."""
     charge(local, cost, 1)
-    if location_at(local, <uint32_t>location).tree != 0:
-        charge(local, COST_TREE, 1)
     touch_line(local, LINE_KEY, location, change)
 
 
@@ -265,6 +263,12 @@ cdef inline void charge_step(Local* local, uint32_t kind, uint64_t what) noexcep
         charge(local, COST_TREE, 1)
         charge(local, COST_ATOMIC, 1)
         touch_line(local, LINE_KEY, what, True)
+
+
+cdef inline void charge_tree(Local* local) noexcept nogil:
+    """Under the virtual clock: the way down to a version in the tree of a key."""
+    if unlikely_true(local.virtual_time != NULL):
+        charge(local, COST_TREE, 1)
 
 
 cdef inline void charge_keys_looked_at(Local* local, uint64_t count) noexcept nogil:

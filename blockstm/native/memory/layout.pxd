@@ -25,6 +25,7 @@ cdef enum:
     INLINE_SLOTS = 5            # writers of a key kept in its location before a tree is made
     LEAF_SLOTS = 8
     NODE_CHILDREN = 64
+    TREE_NEWEST_SHIFT = 40      # of Location.tree
     ORDER_LEVELS_MAX = 12       # of the list of keys in order: enough for 4**12 of them
     INTENTS_MAX = 16
     DRAINS_MAX = 8              # drains of an engine at the same time
@@ -252,7 +253,8 @@ cdef struct Txn:                # a pair of lines
 
 cdef struct Location:           # two lines: words, and the key
     uint64_t base               # version word of the state before the block; 0 = absent, or with a source not known
-    uint64_t tree               # offset of the root Node; 0 = none yet
+    uint64_t tree               # offset of the root Node, 0 = none yet; from bit TREE_NEWEST_SHIFT on the highest
+                                # transaction that has claimed a place in it
     uint64_t slots[INLINE_SLOTS]
     uint32_t key_bytes
     uint32_t flags

@@ -16,12 +16,13 @@ from blockstm.native.memory.atomics cimport (
     compare_exchange_sc, copy_small, fetch_or_sc, highest_bit, load_acquire, store_release, unlikely_true,
 )
 from blockstm.native.memory.layout cimport (
-    INLINE_SLOTS, LEAF_SLOTS, LINE_BYTES, Leaf, Location, Node, Number, Record, WORD_ADD, WORD_BROKEN, WORD_DELETE,
+    INLINE_SLOTS, LEAF_SLOTS, LINE_BYTES, Leaf, Location, Node, Number, Record, TREE_NEWEST_SHIFT, WORD_ADD, WORD_BROKEN, WORD_DELETE,
     WORD_INTENT, WORD_TOMBSTONE,
 )
 from blockstm.native.memory.allocation cimport allocate, allocate_aligned
 from blockstm.native.memory.local cimport STEP_BASE, STEP_INTENT, STEP_READ, Local, address, location_at, step
 from blockstm.native.instruments.mutants cimport MUTANT_CLAIM_READ_THROUGH, MUTANT_ESTIMATE_READ, MUTANT_NEWEST_FINAL_TAKEN, MUTANT_PLACE_CLAIMED_TWICE, mutant
+from blockstm.native.instruments.virtual_time cimport charge_tree
 from blockstm.native.memory.number cimport apply_delta, number_decode, number_set
 
 # A version word: record offset / 8 in bits 0..33, txn_idx in 34..57, kind in 58..60, ESTIMATE 61.
@@ -145,15 +146,37 @@ cdef inline uint64_t ensure_child(Local* local, Node* node, uint32_t child, bint
     return <uint64_t>offset << 3
 
 
+cdef inline uint64_t tree_root(uint64_t tree) noexcept nogil:
+    """The offset of the root, out of Location.tree; 0 for none."""
+    return tree & ((<uint64_t>1 << TREE_NEWEST_SHIFT) - 1)
+
+
+cdef inline uint32_t tree_newest(uint64_t tree) noexcept nogil:
+    """The highest transaction that has claimed a place in the tree, out of Location.tree."""
+    return <uint32_t>(tree >> TREE_NEWEST_SHIFT)
+
+
 cdef inline uint64_t claim_in_tree(Local* local, Location* location, uint32_t txn_idx) noexcept nogil:
-    cdef uint64_t offset = load_acquire[uint64_t](&location.tree)
+    """The offset of txn_idx's version word in the tree of a key; 0 = arena full.
+
+    Invariant: the transaction is counted into Location.tree before it writes there, so a reader that does not see it
+    counted (acquire) need not look into the tree for it.
+    """
+    cdef uint64_t tree = load_acquire[uint64_t](&location.tree)
+    cdef uint64_t root = tree_root(tree)
+    cdef uint64_t offset
     cdef uint32_t level = local.header.tree_levels
-    if offset == 0:
-        offset = make_node(local, False)
-        if offset == 0:
+    charge_tree(local)
+    if root == 0:
+        root = make_node(local, False)
+        if root == 0:
             return 0
-        if not compare_exchange_sc[uint64_t](&location.tree, 0, offset):
-            offset = load_acquire[uint64_t](&location.tree)
+    while tree == 0 or tree_newest(tree) < txn_idx:
+        if compare_exchange_sc[uint64_t](&location.tree, tree, root | (<uint64_t>txn_idx << TREE_NEWEST_SHIFT)):
+            break
+        tree = load_acquire[uint64_t](&location.tree)
+        root = tree_root(tree)
+    offset = root
     while level > 0:
         offset = ensure_child(local, <Node*>address(local, offset), child_at(txn_idx, level), level == 1)
         if offset == 0:
@@ -287,7 +310,7 @@ cdef inline uint64_t newest_below(Local* local, Location* location, uint32_t txn
     """
     cdef uint64_t best = 0
     cdef uint64_t word
-    cdef uint64_t root
+    cdef uint64_t tree
     cdef int slot
     cdef uint32_t best_txn = 0
     if load_acquire[uint64_t](&location.slots[1]) == 0:
@@ -302,9 +325,10 @@ cdef inline uint64_t newest_below(Local* local, Location* location, uint32_t txn
         ):
             best = word
             best_txn = word_txn(word)
-    root = load_acquire[uint64_t](&location.tree)
-    if root != 0:
-        word = newest_in_tree(local, root, txn_idx, best_txn)
+    tree = load_acquire[uint64_t](&location.tree)
+    if tree != 0 and (best == 0 or tree_newest(tree) > best_txn):
+        charge_tree(local)
+        word = newest_in_tree(local, tree_root(tree), txn_idx, best_txn)
         if word != 0 and (best == 0 or word_txn(word) > best_txn):
             best = word
     return best

@@ -8,40 +8,59 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from blockstm.native.memory.atomics cimport compare_exchange_sc, load_acquire, store_release
 from blockstm.native.memory.layout cimport INLINE_SLOTS, Location, WORD_ADD, WORD_VALUE, Write, WriteSet
-from blockstm.native.memory.local cimport Local, STEP_PUBLISH, address, location_at, step, txn_at
-from blockstm.native.instruments.mutants cimport MUTANT_LATER_CLAIM_TAKEN, mutant
+from blockstm.native.memory.local cimport Local, STEP_INTENT, STEP_PUBLISH, address, location_at, step, txn_at
+from blockstm.native.instruments.mutants cimport MUTANT_LATER_CLAIM_TAKEN, MUTANT_SLOT_TAKEN_BY_STORE, mutant
 from blockstm.native.models.outcome cimport settled_value, write_set_items
 from blockstm.native.versions.multi_version cimport claim_in_tree, pack_word, word_txn
 
 
-cdef inline uint64_t* final_place(Local* local, Location* location, uint32_t txn_idx, uint64_t word) noexcept nogil:
-    """Where to store the word of a transaction before which all is final: its own slot, or that of one before it. NULL where
-    an empty slot has taken the word already, or the arena is full.
+cdef inline bint put_in_slot(Local* local, uint32_t location_ref, uint32_t txn_idx, uint64_t word) noexcept nogil:
+    """Put the word of a transaction before which all is final into a slot: its own, that of one before it, or an empty one;
+    False where there is none such.
 
     Invariant: a slot that another transaction may still use stays: those of later ones. One of an earlier one is not
     touched any more by its executor, which has finished; what it has written is named in its list (see settle). Readers
-    that are later find the newest of all, before and after. An empty slot is claimed as in claim_place.
+    that are later find the newest of all, before and after. A slot changes hands by a compare-and-swap, as others may
+    claim it for later transactions just now (see claim_place, claim_superseded).
     """
-    cdef uint64_t* chosen = NULL
-    cdef uint64_t seen, offset
-    cdef uint32_t slot = 0
-    while slot < INLINE_SLOTS:
-        seen = load_acquire[uint64_t](&location.slots[slot])
-        if seen == 0:
-            if chosen != NULL:
-                return chosen
-            if compare_exchange_sc[uint64_t](&location.slots[slot], 0, word):
-                return NULL
-            continue
-        if word_txn(seen) == txn_idx:
-            return &location.slots[slot]
-        if chosen == NULL and (word_txn(seen) < txn_idx or mutant(local, MUTANT_LATER_CLAIM_TAKEN)):
-            chosen = &location.slots[slot]
-        slot += 1
-    if chosen != NULL:
-        return chosen
-    offset = claim_in_tree(local, location, txn_idx)
-    return <uint64_t*>address(local, offset) if offset != 0 else NULL
+    cdef Location* location = location_at(local, location_ref)
+    cdef uint64_t* chosen
+    cdef uint64_t seen, replaced
+    cdef int slot
+    while True:
+        chosen = NULL
+        replaced = 0
+        for slot in range(INLINE_SLOTS):
+            seen = load_acquire[uint64_t](&location.slots[slot])
+            if seen != 0 and word_txn(seen) == txn_idx:
+                store_release[uint64_t](&location.slots[slot], word)
+                return True
+            if chosen == NULL and (
+                seen == 0 or word_txn(seen) < txn_idx or mutant(local, MUTANT_LATER_CLAIM_TAKEN)
+            ):
+                chosen = &location.slots[slot]
+                replaced = seen
+            if seen == 0:
+                break
+        if chosen == NULL:
+            return False
+        step(local, STEP_INTENT, location_ref)
+        if local.header.active_workers == 1 or mutant(local, MUTANT_SLOT_TAKEN_BY_STORE):
+            store_release[uint64_t](chosen, word)
+            return True
+        if compare_exchange_sc[uint64_t](chosen, replaced, word):
+            return True
+
+
+cdef inline void put_final(Local* local, uint32_t location_ref, uint32_t txn_idx, uint64_t word) noexcept nogil:
+    """Put the word of a transaction before which all is final where readers find it; where the arena is full, the block has
+    failed.
+    """
+    cdef uint64_t place
+    if not put_in_slot(local, location_ref, txn_idx, word):
+        place = claim_in_tree(local, location_at(local, location_ref), txn_idx)
+        if place != 0:
+            store_release[uint64_t](<uint64_t*>address(local, place), word)
 
 
 cdef inline void put_final_writes(Local* local, uint32_t txn_idx) noexcept nogil:
@@ -54,13 +73,10 @@ cdef inline void put_final_writes(Local* local, uint32_t txn_idx) noexcept nogil
     """
     cdef WriteSet* write_set = <WriteSet*>address(local, txn_at(local, txn_idx).write_set)
     cdef Write* write
-    cdef uint64_t* place
     cdef uint64_t word
     cdef uint32_t index
     for index in range(write_set.count):
         write = write_set_items(write_set) + index
         word = pack_word(WORD_VALUE if write.kind == WORD_ADD else write.kind, txn_idx, settled_value(write))
         step(local, STEP_PUBLISH, write.location)
-        place = final_place(local, location_at(local, write.location), txn_idx, word)
-        if place != NULL:
-            store_release[uint64_t](place, word)
+        put_final(local, write.location, txn_idx, word)

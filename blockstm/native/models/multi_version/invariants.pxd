@@ -172,7 +172,7 @@ cdef inline int judge_txn(Local* local, Watch* watch, uint32_t txn_idx) noexcept
 
 cdef inline int judge_places(Local* local, uint32_t txn_idx) noexcept nogil:
     """Whether the version words that a transaction's list names are its own; or, of a final one, have been taken by one after
-    it (see claim_superseded and final_place).
+    it (see claim_superseded and put_in_slot).
     """
     cdef Txn* txn = txn_at(local, txn_idx)
     cdef WriteSet* write_set

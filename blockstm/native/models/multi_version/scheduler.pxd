@@ -17,7 +17,7 @@ no delay between taking a task and counting it can make true too early.
 from libc.stdint cimport uint32_t, uint64_t
 
 from blockstm.native.memory.atomics cimport (
-    compare_exchange_sc, fence_sc, fetch_add_sc, load_acquire, load_relaxed, load_sc,
+    compare_exchange_sc, fence_sc, fetch_add_sc, load_acquire, load_relaxed, load_sc, unlikely_true,
 )
 from blockstm.native.memory.layout cimport COMMITTED, EXECUTED
 from blockstm.native.memory.local cimport STEP_COUNTER, STEP_TAKE, Local, step, txn_at
@@ -28,6 +28,7 @@ from blockstm.native.models.waiting cimport claim_execution
 from blockstm.native.instruments.mutants cimport MUTANT_RECOVERY_WITHOUT_VALIDATIONS, MUTANT_REWIND_IN_SAME_WAVE, mutant
 
 cdef enum:
+    TRIED_AHEAD = 4             # for each worker, transactions that may be handed out before they are committed
     SKIPPED_MAX = 64            # how far a validation may be taken past transactions that still run
 
 
@@ -105,13 +106,19 @@ cdef inline void rewind_all(Local* local) noexcept nogil:
 
 cdef inline bint take_chunk(Local* local) noexcept nogil:
     """See to it that this worker has taken fresh transactions, `fresh_chunk` of them where it has none left. It runs them in
-    order. False where all were handed out.
+    order. False where all were handed out, or enough are for a try of all workers (see pace): what they have begun in vain
+    another would have to clean up.
     """
     cdef Own* mine = own(local)
     cdef uint64_t start
     if mine.fresh_next < mine.fresh_end:
         return True
-    if load_relaxed[uint64_t](&shared(local).execution_index) >= local.header.txn_count:
+    start = load_relaxed[uint64_t](&shared(local).execution_index)
+    if start >= local.header.txn_count:
+        return False
+    if unlikely_true(shared(local).pace.is_try) and start > (
+        load_relaxed[uint64_t](&local.header.commit_index) + TRIED_AHEAD * local.header.active_workers
+    ):
         return False
     step(local, STEP_TAKE, NO_TXN)
     start = fetch_add_sc[uint64_t](&shared(local).execution_index, mine.fresh_chunk)
