@@ -58,7 +58,7 @@ def test_timelines_are_the_same_every_time(command: Command, small_block: Path, 
 
 
 def test_spans_that_are_missing_are_told_of(command: Command, tmp_path: Path) -> None:
-    block = Block([transfer.txn(b"from", b"to", 0)] * 1500)
+    block = Block([transfer.txn(b"from", b"to", 0)] * 2200)
     block.save(tmp_path / "many.block")
     arguments = ("simulate", "many.block", "--cores", 1, "--memory-limit", "1MiB", "--timeline", "out.json")
     completed = command(*arguments)

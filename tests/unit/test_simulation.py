@@ -138,7 +138,7 @@ def test_an_empty_block(model: CostModel) -> None:
 
 
 def test_too_little_memory_and_too_many_cores(model: CostModel) -> None:
-    with Simulation(transfers(500, 0, 2000), model, 2, memory_limit_bytes=1 << 20) as simulation:
+    with Simulation(transfers(500, 0, 4000), model, 2, memory_limit_bytes=1 << 20) as simulation:
         message = "simulating the block takes more than the memory limit of 1048576 bytes; raise memory_limit"
         with pytest.raises(MemoryLimitError, match=message):
             simulation.run(2)

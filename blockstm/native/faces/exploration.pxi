@@ -2,7 +2,7 @@
 
 MUTANTS = {name.replace("_", "-"): mutant for name, mutant in names_of(Mutant, "MUTANT_").items()}
 STEPS = names_of(StepKind, "STEP_")
-STEPS_ON_KEYS = frozenset((STEP_READ, STEP_INTENT, STEP_PUBLISH, STEP_VALIDATE, STEP_BASE, STEP_ORDER))
+STEPS_ON_KEYS = frozenset((STEP_READ, STEP_INTENT, STEP_PUBLISH, STEP_VALIDATE, STEP_BASE, STEP_ORDER, STEP_SLOT))
 STEPS_ON_TXNS = frozenset((STEP_TAKE, STEP_STATUS, STEP_WAIT, STEP_COMMIT, STEP_WORK))
 
 INVARIANTS = {

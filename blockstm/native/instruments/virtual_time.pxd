@@ -12,7 +12,7 @@ from libc.stdlib cimport calloc, free
 from blockstm.native.memory.atomics cimport unlikely_true
 from blockstm.native.memory.layout cimport READ_SCAN, Read, Scan
 from blockstm.native.memory.local cimport (
-    STEP_COMMIT, STEP_COUNTER, STEP_INTENT, STEP_ORDER, STEP_PUBLISH, STEP_PUSH, STEP_READ, STEP_REGISTER, STEP_STATUS,
+    STEP_COMMIT, STEP_COUNTER, STEP_INTENT, STEP_ORDER, STEP_PUBLISH, STEP_PUSH, STEP_READ, STEP_REGISTER, STEP_SLOT, STEP_STATUS,
     STEP_TAKE, STEP_VALIDATE, STEP_WAIT, STEP_WORK, Local, PendingWrite, address, location_at,
 )
 
@@ -232,7 +232,7 @@ cdef inline void charge_step(Local* local, uint32_t kind, uint64_t what) noexcep
         charge_key(local, COST_VALIDATED_READ, what, False)
     elif kind == STEP_PUBLISH:
         charge_key(local, COST_WRITE, what, True)
-    elif kind == STEP_INTENT:
+    elif kind == STEP_INTENT or kind == STEP_SLOT:
         charge(local, COST_ATOMIC, 1)
         touch_line(local, LINE_KEY, what, True)
     elif kind == STEP_TAKE:

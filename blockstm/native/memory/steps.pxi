@@ -19,3 +19,4 @@ cpdef enum StepKind:
     STEP_REGISTER = 15          # about to show that a key has been read, to be told when it changes
     STEP_PUSH = 16              # about to look for those who have read what has just been published over
     STEP_ORDER = 17             # about to link a key into the list of keys in order
+    STEP_SLOT = 18              # about to take the slot of an older version of a key

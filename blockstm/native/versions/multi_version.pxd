@@ -20,7 +20,7 @@ from blockstm.native.memory.layout cimport (
     WORD_INTENT, WORD_TOMBSTONE,
 )
 from blockstm.native.memory.allocation cimport allocate, allocate_aligned
-from blockstm.native.memory.local cimport STEP_BASE, STEP_INTENT, STEP_READ, Local, address, location_at, step
+from blockstm.native.memory.local cimport STEP_BASE, STEP_INTENT, STEP_READ, STEP_SLOT, Local, address, location_at, step
 from blockstm.native.instruments.mutants cimport MUTANT_CLAIM_READ_THROUGH, MUTANT_ESTIMATE_READ, MUTANT_NEWEST_FINAL_TAKEN, MUTANT_PLACE_CLAIMED_TWICE, mutant
 from blockstm.native.instruments.virtual_time cimport charge_tree
 from blockstm.native.memory.number cimport apply_delta, number_decode, number_set
@@ -238,7 +238,7 @@ cdef inline uint64_t claim_place(Local* local, uint32_t location_ref, uint32_t t
             return <uint64_t>(<uint8_t*>&location.slots[slot] - local.base)
         slot += 1
     if load_acquire[uint64_t](&location.tree) == 0:
-        step(local, STEP_INTENT, location_ref)
+        step(local, STEP_SLOT, location_ref)
         place = claim_superseded(local, location, txn_idx)
         if place != 0:
             return place

@@ -8,7 +8,7 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from blockstm.native.memory.atomics cimport compare_exchange_sc, load_acquire, store_release
 from blockstm.native.memory.layout cimport INLINE_SLOTS, Location, WORD_ADD, WORD_VALUE, Write, WriteSet
-from blockstm.native.memory.local cimport Local, STEP_INTENT, STEP_PUBLISH, address, location_at, step, txn_at
+from blockstm.native.memory.local cimport Local, STEP_PUBLISH, STEP_SLOT, address, location_at, step, txn_at
 from blockstm.native.instruments.mutants cimport MUTANT_LATER_CLAIM_TAKEN, MUTANT_SLOT_TAKEN_BY_STORE, mutant
 from blockstm.native.models.outcome cimport settled_value, write_set_items
 from blockstm.native.versions.multi_version cimport claim_in_tree, pack_word, word_txn
@@ -44,7 +44,7 @@ cdef inline bint put_in_slot(Local* local, uint32_t location_ref, uint32_t txn_i
                 break
         if chosen == NULL:
             return False
-        step(local, STEP_INTENT, location_ref)
+        step(local, STEP_SLOT, location_ref)
         if local.header.active_workers == 1 or mutant(local, MUTANT_SLOT_TAKEN_BY_STORE):
             store_release[uint64_t](chosen, word)
             return True

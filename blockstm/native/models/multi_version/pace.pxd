@@ -43,12 +43,13 @@ cdef enum:
 
 cdef inline bint is_alone(Local* local) noexcept nogil:
     """Whether one worker takes part."""
-    return load_relaxed[uint32_t](&shared(local).taking_part) == 1
+    return load_relaxed[uint32_t](&shared(local).alone) != 0
 
 
 cdef inline bint takes_part(Local* local) noexcept nogil:
     """Whether this worker does. Memory ordering: sc, as one that is to take part again may be about to sleep."""
-    return local.worker - local.header.first_worker < load_sc[uint32_t](&shared(local).taking_part)
+    cdef uint32_t alone = load_sc[uint32_t](&shared(local).alone)
+    return alone == 0 or alone == local.worker + 1
 
 
 cdef inline void withdraw(Local* local) noexcept nogil:
@@ -108,7 +109,7 @@ cdef inline void note_program_time(Local* local, uint64_t started_ns) noexcept n
 
 
 cdef inline void change_ways(Local* local, uint64_t time_ns) noexcept nogil:
-    """Let all workers take part where one did, and the other way round.
+    """Let all workers take part where one did, and the other way round: then it is this worker that is alone.
 
     Invariant: none sleeps through it (see wake_sleepers). What comes first after it is not measured: all need time to get
     going, and one finds transactions that others have executed already.
@@ -123,15 +124,15 @@ cdef inline void change_ways(Local* local, uint64_t time_ns) noexcept nogil:
     else:
         pace.settled_ns = time_ns + WAKE_NS
     step(local, STEP_COUNTER, 0)
-    store_sc[uint32_t](&shared(local).taking_part, local.header.active_workers if was_alone else 1)
+    store_sc[uint32_t](&shared(local).alone, 0 if was_alone else local.worker + 1)
     if was_alone:
         wake_sleepers(local, 0xFFFFFFFF)
 
 
 cdef inline void take_part_all(Local* local) noexcept nogil:
-    """Let all workers take part, as the one that was alone may be dead."""
-    if load_sc[uint32_t](&shared(local).taking_part) != local.header.active_workers:
-        store_sc[uint32_t](&shared(local).taking_part, local.header.active_workers)
+    """Let all workers take part, as the one that was alone may be dead, and another slot may have taken its place."""
+    if load_sc[uint32_t](&shared(local).alone) != 0:
+        store_sc[uint32_t](&shared(local).alone, 0)
         wake_sleepers(local, 0xFFFFFFFF)
 
 
@@ -146,7 +147,7 @@ cdef inline void come_in(Local* local) noexcept nogil:
     if due_ns == STUCK_NS:
         due_ns = local.header.start_ns + LATE_NS
     if now_ns(local) > due_ns and compare_exchange_sc[uint32_t](
-        &shared(local).taking_part, 1, local.header.active_workers
+        &shared(local).alone, local.header.first_worker + 1, 0
     ):
         pace.settled_ns = due_ns + START_NS
         pace.settling = 1
@@ -158,7 +159,8 @@ cdef inline void come_in(Local* local) noexcept nogil:
 cdef inline void lay_out_pace(Local* local, Shared* shared, uint32_t adapts) noexcept nogil:
     """How many workers take part, before any does: one, where that may change."""
     shared.adapts = adapts
-    shared.taking_part = 1 if adapts != ADAPTS_NEVER else local.header.active_workers
+    if adapts != ADAPTS_NEVER or local.header.active_workers == 1:
+        shared.alone = local.header.first_worker + 1
     shared.pace.try_after_ns = TRY_AFTER_NS
 
 

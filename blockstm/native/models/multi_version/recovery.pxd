@@ -96,6 +96,7 @@ cdef inline void recover(Local* local) noexcept nogil:
     if not mutant(local, MUTANT_RECOVERY_WITHOUT_COLLECTOR):
         compare_exchange_sc[uint32_t](&local.header.collector, local.worker + 1, 0)
     commit_ready(local)
+    take_part_all(local)        # a commit in its name may have left the dead worker alone
     if load_sc[uint64_t](&local.header.commit_index) == local.header.txn_count:
         announce_progress(local)
     store_release[uint64_t](&local.slot.running, 0)

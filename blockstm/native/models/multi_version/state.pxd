@@ -50,7 +50,7 @@ cdef struct Shared:             # each group that workers change on a pair of ca
     uint32_t has_surprises      # ... and whether the collector has to validate, as something has changed that others
                                 # may have read already (see note_surprise)
     uint32_t adapts             # whether it changes how many workers take part, ADAPTS_NEVER or the like (see pace)
-    uint32_t taking_part        # how many do: those with the lowest slots
+    uint32_t alone              # the worker that takes part alone, + 1; 0 = all do
     uint32_t _pad0
     uint64_t _pad1[5]
     uint64_t execution_index    # the lowest rank that was never handed out

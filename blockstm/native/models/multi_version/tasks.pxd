@@ -57,7 +57,7 @@ cdef inline void adapt_fresh_chunk(Local* local) noexcept nogil:
         mine.fresh_chunk *= 2
     mine.has_waited = 0
     left = local.header.txn_count - load_relaxed[uint64_t](&shared(local).execution_index)
-    if left < load_relaxed[uint32_t](&shared(local).taking_part) * mine.fresh_chunk * 2 and not is_alone(local):
+    if left < local.header.active_workers * mine.fresh_chunk * 2 and not is_alone(local):
         mine.fresh_chunk = 1
 
 
