@@ -53,11 +53,12 @@ class Auto(Model):
     @classmethod
     def from_text_options(cls, options: Sequence[str]) -> Self:
         """Return the model that changes ways after so many commits; see `Model.from_text_options`."""
-        try:
-            (switches_every,) = map(int, options)
-        except ValueError:
-            return super().from_text_options(options)
-        return cls(switches_every=switches_every)
+        digits = len(str(SWITCHES_MAX))
+        if len(options) > 1 or not (
+            options[0].isascii() and options[0].isdigit() and len(options[0]) <= digits
+        ):
+            return super(Auto, cls).from_text_options(options)
+        return cls(switches_every=int(options[0]))
 
     def __str__(self) -> str:
         """Return what it is called on the command line."""

@@ -94,14 +94,15 @@ def test_killed_while_blocks_run(engine: Engine, shape: str) -> None:
 
 
 @leaves_nothing
+@pytest.mark.parametrize("model", ["sequential", "auto", "auto:20"])
 @pytest.mark.parametrize("shape", ["transfers, few accounts", "traces"])
-def test_killed_while_blocks_run_sequentially(shape: str) -> None:
+def test_killed_while_blocks_run_in_other_models(shape: str, model: str) -> None:
     with Engine(2) as engine:
         for seed in range(BLOCKS):
             block = SHAPES[shape](seed)
             reference = engine.execute(block, "sequential")
             with killer(engine, seed, kills=2, within_seconds=1.2 * reference.stats.wall_seconds):
-                result = engine.execute(block, "sequential")
+                result = engine.execute(block, model)
             assert differences(result, reference) == []
             assert changes(result) == changes(reference)
 

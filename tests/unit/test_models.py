@@ -17,10 +17,11 @@ from blockstm.blocks.block import Block
 from blockstm.engine import Engine
 from blockstm.explore.strategies import RandomStrategy
 from blockstm.explore.trial import Trials
-from blockstm.models import MODELS, BlockStm, Hinted, Model, Sequential, model_of
+from blockstm.models import MODELS, Auto, BlockStm, Hinted, Model, Sequential, model_of
 from blockstm.programs import transfer
 from blockstm.results.verify import differences
 from blockstm.simulate import Simulation, default_model
+from tests.crash.killing import transfers
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def test_names_and_models_are_told_apart() -> None:
         model_of("sequential:2")
 
 
-@pytest.mark.parametrize("model", [BlockStm(), BlockStm(intents=False), Sequential()])
+@pytest.mark.parametrize("model", [BlockStm(), BlockStm(intents=False), Auto(switches_every=2), Sequential()])
 def test_models_are_values(model: Model) -> None:
     assert pickle.loads(pickle.dumps(model)) == copy.deepcopy(model) == model
     assert len({model, copy.copy(model)}) == 1
@@ -87,10 +88,30 @@ def test_what_is_executed_is_the_same_in_every_model(shared_engine: Engine) -> N
     block = payments(300)
     reference = shared_engine.execute(block, Sequential())
     assert reference.stats.model == "sequential"
-    for model in (BlockStm(), BlockStm(intents=False), Twice()):
+    for model in (BlockStm(), BlockStm(intents=False), Auto(), Auto(switches_every=7), Twice()):
         result = shared_engine.execute(block, model)
-        assert result.stats.model == model.name
+        assert result.stats.model == str(model)
         assert differences(result, reference) == []
+
+
+def test_auto_is_named_with_its_option() -> None:
+    assert str(model_of("auto:3")) == "auto:3"
+    assert model_of("auto:3") == Auto(switches_every=3) != model_of("auto")
+    for wrong in ("auto:0", "auto:-1", "auto:1000001", "auto:x", "auto:1:2"):
+        with pytest.raises(blockstm.UsageError, match=r"switches_every is|auto takes after how many commits"):
+            model_of(wrong)
+
+
+def test_auto_takes_one_worker_where_nothing_is_gained_and_all_where_much_is() -> None:
+    chain = transfers(1, 4000, 2, 0)
+    apart = transfers(1, 1000, 10_000, 4000)
+    with Simulation(chain, default_model(), 16) as simulation:
+        sequential = simulation.run_sequentially().stats.wall_seconds
+        assert simulation.run(16, model="auto").stats.wall_seconds < 1.3 * sequential
+        assert simulation.run(16, model="block-stm").stats.wall_seconds > 3 * sequential
+    with Simulation(apart, default_model(), 16) as simulation:
+        together = simulation.run(16, model="block-stm").stats.wall_seconds
+        assert simulation.run(16, model="auto").stats.wall_seconds < 1.1 * together
 
 
 def test_an_option_reaches_the_core() -> None:
