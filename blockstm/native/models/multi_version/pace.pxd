@@ -33,9 +33,12 @@ cdef enum:
     START_NS = 15000            # ... and those that only look for a task
     ALONE_COMMITS_MIN = 4       # the fewest commits in a window of one worker
     ALL_COMMITS_MIN = 32        # ... of all
+    TRUSTED_NS = 10000          # of programs that take longer, their times say enough
     LOSS_MAX = 3                # a try is given up early that takes so many times as long, after LOSS_NS
     LOSS_NS = 30000
-    TRY_AFTER_NS = 4000000      # how long a way is kept, at first, until the other is tried
+    TRY_AFTER_NS = 1000000      # how long a way is kept, at first, until the other is tried
+    TRY_SHORT_AFTER_NS = 4000000        # ... where transactions take one worker less than SHORT_NS: many would lose much
+    SHORT_NS = 1000
     TRY_AFTER_NS_MAX = 256000000
 
 
@@ -161,7 +164,7 @@ cdef inline void lay_out_pace(Local* local, Shared* shared, uint32_t adapts) noe
     shared.adapts = adapts
     if adapts != ADAPTS_NEVER or local.header.active_workers == 1:
         shared.alone = local.header.first_worker + 1
-    shared.pace.try_after_ns = TRY_AFTER_NS
+    shared.pace.try_after_ns = TRY_SHORT_AFTER_NS
 
 
 cdef inline void begin_pace(Local* local) noexcept nogil:
@@ -199,8 +202,8 @@ cdef inline void stay(Local* local, uint64_t time_ns) noexcept nogil:
     """The way that was tried is better."""
     cdef Pace* pace = &shared(local).pace
     pace.is_try = 0
-    pace.try_after_ns = TRY_AFTER_NS
-    pace.next_try_ns = time_ns + TRY_AFTER_NS
+    pace.try_after_ns = TRY_AFTER_NS if pace.alone_ns > SHORT_NS else TRY_SHORT_AFTER_NS
+    pace.next_try_ns = time_ns + pace.try_after_ns
     begin_window(local, time_ns)
 
 
@@ -219,7 +222,8 @@ cdef inline void judge_alone(Local* local, uint64_t each_ns, uint64_t time_ns) n
     cdef Pace* pace = &shared(local).pace
     cdef bint are_long = each_ns * local.header.active_workers > SHARED_OUT_NS and each_ns > 2 * pace.compared_ns
     if pace.alone_ns == 0:
-        pace.next_try_ns = time_ns + TRY_AFTER_NS
+        pace.try_after_ns = TRY_AFTER_NS if each_ns > SHORT_NS else TRY_SHORT_AFTER_NS
+        pace.next_try_ns = time_ns + pace.try_after_ns
     pace.alone_ns = each_ns
     if pace.is_try:
         pace.compared_ns = each_ns
@@ -234,8 +238,8 @@ cdef inline void judge_alone(Local* local, uint64_t each_ns, uint64_t time_ns) n
 
 
 cdef inline uint64_t alone_would_take_ns(Local* local) noexcept nogil:
-    """How long one worker would take for each transaction of the window of all: what it took last, or what programs take, if
-    that is less. A program takes longer where others change what it reads, so that says the most.
+    """How long one worker would take for each transaction of the window of all: what programs take, if they are long. If not,
+    that is the most, as a program takes longer where others change what it reads; or what one worker took last, if less.
     """
     cdef Pace* pace = &shared(local).pace
     cdef uint64_t work_ns, timed
@@ -243,13 +247,14 @@ cdef inline uint64_t alone_would_take_ns(Local* local) noexcept nogil:
     if timed == pace.timed:
         return pace.alone_ns
     work_ns = (work_ns - pace.work_ns) // (timed - pace.timed)
-    return work_ns if pace.alone_ns == 0 or work_ns < pace.alone_ns else pace.alone_ns
+    return work_ns if pace.alone_ns == 0 or work_ns < pace.alone_ns or work_ns > TRUSTED_NS else pace.alone_ns
 
 
 cdef inline void judge_all(Local* local, uint64_t each_ns, uint64_t time_ns) noexcept nogil:
     """What follows a window of all workers. A gain that is clear needs no try of the other way."""
     cdef Pace* pace = &shared(local).pace
     cdef uint64_t alone_ns = alone_would_take_ns(local)
+    cdef bint is_worse
     if pace.is_try:
         pace.compared_ns = alone_ns
         pace.all_ns = each_ns
@@ -258,11 +263,13 @@ cdef inline void judge_all(Local* local, uint64_t each_ns, uint64_t time_ns) noe
         else:
             go_back(local, time_ns)
         return
-    # All commit in bursts: what one window says does not count for much.
+    # All commit in bursts: what one window says does not count for much, the less the fewer commits there are.
     pace.all_ns = (3 * pace.all_ns + each_ns) // 4 if pace.all_ns != 0 else each_ns
-    if alone_ns != 0 and (
-        pace.all_ns >= alone_ns or (time_ns >= pace.next_try_ns and 4 * pace.all_ns > 3 * alone_ns)
-    ):
+    if alone_ns > TRUSTED_NS:
+        is_worse = 4 * pace.all_ns > 5 * alone_ns
+    else:
+        is_worse = pace.all_ns >= alone_ns or (time_ns >= pace.next_try_ns and 4 * pace.all_ns > 3 * alone_ns)
+    if is_worse and alone_ns != 0:
         try_other(local, time_ns)
     else:
         begin_window(local, time_ns)
