@@ -63,7 +63,7 @@ replay: build
 
 test: build $(TOOLS)
 	@$(IF_CRATES) cargo test --quiet --locked --release --manifest-path evm/Cargo.toml; fi
-	$(BIN)/python -m pytest -n 3 --dist loadfile
+	$(BIN)/python -m pytest -n 4 --dist loadfile
 
 test-docs: build $(TOOLS)
 	$(BIN)/python -m pytest tests/documents -n 2 --dist loadgroup

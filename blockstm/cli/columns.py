@@ -128,7 +128,7 @@ def _wrapped(text: str, room: int) -> list[str]:
         if lines and cell_len(lines[-1] + word) <= room:
             lines[-1] += word
         else:
-            lines.append(word.lstrip() if lines else word)
+            lines.append(word if not lines and cell_len(word) <= room else word.lstrip())
     return [shortened(line, room) for line in lines]
 
 

@@ -6,7 +6,7 @@ import io
 from contextlib import redirect_stdout
 from unittest import mock
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -47,6 +47,7 @@ def test_a_table_fits_and_has_every_number(
 
 
 @settings(max_examples=50)
+@example(values={"block": "  " + "0" * 32}, columns=40)
 @given(st.dictionaries(st.sampled_from(["block", "header block hash"]), sentences), st.integers(40, 120))
 def test_values_fit_and_words_stay_whole(values: dict[str, str], columns: int) -> None:
     lines = printed(columns, print_values, values)
