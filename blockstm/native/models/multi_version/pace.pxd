@@ -36,6 +36,7 @@ cdef enum:
     TRUSTED_NS = 10000          # of programs that take longer, their times say enough
     LOSS_MAX = 3                # a try is given up early that takes so many times as long, after LOSS_NS
     LOSS_NS = 30000
+    LOSS_COMMITS_MIN = 8        # ... and so many commits, as those that one worker has measured may have been short by chance
     TRY_AFTER_NS = 1000000      # how long a way is kept, at first, until the other is tried
     TRY_SHORT_AFTER_NS = 4000000        # ... where transactions take one worker less than SHORT_NS: many would lose much
     SHORT_NS = 1000
@@ -177,7 +178,10 @@ cdef inline bint is_measured(Local* local, uint64_t time_ns) noexcept nogil:
     """Whether the window has come to its end."""
     cdef Pace* pace = &shared(local).pace
     cdef uint64_t commits = load_relaxed[uint64_t](&local.header.commit_index) - pace.first
-    if pace.is_try and not is_alone(local) and time_ns > pace.begin_ns + LOSS_NS + LOSS_MAX * commits * pace.alone_ns:
+    if (
+        pace.is_try and not is_alone(local) and commits >= LOSS_COMMITS_MIN
+        and time_ns > pace.begin_ns + LOSS_NS + LOSS_MAX * commits * pace.alone_ns
+    ):
         return True
     if pace.settling:
         if time_ns >= pace.settled_ns or (
