@@ -131,7 +131,7 @@ cdef inline void close_stretch(Local* local, uint32_t first, uint32_t end) noexc
         txn = txn_at(local, txn_idx)
         if unlikely_true(load_sc[uint64_t](&txn.waiters) != 0):
             resume_waiters(local, txn_idx)
-    if local.header.active_workers != 1 and end != first:
+    if end != first:
         note_publication(local)
         rewind_validation(local, end)
     if end < local.header.txn_count:

@@ -45,7 +45,7 @@ cdef inline bint put_in_slot(Local* local, uint32_t location_ref, uint32_t txn_i
         if chosen == NULL:
             return False
         step(local, STEP_SLOT, location_ref)
-        if local.header.active_workers == 1 or mutant(local, MUTANT_SLOT_TAKEN_BY_STORE):
+        if mutant(local, MUTANT_SLOT_TAKEN_BY_STORE):
             store_release[uint64_t](chosen, word)
             return True
         if compare_exchange_sc[uint64_t](chosen, replaced, word):

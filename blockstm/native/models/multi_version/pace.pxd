@@ -59,8 +59,8 @@ cdef inline bint takes_part(Local* local) noexcept nogil:
 cdef inline void withdraw(Local* local) noexcept nogil:
     """Leave what this worker has taken, and will not run, and what it has executed last, to those that take part.
 
-    Invariants: see ready_add; should the worker die at that, recovery puts them into the set. Who sleeps for lack of a task
-    is woken after these show (see wake_sleepers).
+    Invariants: see ready_add; should the worker die at that, recovery puts them into the set. Workers that
+    sleep for lack of a task are woken after these show (see wake_sleepers).
     """
     cdef Own* mine = own(local)
     cdef uint32_t txn_idx
