@@ -89,6 +89,10 @@ class StateSourceError(BlockstmError):
     """The source of a block's state cannot tell what a key holds, or does not reach a worker; names key and fix."""
 
 
+class StoreError(BlockstmError):
+    """A store cannot be opened, or a block cannot be stored there; names the file, what is wrong, and the fix."""
+
+
 class UndeclaredAccessError(BlockstmError):
     """A transaction has touched a key that it had not declared, for which the block fails; names both."""
 

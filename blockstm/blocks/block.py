@@ -26,6 +26,7 @@ __all__ = ["Block", "PackedBlock"]
 
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 _EMPTY_STATE: Final[Mapping[bytes, bytes]] = MappingProxyType({})
+_NOTHING_KNOWN: Final[Mapping[bytes, bytes | None]] = MappingProxyType({})
 _SLOTS: Final = tuple(
     [vars(Transaction)[name] for name in ("_program", "_arguments", "_encoded", "_gas_limit")]
 )
@@ -70,6 +71,7 @@ class Block(Sequence[Transaction]):
             raise UsageError(f"transactions is {shown(transactions)}; give a list of transactions")
         self._transactions: tuple[Transaction, ...] | None = tuple(transactions)
         self._source: StateSource | None = None
+        self._known: Mapping[bytes, bytes | None] = _NOTHING_KNOWN
         self._state: Mapping[bytes, bytes] | None = None
         if isinstance(state, Mapping):
             self._state = MappingProxyType(checked_state(state))
@@ -167,6 +169,7 @@ class Block(Sequence[Transaction]):
         block = cls.__new__(cls)
         block._transactions = None
         block._source = None
+        block._known = _NOTHING_KNOWN
         block._state = None
         block._rows = None
         block._packed_once = None
@@ -176,6 +179,28 @@ class Block(Sequence[Transaction]):
         block._length = length
         block._header = header
         block._access_list = None
+        return block
+
+    def on(self, source: StateSource, known: Mapping[bytes, bytes | None] = _NOTHING_KNOWN) -> Block:
+        """Return a block of the same transactions that starts from another state.
+
+        Arguments:
+            source: is asked for the value of a key when a transaction first touches it.
+            known: values of keys for which the source is not asked, as it may not know them yet: those that the
+                blocks before have changed. None stands for an absent key.
+
+        Raises:
+            UsageError: `source` has no method get(key), or a key or a value of `known` is not bytes.
+            LimitError: a key or a value of `known` is over its limit.
+        """
+        if not isinstance(source, StateSource) or isinstance(source, type):
+            raise UsageError(f"source is {type_shown(source)}; give a StateSource, which has a method get(key)")
+        checked_state({key: value for key, value in known.items() if value is not None})
+        checked_state({key: b"" for key, value in known.items() if value is None})
+        block = Block.__new__(Block)
+        block.__dict__.update(self.__dict__)
+        block._source = source
+        block._known = known
         return block
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -191,10 +216,12 @@ class Block(Sequence[Transaction]):
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle and copy what it was made of, in the form in which it is held."""
         header = self.chain, self.number, dict(self.meta)
+        if self._source is not None:
+            state, known = self._source, dict(self._known)
+            return _unpickled, (*header, None, self.transactions, state, self._access_list, known)
         if self._rows is not None or isinstance(self._columns, FileRows):
             return _unpickled, (*header, self._packed)
-        state = dict(self.state) if self._source is None else self._source
-        return _unpickled, (*header, None, self.transactions, state, self._access_list)
+        return _unpickled, (*header, None, self.transactions, dict(self.state), self._access_list)
 
     @property
     def transactions(self) -> tuple[Transaction, ...]:
@@ -203,7 +230,7 @@ class Block(Sequence[Transaction]):
             if isinstance(self._columns, NativeRows):
                 self._transactions = tuple(self._columns.transactions())
             else:
-                self._transactions = unpack_transactions(self._packed)
+                self._transactions = unpack_transactions(self._as_packed())
         return self._transactions
 
     @property
@@ -220,7 +247,7 @@ class Block(Sequence[Transaction]):
             )
         if self._state is None:
             columns = self._state_columns
-            state = unpack_state(self._packed) if columns is None else dict(columns.items())
+            state = unpack_state(self._as_packed()) if columns is None else dict(columns.items())
             self._state = MappingProxyType(state)
         return self._state
 
@@ -235,6 +262,11 @@ class Block(Sequence[Transaction]):
     def source(self) -> StateSource | None:
         """What is asked for the value of a key before the block; None where the state is there (`state`)."""
         return self._source
+
+    @property
+    def known(self) -> Mapping[bytes, bytes | None]:
+        """The values before the block for which the source is not asked; None for an absent key."""
+        return self._known
 
     @property
     def chain(self) -> str | None:
@@ -257,7 +289,13 @@ class Block(Sequence[Transaction]):
 
         Raises:
             LimitError: it names more keys or programs than a block may.
+            UsageError: the state is asked of a source.
         """
+        if self._source is not None:
+            self.state  # noqa: B018 - says why there is none
+        return self._as_packed()
+
+    def _as_packed(self) -> PackedBlock:
         if self._packed_once is None:
             if isinstance(self._columns, FileRows):
                 self._packed_once = self._columns.packed()
@@ -274,13 +312,16 @@ class Block(Sequence[Transaction]):
         """Return what the core lays out, in the form in which the block is held."""
         if self._columns is not None:
             given = _EMPTY_STATE if self._state_columns is None else self._state_columns
+            if self._source is not None:
+                return Rows(self._programs, None, None, self._columns.rows)
             return Rows(self._programs, None, given, self._columns.rows)
         if self._rows is None:
             places = {program.name: place for place, program in enumerate(self._programs)}
-            before = {} if self._source is not None else self.state
+            before = self.state if self._source is None else None
             rows = SlotRows(self.transactions, Transaction, _SLOTS, places)
             return Rows(self._programs, None, before, rows)
-        return Rows(self._rows.programs, self._rows.keys, self._rows.state, self._rows.rows)
+        given = self._rows.state if self._source is None else None
+        return Rows(self._rows.programs, self._rows.keys, given, self._rows.rows)
 
     def __len__(self) -> int:
         """Return the number of transactions."""
@@ -320,7 +361,7 @@ class Block(Sequence[Transaction]):
 
     def _has_state_of(self, other: Block) -> bool:
         if self._source is not None or other._source is not None:
-            return bool(self._source == other._source)
+            return bool(self._source == other._source and self._known == other._known)
         return self.state == other.state
 
     __hash__ = None  # type: ignore[assignment]
@@ -355,8 +396,11 @@ def _unpickled(
     transactions: tuple[Transaction, ...] = (),
     state: Mapping[bytes, bytes] | StateSource = _EMPTY_STATE,
     access_list: BlockAccessList | None = None,
+    known: Mapping[bytes, bytes | None] = _NOTHING_KNOWN,
 ) -> Block:
     """Return the block that was pickled; see `Block.__reduce__`."""
     if packed is not None:
         return Block._of(BlockHeader(chain, number, meta), packed)
-    return Block(transactions, state, chain=chain, number=number, meta=meta, access_list=access_list)
+    block = Block(transactions, state, chain=chain, number=number, meta=meta, access_list=access_list)
+    block._known = known
+    return block

@@ -80,7 +80,8 @@ class Rows(NamedTuple):
     """The programs that rows name by index."""
     keys: tuple[bytes, ...] | None
     """The keys that rows and state name by index; None if they hold the keys themselves."""
-    state: Values
+    state: Values | None
+    """None: a source is asked for it, whatever the rows say."""
     rows: Iterable[tuple[Any, ...]] | SlotRows | BlockContent
     """One tuple a transaction: program index, arguments (bytes where encoded), gas limit; more is of no matter."""
 

@@ -68,6 +68,7 @@ def lay_out(arena: Arena, block: Block, programs: ProgramTable, rounds_per_gas: 
         rounds_per_gas,
         source=block.source,
         ordered=_scanned(rows.programs),
+        known=block.known,
     )
 
 
@@ -82,6 +83,7 @@ def prepare(arena: Arena, block: Block) -> None:
         rows.rows,
         source=block.source,
         ordered=_scanned(rows.programs),
+        known=block.known,
     )
 
 

@@ -7,10 +7,10 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Final, Self
+from typing import Final, Self, TypeAlias
 
 from blockstm.blocks.block import Block
 from blockstm.engine.block_run import check_failure, lay_out, take_prepared
@@ -30,6 +30,7 @@ __all__ = ["Engine"]
 logger = logging.getLogger(__name__)
 
 BLOCK_STM: Final = BlockStm()
+OnStart: TypeAlias = Callable[[int], object]
 DRAINS_LOOK_SECONDS: Final = 0.05
 """How often an engine that waits for who drains its last block looks whether it is being closed."""
 WARM_UP_SECONDS: Final = 10.0
@@ -133,7 +134,13 @@ class Engine:
         return self._arena.fd
 
     def execute(
-        self, block: Block, model: Model | str = BLOCK_STM, *, timed: bool = False, timeline: bool = False
+        self,
+        block: Block,
+        model: Model | str = BLOCK_STM,
+        *,
+        timed: bool = False,
+        timeline: bool = False,
+        on_start: OnStart | None = None,
     ) -> Result:
         """Execute a block and return what came of it: receipts, state, figures.
 
@@ -145,6 +152,7 @@ class Engine:
                 costs short ones some of their speed.
             timeline: whether workers note what they do when (see `Result.timeline`), which costs some speed, too,
                 and up to an eighth of the memory limit.
+            on_start: called just before the block starts, with the number that drains know it by.
 
         Raises:
             UsageError: an argument is not what it must be.
@@ -156,7 +164,7 @@ class Engine:
         model = model_of(model)
         checked_block(block)
         with self._at_work():
-            return self._run(block, model, timed=timed, timeline=timeline)
+            return self._run(block, model, timed=timed, timeline=timeline, on_start=on_start)
 
     def execute_many(
         self,
@@ -245,7 +253,13 @@ class Engine:
         return await self.stream(block, model, timed=timed, timeline=timeline).result_async()
 
     def stream(
-        self, block: Block, model: Model | str = BLOCK_STM, *, timed: bool = False, timeline: bool = False
+        self,
+        block: Block,
+        model: Model | str = BLOCK_STM,
+        *,
+        timed: bool = False,
+        timeline: bool = False,
+        on_start: OnStart | None = None,
     ) -> Running:
         """Execute a block and hand out its receipts in the preset order, each as soon as it is final.
 
@@ -255,14 +269,19 @@ class Engine:
         no other block.
 
         Arguments:
-            block, model, timed, timeline: as for `execute`.
+            block, model, timed, timeline, on_start: as for `execute`.
 
         Raises:
             as `execute` does; all but UsageError when a receipt is asked for.
         """
         cancellation = threading.Event()
         steps = self._steps(
-            checked_block(block), model_of(model), cancellation, timed=timed, timeline=timeline
+            checked_block(block),
+            model_of(model),
+            cancellation,
+            timed=timed,
+            timeline=timeline,
+            on_start=on_start,
         )
         return Running(steps, cancellation, wake=self._pool.wake, committed=self._arena.committed)
 
@@ -341,10 +360,13 @@ class Engine:
         timed: bool,
         timeline: bool,
         ahead: BlocksAhead | None = None,
+        on_start: OnStart | None = None,
     ) -> Result:
         """Execute a block; `ahead`: has prepared it, if the arena can do that, and is to ask for the next one."""
         is_prepared = ahead is not None and self._arena.can_prepare
-        workers = self._start(block, model, timed=timed, timeline=timeline, is_prepared=is_prepared)
+        workers = self._start(
+            block, model, timed=timed, timeline=timeline, is_prepared=is_prepared, on_start=on_start
+        )
         if ahead is not None:
             ahead.ask()
         self._finish()
@@ -363,6 +385,7 @@ class Engine:
         timed: bool = False,
         timeline: bool = False,
         is_prepared: bool = False,
+        on_start: OnStart | None = None,
     ) -> int:
         """Start a block with the workers from slot `first` on; return how many take part in it."""
         workers = self._workers_of(model)
@@ -372,6 +395,8 @@ class Engine:
         self._supervisor.make_ready(block.programs, block.source, first + workers)
         while not self._arena.wait_for_drains(DRAINS_LOOK_SECONDS):
             self._supervisor.check_open()
+        if on_start is not None:
+            on_start(self._arena.block_number + 1)
         put = take_prepared if is_prepared else lay_out
         put(self._arena, block, self._pool.catalogue.programs, self._rounds_per_gas)
         self._supervisor.start(model, workers, preparation, first=first, timed=timed, timeline=timeline)
@@ -399,12 +424,19 @@ class Engine:
         self._supervisor.leave()
 
     def _steps(
-        self, block: Block, model: Model, cancellation: threading.Event, *, timed: bool, timeline: bool
+        self,
+        block: Block,
+        model: Model,
+        cancellation: threading.Event,
+        *,
+        timed: bool,
+        timeline: bool,
+        on_start: OnStart | None,
     ) -> Steps:
         """Execute a block step by step; see `Steps`. The engine is not held while the caller looks at a receipt."""
         to_the_end = yield None
         with self._at_work(), self._supervisor.heeding(cancellation):
-            workers = self._start(block, model, timed=timed, timeline=timeline)
+            workers = self._start(block, model, timed=timed, timeline=timeline, on_start=on_start)
             # Of what is final it shows the truth already.
             result = Result(
                 self._arena.snapshot(), model=str(model), workers=self._workers, active_workers=workers

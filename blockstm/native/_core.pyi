@@ -219,11 +219,12 @@ class Arena:
         txn_count: int,
         programs: Iterable[tuple[int, tuple[str, ...]]],
         keys: tuple[bytes, ...] | None,
-        state: _Items,
+        state: _Items | None,
         rows: Iterable[tuple[Any, ...]] | BlockContent,
         rounds_per_gas: float = 1.0,
         source: StateSource | None = None,
         ordered: Iterable[bytes] = (),
+        known: Mapping[bytes, bytes | None] | None = None,
     ) -> None:
         """Lay a block out, ready to be started once.
 
@@ -231,18 +232,23 @@ class Arena:
             txn_count: how many transactions it has.
             programs: for each of its programs the number, and the kinds of its parameters.
             keys: its keys, if rows and state name them by their places here; None if they hold the keys themselves.
-            state: values by key before the first transaction.
+            state: values by key before the first transaction; None: all of it is asked of the source.
             rows: for each transaction, what begins with the place of its program in `programs`, its arguments
                 (bytes where they are encoded), and its gas limit or None.
             rounds_per_gas: rounds of work that `trace` does for each unit of recorded gas.
             source: what workers ask for the values that are not in `state`; None: those keys are absent.
             ordered: prefixes of the keys that will be scanned.
+            known: values by key that are in no need of asking, nor true in `state`; None for an absent key.
 
         Raises:
             MemoryLimitError: the block does not fit.
             EngineError: a row is not as it must be, or the system does not take memory back
                 that the last block has used. The arena takes the next block.
         """
+
+    @property
+    def block_number(self) -> int:
+        """How many blocks it has taken, that which it holds included."""
 
     @property
     def can_prepare(self) -> bool:
@@ -253,10 +259,11 @@ class Arena:
         txn_count: int,
         programs: Iterable[tuple[str, ...]],
         keys: tuple[bytes, ...] | None,
-        state: _Items,
+        state: _Items | None,
         rows: Iterable[tuple[Any, ...]] | BlockContent,
         source: StateSource | None = None,
         ordered: Iterable[bytes] = (),
+        known: Mapping[bytes, bytes | None] | None = None,
     ) -> None:
         """Lay out the next block while workers execute the last one; `take_prepared` makes it the arena's block.
 
@@ -264,7 +271,7 @@ class Arena:
 
         Arguments:
             programs: the kinds of the parameters of each.
-            txn_count, keys, state, rows, source, ordered: as for `lay_out`.
+            txn_count, keys, state, rows, source, ordered, known: as for `lay_out`.
 
         Raises:
             as `lay_out` does; the arena takes the next block, and the one that is executed goes on.
@@ -373,6 +380,16 @@ class Drainage:
 
         Raises:
             EngineError: the model of the block is not to be found in this process.
+        """
+
+    def outcomes(self) -> list[tuple[int, int, str | None, list[bytes]]]:
+        """How each transaction of a block has ended that is done, in the preset order.
+
+        Raises:
+            EngineError: not all are final.
+
+        Returns:
+            status (0 success, 1 reverted, 2 failed), gas used, error or None, events.
         """
 
     def finish(self) -> None:

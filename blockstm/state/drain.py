@@ -31,17 +31,19 @@ class Drain:
 
     Arguments:
         descriptor: `Engine.drain_descriptor`.
+        outcomes: whether to read how each transaction ended, too (`DrainedBlock.outcomes`).
 
     Raises:
         UsageError: `descriptor` is not a number.
         EngineError: it is not that of an engine, or too many drains are attached to the engine.
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, *, outcomes: bool = False) -> None:
         """Attach to the engine."""
         if isinstance(descriptor, bool) or not isinstance(descriptor, int) or descriptor < 0:
             raise UsageError(f"descriptor is {shown(descriptor)}; give the drain_descriptor of an engine")
         self._drainage = Drainage(descriptor)
+        self._wants_outcomes = outcomes
         self._block: DrainedBlock | None = None
 
     def __iter__(self) -> Iterator[DrainedBlock]:
@@ -54,18 +56,26 @@ class Drain:
             yield block
 
     def _next(self) -> DrainedBlock | None:
-        drainage = self._drainage
         if self._block is not None:
             self._block.let_go()
         while True:
-            epoch = drainage.epoch
-            is_over = drainage.is_over
-            number = drainage.block
-            if number:
-                return DrainedBlock(drainage, number)
-            if is_over:
-                return None
-            drainage.wait(epoch)
+            epoch = self._drainage.epoch
+            is_over = self._drainage.is_over
+            block = self.look()
+            if block is not None or is_over:
+                return block
+            self._drainage.wait(epoch)
+
+    def look(self) -> DrainedBlock | None:
+        """Return the block that the engine has started and that has not been let go of; None where there is none."""
+        number = self._drainage.block
+        return DrainedBlock(self._drainage, number, outcomes=self._wants_outcomes) if number else None
+
+    def wait(self) -> None:
+        """Sleep until something may have happened, 20 ms at most."""
+        epoch = self._drainage.epoch
+        if not self._drainage.block:
+            self._drainage.wait(epoch)
 
     def close(self) -> None:
         """Let go of the engine. May be called again."""
@@ -88,11 +98,13 @@ class DrainedBlock:
     Arguments:
         drainage: the core's view of the engine's memory.
         number: which of the engine's blocks it is, from 1.
+        outcomes: whether to read how each transaction ended.
     """
 
-    def __init__(self, drainage: Drainage, number: int) -> None:
+    def __init__(self, drainage: Drainage, number: int, *, outcomes: bool) -> None:
         """Stand for the block; reads nothing yet."""
         self._drainage = drainage
+        self._wants_outcomes = outcomes
         self._has_let_go = False
         self.number = number
         """Which of the engine's blocks it is, from 1."""
@@ -100,6 +112,9 @@ class DrainedBlock:
         """How many transactions have been handed out."""
         self.is_complete = False
         """Whether all of them have been; not where the engine has given the block up."""
+        self.outcomes: list[tuple[int, int, str | None, list[bytes]]] = []
+        """How each transaction ended, once the block is complete and where they are wanted: status (0 success, 1
+        reverted, 2 failed), gas used, error or None, events."""
 
     def __iter__(self) -> Iterator[tuple[int, Mapping[bytes, bytes | None]]]:
         """Yield, of each transaction once it is final, its place in the preset order and what it has changed.
@@ -118,6 +133,8 @@ class DrainedBlock:
                 if not self._is_held():
                     return
             if self.drained == self._drainage.txn_count:
+                if self._wants_outcomes:
+                    self.outcomes = self._drainage.outcomes()
                 self.is_complete = True
                 self.let_go()
             elif not changes and is_given_up:

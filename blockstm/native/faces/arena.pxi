@@ -207,7 +207,8 @@ cdef class Arena:
     # --- the block ---
 
     def lay_out(
-        self, Py_ssize_t txn_count, programs, keys, state, rows, double rounds_per_gas=1.0, source=None, ordered=()
+        self, Py_ssize_t txn_count, programs, keys, state, rows, double rounds_per_gas=1.0, source=None, ordered=(),
+        known=None,
     ):
         """Lay a block out in the arena, ready to be started once.
 
@@ -215,12 +216,13 @@ cdef class Arena:
             txn_count: how many transactions it has.
             programs: for each of its programs the number, and the kinds of its parameters.
             keys: its keys, if rows and state name them by their places here; None if they hold the keys themselves.
-            state: values by key before the first transaction.
+            state: values by key before the first transaction; None: all of it is asked of the source.
             rows: for each transaction, what begins with the place of its program in `programs`, its arguments
                 (bytes where they are encoded), and its gas limit or None.
             rounds_per_gas: rounds of work that `trace` does for each unit of recorded gas.
             source: what workers ask for the values that are not in `state`; None: those keys are absent.
             ordered: prefixes of the keys that will be scanned.
+            known: values by key that are in no need of asking, nor true in `state`; None for an absent key.
 
         Raises:
             MemoryLimitError: the block does not fit.
@@ -232,7 +234,9 @@ cdef class Arena:
         self._claim(header)
         try:
             with self.memory_lock:
-                laid_out = self._laid_out(self._region_for_next(), txn_count, programs, keys, state, rows, source, ordered)
+                laid_out = self._laid_out(
+                    self._region_for_next(), txn_count, programs, keys, state, rows, source, ordered, known
+                )
                 self._take_up(laid_out)
             header.rounds_per_gas = rounds_per_gas
         except BaseException:
@@ -242,18 +246,23 @@ cdef class Arena:
             self._unclaim(header)
 
     @property
+    def block_number(self):
+        """How many blocks it has taken, that which it holds included."""
+        return self._header().block_number >> 1
+
+    @property
     def can_prepare(self):
         """Whether it has room for a block beside the one that is executed."""
         return len(self.regions) > 1
 
-    def prepare(self, Py_ssize_t txn_count, programs, keys, state, rows, source=None, ordered=()):
+    def prepare(self, Py_ssize_t txn_count, programs, keys, state, rows, source=None, ordered=(), known=None):
         """Lay out the next block while workers execute the last one; `take_prepared` makes it the block of the arena.
 
         Any thread may call it. Where one is prepared already, it is forgotten.
 
         Arguments:
             programs: the kinds of the parameters of each.
-            txn_count, keys, state, rows, source, ordered: as for `lay_out`.
+            txn_count, keys, state, rows, source, ordered, known: as for `lay_out`.
 
         Raises:
             as `lay_out` does; the arena takes the next block, and the one that is executed goes on.
@@ -264,7 +273,7 @@ cdef class Arena:
             self.prepared = None
             region = self._region_beside()
             numbered = [(place, kinds) for place, kinds in enumerate(programs)]
-            self.prepared = self._laid_out(region, txn_count, numbered, keys, state, rows, source, ordered)
+            self.prepared = self._laid_out(region, txn_count, numbered, keys, state, rows, source, ordered, known)
 
     def take_prepared(self, numbers, double rounds_per_gas=1.0):
         """Make the prepared block the block of the arena, as `lay_out` does; no worker may be in the last one.
@@ -288,7 +297,7 @@ cdef class Arena:
             self._unclaim(header)
 
     cdef LaidOut _laid_out(
-        self, Region region, Py_ssize_t txn_count, programs, keys, state, rows, source, ordered
+        self, Region region, Py_ssize_t txn_count, programs, keys, state, rows, source, ordered, known
     ):
         """Lay a block out in a region; what was there is gone, whatever comes of it."""
         cdef list entries = [(number, parameter_codes(kinds)) for number, kinds in programs]
@@ -299,7 +308,7 @@ cdef class Arena:
         if self.owner:
             region.give_back(self.fd)
         laid_out = LaidOut.begin(self._header(), region)
-        laid_out.fill(txn_count, entries, keys, state, rows, source, ordered)
+        laid_out.fill(txn_count, entries, keys, state, rows, source, ordered, known)
         return laid_out
 
     cdef int _take_up(self, LaidOut laid_out) except -1:

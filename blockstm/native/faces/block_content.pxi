@@ -235,8 +235,8 @@ cdef class BlockContent:
 
     # --- laying it out ---
 
-    cdef int lay_out(self, Local* local, list entries) except -1:
-        """Lay the block out; there is room for it (make_room)."""
+    cdef int lay_out(self, Local* local, list entries, bint has_state) except -1:
+        """Lay the block out, with its state or without; there is room for it (make_room)."""
         cdef uint32_t* locations = <uint32_t*>malloc((self.key_count + 1) * sizeof(uint32_t))
         cdef ProgramCodes* programs = <ProgramCodes*>calloc(len(entries) + 1, sizeof(ProgramCodes))
         cdef bint is_whole = False
@@ -251,7 +251,7 @@ cdef class BlockContent:
                 programs[place].codes = <const uint8_t*><bytes>codes
             with nogil:
                 is_whole = (
-                    self.locate_keys(local, locations) and self.put_state(local, locations)
+                    self.locate_keys(local, locations) and (not has_state or self.put_state(local, locations))
                     and self.put_rows(local, programs, locations)
                 )
             if not is_whole:

@@ -176,6 +176,25 @@ cdef class Drainage:
             changes[key_at(&self.local, write.location)] = record_to_bytes(record)
         return changes
 
+    def outcomes(self):
+        """How each transaction of a block has ended that is done, in the preset order.
+
+        Raises:
+            EngineError: not all are final.
+
+        Returns: tuples of status (0 success, 1 reverted, 2 failed), gas used, error or None, events.
+        """
+        cdef Header* header = self._header()
+        cdef Outcome outcome
+        cdef uint32_t txn_idx
+        cdef list outcomes = []
+        if load_sc[uint64_t](&header.commit_index) != header.txn_count:
+            raise EngineError("the outcomes of a block can be had when all of its transactions are final")
+        for txn_idx in range(header.txn_count):
+            read_outcome(&self.local, txn_idx, &outcome)
+            outcomes.append((outcome.outcome, outcome.gas_used, error_of(&outcome), events_of(&outcome)))
+        return outcomes
+
     def finish(self):
         """Let the engine have the memory of the block that is in the arena."""
         cdef Header* header = self._header()

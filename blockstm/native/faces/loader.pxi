@@ -109,8 +109,10 @@ cdef int set_locations(Local* local, tuple keys, const Locations* locations) exc
 
 
 cdef int set_state(Local* local, state, const Locations* locations) except -1:
-    """Set what keys hold before the block."""
+    """Set what keys hold before the block; None: that is asked of a source."""
     cdef object values = state.copy() if isinstance(state, MappingProxyType) else state
+    if values is None:
+        return 0
     if isinstance(values, StateColumns):
         set_state_columns(local, values)
     elif type(values) is dict:
@@ -119,6 +121,20 @@ cdef int set_state(Local* local, state, const Locations* locations) except -1:
     else:
         for key, value in values.items():
             set_base(local, locate(local, key, locations), value)
+    return 0
+
+
+cdef int set_known(Local* local, known) except -1:
+    """Set what keys hold before the block whatever `state` says of them; None stands for an absent key."""
+    cdef uint32_t location
+    if known is None:
+        return 0
+    for key, value in known.items():
+        location = locate(local, key, NULL)
+        if value is None:
+            location_at(local, location).base = pack_word(WORD_DELETE, BASE_TXN, 0)
+        else:
+            set_base(local, location, value)
     return 0
 
 
@@ -171,15 +187,18 @@ cdef int set_slot_rows(Local* local, list programs, SlotRows rows) except -1:
 
 
 cdef int lay_out_rows(Local* local, Py_ssize_t txn_count, list programs, tuple keys, state, rows) except -1:
-    """Lay out a block whose rows and state name keys by their places in `keys`; where that is None, by themselves."""
+    """Lay out a block whose rows and state name keys by their places in `keys`; where that is None, by themselves.
+
+    `state` is None where a source is asked for it, whatever the rows of a block file say.
+    """
     cdef Locations locations
     if isinstance(rows, (ColumnRows, SlotRows)) and txn_count != len(rows):
         raise IndexError(f"{len(rows)} rows for {txn_count} transactions")
     if isinstance(rows, BlockContent):
         make_room(local, rows.txn_count, rows.key_count)
-        return (<BlockContent>rows).lay_out(local, programs)
+        return (<BlockContent>rows).lay_out(local, programs, state is not None)
     if keys is None:
-        make_room(local, txn_count, len(state) + txn_count)
+        make_room(local, txn_count, txn_count if state is None else len(state) + txn_count)
         set_state(local, state, NULL)
         if isinstance(rows, ColumnRows):
             return ColumnLoader(programs, rows).lay_out(local)

@@ -137,10 +137,11 @@ cdef class LaidOut:
         laid_out.local.worker = own.worker_slots
         return laid_out
 
-    cdef int fill(self, Py_ssize_t txn_count, list programs, keys, state, rows, source, ordered) except -1:
+    cdef int fill(self, Py_ssize_t txn_count, list programs, keys, state, rows, source, ordered, known) except -1:
         """Lay a block out; for the arguments see Arena.lay_out."""
         try:
             lay_out_rows(&self.local, txn_count, programs, keys, state, rows)
+            set_known(&self.local, known)
             put_keys_in_order(&self.local, ordered)
         except (IndexError, OverflowError, TypeError) as error:
             raise EngineError(
@@ -149,7 +150,7 @@ cdef class LaidOut:
         finally:
             self.region.touch(self.header.bump)
         self.header.has_source = source is not None
-        self.before = state if source is None else source
+        self.before = state if source is None else overlaid(source, known)
         self.before_keys = keys
         return 0
 

@@ -114,6 +114,43 @@ cdef uint32_t next_location(Local* local, TableWalk* walk) noexcept:
     return 0
 
 
+cdef void read_outcome(Local* local, uint32_t txn_idx, Outcome* out) noexcept:
+    """How a transaction ended that is final."""
+    cdef Txn* txn = txn_at(local, txn_idx)
+    cdef Record* record
+    memset(out, 0, sizeof(Outcome))
+    out.gas_used = txn.gas_used
+    out.commit_ns = txn.commit_ns - local.header.start_ns
+    out.outcome = txn.outcome
+    out.incarnations = <uint32_t>(txn.status >> 32) + 1
+    out.event_count = txn.event_count
+    out.events = address(local, txn.events)
+    if txn.reason != 0:
+        record = record_at(local, txn.reason)
+        set_value(&out.reason, record_bytes(record), record.length)
+    if txn.outcome == OUTCOME_FAILED and txn.events != 0:
+        record = record_at(local, txn.events)
+        set_value(&out.traceback, record_bytes(record), record.length)
+
+
+cdef list events_of(const Outcome* outcome):
+    """The events of a transaction, in order."""
+    cdef const uint8_t* place = outcome.events
+    cdef uint32_t length, index
+    cdef list events = []
+    for index in range(outcome.event_count):
+        memcpy(&length, place, 4)
+        events.append(PyBytes_FromStringAndSize(<const char*>place + 4, length))
+        place += 4 + length
+    return events
+
+
+cdef object error_of(const Outcome* outcome):
+    """Why a transaction was reverted or failed, as one line; None where it was not."""
+    reason = value_to_object(&outcome.reason)
+    return None if reason is None else printable(reason.decode("utf-8", "replace"))
+
+
 cdef bint is_change(uint64_t word) noexcept:
     return word != 0 and (word_kind(word) == WORD_VALUE or word_kind(word) == WORD_DELETE)
 
@@ -159,21 +196,7 @@ cdef class ArenaView(RunView):
         return 0
 
     cdef int outcome(self, uint32_t txn_idx, Outcome* out) except -1:
-        cdef Txn* txn = txn_at(&self.local, txn_idx)
-        cdef Record* record
-        memset(out, 0, sizeof(Outcome))
-        out.gas_used = txn.gas_used
-        out.commit_ns = txn.commit_ns - self.local.header.start_ns
-        out.outcome = txn.outcome
-        out.incarnations = <uint32_t>(txn.status >> 32) + 1
-        out.event_count = txn.event_count
-        out.events = address(&self.local, txn.events)
-        if txn.reason != 0:
-            record = record_at(&self.local, txn.reason)
-            set_value(&out.reason, record_bytes(record), record.length)
-        if txn.outcome == OUTCOME_FAILED and txn.events != 0:
-            record = record_at(&self.local, txn.events)
-            set_value(&out.traceback, record_bytes(record), record.length)
+        read_outcome(&self.local, txn_idx, out)
         return 0
 
     cdef ReadSet* read_set(self, uint32_t txn_idx) noexcept:

@@ -1,6 +1,26 @@
 # The result of a block, decoded when looked at.
 
 
+class Overlaid:
+    """The items of a source, but for what is known better."""
+
+    __slots__ = ("_known", "_source")
+
+    def __init__(self, source, known):
+        self._source = source
+        self._known = known
+
+    def items(self):
+        values = dict(self._source.items())
+        values.update(self._known)
+        return [(key, value) for key, value in values.items() if value is not None]
+
+
+cdef object overlaid(source, known):
+    """What tells the state before a block of that source, where these values are known better."""
+    return Overlaid(source, known) if known and hasattr(source, "items") else source
+
+
 cdef class Snapshot:
     """What a finished block came to: receipts, reads, writes, state. Made by Arena.snapshot()."""
 
@@ -55,8 +75,7 @@ cdef class Snapshot:
         """Why it was reverted or failed, as one line; None where it was not."""
         cdef Outcome outcome
         self._outcome(txn_idx, &outcome)
-        reason = value_to_object(&outcome.reason)
-        return None if reason is None else printable(reason.decode("utf-8", "replace"))
+        return error_of(&outcome)
 
     def traceback(self, txn_idx):
         """Where a Python program failed; None where none did."""
@@ -68,16 +87,8 @@ cdef class Snapshot:
     def events(self, txn_idx):
         """The events that it emitted, in order."""
         cdef Outcome outcome
-        cdef uint32_t length, index
-        cdef const uint8_t* place
         self._outcome(txn_idx, &outcome)
-        place = outcome.events
-        events = []
-        for index in range(outcome.event_count):
-            memcpy(&length, place, 4)
-            events.append(PyBytes_FromStringAndSize(<const char*>place + 4, length))
-            place += 4 + length
-        return events
+        return events_of(&outcome)
 
     def commit_seconds(self, txn_idx):
         """When it became final, from the start of the block."""
