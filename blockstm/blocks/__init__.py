@@ -10,5 +10,6 @@
 - `arrow_columns`, `arrow_block`: blocks out of Arrow tables.
 - `block_check`: the checks of objects that a block is made of.
 - `block`: the block.
+- `pickled`: blocks as bytes for another process, with their programs.
 - `access_trace`: blocks from access traces, which say what each transaction read, wrote and added.
 """

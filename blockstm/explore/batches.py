@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from blockstm.blocks.block import Block
+from blockstm.blocks.pickled import can_load, modules_of, pickled
 from blockstm.engine.hosted import transaction_that_ends
 from blockstm.errors import ProgramError
 from blockstm.explore.explorer import Plan, Report, replay, search
@@ -18,7 +19,6 @@ from blockstm.explore.schedules import Schedule
 from blockstm.explore.trial import BLOCK_STM
 from blockstm.limits import MEMORY_LIMIT_BYTES_EXPLORED
 from blockstm.models import Model
-from blockstm.processes.blocks import can_load, modules_of, pickled
 from blockstm.processes.host import Host, HostEndedError
 from blockstm.processes.pickling import loads
 

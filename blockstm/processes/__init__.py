@@ -4,7 +4,7 @@
 - `interpreter`: starting another interpreter like this one, and how it ended.
 - `logs`: log records of children on their way to the parent's handlers.
 - `messages`: bytes and open files over a connected socket.
-- `pickling`, `blocks`: programs as bytes; blocks as bytes, with their programs.
+- `pickling`: programs as bytes.
 - `connected`: a process with a connection to it and a lifeline.
 - `host`, `host_main`: a process that calls functions for this one and may die of it; its main function.
 """

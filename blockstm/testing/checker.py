@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Final, Literal, Self
 
 from blockstm.blocks.block import Block
+from blockstm.blocks.pickled import can_load, modules_of, pickled
 from blockstm.engine.hosted import transaction_that_ends
 from blockstm.errors import DeterminismError, ProgramError, UsageError, counted, shown, type_shown
 from blockstm.explore.explorer import Plan
 from blockstm.explore.schedules import WORKERS_MAX
 from blockstm.explore.trial import Finding
 from blockstm.limits import MEMORY_LIMIT_BYTES_EXPLORED
-from blockstm.processes.blocks import can_load, modules_of, pickled
 from blockstm.programs.program import PythonProgram
 from blockstm.testing.diagnosis import HASH_SEEDS, Diagnosis
 from blockstm.testing.faults import Fault
