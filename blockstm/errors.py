@@ -93,6 +93,14 @@ class StoreError(BlockstmError):
     """A store cannot be opened, or a block cannot be stored there; names the file, what is wrong, and the fix."""
 
 
+class TreeError(BlockstmError, ValueError):
+    """A node of a state tree is missing, damaged or not what its parent says; names its path, and the fix."""
+
+
+class ProofError(BlockstmError, ValueError):
+    """A proof cannot be made or read, or does not prove what it says; the message says what and where."""
+
+
 class UndeclaredAccessError(BlockstmError):
     """A transaction has touched a key that it had not declared, for which the block fails; names both."""
 

@@ -1,10 +1,29 @@
-"""What commits to a state, in compiled code: hashes of many inputs at once."""
+"""What commits to a state, in compiled code: hashes of many inputs at once, and the binary tree."""
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport uint8_t
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcmp, memcpy, memset
+from libcpp.algorithm cimport sort
 from libcpp.vector cimport vector
 
 from blockstm.native.hashing.keccak cimport Digest, keccak_256_in_lanes, keccak_256_many as hash_many, keccak_lanes_max
+from blockstm.native.trees.page_hashes cimport Batch, hash_pages
+from blockstm.native.trees.pages cimport (
+    NIBBLES, PATH_BYTES, PATH_NIBBLES, Child, Leaf, Page, Place, Slot, child_set, forget_below, leaf_add, leaf_drop,
+    leaf_put, nibble_at, page_free, page_new, slot_at, slot_close, slot_count, slot_open,
+)
+from blockstm.native.trees.stored_pages cimport is_page, page_bytes, page_read, place_bytes
+
+from blockstm.errors import TreeError, UsageError, shown, type_shown
+from blockstm.limits import KEY_BYTES_MAX as _KEY_BYTES_MAX
+from blockstm.programs.parameters import check_key
+
+cdef extern from * nogil:
+    uint64_t byte_swapped "__builtin_bswap64"(uint64_t word)
+
+cdef Py_ssize_t KEY_BYTES_MAX = _KEY_BYTES_MAX
 
 LANES_MAX = keccak_lanes_max()
 
@@ -43,3 +62,6 @@ def keccak_256_many(inputs, size_t lanes=0):
         else:
             hash_many(starts.data(), lengths.data(), count, place)
     return [PyBytes_FromStringAndSize(<char*>place[index], sizeof(Digest)) for index in range(count)]
+
+
+include "trees/binary_tree.pxi"
