@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         ScheduleError,
         SolanaInputError,
         StateSourceError,
+        StoreError,
         SweepError,
         UndeclaredAccessError,
         UnknownProgramError,
@@ -76,7 +77,9 @@ if TYPE_CHECKING:
     from blockstm.results.result import Result, Stats
     from blockstm.results.timeline import Span, Timeline
     from blockstm.results.transaction_result import TransactionResult
+    from blockstm.settlement.ledger import Ledger
     from blockstm.state.source import StateSource
+    from blockstm.store.store import Store
 
     __version__: str
 
@@ -101,6 +104,7 @@ __all__ = [
     "Hints",
     "KeyAccesses",
     "KeyChange",
+    "Ledger",
     "LimitError",
     "Locks",
     "MemoryLimitError",
@@ -129,6 +133,8 @@ __all__ = [
     "StateSource",
     "StateSourceError",
     "Stats",
+    "Store",
+    "StoreError",
     "SweepError",
     "Timeline",
     "Transaction",
@@ -154,6 +160,7 @@ _MODULES: Final = {
     "Hints": "programs.declared",
     "KeyAccesses": "blocks.access_list",
     "KeyChange": "blocks.access_list",
+    "Ledger": "settlement.ledger",
     "Hinted": "models",
     "Locks": "models",
     "Model": "models",
@@ -172,6 +179,7 @@ _MODULES: Final = {
     "Span": "results.timeline",
     "StateSource": "state.source",
     "Stats": "results.result",
+    "Store": "store.store",
     "Timeline": "results.timeline",
     "Transaction": "programs.transaction",
     "TransactionResult": "results.transaction_result",

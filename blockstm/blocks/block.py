@@ -194,7 +194,9 @@ class Block(Sequence[Transaction]):
             LimitError: a key or a value of `known` is over its limit.
         """
         if not isinstance(source, StateSource) or isinstance(source, type):
-            raise UsageError(f"source is {type_shown(source)}; give a StateSource, which has a method get(key)")
+            raise UsageError(
+                f"source is {type_shown(source)}; give a StateSource, which has a method get(key)"
+            )
         checked_state({key: value for key, value in known.items() if value is not None})
         checked_state({key: b"" for key, value in known.items() if value is None})
         block = Block.__new__(Block)
@@ -310,18 +312,16 @@ class Block(Sequence[Transaction]):
 
     def _rows_for_core(self) -> Rows:
         """Return what the core lays out, in the form in which the block is held."""
+        is_asked = self._source is not None
         if self._columns is not None:
-            given = _EMPTY_STATE if self._state_columns is None else self._state_columns
-            if self._source is not None:
-                return Rows(self._programs, None, None, self._columns.rows)
-            return Rows(self._programs, None, given, self._columns.rows)
+            columns = _EMPTY_STATE if self._state_columns is None else self._state_columns
+            return Rows(self._programs, None, None if is_asked else columns, self._columns.rows)
         if self._rows is None:
             places = {program.name: place for place, program in enumerate(self._programs)}
-            before = self.state if self._source is None else None
             rows = SlotRows(self.transactions, Transaction, _SLOTS, places)
-            return Rows(self._programs, None, before, rows)
-        given = self._rows.state if self._source is None else None
-        return Rows(self._rows.programs, self._rows.keys, given, self._rows.rows)
+            return Rows(self._programs, None, None if is_asked else self.state, rows)
+        packed = self._rows
+        return Rows(packed.programs, packed.keys, None if is_asked else packed.state, packed.rows)
 
     def __len__(self) -> int:
         """Return the number of transactions."""
@@ -371,11 +371,14 @@ class Block(Sequence[Transaction]):
         origin = "".join(
             f", {name} {shown(v)}" for name in ("chain", "number") if (v := getattr(self, name)) is not None
         )
-        keys = len(self._state_columns or (self.state if self._rows is None else self._rows.state))
         listed = "" if self.access_list is None else ", with an access list"
-        return (
-            f"<Block of {counted(len(self), 'transaction')}, {counted(keys, 'key')} of state{origin}{listed}>"
-        )
+        return f"<Block of {counted(len(self), 'transaction')}, {self._state_shown()}{origin}{listed}>"
+
+    def _state_shown(self) -> str:
+        if self._source is not None:
+            return f"state of {shown(self._source)}"
+        keys = self._state_columns or (self.state if self._rows is None else self._rows.state)
+        return f"{counted(len(keys), 'key')} of state"
 
     def _repr_html_(self) -> str:
         """Show the first transactions in a notebook."""

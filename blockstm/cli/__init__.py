@@ -4,7 +4,8 @@
 - `options`, `progress`: the options that several commands have; progress of long work.
 - `receipts`, `timelines`: the files of `--receipts` and `--timeline`.
 - `blocks`, `accounts`: the block files that commands work on; the option `--accounts`.
-- `replay_figures`, `tables`, `replay`: the command `replay`: what it reports, how that is shown, the command.
+- `replay_figures`, `tables`: what the command `replay` reports, and how that is shown.
+- `replay_store`, `store_text`, `replay`: the same of blocks that are stored; the command `replay`.
 - `inspection_text`, `inspect`: the command `inspect`.
 - `compare_text`, `compare`: the command `compare`.
 - `explore`, `simulate`, `calibrate`, `generate`, `report`: a command each.

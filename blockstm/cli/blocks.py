@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +12,9 @@ from blockstm.blocks.block import Block
 from blockstm.chains import chain_block_of
 from blockstm.chains.checked import CheckedBlock
 from blockstm.cli.options import named_in_errors
-from blockstm.errors import shown_path
+from blockstm.errors import BlockFileError, shown_path
 
-__all__ = ["DISAGREES", "LoadedBlock", "load_block", "load_executable"]
+__all__ = ["DISAGREES", "LoadedBlock", "block_files", "load_block", "load_executable"]
 
 DISAGREES = 1
 """The exit status where a run disagrees with sequential execution, or with the block's own header."""
@@ -35,6 +37,30 @@ class LoadedBlock(CheckedBlock):
             if is_equal is False:
                 check = name.replace("_", " ")
                 print(f"disagrees with the header: {shown_path(self.file)}: {check}", file=sys.stderr)
+
+
+def block_files(paths: Sequence[Path]) -> list[Path]:
+    """Return the block files that paths stand for: a folder for the files in it that end in .block, by name.
+
+    Numbers in names count as such, so that 10.block follows 9.block.
+
+    Raises:
+        BlockFileError: a folder has none.
+    """
+    files = []
+    for path in paths:
+        if not path.is_dir():
+            files.append(path)
+            continue
+        inside = sorted(path.glob("*.block"), key=lambda file: _by_number(file.name))
+        if not inside:
+            raise BlockFileError(f"{shown_path(path)}: has no file that ends in .block; name another folder")
+        files += inside
+    return files
+
+
+def _by_number(name: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name)]
 
 
 def load_block(file: Path) -> LoadedBlock:

@@ -7,12 +7,12 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from blockstm.cli.accounts import accounts_after, check_accounts_option
-from blockstm.cli.blocks import DISAGREES, LoadedBlock, load_executable
+from blockstm.cli.blocks import DISAGREES, LoadedBlock, block_files, load_executable
 from blockstm.cli.options import (
     MODEL_DEFAULT,
     EvmOption,
@@ -32,6 +32,8 @@ from blockstm.cli.options import (
 from blockstm.cli.progress import Progress, named_steps
 from blockstm.cli.receipts import receipt_lines
 from blockstm.cli.replay_figures import MeasuredBlock, Totals
+from blockstm.cli.replay_store import ChainRun, StoreOptions, run_chain
+from blockstm.cli.store_text import print_chain
 from blockstm.cli.tables import print_blocks, print_summary
 from blockstm.cli.timelines import timeline_file
 from blockstm.engine import Engine
@@ -41,10 +43,15 @@ from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, WORKERS_MAX
 from blockstm.measure import measure, steps_of
 from blockstm.schema.common import OptionsEntry
 from blockstm.schema.replay import ReplayOutput
+from blockstm.settlement.ledger import IN_FLIGHT_DEFAULT, IN_FLIGHT_MAX, Settle
+from blockstm.settlement.state_trees import TREE_BINARY
 
 __all__ = ["replay"]
 
-BlocksArgument = Annotated[list[Path], typer.Argument(metavar="BLOCK", help="Block files to execute.")]
+BlocksArgument = Annotated[
+    list[Path],
+    typer.Argument(metavar="BLOCK", help="Block files to execute; a folder stands for those in it, by name."),
+]
 WorkersOption = Annotated[
     int | None,
     typer.Option(min=1, max=WORKERS_MAX, metavar="N", help="Worker processes.", show_default="usable cores"),
@@ -74,6 +81,35 @@ AccountsOption = Annotated[
 ]
 
 
+StoreOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--store",
+        metavar="STORE",
+        help="Execute the blocks one after the other on the state of this store, and store what they change.",
+    ),
+]
+TreeOption = Annotated[
+    Literal["binary", "none"] | None,
+    typer.Option(help="What commits to the state of a store that is made.", show_default="binary"),
+]
+SettleOption = Annotated[
+    Literal["sync", "async"] | None,
+    typer.Option(help="Whether the next block waits until one is durable.", show_default="async"),
+]
+InFlightOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=IN_FLIGHT_MAX,
+        metavar="N",
+        help="How many blocks may be executed and not durable.",
+        show_default=str(IN_FLIGHT_DEFAULT),
+    ),
+]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on after the last block of the store.")]
+
+
 def replay(
     blocks: BlocksArgument,
     workers: WorkersOption = None,
@@ -89,8 +125,15 @@ def replay(
     receipts: ReceiptsOption = None,
     timeline: TimelineOption = None,
     accounts: AccountsOption = None,
+    store: StoreOption = None,
+    tree: TreeOption = None,
+    settle: SettleOption = None,
+    in_flight: InFlightOption = None,
+    resume: ResumeOption = False,
 ) -> None:
     """Execute recorded blocks in parallel and sequentially, and show what parallel execution gained.
+
+    With --store, execute them once, one after the other on the state that the last one has left, and store it.
 
     Exit status: 0 done, 1 a run disagrees with sequential execution (--verify) or with the block's own header,
     2 bad usage or bad input.
@@ -103,8 +146,11 @@ def replay(
         check_output_path("--timeline", timeline, blocks)
         if receipts is not None and os.path.realpath(receipts) == os.path.realpath(timeline):
             raise UsageError(f"--timeline {shown_path(timeline)}: is the file of --receipts; name another")
+    chosen = store_options(store, tree, settle, in_flight, resume)
+    if chosen is not None:
+        refuse_with_store(repeat=repeat != 1, receipts=receipts, timeline=timeline, accounts=accounts)
     # All before the first run: bad input shows at once, not after minutes of work.
-    loaded = [load_executable(file, evm) for file in blocks]
+    loaded = [load_executable(file, evm) for file in block_files(blocks)]
     if accounts is not None:
         check_accounts_option(accounts, [receipts, timeline], loaded)
     engine = Engine(
@@ -120,6 +166,11 @@ def replay(
         memory_limit=(memory_limit, MEMORY_LIMIT_BYTES_DEFAULT),
         programs=(programs, None),
     )
+    if chosen is not None:
+        with engine, Progress(len(loaded)) as progress:
+            run = run_chain(loaded, engine, chosen, model=model, verify=verify, progress=progress)
+        show_chain(run, options, as_json)
+        return
     measured: list[MeasuredBlock] = []
     lines: list[bytes] = []
     found: bytes = b""
@@ -160,6 +211,64 @@ def replay(
     show(measured, loaded, options, as_json)
 
 
+def store_options(
+    store: Path | None, tree: str | None, settle: Settle | None, in_flight: int | None, resume: bool
+) -> StoreOptions | None:
+    """Return how blocks are stored; None where they are not.
+
+    Raises:
+        UsageError: an option is given that is for a store only.
+    """
+    given = {"--tree": tree, "--settle": settle, "--in-flight": in_flight, "--resume": resume or None}
+    if store is not None:
+        return StoreOptions(
+            store, tree or TREE_BINARY, settle or "async", in_flight or IN_FLIGHT_DEFAULT, resume
+        )
+    for option, value in given.items():
+        if value is not None:
+            raise UsageError(
+                f"{option} says how blocks are stored, and they are not: add --store, or leave it out"
+            )
+    return None
+
+
+def refuse_with_store(**given: object) -> None:
+    """Refuse options that say what is done with single runs.
+
+    Raises:
+        UsageError: one is given.
+    """
+    for name, value in given.items():
+        if value:
+            raise UsageError(
+                f"--{name} does not go with --store, which executes each block once; leave out one of them"
+            )
+
+
+def show_chain(run: ChainRun, options: OptionsEntry, as_json: bool) -> None:
+    """Print what came of blocks that were stored, in the form asked for; exits with 1 where a run disagrees."""
+    if as_json:
+        output = ReplayOutput(
+            options=options, blocks=tuple(each.entry for each in run.blocks), store=run.store
+        )
+        print(json.dumps(output.as_json()))
+    else:
+        print_chain(run)
+    for each in run.blocks:
+        print_differences(each.loaded, each.entry.differences)
+    if run.disagrees:
+        raise typer.Exit(DISAGREES)
+
+
+def print_differences(loaded: LoadedBlock, differences: Sequence[str]) -> None:
+    """Say on standard error where runs disagree with what must be."""
+    for difference in differences:
+        print(
+            f"disagrees with sequential: {shown_path(loaded.file)}: {printable(difference)}", file=sys.stderr
+        )
+    loaded.print_disagreements()
+
+
 def show(
     measured: Sequence[MeasuredBlock],
     loaded: list[LoadedBlock],
@@ -186,9 +295,4 @@ def show(
     else:
         print_blocks(measured)
     for each, of_file in zip(measured, loaded, strict=True):
-        for difference in each.figures.differences or ():
-            print(
-                f"disagrees with sequential: {shown_path(each.file)}: {printable(difference)}",
-                file=sys.stderr,
-            )
-        of_file.print_disagreements()
+        print_differences(of_file, each.figures.differences or ())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, SupportsIndex, overload
@@ -29,6 +29,7 @@ __all__ = [
     "Status",
     "TransactionResult",
     "nearest_rank",
+    "percentiles",
     "receipt_at",
     "snapshot_of",
 ]
@@ -47,6 +48,16 @@ def nearest_rank(ordered: Sequence[float], percent: int) -> float:
     # In whole numbers: ceil(0.99 * 100) in floating point may round to 100 instead of 99.
     rank = -(-percent * len(ordered) // 100)
     return ordered[rank - 1]
+
+
+def percentiles(values: Iterable[float]) -> Mapping[str, float]:
+    """Return ``p50``, ``p99`` and ``max`` of values (see `nearest_rank`); empty for none."""
+    ordered = sorted(values)
+    if not ordered:
+        return MappingProxyType({})
+    return MappingProxyType(
+        {"p50": nearest_rank(ordered, 50), "p99": nearest_rank(ordered, 99), "max": ordered[-1]}
+    )
 
 
 class Stats:
@@ -103,12 +114,7 @@ class Stats:
         Percentiles are nearest-rank (see nearest_rank). Empty for a block without transactions.
         """
         snapshot = self._snapshot
-        ordered = sorted(map(snapshot.commit_seconds, range(len(snapshot))))
-        if not ordered:
-            return MappingProxyType({})
-        return MappingProxyType(
-            {"p50": nearest_rank(ordered, 50), "p99": nearest_rank(ordered, 99), "max": ordered[-1]}
-        )
+        return percentiles(map(snapshot.commit_seconds, range(len(snapshot))))
 
     def __repr__(self) -> str:
         """Sum up the run."""

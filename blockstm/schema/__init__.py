@@ -3,5 +3,6 @@
 - `fields`: strict reading of the fields of a JSON object whose origin is not known.
 - `entry`: JSON objects as dataclasses: each field is described once.
 - `common`: objects that several commands print.
+- `settlement`: how blocks were stored.
 - `replay`, `inspect`, `simulate`, `compare`, `explore`, `sweep`: what each command prints.
 """

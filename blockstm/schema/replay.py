@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 
 from blockstm.schema.common import NO_LATENCY, NO_OPTIONS, LatencyEntry, OptionsEntry, OutcomesEntry
 from blockstm.schema.entry import Cores, Entry, Mark, Output
+from blockstm.schema.settlement import SettledEntry, StoreEntry
 
 __all__ = ["BlockEntry", "ReplayOutput", "TotalsEntry"]
 
@@ -34,6 +35,7 @@ class BlockEntry(Entry):
         verified: whether all runs agree with sequential execution.
         differences: where they do not, a line each.
         header_checks: whether all runs came to what the header says, by name; null for what it does not say.
+        settlement: how it became durable, where it was stored.
     """
 
     file: str
@@ -59,6 +61,7 @@ class BlockEntry(Entry):
     verified: bool | None = None
     differences: Annotated[tuple[str, ...], Mark.LEFT_OUT_IF_EMPTY] = ()
     header_checks: Mapping[str, bool | None] | None = None
+    settlement: SettledEntry | None = None
 
     @property
     def has_header_equal(self) -> bool | None:
@@ -91,3 +94,4 @@ class ReplayOutput(Output):
     options: Annotated[OptionsEntry, Mark.LEFT_OUT_IF_EMPTY] = NO_OPTIONS
     blocks: tuple[BlockEntry, ...]
     totals: TotalsEntry | None = None
+    store: StoreEntry | None = None

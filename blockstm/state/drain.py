@@ -67,7 +67,7 @@ class Drain:
             self._drainage.wait(epoch)
 
     def look(self) -> DrainedBlock | None:
-        """Return the block that the engine has started and that has not been let go of; None where there is none."""
+        """Return the block that the engine has started, if it has not been let go of; None where there is none."""
         number = self._drainage.block
         return DrainedBlock(self._drainage, number, outcomes=self._wants_outcomes) if number else None
 

@@ -13,11 +13,12 @@ from blockstm.blocks.block import Block
 from blockstm.errors import ScenarioError, shown, shown_path
 from blockstm.files.content import read_text
 from blockstm.files.strict_toml import decode_toml
+from blockstm.limits import TRANSACTIONS_MAX
 from blockstm.workloads.catalogue import WORKLOADS, parts_of
 from blockstm.workloads.chance import Chance
 from blockstm.workloads.records import State
 from blockstm.workloads.schema import allowed_values, checked_table, choice, whole
-from blockstm.workloads.workload import Workload
+from blockstm.workloads.workload import Made, Workload
 
 __all__ = ["General", "Scenario", "read_scenario", "scenario_from_text"]
 
@@ -70,13 +71,44 @@ class Scenario:
 
     def block(self) -> Block:
         """Make the block: the same on every machine. Its meta says under "scenario" how to repeat it."""
-        workload = WORKLOADS[self.general.workload]
-        made = workload.make(
-            _own(workload, self.tables), self.general.transactions, Chance(self.general.seed)
-        )
+        made = self._made(1)
+        return Block(list(made.transactions), made.state, chain="scenario", meta={"scenario": self._repeat()})
+
+    def chain(self, blocks: int) -> Iterator[Block]:
+        """Make blocks that follow each other: the first has the state, each of the others that which one has left.
+
+        They have numbers from 1. Together they are the block of so many times as many transactions.
+
+        Arguments:
+            blocks: how many, 1 or more.
+
+        Raises:
+            ScenarioError: together they have more transactions than a block may have.
+        """
+        made = self._made(blocks)
         transactions = list(made.transactions)
-        repeat = {"name": self.name, "text": self.text, "parameters": dict(self.changes)}
-        return Block(transactions, made.state, chain="scenario", meta={"scenario": repeat})
+        count = self.general.transactions
+        for place in range(blocks):
+            yield Block(
+                transactions[place * count : (place + 1) * count],
+                made.state if place == 0 else {},
+                chain="scenario",
+                number=place + 1,
+                meta={"scenario": {**self._repeat(), "blocks": blocks}},
+            )
+
+    def _made(self, times: int) -> Made:
+        workload = WORKLOADS[self.general.workload]
+        count = self.general.transactions * times
+        if count > TRANSACTIONS_MAX:
+            raise ScenarioError(
+                f"{self.name}: {times} blocks of {self.general.transactions} transactions are over the limit of "
+                f"{TRANSACTIONS_MAX} transactions; make fewer or shorter ones"
+            )
+        return workload.make(_own(workload, self.tables), count, Chance(self.general.seed))
+
+    def _repeat(self) -> dict[str, object]:
+        return {"name": self.name, "text": self.text, "parameters": dict(self.changes)}
 
     def invariant_failures(self, initial_state: State, final_state: State) -> list[str]:
         """Return which of the workload's invariants do not hold between two states; empty if all do."""

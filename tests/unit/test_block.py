@@ -11,11 +11,14 @@ import pytest
 
 from blockstm.blocks.block import Block
 from blockstm.blocks.packed import unpack_state, unpack_transactions
+from blockstm.engine import Engine
 from blockstm.errors import BlockstmError, LimitError, UsageError
 from blockstm.limits import KEY_BYTES_MAX, VALUE_BYTES_MAX
+from blockstm.processes.pickling import dumps, loads
 from blockstm.programs.built_in import trace, transfer
 from blockstm.programs.program import Program, program
 from blockstm.programs.transaction import Recorded, Transaction
+from blockstm.state import MappingSource
 
 
 @program
@@ -185,3 +188,39 @@ def test_what_a_block_cannot_hold_is_refused(
     with pytest.raises(error, match=problem) as caught:
         Block(*arguments, **options)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("is_loaded", [False, True])
+def test_a_block_on_another_state_starts_from_that(
+    tmp_path: Path, shared_engine: Engine, is_loaded: bool
+) -> None:
+    block = Block([transfer.txn(b"a", b"b", 5), transfer.txn(b"b", b"c", 3)], {b"a": b"\x09", b"c": b"\1"})
+    if is_loaded:
+        block.save(tmp_path / "x.block")
+        block = Block.load(tmp_path / "x.block")
+    placed = block.on(MappingSource({b"a": b"\x64", b"b": b"\x07", b"d": b"d"}), {b"b": None, b"a": b"\x32"})
+    result = shared_engine.execute(placed)
+    assert dict(result.state) == {b"a": b"\x2d", b"b": b"\x02", b"c": b"\x03", b"d": b"d"}
+    assert dict(shared_engine.execute(block).state) == {b"a": b"\x04", b"b": b"\x02", b"c": b"\x04"}
+    assert dict(loads(dumps(placed)).known) == {b"b": None, b"a": b"\x32"}
+    assert placed.transactions == block.transactions
+    assert placed != block
+    assert repr(placed) == "<Block of 2 transactions, state of <MappingSource of 3 keys>>"
+    with pytest.raises(UsageError, match="the state of this block is asked of a source"):
+        placed.save(tmp_path / "y.block")
+
+
+def test_what_a_block_is_placed_on_is_checked() -> None:
+    block = Block([])
+    with pytest.raises(
+        UsageError, match=r"source is a dict_keys; give a StateSource, which has a method get\(key\)"
+    ):
+        block.on({}.keys())  # type: ignore[arg-type]
+    source = MappingSource({})
+    for known in ({"a": b"1"}, {b"a": "1"}):
+        with pytest.raises(UsageError, match="state key"):
+            block.on(source, known)  # type: ignore[arg-type]
+    with pytest.raises(LimitError):
+        block.on(source, {b"a": bytes(VALUE_BYTES_MAX + 1)})
+    with pytest.raises(LimitError):
+        block.on(source, {bytes(KEY_BYTES_MAX + 1): None})

@@ -1,0 +1,118 @@
+"""The main function of the settlement process: drain committed changes, and settle them block by block.
+
+One thread drains, so that the engine gets its memory back at once; another settles, and may be blocks behind. How
+many the engine's process bounds (`Ledger`).
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import threading
+import traceback
+from collections import deque
+from collections.abc import Sequence
+from queue import SimpleQueue
+from typing import Final, TypeAlias
+
+from blockstm.errors import BlockstmError
+from blockstm.processes import child
+from blockstm.processes.connected import Settings
+from blockstm.processes.messages import receive, send
+from blockstm.processes.pickling import dumps, loads
+from blockstm.settlement.settler import Announced, Settler
+from blockstm.settlement.state_trees import open_tree
+from blockstm.state.drain import Drain, DrainedBlock
+from blockstm.store.record import Outcome
+from blockstm.store.store import Store
+
+__all__ = ["main"]
+
+CHANGES_AT_ONCE: Final = 64
+"""Transactions whose changes are handed to the thread that settles together."""
+
+Changes: TypeAlias = "dict[bytes, bytes | None]"
+Drained: TypeAlias = "Announced | Changes | Sequence[Outcome] | None"
+"""A block, its changes, and at its end how its transactions ended; None: there will be no more."""
+
+
+def main(settings: Settings) -> None:
+    """Settle blocks until the parent closes the connection, or one cannot be settled."""
+    child.begin(settings["lifeline"], settings["core"])
+    connection = socket.socket(fileno=settings["channel"])
+    message, (descriptor,) = receive(connection)
+    try:
+        # Attached before it is said to be: the next block is one for it.
+        with Store(loads(message)) as store, Drain(descriptor, outcomes=True) as drain:
+            settler = Settler(store, open_tree(store))
+            send(connection, dumps("ready"))
+            _settle(connection, drain, settler)
+    except BlockstmError as error:
+        send(connection, dumps(error))
+    except BaseException:
+        send(connection, dumps(f"the settlement failed: report this as a bug\n{traceback.format_exc()}"))
+    os._exit(0)
+
+
+def _settle(connection: socket.socket, drain: Drain, settler: Settler) -> None:
+    drained: SimpleQueue[Drained] = SimpleQueue()
+    threading.Thread(target=_drain, args=(connection, drain, drained), daemon=True).start()
+    while (each := drained.get()) is not None:
+        if isinstance(each, Announced):
+            settler.begin(each)
+        elif isinstance(each, dict):
+            settler.add(each)
+        else:
+            send(connection, dumps(settler.end(each)))
+
+
+def _drain(connection: socket.socket, drain: Drain, drained: SimpleQueue[Drained]) -> None:
+    """Put the blocks that are announced in the queue, and let go of all others."""
+    announced: deque[Announced] = deque()
+    try:
+        while True:
+            is_open = _hear(connection, announced)
+            block = drain.look()
+            if block is None:
+                if not is_open:
+                    return
+                drain.wait()
+                continue
+            # What is announced is announced before the block starts, so it is known by now.
+            _hear(connection, announced)
+            while announced and announced[0].drained_as < block.number:
+                announced.popleft()  # it has not started after all
+            if not announced or announced[0].drained_as > block.number:
+                block.let_go()
+            elif not _hand_over(block, announced.popleft(), drained):
+                return
+    finally:
+        drained.put(None)
+
+
+def _hear(connection: socket.socket, announced: deque[Announced]) -> bool:
+    """Take what the parent has announced so far; return whether there may be more."""
+    while select.select([connection], [], [], 0)[0]:
+        try:
+            announced.append(loads(receive(connection)[0]))
+        except (EOFError, OSError):
+            return False
+    return True
+
+
+def _hand_over(block: DrainedBlock, announced: Announced, drained: SimpleQueue[Drained]) -> bool:
+    """Put a block in the queue; return whether it has come to its end."""
+    drained.put(announced)
+    changes: Changes = {}
+    for txn_idx, of_transaction in block:
+        changes.update(of_transaction)
+        if txn_idx % CHANGES_AT_ONCE == CHANGES_AT_ONCE - 1:
+            drained.put(changes)
+            changes = {}
+    if not block.is_complete:
+        return False
+    if changes:
+        drained.put(changes)
+    drained.put(block.outcomes)
+    return True

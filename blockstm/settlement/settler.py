@@ -1,0 +1,109 @@
+"""Making one block after the other durable: its values, the root of its state, its record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from time import monotonic_ns
+from typing import NamedTuple
+
+from blockstm.store.record import Outcome, StoredBlock, encode_outcomes
+from blockstm.store.store import Store
+from blockstm.trees.state_tree import StateTree
+
+__all__ = ["Announced", "Settled", "Settler"]
+
+
+class Announced(NamedTuple):
+    """A block that is to be settled, as it is known before it starts."""
+
+    drained_as: int
+    """The number that drains know it by."""
+    number: int
+    """Its number on its chain."""
+    digest: bytes | None
+    """What tells its content from that of other blocks."""
+    given: Mapping[bytes, bytes | None]
+    """Values that it has brought with it and that the store does not know."""
+
+
+class Settled(NamedTuple):
+    """A block that is durable, and how long that took. Times are those of the monotonic clock, in ns."""
+
+    number: int
+    root: bytes | None
+    transactions: int
+    keys: int
+    """How many keys it has changed."""
+    nodes: int
+    """How many nodes of the tree have changed."""
+    drained_ns: int
+    """When all of its changes were here."""
+    rooted_ns: int
+    """When its root was known."""
+    durable_ns: int
+    updating_ns: int
+    """How long the tree took for changes as they came in, most of which goes on while the block runs."""
+
+
+class Settler:
+    """Settles blocks on a store, one after the other.
+
+    Arguments:
+        store: the store.
+        tree: commits to its state; None for none.
+        step: called at each step with a name for it, which tests use to break off there.
+    """
+
+    def __init__(
+        self, store: Store, tree: StateTree | None, step: Callable[[str], object] = lambda name: None
+    ) -> None:
+        """Settle nothing yet."""
+        self._store = store
+        self._tree = tree
+        self._step = step
+
+    def begin(self, block: Announced) -> None:
+        """Begin with a block."""
+        self._block = block
+        self._values: dict[bytes, bytes | None] = {}
+        self._updating_ns = 0
+        if block.given:
+            self.add(block.given)
+
+    def add(self, changes: Mapping[bytes, bytes | None]) -> None:
+        """Take changes of the block, in the order in which they have become final; None: deleted."""
+        self._values.update(changes)
+        if self._tree is not None:
+            began_ns = monotonic_ns()
+            self._tree.update(changes)
+            self._updating_ns += monotonic_ns() - began_ns
+
+    def end(self, outcomes: Sequence[Outcome]) -> Settled:
+        """Make the block durable.
+
+        Arguments:
+            outcomes: how its transactions ended, in the preset order.
+
+        Raises:
+            StoreError: it cannot be stored; then nothing of it is.
+        """
+        drained_ns = monotonic_ns()
+        root, nodes = (None, {}) if self._tree is None else self._tree.commit()
+        rooted_ns = monotonic_ns()
+        self._step("rooted")
+        block = self._block
+        record = StoredBlock(block.number, root, len(outcomes), block.digest, encode_outcomes(outcomes))
+        self._store.append(record, self._values, nodes, self._step)
+        if self._tree is not None:
+            self._tree.forget()
+        return Settled(
+            block.number,
+            root,
+            len(outcomes),
+            len(self._values),
+            len(nodes),
+            drained_ns,
+            rooted_ns,
+            monotonic_ns(),
+            self._updating_ns,
+        )
