@@ -206,7 +206,8 @@ cdef class BinaryPages:
     cdef remove_top(self):
         cdef Place whole
         memset(&whole, 0, sizeof(Place))
-        self.gone.push_back(whole)
+        if self.top.page.is_known:
+            self.gone.push_back(whole)
         page_free(self.top.page)
         self.top.page = NULL
         memset(self.top.digest, 0, sizeof(Digest))
@@ -346,7 +347,7 @@ cdef hand_out_page(Page* page, uint8_t* path, dict nodes):
     if page.is_handed_out:
         return
     nodes[place_bytes(path, page.nibbles)] = page_bytes(page)
-    page.is_handed_out = True
+    page.is_handed_out = page.is_known = True
     before = path[half]
     for nibble in range(NIBBLES):
         if page.children >> nibble & 1:

@@ -52,6 +52,8 @@ cdef struct Page:
     # Whether its digest is that of what is in it; a page that is not stands below none that is.
     bint is_handed_out
     # Whether it is as it was handed out, or read; likewise.
+    bint is_known
+    # Whether it has been handed out or read at all, so that somebody has to be told when it goes.
 
 cdef struct Place:
     # Where a page is or was: the first nibbles of a path.
@@ -190,9 +192,10 @@ cdef inline bint leaf_drop(Page* page, const uint8_t* path, vector[Place]* gone)
         if not leaf_drop(below, path, gone):
             return False
         if is_single_leaf(below):
-            memcpy(place.path, path, PATH_BYTES)
-            place.nibbles = below.nibbles
-            gone.push_back(place)
+            if below.is_known:
+                memcpy(place.path, path, PATH_BYTES)
+                place.nibbles = below.nibbles
+                gone.push_back(place)
             leaf_set(slot, below.slots[0].leaf.path, below.slots[0].leaf.value)
             page.children ^= 1 << nibble
             page.leaves |= 1 << nibble

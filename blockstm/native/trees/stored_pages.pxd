@@ -108,5 +108,5 @@ cdef inline Page* page_read(bytes stored, int nibbles) except NULL:
     except:
         page_free(page)
         raise
-    page.is_hashed = page.is_handed_out = True
+    page.is_hashed = page.is_handed_out = page.is_known = True
     return page
