@@ -59,3 +59,8 @@ ETHEREUM_EXPORT_BYTES_MAX: Final = 1 << 30
 """A file of blocks in RLP, decompressed."""
 ETHEREUM_RLP_BLOCK_BYTES_MAX: Final = 1 << 25
 """One block in RLP; since EIP-7934, none of Ethereum has more than 10 MiB."""
+
+PROOF_KEYS_MAX: Final = 1 << 16
+"""Keys of one proof."""
+PROOF_BYTES_MAX: Final = 1 << 28
+"""A file of one proof."""
