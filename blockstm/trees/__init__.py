@@ -5,4 +5,5 @@
 - `binary`: the project's own tree, a binary one over hashes of keys.
 - `pages`: its stored nodes, read one by one.
 - `proofs`, `proof_files`: what a state holds at some keys, proved by its root; such proofs as bytes.
+- `tree_worker`, `parallel`: a process that keeps some parts of a tree; a tree whose parts are kept by several.
 """
