@@ -1,7 +1,6 @@
 """What came of a block: receipts, state, figures, timelines; and whether it is right.
 
 - `receipts`: how each transaction ended.
-- `state_root`: one hash of a whole state.
 - `timeline`, `perfetto`: what each worker did when; the same as trace events for Perfetto.
 - `predicates`: what transactions asked about keys without reading their values.
 - `transaction_result`: all that a run tells of one transaction.

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, SupportsIndex, overload
 from blockstm.errors import UsageError, counted, shown, type_shown
 from blockstm.results.predicates import Predicate, decode_predicates
 from blockstm.results.receipts import STATUSES, Receipt, Receipts, Status, receipt_at
-from blockstm.results.state_root import state_root
 from blockstm.results.timeline import Timeline
 from blockstm.results.transaction_result import TransactionResult
 from blockstm.results.verify import DIFFERENCES_MAX, differences
 from blockstm.tables.html import ROWS_SHOWN, HtmlTable, html_of
+from blockstm.trees.binary import state_root
 
 if TYPE_CHECKING:
     from blockstm.native._core import Snapshot
@@ -224,7 +224,7 @@ class Result(Sequence[TransactionResult]):
 
     @cached_property
     def state_root(self) -> bytes:
-        """The 32-byte Merkle root of the final state, as docs/reference/state-root.md defines it."""
+        """The 32-byte root of the binary tree over the final state, as docs/reference/state-root.md defines it."""
         return state_root(self.state)
 
     @cached_property

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from blockstm import Block
-from blockstm.results.state_root import state_root
+from blockstm.trees.binary import state_root
 from tests.support.timelines import check_trace
 
 Command = Callable[..., subprocess.CompletedProcess[str]]

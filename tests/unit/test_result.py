@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blockstm.results.result import Receipt, Result, nearest_rank
-from blockstm.results.state_root import state_root
+from blockstm.trees.binary import state_root
 
 
 class CountingSnapshot:
