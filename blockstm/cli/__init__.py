@@ -10,6 +10,7 @@
 - `compare_text`, `compare`: the command `compare`.
 - `explore`, `simulate`, `calibrate`, `generate`, `report`: a command each.
 - `sweep_tables`, `sweep`: the command `sweep`.
+- `keys`, `prove`, `verify_proof`: keys of states; the commands `prove` and `verify-proof`.
 - `record_trace`, `record_chain`, `record`: the command `record`: access traces, and each chain that has a recorder.
 
 Exit status: 0 done, 1 the run disagrees with sequential execution, 2 bad usage or bad input (one line on
@@ -56,6 +57,8 @@ COMMANDS: Final = {
     "calibrate": "calibrate_command",
     "generate": "generate",
     "record": "record_app",
+    "prove": "prove_command",
+    "verify-proof": "verify_proof",
 }
 """The commands, in the order of the help: in the module of each name, what carries it out."""
 
@@ -83,7 +86,7 @@ class CommandGroup(TyperGroup):
 
 def imported(name: str) -> Any:
     """Import the module of a command, and make the command that the command line is parsed by."""
-    command = getattr(import_module(f"blockstm.cli.{name}"), COMMANDS[name])
+    command = getattr(import_module(f"blockstm.cli.{name.replace('-', '_')}"), COMMANDS[name])
     if not isinstance(command, typer.Typer):
         function, command = command, typer.Typer(add_completion=False, pretty_exceptions_enable=False)
         command.command(name)(function)

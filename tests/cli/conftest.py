@@ -29,7 +29,7 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 def one_engine(monkeypatch: pytest.MonkeyPatch, shared_engine: Engine) -> None:
     """Have commands use the engine of all tests, whose workers have py-evm already, in place of their own."""
     lent = SharedEngine(shared_engine)
-    for name in ("replay", "inspect", "record_trace", "explore"):
+    for name in ("replay", "inspect", "record_trace", "explore", "prove"):
         monkeypatch.setattr(f"blockstm.cli.{name}.Engine", lambda *_, **__: lent)
 
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "compare": ("compare", "x.block", "--cores", "1,2"),
     "record trace": ("record", "trace", "--from", "x.block", "-o", "out"),
     "explore": ("explore", "x.block", "--schedules", "1"),
+    "prove": ("prove", "x.block", "key", "--after", "-o", "out"),
 }
 
 

@@ -22,6 +22,8 @@ COMMANDS = [
     ("generate", "INPUT", "-o", "x.block"),
     ("sweep", "INPUT", "-o", "out"),
     ("report", "INPUT", "-o", "x.html"),
+    ("prove", "INPUT", "key", "-o", "x.proof"),
+    ("verify-proof", "INPUT", "--root", "00" * 32),
     ("record", "trace", "INPUT", "-o", "x.block"),
     ("record", "trace", "--from", "INPUT", "-o", "x.jsonl"),
     ("record", "ethereum", "--block", "INPUT", "--prestate", "INPUT", "-o", "x.block"),

@@ -30,6 +30,7 @@ MODULES: Final = (
     "blockstm.programs",
     "blockstm.models",
     "blockstm.state",
+    "blockstm.trees",
     "blockstm.simulate",
     "blockstm.testing",
     "blockstm.measure",
