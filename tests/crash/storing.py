@@ -29,7 +29,9 @@ def changes_of(number: int) -> dict[bytes, bytes | None]:
     """What a block changes."""
     chance = random.Random(number)
     return {
-        b"key%02d" % chance.randrange(KEYS): None if chance.random() < 0.2 else chance.randbytes(chance.randrange(90))
+        b"key%02d" % chance.randrange(KEYS): None
+        if chance.random() < 0.2
+        else chance.randbytes(chance.randrange(90))
         for _ in range(12)
     }
 
@@ -87,8 +89,8 @@ def store_blocks(
             told(number)
 
 
-def in_child(work: Callable[[int], object]) -> tuple[int, int]:
-    """Do work in a fork, which writes numbers to a descriptor; return how it ended, and the last of them."""
+def in_child(work: Callable[[int], object]) -> tuple[int, bytes]:
+    """Do work in a fork, which writes to a descriptor; return how it ended, and what it has written."""
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -102,7 +104,7 @@ def in_child(work: Callable[[int], object]) -> tuple[int, int]:
     os.close(write)
     with os.fdopen(read, "rb") as pipe:
         told = pipe.read()
-    return os.waitpid(pid, 0)[1], told[-1] if told else 0
+    return os.waitpid(pid, 0)[1], told
 
 
 def killed_at_steps(folder: Path, blocks: int) -> int:
@@ -122,8 +124,8 @@ def killed_at_steps(folder: Path, blocks: int) -> int:
 
             store_blocks(path, 1, blocks + 1, step, lambda number: os.write(write, bytes([number])))
 
-        ended, durable = in_child(work)
-        check(path, durable)
+        ended, told = in_child(work)
+        check(path, told[-1] if told else 0)
         resume(path, blocks)
         if ended == 0:
             return steps
@@ -163,7 +165,9 @@ def killed_at_random(folder: Path, times: int, seed: int) -> int:
 
         def work(write: int, head: int = head) -> None:
             os.write(write, bytes([head]))
-            store_blocks(path, head + 1, 250, lambda name: None, lambda number: os.write(write, bytes([number])))
+            store_blocks(
+                path, head + 1, 250, lambda name: None, lambda number: os.write(write, bytes([number]))
+            )
 
         read, write = os.pipe()
         pid = os.fork()
@@ -186,4 +190,8 @@ def killed_at_random(folder: Path, times: int, seed: int) -> int:
 
 if __name__ == "__main__":
     kind, folder, count = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
-    print(killed_at_steps(folder, count) if kind == "steps" else killed_at_random(folder, count, int(sys.argv[4])))
+    print(
+        killed_at_steps(folder, count)
+        if kind == "steps"
+        else killed_at_random(folder, count, int(sys.argv[4]))
+    )
