@@ -101,6 +101,10 @@ class ProofError(BlockstmError, ValueError):
     """A proof cannot be made or read, or does not prove what it says; the message says what and where."""
 
 
+class SnapshotError(BlockstmError, ValueError):
+    """A snapshot of a state is missing, damaged, foreign, or does not follow the one before it; names the file."""
+
+
 class UndeclaredAccessError(BlockstmError):
     """A transaction has touched a key that it had not declared, for which the block fails; names both."""
 

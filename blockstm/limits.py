@@ -47,6 +47,10 @@ BLOCK_META_BYTES_MAX: Final = 1 << 18
 BLOCK_ROW_BYTES_MAX: Final = 16 << 20
 """One transaction in a block file, as msgpack."""
 
+SNAPSHOT_BYTES_MAX: Final = 1 << 36
+"""The content of a snapshot, decompressed."""
+SNAPSHOT_HEADER_BYTES_MAX: Final = 1 << 20
+
 ACCESS_TRACE_BYTES_MAX: Final = 1 << 30
 """An access trace's text, decompressed."""
 ACCESS_TRACE_LINE_BYTES_MAX: Final = 16 << 20

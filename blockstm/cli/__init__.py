@@ -10,6 +10,7 @@
 - `compare_text`, `compare`: the command `compare`.
 - `explore`, `simulate`, `calibrate`, `generate`, `report`: a command each.
 - `sweep_tables`, `sweep`: the command `sweep`.
+- `state`: the commands `state snapshot`, `restore` and `info`.
 - `keys`, `prove`, `verify_proof`: keys of states; the commands `prove` and `verify-proof`.
 - `record_trace`, `record_chain`, `record`: the command `record`: access traces, and each chain that has a recorder.
 
@@ -57,6 +58,7 @@ COMMANDS: Final = {
     "calibrate": "calibrate_command",
     "generate": "generate",
     "record": "record_app",
+    "state": "state_app",
     "prove": "prove_command",
     "verify-proof": "verify_proof",
 }

@@ -44,7 +44,8 @@ from blockstm.measure import measure, steps_of
 from blockstm.schema.common import OptionsEntry
 from blockstm.schema.replay import ReplayOutput
 from blockstm.settlement.ledger import IN_FLIGHT_DEFAULT, IN_FLIGHT_MAX, Settle
-from blockstm.settlement.state_trees import TREE_BINARY
+from blockstm.store.state_trees import TREE_BINARY
+from blockstm.trees.parallel import TREE_WORKERS_MAX
 
 __all__ = ["replay"]
 
@@ -107,6 +108,16 @@ InFlightOption = Annotated[
         show_default=str(IN_FLIGHT_DEFAULT),
     ),
 ]
+TreeWorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=TREE_WORKERS_MAX,
+        metavar="N",
+        help="How many processes share the tree of the state.",
+        show_default="1: none of its own",
+    ),
+]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on after the last block of the store.")]
 
 
@@ -129,6 +140,7 @@ def replay(
     tree: TreeOption = None,
     settle: SettleOption = None,
     in_flight: InFlightOption = None,
+    tree_workers: TreeWorkersOption = None,
     resume: ResumeOption = False,
 ) -> None:
     """Execute recorded blocks in parallel and sequentially, and show what parallel execution gained.
@@ -146,7 +158,7 @@ def replay(
         check_output_path("--timeline", timeline, blocks)
         if receipts is not None and os.path.realpath(receipts) == os.path.realpath(timeline):
             raise UsageError(f"--timeline {shown_path(timeline)}: is the file of --receipts; name another")
-    chosen = store_options(store, tree, settle, in_flight, resume)
+    chosen = store_options(store, tree, settle, in_flight, tree_workers, resume)
     if chosen is not None:
         refuse_with_store(repeat=repeat != 1, receipts=receipts, timeline=timeline, accounts=accounts)
     # All before the first run: bad input shows at once, not after minutes of work.
@@ -212,17 +224,33 @@ def replay(
 
 
 def store_options(
-    store: Path | None, tree: str | None, settle: Settle | None, in_flight: int | None, resume: bool
+    store: Path | None,
+    tree: str | None,
+    settle: Settle | None,
+    in_flight: int | None,
+    tree_workers: int | None,
+    resume: bool,
 ) -> StoreOptions | None:
     """Return how blocks are stored; None where they are not.
 
     Raises:
         UsageError: an option is given that is for a store only.
     """
-    given = {"--tree": tree, "--settle": settle, "--in-flight": in_flight, "--resume": resume or None}
+    given = {
+        "--tree": tree,
+        "--settle": settle,
+        "--in-flight": in_flight,
+        "--tree-workers": tree_workers,
+        "--resume": resume or None,
+    }
     if store is not None:
         return StoreOptions(
-            store, tree or TREE_BINARY, settle or "async", in_flight or IN_FLIGHT_DEFAULT, resume
+            path=store,
+            tree=tree or TREE_BINARY,
+            settle=settle or "async",
+            in_flight=in_flight or IN_FLIGHT_DEFAULT,
+            tree_workers=tree_workers or 1,
+            resume=resume,
         )
     for option, value in given.items():
         if value is not None:

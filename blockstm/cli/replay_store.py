@@ -33,7 +33,7 @@ class StoreOptions:
     Arguments:
         path: the store's file.
         tree: the kind of tree of a store that is made.
-        settle, in_flight: as of a `Ledger`.
+        settle, in_flight, tree_workers: as of a `Ledger`.
         resume: whether blocks that are durable already are left out.
     """
 
@@ -41,6 +41,7 @@ class StoreOptions:
     tree: str
     settle: Settle
     in_flight: int
+    tree_workers: int
     resume: bool
 
 
@@ -156,7 +157,13 @@ def run_chain(
     with open_store(options, loaded[0].block.chain) as store:
         first = left_to_do(store, loaded, digests)
         run = _Run(store, model)
-        with Ledger(engine, store, settle=options.settle, in_flight=options.in_flight) as ledger:
+        with Ledger(
+            engine,
+            store,
+            settle=options.settle,
+            in_flight=options.in_flight,
+            tree_workers=options.tree_workers,
+        ) as ledger:
             for each, digest in list(zip(loaded, digests, strict=True))[first:]:
                 with progress.step(each.file.name), named_in_errors(each.file):
                     run.execute(ledger, each, digest, verify)
@@ -238,6 +245,7 @@ class _Run:
             tree=self._store.tree,
             settle=options.settle,
             in_flight=options.in_flight,
+            tree_workers=options.tree_workers,
             resumed=resumed,
             head=self._store.head,
             state_root=None if root is None else f"0x{root.hex()}",

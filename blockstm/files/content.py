@@ -205,13 +205,16 @@ def _without_mark(pieces: Iterator[bytes]) -> Iterator[bytes]:
     yield from pieces
 
 
-def decompressed(file: BinaryIO, limit: int, *, checksum_required: bool) -> Iterator[bytes]:
+def decompressed(
+    file: BinaryIO, limit: int, *, checksum_required: bool, dictionary: bytes = b""
+) -> Iterator[bytes]:
     """Yield the content of a zstd file piece by piece; it must be one frame, and nothing after it.
 
     Arguments:
         file: positioned at its start.
         limit: the most that the content may be, in bytes.
         checksum_required: whether a frame without a content checksum is an error.
+        dictionary: what it was compressed with; empty for nothing.
 
     Raises:
         DamagedError: the data is damaged or cut short.
@@ -219,7 +222,7 @@ def decompressed(file: BinaryIO, limit: int, *, checksum_required: bool) -> Iter
         ContentError: the content lacks its checksum, or something follows it.
     """
     source = _Source(file)
-    yield from _frame(source, limit, 0, checksum_required)
+    yield from _frame(source, limit, 0, checksum_required, dictionary)
     if source.ahead(1):
         raise _something_follows(source)
 
@@ -241,10 +244,15 @@ def _all_frames(file: BinaryIO, limit: int) -> Iterator[bytes]:
             yield piece
 
 
-def _frame(source: _Source, limit: int, given: int, checksum_required: bool) -> Iterator[bytes]:
+def _frame(
+    source: _Source, limit: int, given: int, checksum_required: bool, dictionary: bytes = b""
+) -> Iterator[bytes]:
     """Yield the content of one frame, where `given` bytes came before it, and leave the source after it."""
     _check_frame_header(source, limit, given, checksum_required)
-    decompressor = zstandard.ZstdDecompressor(max_window_size=_WINDOW_BYTES_MAX).decompressobj()
+    decompressor = zstandard.ZstdDecompressor(
+        dict_data=zstandard.ZstdCompressionDict(dictionary) if dictionary else None,
+        max_window_size=_WINDOW_BYTES_MAX,
+    ).decompressobj()
     while not decompressor.eof:
         start = source.position
         data = source.take()

@@ -600,6 +600,10 @@ class Snapshot:
         """From the block's start to its last commit."""
 
     @property
+    def end_ns(self) -> int:
+        """When its last commit was, by the monotonic clock."""
+
+    @property
     def arena_bytes(self) -> int:
         """Bytes of shared memory that the block used."""
 

@@ -5,5 +5,5 @@
 - `common`: objects that several commands print.
 - `settlement`: how blocks were stored.
 - `replay`, `inspect`, `simulate`, `compare`, `explore`, `sweep`: what each command prints.
-- `proof`: what `prove` and `verify-proof` print.
+- `proof`, `state`: what `prove` and `verify-proof` print.
 """

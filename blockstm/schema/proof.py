@@ -19,7 +19,8 @@ class ProveOutput(Output):
 
     Arguments:
         file: the proof's.
-        block: the block's file.
+        block: the block's file, or the store.
+        is_store: true where it is a store.
         after: whether the state is the one after the block.
         state_root: of that state, 0x and hex digits.
         keys: how many the proof is of.
@@ -31,6 +32,7 @@ class ProveOutput(Output):
 
     file: str
     block: str
+    is_store: bool | None = None
     after: bool
     state_root: str
     keys: int

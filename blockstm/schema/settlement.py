@@ -59,6 +59,7 @@ class StoreEntry(Entry):
         tree: the kind of tree that commits to its state.
         settle: ``sync`` or ``async``.
         in_flight: how many blocks may be confirmed and not durable.
+        tree_workers: how many processes shared the tree.
         resumed: how many of the files were durable already, and were left out.
         head: the last durable block.
         state_root: the root after it, 0x and hex digits.
@@ -71,6 +72,7 @@ class StoreEntry(Entry):
     tree: str
     settle: str
     in_flight: int
+    tree_workers: int
     resumed: int = 0
     head: int | None = None
     state_root: str | None = None

@@ -1,6 +1,5 @@
 """Settlement: blocks that follow each other on the state of a store, confirmed first and made durable after.
 
-- `state_trees`: which tree commits to the state of a store.
 - `settler`: what makes one block durable: its values, its root, its record.
 - `settlement_main`: the process that drains committed changes and settles them.
 - `settlement`: that process, as the engine's process holds it.

@@ -9,12 +9,14 @@ from typing import Final, Literal, NamedTuple, Self
 
 from blockstm.blocks.block import Block
 from blockstm.engine.engine import Engine
+from blockstm.engine.settings import whole_number
 from blockstm.errors import StoreError, UsageError, shown, shown_path
 from blockstm.models import BlockStm, Model, model_of, reference_of
 from blockstm.results.result import Result
 from blockstm.settlement.settlement import Durable, Settlement
 from blockstm.settlement.settler import Announced
 from blockstm.store.store import Store
+from blockstm.trees.parallel import TREE_WORKERS_MAX
 
 __all__ = ["IN_FLIGHT_DEFAULT", "IN_FLIGHT_MAX", "Confirmed", "Ledger", "Settle"]
 
@@ -42,7 +44,7 @@ class Confirmed(NamedTuple):
     began_ns: int
     """When it began, its loading included."""
     confirmed_ns: int
-    """When its last transaction was final, as far as this process knows."""
+    """When its last transaction was final."""
     differences: tuple[str, ...] | None
     """Where it disagrees with sequential execution, a line each; None where it was not compared."""
 
@@ -65,6 +67,8 @@ class Ledger:
             durable.
         in_flight: how many blocks may be executed or confirmed and not durable; the next one waits. From 1, which
             means that a block begins when the one before it is durable.
+        tree_workers: how many processes share the tree of the state, from 1, which means that the settlement
+            process keeps it itself, to TREE_WORKERS_MAX.
 
     Raises:
         UsageError: an argument has a value that it cannot have.
@@ -73,15 +77,19 @@ class Ledger:
     """
 
     def __init__(
-        self, engine: Engine, store: Store, *, settle: Settle = "async", in_flight: int = IN_FLIGHT_DEFAULT
+        self,
+        engine: Engine,
+        store: Store,
+        *,
+        settle: Settle = "async",
+        in_flight: int = IN_FLIGHT_DEFAULT,
+        tree_workers: int = 1,
     ) -> None:
         """Start the settlement process."""
         if settle not in ("sync", "async"):
             raise UsageError(f'settle is {shown(settle)}; give "sync" or "async"')
-        if type(in_flight) is not int or not 1 <= in_flight <= IN_FLIGHT_MAX:
-            raise UsageError(
-                f"in_flight is {shown(in_flight)}; give a whole number from 1 to {IN_FLIGHT_MAX}"
-            )
+        whole_number("in_flight", in_flight, 1, IN_FLIGHT_MAX)
+        whole_number("tree_workers", tree_workers, 1, TREE_WORKERS_MAX)
         self._engine = engine
         self._store = store
         self._is_sync = settle == "sync"
@@ -89,7 +97,7 @@ class Ledger:
         self._head = store.head
         self._in_flight: deque[tuple[int, Mapping[bytes, bytes | None]]] = deque()
         self._durable: deque[Durable] = deque()
-        self._settlement = Settlement(store, engine.drain_descriptor)
+        self._settlement = Settlement(store, engine.drain_descriptor, tree_workers)
 
     @property
     def head(self) -> int | None:
@@ -148,7 +156,7 @@ class Ledger:
             timeline=timeline,
             on_start=lambda drained_as: self._settlement.announce(announced._replace(drained_as=drained_as)),
         )
-        confirmed_ns = monotonic_ns()
+        confirmed_ns = result._snapshot.end_ns
         differences = None if reference is None else tuple(result.diff(reference))
         self._in_flight.append((number, {**given, **result.changes}))
         while self._hear(0.0):  # where an earlier block cannot be stored, this one is not confirmed

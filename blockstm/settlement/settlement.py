@@ -27,13 +27,14 @@ class Settlement:
     Arguments:
         store: where.
         descriptor: `Engine.drain_descriptor`.
+        tree_workers: how many processes share the tree; 1: the settlement process keeps it itself.
 
     Raises:
         EngineError: the operating system does not let it start.
         StoreError: it cannot open the store.
     """
 
-    def __init__(self, store: Store, descriptor: int) -> None:
+    def __init__(self, store: Store, descriptor: int, tree_workers: int = 1) -> None:
         """Start it, and wait until it has the store open."""
         self._path = store.path
         self._head = store.head
@@ -41,7 +42,7 @@ class Settlement:
             "blockstm.settlement.settlement_main", imports=[], environment=HASH_SEED | os.environ
         )
         try:
-            send(self._process.connection, dumps(store.path), [descriptor])
+            send(self._process.connection, dumps((store.path, tree_workers)), [descriptor])
             self._receive()
         except BaseException:
             self.close()

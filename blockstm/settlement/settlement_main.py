@@ -13,6 +13,7 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import Sequence
+from contextlib import ExitStack
 from queue import SimpleQueue
 from typing import Final, TypeAlias
 
@@ -22,10 +23,12 @@ from blockstm.processes.connected import Settings
 from blockstm.processes.messages import receive, send
 from blockstm.processes.pickling import dumps, loads
 from blockstm.settlement.settler import Announced, Settler
-from blockstm.settlement.state_trees import open_tree
 from blockstm.state.drain import Drain, DrainedBlock
 from blockstm.store.record import Outcome
+from blockstm.store.state_trees import open_tree, tree_opener
 from blockstm.store.store import Store
+from blockstm.trees.parallel import ParallelTree
+from blockstm.trees.state_tree import StateTree
 
 __all__ = ["main"]
 
@@ -44,10 +47,17 @@ def main(settings: Settings) -> None:
     message, (descriptor,) = receive(connection)
     try:
         # Attached before it is said to be: the next block is one for it.
-        with Store(loads(message)) as store, Drain(descriptor, outcomes=True) as drain:
-            settler = Settler(store, open_tree(store))
+        path, tree_workers = loads(message)
+        with ExitStack() as stack:
+            store = stack.enter_context(Store(path))
+            tree: StateTree | None
+            if tree_workers > 1 and (opener := tree_opener(store)) is not None:
+                tree = stack.enter_context(ParallelTree(opener, tree_workers))
+            else:
+                tree = open_tree(store)
+            drain = stack.enter_context(Drain(descriptor, outcomes=True))
             send(connection, dumps("ready"))
-            _settle(connection, drain, settler)
+            _settle(connection, drain, Settler(store, tree))
     except BlockstmError as error:
         send(connection, dumps(error))
     except BaseException:

@@ -8,6 +8,7 @@ store after a crash.
 from __future__ import annotations
 
 import os
+import sys
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +18,13 @@ import lmdb
 
 from blockstm.errors import StoreError, shown_path
 
-__all__ = ["Environment", "environment_at", "keep_open", "naming"]
+__all__ = ["Environment", "environment_at", "is_store", "keep_open", "naming"]
 
 MAP_BYTES: Final = 1 << 40
 """The most that a store can hold: address space, which costs nothing until it is used."""
+MAGIC_AT: Final = 16
+MAGIC: Final = (0xBEEFC0DE).to_bytes(4, sys.byteorder)
+"""What stands in the first page, behind its head."""
 READERS_MAX: Final = 1024
 """Processes and threads that may read at the same time."""
 
@@ -110,6 +114,15 @@ def naming(path: str) -> Iterator[None]:
         raise StoreError(
             f"{shown_path(path)}: {error}; correct that and go on: what was durable still is"
         ) from error
+
+
+def is_store(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a file looks like an LMDB environment, by its first page."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(MAGIC_AT + len(MAGIC))[MAGIC_AT:] == MAGIC
+    except OSError:
+        return False
 
 
 def _check_file(path: str) -> None:

@@ -74,13 +74,23 @@ class StoredNodes:
     """The nodes of a store's tree, by their places, as the last durable block left them.
 
     Arguments:
-        environment: that of the store.
+        path: the store's file.
     """
 
-    def __init__(self, environment: Environment) -> None:
-        """Refer to the store."""
-        self._environment = environment
+    __slots__ = ("_environment", "_path")
+
+    def __init__(self, path: str) -> None:
+        """Refer to the store; opens it when first asked."""
+        self._path = path
+        self._environment: Environment | None = None
 
     def get(self, place: bytes, digest: bytes, /) -> bytes | None:
         """Return the node at a place; None where there is none. `digest` is of no use here."""
-        return self._environment.get(self._environment.nodes, place)
+        environment = self._environment
+        if environment is None:
+            environment = self._environment = environment_at(self._path)
+        return environment.get(environment.nodes, place)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the path only: each process that shares a tree has the store open itself."""
+        return StoredNodes, (self._path,)

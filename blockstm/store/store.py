@@ -109,6 +109,10 @@ class Store:
             for _, content in transaction.cursor():
                 yield StoredBlock.decode(content, self.path)
 
+    def value(self, key: bytes, /) -> bytes | None:
+        """Return what a key holds after the last block; None where it is absent."""
+        return self.told(key)[1]
+
     @property
     def source(self) -> StoreSource:
         """The state, as blocks ask for it."""
@@ -117,7 +121,7 @@ class Store:
     @property
     def nodes(self) -> StoredNodes:
         """The nodes of the tree."""
-        return StoredNodes(self._environment)
+        return StoredNodes(self.path)
 
     def told(self, key: bytes) -> tuple[bool, bytes | None]:
         """Return whether any block has said what a key holds, and that; None: it is absent."""

@@ -85,17 +85,20 @@ class Scenario:
         Raises:
             ScenarioError: together they have more transactions than a block may have.
         """
-        made = self._made(blocks)
+        made = self._made(blocks)  # now, not when the first block is asked for
         transactions = list(made.transactions)
         count = self.general.transactions
-        for place in range(blocks):
-            yield Block(
+        meta = {"scenario": {**self._repeat(), "blocks": blocks}}
+        return (
+            Block(
                 transactions[place * count : (place + 1) * count],
-                made.state if place == 0 else {},
+                {} if place else made.state,
                 chain="scenario",
                 number=place + 1,
-                meta={"scenario": {**self._repeat(), "blocks": blocks}},
+                meta=meta,
             )
+            for place in range(blocks)
+        )
 
     def _made(self, times: int) -> Made:
         workload = WORKLOADS[self.general.workload]

@@ -15,8 +15,8 @@ from functools import cache
 from pathlib import Path
 
 from blockstm.settlement.settler import Announced, Settler
-from blockstm.settlement.state_trees import open_tree
 from blockstm.store.record import Outcome
+from blockstm.store.state_trees import open_tree
 from blockstm.store.store import Store
 from blockstm.trees.binary import state_root
 

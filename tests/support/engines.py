@@ -26,6 +26,11 @@ class SharedEngine:
     def __init__(self, engine: Engine) -> None:
         self.execute = engine.execute
         self.warm_up = engine.warm_up
+        self._engine = engine
+
+    @property
+    def drain_descriptor(self) -> int:
+        return self._engine.drain_descriptor
 
     def __enter__(self) -> SharedEngine:
         return self

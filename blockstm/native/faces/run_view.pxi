@@ -12,6 +12,7 @@ cdef struct Outcome:            # of one transaction
 
 cdef struct Totals:
     uint64_t wall_ns
+    uint64_t end_ns             # of the monotonic clock
     uint64_t arena_bytes
     uint64_t executions
     uint64_t validations
@@ -182,6 +183,7 @@ cdef class ArenaView(RunView):
         cdef uint32_t worker
         memset(out, 0, sizeof(Totals))
         out.wall_ns = header.end_ns - header.start_ns
+        out.end_ns = header.end_ns
         out.arena_bytes = header.bump - header.block_begin + bookkeeping_bytes(header.worker_slots)
         out.worker_slots = header.worker_slots
         out.is_timed = header.execution_ns != 0

@@ -209,6 +209,11 @@ cdef class Snapshot:
         return self._totals().wall_ns / 1e9
 
     @property
+    def end_ns(self):
+        """When its last commit was, by the monotonic clock."""
+        return self._totals().end_ns
+
+    @property
     def arena_bytes(self):
         """Bytes of shared memory that the block used."""
         return self._totals().arena_bytes
