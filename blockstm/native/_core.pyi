@@ -502,7 +502,16 @@ class VirtualClock:
     def charged_ns(self) -> float:
         """All that was charged in the last run."""
 
-    def run(self, active: int, program_ns: bytes | None = None) -> None:
+    @property
+    def source_use(self) -> tuple[int, int, int]:
+        """What the source did in the last run: reads, how long they took, how long workers waited, in ns."""
+
+    def run(
+        self,
+        active: int,
+        program_ns: bytes | None = None,
+        source: tuple[bytes, bytes, bytes, int, float] | None = None,
+    ) -> None:
         """Run the block that has been started, on the first `active` workers."""
 
 class WakeUpTimer:

@@ -79,7 +79,7 @@ from blockstm.native.instruments.state_hash cimport hash_local, hash_shared, mix
 from blockstm.native.programs.trace cimport trace as trace_program
 from blockstm.native.programs.transfer cimport transfer as transfer_program
 from blockstm.native.instruments.virtual_time cimport (
-    COSTS, Clock, Line, VirtualTime, begin_virtually, charge_step, heap_pop, heap_push, is_before, wake_first,
+    COSTS, Clock, Line, Source, VirtualTime, begin_virtually, charge_step, heap_pop, heap_push, is_before, wake_first,
 )
 from blockstm.native.verbs.work cimport work_for_gas
 

@@ -8,6 +8,7 @@ import greenlet
 
 from blockstm.engine.hosted import Attached
 from blockstm.native._core import VirtualClock
+from blockstm.simulate.source import PackedSource
 
 __all__ = ["open_clock", "run_clock"]
 
@@ -23,15 +24,23 @@ def open_clock(attached: Attached, prices: Mapping[str, float], program_ns: byte
     attached.kept = VirtualClock(attached.workers, prices, _make_greenlet), program_ns
 
 
-def run_clock(attached: Attached, cores: int) -> tuple[dict[str, float], float]:
+def run_clock(
+    attached: Attached, cores: int, source: PackedSource | None
+) -> tuple[dict[str, float], float, tuple[int, int, int]]:
     """Run the block that has been started on a number of cores.
 
+    Arguments:
+        attached: the workers.
+        cores: how many take part.
+        source: where the state before the block is read from; None if it is in memory.
+
     Returns:
-        how often each kind of work was charged, by its price's name, and what was charged in all, in ns.
+        how often each kind of work was charged, by its price's name; what was charged in all, in ns; and what the
+        source did, as `VirtualClock.source_use` says it.
     """
     clock, program_ns = attached.kept
-    clock.run(cores, program_ns)
-    return clock.counts, clock.charged_ns
+    clock.run(cores, program_ns, source)
+    return clock.counts, clock.charged_ns, clock.source_use
 
 
 def _make_greenlet(run: Callable[[], object]) -> greenlet.greenlet:

@@ -28,6 +28,7 @@ from blockstm.schema.common import LatencyEntry
 from blockstm.schema.simulate import SimulatedRunEntry
 from blockstm.simulate import hosted
 from blockstm.simulate.costmodel import PRICES, CostModel
+from blockstm.simulate.source import NS, Source, SourceUse
 
 __all__ = ["Figures", "Reference", "Simulation"]
 
@@ -188,6 +189,7 @@ class Simulation:
         self._hosted = HostedRun(block, cores_max, memory_limit_bytes, hosted.__name__)
         self._counts: dict[str, float] = dict.fromkeys(PRICES, 0.0)
         self._charged_ns = 0.0
+        self._source_use = SourceUse(0, 0.0, 0.0)
 
     @cached_property
     def _program_ns(self) -> bytes | None:
@@ -217,13 +219,21 @@ class Simulation:
         """
         return self._run(Sequential(), 1, timeline)
 
-    def run(self, cores: int, *, model: Model | str | None = None, timeline: bool = False) -> Result:
+    def run(
+        self,
+        cores: int,
+        *,
+        model: Model | str | None = None,
+        timeline: bool = False,
+        source: Source | None = None,
+    ) -> Result:
         """Execute the block in a model on that many cores, and return what came of it.
 
         Arguments:
             cores: how many.
             model: the model, or its name; None for that of the simulation.
             timeline: whether workers note what they do when (see `Result.timeline`), which takes no modelled time.
+            source: where the state before the block is read from, on first touch; None if it is in memory.
 
         Raises:
             MemoryLimitError: the run takes more memory than the limit.
@@ -232,7 +242,12 @@ class Simulation:
         """
         if not 1 <= cores <= self._cores_max:
             raise UsageError(f"cores is {cores}; give a whole number from 1 to {self._cores_max}")
-        return self._run(self._model if model is None else model_of(model), cores, timeline)
+        return self._run(self._model if model is None else model_of(model), cores, timeline, source)
+
+    @property
+    def source_use(self) -> SourceUse:
+        """What the source did in the last run."""
+        return self._source_use
 
     def counts(self) -> dict[str, float]:
         """Return how often each kind of work was charged in the last run, by the name of its price."""
@@ -294,7 +309,7 @@ class Simulation:
         """Close it."""
         self.close()
 
-    def _run(self, model: Model, cores: int, timeline: bool) -> Result:
+    def _run(self, model: Model, cores: int, timeline: bool, source: Source | None = None) -> Result:
         run, timed = self._hosted, not model.is_parallel
         workers = cores if model.is_parallel else 1
         if run.start(
@@ -307,7 +322,9 @@ class Simulation:
         ):
             if not run.is_open:
                 run.call(hosted.open_clock, self._costs.prices(), self._program_ns)
-            self._counts, self._charged_ns = run.call(hosted.run_clock, workers)
+            packed = None if source is None else source.packed()
+            self._counts, self._charged_ns, use = run.call(hosted.run_clock, workers, packed)
+            self._source_use = SourceUse(use[0], use[1] / NS, use[2] / NS)
         return run.result("simulating the block")
 
     def _utilisation(self, cores: int, seconds: float) -> float | None:

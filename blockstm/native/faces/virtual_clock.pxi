@@ -51,6 +51,7 @@ cdef class VirtualClock:
     cdef list greenlets
     cdef object make_greenlet
     cdef object program_ns
+    cdef object source
     cdef readonly uint64_t switches
 
     def __cinit__(self, list workers, costs, make_greenlet):
@@ -78,6 +79,7 @@ cdef class VirtualClock:
         free(self.clock.heap)
         free(self.clock.sleepers)
         free(self.clock.lines)
+        free(self.clock.source.free_ns)
 
     @property
     def counts(self):
@@ -89,17 +91,29 @@ cdef class VirtualClock:
         """All that was charged in the last run."""
         return sum(self.clock.counts[cost] * self.clock.costs[cost] for cost in range(COSTS))
 
-    def run(self, uint32_t active, program_ns=None):
+    @property
+    def source_use(self):
+        """What the source did in the last run: reads that were not answered from memory, how long they took, and how
+        long workers waited for them; both taken together, in ns.
+        """
+        return self.clock.source.reads, self.clock.source.busy_ns, self.clock.source.wait_ns
+
+    def run(self, uint32_t active, program_ns=None, source=None):
         """Run the block that has been started, on the first `active` workers.
 
         Arguments:
             active: how many take part.
             program_ns: bytes of one uint64 a transaction: how long its program runs; None to go by rounds
                 and gas.
+            source: what reading the state before the block takes; None where it is in memory. Bytes of one uint64
+                an entry: how long reading it takes, in ns. Then, for the keys that are in them, bytes of one uint64
+                each: their hashes, ascending, and their entries. Then how many reads are under way at once at most,
+                and the least time between the beginnings of two, in ns.
         """
         cdef uint32_t index
         cdef Worker worker
         self._reset(program_ns)
+        self._set_source(source)
         self.greenlets = []
         for index in range(active):
             worker = self.workers[index]
@@ -141,6 +155,28 @@ cdef class VirtualClock:
             self.times[index].first_touched = 0
             self.times[index].is_stated = False
             self.times[index].validated_key = 0
+        return 0
+
+    cdef int _set_source(self, source) except -1:
+        cdef Source* device = &self.clock.source
+        free(device.free_ns)
+        memset(device, 0, sizeof(Source))
+        self.source = source
+        if source is None:
+            return 0
+        latencies_ns, hashes, entries, depth, gap_ns = source
+        if not latencies_ns or len(hashes) != len(entries) or depth < 1:
+            raise ValueError("a source has entries, each key an entry, and its queue a place")
+        device.free_ns = <double*>calloc(<size_t>depth, sizeof(double))
+        if device.free_ns == NULL:
+            raise MemoryError
+        device.depth = depth
+        device.gap_ns = gap_ns
+        device.latencies_ns = <const uint64_t*><const char*>latencies_ns
+        device.latency_count = <uint64_t>len(latencies_ns) // sizeof(uint64_t)
+        device.hashes = <const uint64_t*><const char*>hashes
+        device.entries = <const uint64_t*><const char*>entries
+        device.hash_count = <uint64_t>len(hashes) // sizeof(uint64_t)
         return 0
 
     cdef uint32_t _next(self):

@@ -6,11 +6,11 @@ cache line is followed as in the MESI protocol: what another core has changed mu
 that others have looked at must be fetched back before it is changed.
 """
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
 from blockstm.native.memory.atomics cimport unlikely_true
-from blockstm.native.memory.layout cimport READ_SCAN, Read, Scan
+from blockstm.native.memory.layout cimport READ_SCAN, Location, Read, Scan
 from blockstm.native.memory.local cimport (
     STEP_COMMIT, STEP_COUNTER, STEP_INTENT, STEP_ORDER, STEP_PUBLISH, STEP_PUSH, STEP_READ, STEP_REGISTER, STEP_SLOT, STEP_STATUS,
     STEP_TAKE, STEP_VALIDATE, STEP_WAIT, STEP_WORK, Local, PendingWrite, address, location_at,
@@ -28,6 +28,7 @@ cdef enum:
     LINE_KEY = 2
     LINE_TXN = 3
     LINE_READERS = 4            # of a key
+    LINE_BASE = 5               # no line: an entry that the source has been asked for
     COUNTER_EXECUTION = 0
     COUNTER_VALIDATION = 1
     COUNTER_COMMIT = 2
@@ -40,7 +41,22 @@ cdef enum:
 
 cdef struct Line:
     uint64_t name               # 0: free
-    uint64_t sharers[SHARER_WORDS]
+    uint64_t sharers[SHARER_WORDS]  # of LINE_BASE the first: when the source's answer is there
+
+cdef struct Source:             # the source of the state before the block, as a device with a queue
+    # Keys that are read together are one entry of the source. NULL = the state is in memory.
+    const uint64_t* latencies_ns    # how long reading each entry takes; 0 = it is in memory
+    uint64_t latency_count
+    const uint64_t* hashes      # of keys, ascending (key_hash)
+    const uint64_t* entries     # which entry each of these is in
+    uint64_t hash_count
+    double* free_ns             # of each place in its queue, when it is free
+    uint32_t depth
+    double gap_ns               # the least time between the beginnings of two reads
+    double next_ns              # when the next read may begin
+    uint64_t reads
+    uint64_t busy_ns            # how long all of them took
+    uint64_t wait_ns            # how long workers have waited for its answers, taken together
 
 cdef struct Clock:              # one for all virtual workers of a run
     double costs[COSTS]
@@ -55,6 +71,7 @@ cdef struct Clock:              # one for all virtual workers of a run
     Local** sleepers            # in the order in which they fell asleep
     uint32_t sleeper_count
     void* scheduler             # the VirtualClock
+    Source source               # last, as native programs of users have been compiled with what stands above
 
 cdef struct VirtualTime:        # one for each virtual worker
     Clock* clock
@@ -263,6 +280,74 @@ cdef inline void charge_step(Local* local, uint32_t kind, uint64_t what) noexcep
         charge(local, COST_TREE, 1)
         charge(local, COST_ATOMIC, 1)
         touch_line(local, LINE_KEY, what, True)
+
+
+cdef inline uint64_t read_end_ns(Source* source, uint64_t now_ns, uint64_t latency_ns) noexcept nogil:
+    """Put a read into the device's queue, and return when its answer is there. What takes no time is in memory."""
+    cdef uint32_t place, first = 0
+    cdef double begin_ns = now_ns
+    if latency_ns == 0:
+        return now_ns
+    for place in range(1, source.depth):
+        if source.free_ns[place] < source.free_ns[first]:
+            first = place
+    begin_ns = max(begin_ns, max(source.free_ns[first], source.next_ns))
+    source.next_ns = begin_ns + source.gap_ns
+    source.free_ns[first] = begin_ns + latency_ns
+    source.reads += 1
+    source.busy_ns += latency_ns
+    return <uint64_t>source.free_ns[first]
+
+
+cdef inline uint64_t key_hash(const uint8_t* key, uint32_t length) noexcept nogil:
+    """FNV-1a (Fowler, Noll and Vo), which blockstm/simulate/source.py computes, too."""
+    cdef uint64_t value = <uint64_t>0xCBF29CE484222325
+    cdef uint32_t place
+    for place in range(length):
+        value = (value ^ key[place]) * <uint64_t>0x100000001B3
+    return value
+
+
+cdef inline uint64_t entry_of(const Source* source, const Location* location, uint64_t number) noexcept nogil:
+    """Which entry of the source a key is in. One that nobody has foreseen is an entry of its own, beyond the others."""
+    cdef uint64_t wanted = key_hash(location.key, location.key_bytes)
+    cdef uint64_t low = 0, high = source.hash_count, middle
+    while low < high:
+        middle = (low + high) // 2
+        if source.hashes[middle] < wanted:
+            low = middle + 1
+        else:
+            high = middle
+    if low < source.hash_count and source.hashes[low] == wanted:
+        return source.entries[low]
+    return source.latency_count + number
+
+
+cdef inline void charge_source(Local* local, uint32_t location) noexcept nogil:
+    """Under the virtual clock: a read that comes to the state before the block waits for its source.
+
+    The first to ask puts the read into the device's queue; whoever comes meanwhile waits for the same answer.
+    """
+    cdef Source* source
+    cdef Clock* clock
+    cdef Line* line
+    cdef uint64_t entry, name
+    if not unlikely_true(local.virtual_time != NULL):
+        return
+    clock = time_of(local).clock
+    source = &clock.source
+    if source.latencies_ns == NULL or (clock.line_count * 2 > clock.line_mask and not grow_lines(clock)):
+        return
+    entry = entry_of(source, location_at(local, location), location)
+    name = (<uint64_t>LINE_BASE << LINE_CLASS_SHIFT) | entry
+    line = line_place(clock.lines, clock.line_mask, name)
+    if line.name == 0:
+        line.name = name
+        clock.line_count += 1
+        line.sharers[0] = read_end_ns(source, local.virtual_ns, source.latencies_ns[entry % source.latency_count])
+    if line.sharers[0] > local.virtual_ns:
+        source.wait_ns += line.sharers[0] - local.virtual_ns
+        local.virtual_ns = line.sharers[0]
 
 
 cdef inline void charge_tree(Local* local) noexcept nogil:

@@ -2,6 +2,7 @@
 
 from libc.stdint cimport uint32_t, uint64_t
 
+from blockstm.native.instruments.virtual_time cimport charge_source
 from blockstm.native.memory.atomics cimport load_acquire, store_release, unlikely_true
 from blockstm.native.memory.layout cimport Location, Number, WORD_ADD, WORD_DELETE, WORD_VALUE, Write, WriteSet
 from blockstm.native.memory.local cimport Local, Touched, location_at
@@ -23,6 +24,7 @@ cdef inline void find_in_place(Local* local, uint32_t location, Found* found) no
     """What a key holds now. Memory ordering: a word is stored with release after its record."""
     cdef uint64_t word = load_acquire[uint64_t](word_in_place(local, location))
     if word == 0:
+        charge_source(local, location)
         word = location_at(local, location).base
         if unlikely_true(local.header.has_source != 0) and is_unknown(local, location, &word, found):
             return

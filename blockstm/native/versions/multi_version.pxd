@@ -22,7 +22,7 @@ from blockstm.native.memory.layout cimport (
 from blockstm.native.memory.allocation cimport allocate, allocate_aligned
 from blockstm.native.memory.local cimport STEP_BASE, STEP_INTENT, STEP_READ, STEP_SLOT, Local, address, location_at, step
 from blockstm.native.instruments.mutants cimport MUTANT_CLAIM_READ_THROUGH, MUTANT_ESTIMATE_READ, MUTANT_NEWEST_FINAL_TAKEN, MUTANT_PLACE_CLAIMED_TWICE, mutant
-from blockstm.native.instruments.virtual_time cimport charge_tree
+from blockstm.native.instruments.virtual_time cimport charge_source, charge_tree
 from blockstm.native.memory.number cimport apply_delta, number_decode, number_set
 
 # A version word: record offset / 8 in bits 0..33, txn_idx in 34..57, kind in 58..60, ESTIMATE 61.
@@ -426,6 +426,7 @@ cdef inline void find(
             adds += 1
             word = newest_below(local, location, below)
     if word == 0:
+        charge_source(local, location_ref)
         word = location.base
         if unlikely_true(local.header.has_source != 0) and is_unknown(local, location_ref, &word, found):
             return
