@@ -41,7 +41,7 @@ TOOLS := $(VENV)/tools
 BUILT := $(VENV)/built
 EVM := $(VENV)/evm
 # All but evm, which is built here.
-EXTRAS := $(foreach extra,ethereum solana sweep report testing,--extra $(extra))
+EXTRAS := $(foreach extra,ethereum solana pipeline sweep report testing,--extra $(extra))
 # What pyproject.toml asks for, in the versions and with the hashes of requirements.lock.
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python --require-hashes --constraints requirements.lock \
 	--requirements pyproject.toml $(EXTRAS) --group build

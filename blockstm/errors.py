@@ -57,6 +57,10 @@ class SweepError(BlockstmError):
     """A sweep cannot be read or carried out as asked; the message names the file or folder, and the field."""
 
 
+class PipelineError(BlockstmError, ValueError):
+    """A pipeline cannot be read; the message names the file, the field and what is allowed."""
+
+
 class ReportError(BlockstmError, ValueError):
     """An input of a report cannot be read; the message names the file, the field and the fix."""
 

@@ -9,7 +9,7 @@ from blockstm.analysis.accesses import AccessSet
 from blockstm.blocks.block import Block
 from blockstm.programs.built_in import transfer
 
-__all__ = ["Conventions", "Fees", "Unknown"]
+__all__ = ["Conventions", "Fees", "StatePlace", "Unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,21 @@ class Unknown:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class StatePlace:
+    """Where a key stands in a chain's state.
+
+    Arguments:
+        entry: what a store is asked for to know the key; keys that are stored together have the same.
+        account: what the state's tree knows it under; each account has a leaf there.
+        is_slot: whether it stands in a tree of the account's own, whose root is in that leaf.
+    """
+
+    entry: bytes
+    account: bytes
+    is_slot: bool = False
+
+
 class Conventions:
     """Those of a chain of which nothing is known. Chains that are known have a subclass."""
 
@@ -44,6 +59,10 @@ class Conventions:
         except UnicodeDecodeError:
             text = ""
         return text if text and text.isprintable() else f"0x{key.hex()}"
+
+    def state_place(self, key: bytes) -> StatePlace | None:
+        """Return where a key stands in the state, here each by itself; None for one that is no part of it."""
+        return StatePlace(key, key)
 
     def fees(self, block: Block, accesses: Sequence[AccessSet]) -> Fees | Unknown:
         """Return where fees go.

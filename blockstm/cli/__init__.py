@@ -8,7 +8,8 @@
 - `replay_store`, `store_text`, `replay`: the same of blocks that are stored; the command `replay`.
 - `inspection_text`, `inspect`: the command `inspect`.
 - `compare_text`, `compare`: the command `compare`.
-- `explore`, `simulate`, `calibrate`, `generate`, `report`: a command each.
+- `pipeline`, `simulate`: the command `simulate`: chains of whole blocks, the command.
+- `explore`, `calibrate`, `generate`, `report`: a command each.
 - `sweep_tables`, `sweep`: the command `sweep`.
 - `state`: the commands `state snapshot`, `restore` and `info`.
 - `keys`, `prove`, `verify_proof`: keys of states; the commands `prove` and `verify-proof`.

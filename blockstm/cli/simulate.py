@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -34,12 +35,12 @@ from blockstm.cli.options import (
 from blockstm.cli.outcomes_text import outcome_values, virtual_machine_values
 from blockstm.cli.progress import Progress
 from blockstm.cli.timelines import timeline_file
-from blockstm.errors import shown_path
+from blockstm.errors import UsageError, shown_path
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT
 from blockstm.results.outcomes import Outcomes
 from blockstm.schema.common import OptionsEntry
 from blockstm.schema.simulate import SimulateOutput
-from blockstm.simulate import Figures, Simulation, default_model, read_model
+from blockstm.simulate import CostModel, Figures, Simulation, default_model, read_model
 
 __all__ = ["simulate"]
 
@@ -53,7 +54,18 @@ WORK_COLUMNS = (
 )  # fmt: skip
 
 
-BlockArgument = Annotated[Path, typer.Argument(metavar="BLOCK", help="The block file.")]
+BlocksArgument = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="BLOCK...", help="The block file; with --pipeline, the blocks of the chain."),
+]
+PipelineOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--pipeline",
+        metavar="PIPELINE.toml",
+        help="Show what a chain of whole blocks takes: reads, senders, execution, root, disk.",
+    ),
+]
 ROUNDS_PER_GAS_DEFAULT = 1.0
 RoundsOption = Annotated[
     float,
@@ -66,7 +78,8 @@ RoundsOption = Annotated[
 
 
 def simulate(
-    block: BlockArgument,
+    blocks: BlocksArgument = None,
+    pipeline: PipelineOption = None,
     cores: CoresOption = CORES_DEFAULT,
     costs: CostsOption = None,
     model: ModelOption = MODEL_DEFAULT,
@@ -78,15 +91,20 @@ def simulate(
     as_json: JsonOption = False,
     timeline: TimelineOption = None,
 ) -> None:
-    """Show how long a block would take on any number of cores, in modelled time.
+    """Show how long a block would take on any number of cores, in modelled time; or a chain of whole blocks.
 
     Exit status: 0 done, 1 the result of the block disagrees with its own header, 2 bad usage or bad input.
     """
     if programs:
         import_programs(programs)
+    if pipeline is not None:
+        check_no_cores(cores, timeline)
+    elif len(blocks or ()) != 1:
+        raise UsageError("give one BLOCK; several, or none, go with --pipeline only")
     counts = core_counts("--cores", cores)
+    files = blocks or []
     if timeline is not None:
-        check_output_path("--timeline", timeline, [block, *([] if costs is None else [costs])])
+        check_output_path("--timeline", timeline, [*files, *([] if costs is None else [costs])])
     prices = default_model() if costs is None else read_model(costs)
     options = told_options(
         cost_model=(costs and str(costs), None),
@@ -97,25 +115,86 @@ def simulate(
         memory_limit=(memory_limit, MEMORY_LIMIT_BYTES_DEFAULT),
         programs=(programs, None),
     )
+    settings = Settings(prices, model, rounds_per_gas, memory_limit, not as_replay)
+    if pipeline is not None:
+        simulate_chain(
+            pipeline, [load_executable(file, evm) for file in files], settings, options if as_json else None
+        )
+        return
+    (block,) = files
     loaded = load_executable(block, evm)
     about = {"command": "simulate", "model": model, "file": str(block)}
     with timeline_file(timeline, **about) as add_timeline:
         with named_in_errors(block):
-            simulation = Simulation(
-                loaded.executable.block,
-                prices,
-                max(counts),
-                model=model,
-                rounds_per_gas=rounds_per_gas,
-                memory_limit_bytes=memory_limit,
-                recorded_seconds=not as_replay,
-            )
+            simulation = settings.simulation(loaded, max(counts))
             add = None if timeline is None else add_timeline
             figures, outcomes = run(loaded, simulation, counts, add)
         if loaded.has_header_equal is False:
             show(loaded, figures, outcomes, options if as_json else None)
             raise typer.Exit(DISAGREES)
     show(loaded, figures, outcomes, options if as_json else None)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What simulations of blocks have in common; see `blockstm.simulate.Simulation`."""
+
+    costs: CostModel
+    model: str
+    rounds_per_gas: float
+    memory_limit_bytes: int
+    recorded_seconds: bool
+
+    def simulation(self, loaded: LoadedBlock, cores_max: int) -> Simulation:
+        """Return a simulation of a block, on so many cores at most."""
+        return Simulation(
+            loaded.executable.block,
+            self.costs,
+            cores_max,
+            model=self.model,
+            rounds_per_gas=self.rounds_per_gas,
+            memory_limit_bytes=self.memory_limit_bytes,
+            recorded_seconds=self.recorded_seconds,
+        )
+
+
+def check_no_cores(cores: str, timeline: Path | None) -> None:
+    """Refuse the options that do not go with a pipeline.
+
+    Raises:
+        UsageError: one of them is given.
+    """
+    if cores != CORES_DEFAULT:
+        raise UsageError("--cores does not go with --pipeline, whose file says how many; leave it out")
+    if timeline is not None:
+        raise UsageError("--timeline does not go with --pipeline; leave out one of them")
+
+
+def simulate_chain(
+    path: Path, loaded: Sequence[LoadedBlock], settings: Settings, options: OptionsEntry | None
+) -> None:
+    """Show what a chain of whole blocks takes.
+
+    Arguments:
+        path: the pipeline.
+        loaded: the blocks.
+        settings: how they are simulated.
+        options: what the JSON says of the command's options; None: text is asked for.
+    """
+    from blockstm.cli.pipeline import order_keeping_model, predictions, read_pipeline, show
+
+    pipeline = read_pipeline(path)
+    if (pipeline.block is None) != bool(loaded):
+        problem = "describes its block; give no BLOCK" if loaded else "describes no block; give BLOCK"
+        raise UsageError(f"{pipeline.name}: {problem}")
+    model = order_keeping_model(settings.model)
+    simulations = [settings.simulation(each, pipeline.execute.cores) for each in loaded]
+    found = predictions(pipeline, loaded, simulations, model)
+    show(pipeline, loaded, found, options)
+    for each in loaded:
+        each.print_disagreements()
+    if any(each.has_header_equal is False for each in loaded):
+        raise typer.Exit(DISAGREES)
 
 
 def run(

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from blockstm.analysis.accesses import AccessSet
-from blockstm.analysis.conventions import Conventions, Fees, Unknown
+from blockstm.analysis.conventions import Conventions, Fees, StatePlace, Unknown
 from blockstm.blocks.block import Block
 from blockstm.ethereum.rules.environment import Environment
-from blockstm.ethereum.rules.keys import ENVIRONMENT_KEY, balance_key
+from blockstm.ethereum.rules.keys import ENVIRONMENT_KEY, balance_key, nonce_key
 
 __all__ = ["EthereumConventions"]
 
@@ -49,6 +49,16 @@ class EthereumConventions(Conventions):
             wiped = f" (storage {int.from_bytes(incarnation, 'big')})" if incarnation else ""
             return f"slot {int.from_bytes(slot, 'big'):#x} of 0x{address.hex()}{wiped}"
         return super().key_name(key)
+
+    def state_place(self, key: bytes) -> StatePlace | None:
+        """Return the account of a key. Its fields are stored together, its code and each slot apart from them."""
+        letter, address = key[:1], key[1 : 1 + ADDRESS_BYTES]
+        account = nonce_key(address)
+        if letter == b"s":
+            return StatePlace(key, account, is_slot=True)
+        if letter not in ACCOUNT_PARTS:
+            return None
+        return StatePlace(key if letter == b"c" else account, account)
 
     def fees(self, block: Block, accesses: Sequence[AccessSet]) -> Fees | Unknown:
         """Return the beneficiary's balance, as the environment names it or else as the accesses tell.

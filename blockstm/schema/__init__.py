@@ -4,6 +4,6 @@
 - `entry`: JSON objects as dataclasses: each field is described once.
 - `common`: objects that several commands print.
 - `settlement`: how blocks were stored.
-- `replay`, `inspect`, `simulate`, `compare`, `explore`, `sweep`: what each command prints.
-- `proof`, `state`: what `prove` and `verify-proof` print.
+- `replay`, `inspect`, `simulate`, `pipeline`, `compare`, `explore`, `sweep`: what each command prints.
+- `proof`, `state`: what `prove` and `verify-proof`, and `state` print.
 """

@@ -1,4 +1,4 @@
-"""The source of the state before a block, as a device: what the first touch of a key costs under the virtual clock."""
+"""The source of the state before a block, as a device: what the first touch of a key costs in modelled time."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _U64: Final = (1 << 64) - 1
 class Source:
     """Where the state before a block is read from.
 
-    Keys that are read together, as the fields of an account are, share an entry: whoever first reads one of them pays
-    for all. A key that is not named here, as one that only an execution in vain reads, is an entry of its own that
-    takes as long as one of the others.
+    Keys that are read together, as the fields of an account are, share an entry: whoever first reads one of
+    them pays for all. A key that is not named here, as one that only an execution in vain reads, is an entry of
+    its own that takes as long as one of the others.
 
     Arguments:
         latencies_seconds: how long reading each entry takes; 0 for one that is in memory. At least one.

@@ -32,6 +32,7 @@ MODULES: Final = (
     "blockstm.state",
     "blockstm.trees",
     "blockstm.simulate",
+    "blockstm.pipeline",
     "blockstm.testing",
     "blockstm.measure",
     "blockstm.compare",

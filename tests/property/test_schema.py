@@ -17,15 +17,17 @@ from blockstm.schema.entry import Entry, Mark, Output
 from blockstm.schema.explore import ExploreOutput
 from blockstm.schema.fields import NAME_CHARACTERS_MAX, NUMBER_MAX, Fields, Scalar
 from blockstm.schema.inspect import InspectOutput
+from blockstm.schema.pipeline import PipelineOutput
 from blockstm.schema.proof import ProveOutput, VerifyProofOutput
 from blockstm.schema.replay import ReplayOutput
 from blockstm.schema.simulate import SimulateOutput
+from blockstm.schema.state import StateOutput
 from blockstm.schema.sweep import SweepOutput
 from tests.support import reports
 
 OUTPUTS: list[type[Output]] = [
-    ReplayOutput, SimulateOutput, CompareOutput, InspectOutput, ExploreOutput, SweepOutput, ProveOutput,
-    VerifyProofOutput,
+    ReplayOutput, SimulateOutput, PipelineOutput, CompareOutput, InspectOutput, ExploreOutput, SweepOutput,
+    ProveOutput, StateOutput, VerifyProofOutput,
 ]  # fmt: skip
 
 PRINTABLE = st.characters(exclude_categories=["C", "Z"], include_characters=" ").filter(str.isprintable)

@@ -1,4 +1,4 @@
-"""A source of state under the virtual clock: each entry is waited for once, through a queue as deep as the device's."""
+"""A source of state under the virtual clock: each entry is waited for once, through the queue of a device."""
 
 from __future__ import annotations
 
