@@ -7,11 +7,16 @@ sender, one after the other; 3 s of hashing for each of the two accounts that th
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from blockstm.errors import UsageError
-from blockstm.pipeline import Prediction
-from tests.support.pipelines import changed, predicted
+from blockstm.pipeline import Prediction, given_executor, predict, work_of_figures
+from blockstm.pipeline.definition import BlockFigures
+from blockstm.pipeline.latency import Constant
+from blockstm.pipeline.work import ChangedAccount
+from tests.support.pipelines import TWO_TRANSACTIONS, changed, predicted
 
 
 def times(found: Prediction) -> list[tuple[float, float, float, float]]:
@@ -46,16 +51,33 @@ def test_root_workers_take_accounts_at_once() -> None:
 
 def test_accounts_of_one_nibble_are_hashed_one_after_the_other() -> None:
     # 32 accounts, two in each of the 16 parts: however many workers, a part takes twice 3 s.
-    block = changed().block.__class__(transactions=1, accounts=32)
+    block = BlockFigures(transactions=1, accounts=32)
     found = predicted(changed(block=block, root={"start": "executed", "workers": 64}))
     assert times(found) == [(0, 5, 5 + 6 + 1 + 1, 18)]
 
 
 def test_an_account_is_hashed_after_its_slots() -> None:
     # One account with three slots of 2 s each, which no number of workers shares: from the commit at 5.
-    block = changed().block.__class__(transactions=1, accounts=1, keys=3)
+    block = BlockFigures(transactions=1, accounts=1, keys=3)
     found = predicted(changed(block=block, root={"seconds_per_key": 2.0, "workers": 8}))
     assert times(found) == [(0, 5, 5 + 3 * 2 + 3 + 1 + 1, 21)]
+
+
+def hashed(*accounts: ChangedAccount, seconds: float) -> float:
+    """When the example is valid, with accounts of its own that take so long each, and its slots 2 s."""
+    pipeline = changed(root={"seconds_per_key": 2.0, "seconds_per_account": seconds})
+    work = replace(work_of_figures("block", TWO_TRANSACTIONS), accounts=accounts)
+    return predict(pipeline, [(work, given_executor(work, 4.0, 1))])[0].blocks[0].valid
+
+
+def test_an_account_waits_for_its_own_last_change() -> None:
+    # Its slot from the commit at 4 until 6; itself from the commit at 7 until 10, the root at 11.
+    assert hashed(ChangedAccount(0, last=1, slots=1, slots_last=0), seconds=3.0) == 12
+
+
+def test_the_root_is_joined_once_nothing_can_change_any_more() -> None:
+    # The only account is through at 5, but the last transaction, which changes nothing, ends at 7.
+    assert hashed(ChangedAccount(0, last=0), seconds=1.0) == 9
 
 
 def test_prefetched_reads_run_beside_execution() -> None:
@@ -92,8 +114,6 @@ def test_with_an_access_list_transactions_run_on_all_cores() -> None:
     ],
 )
 def test_prefetching_is_as_fast_as_the_device(read: dict[str, float], confirmed: float) -> None:
-    from blockstm.pipeline.latency import Constant
-
     stage = {name: Constant(value) if name == "latency" else value for name, value in read.items()}
     assert times(predicted(changed(modes=("prefetched",), read=stage)))[0][1] == confirmed
 
@@ -113,6 +133,12 @@ def test_a_delayed_root_lets_the_next_block_execute() -> None:
     # Executed after 7: commits at 10 and 13. Its tree is that of block 0 at 11: accounts 14 and 17, root 18.
     found = predicted(changed(blocks=2, in_flight=2, root_delay=1))
     assert times(found) == [(0, 7, 12, 17), (0, 13, 19, 24)]
+
+
+def test_a_tree_is_brought_up_to_date_from_the_one_before() -> None:
+    # The root of block 0 is joined from 10 to 16. Block 1 has committed at 10 and 13: accounts until 19, root 25.
+    found = predicted(changed(blocks=2, in_flight=2, root_delay=1, root={"seconds": 6.0, "workers": 2}))
+    assert times(found) == [(0, 7, 17, 22), (0, 13, 26, 31)]
 
 
 def test_no_more_blocks_are_in_flight_than_allowed() -> None:
@@ -201,6 +227,6 @@ def test_what_costs_nothing_takes_no_time() -> None:
 
 
 def test_a_chain_that_is_too_long_is_refused() -> None:
-    block = changed().block.__class__(transactions=1_000_000)
+    block = BlockFigures(transactions=1_000_000)
     with pytest.raises(UsageError, match=r"example: the chain has 3,000,000 transactions; at most 2,000,000"):
         predicted(changed(block=block, blocks=3))
