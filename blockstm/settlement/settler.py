@@ -51,11 +51,11 @@ class Settler:
     Arguments:
         store: the store.
         tree: commits to its state; None for none.
-        step: called at each step with a name for it, which tests use to break off there.
+        step: called at each step with its name; an exception that it raises breaks off there.
     """
 
     def __init__(
-        self, store: Store, tree: StateTree | None, step: Callable[[str], object] = lambda name: None
+        self, store: Store, tree: StateTree | None, step: Callable[[str], object] | None = None
     ) -> None:
         """Settle nothing yet."""
         self._store = store
@@ -90,7 +90,8 @@ class Settler:
         drained_ns = monotonic_ns()
         root, nodes = (None, {}) if self._tree is None else self._tree.commit()
         rooted_ns = monotonic_ns()
-        self._step("rooted")
+        if self._step is not None:
+            self._step("rooted")
         block = self._block
         record = StoredBlock(block.number, root, len(outcomes), block.digest, encode_outcomes(outcomes))
         self._store.append(record, self._values, nodes, self._step)

@@ -23,6 +23,10 @@ _ABOUT: Final = b"about"
 _HEAD: Final = b"head"
 
 
+def _no_step(name: str) -> None:
+    pass
+
+
 class Store:
     """A state on disk, of the blocks of one chain, one after the other. Use it in a `with` statement, or close it.
 
@@ -141,7 +145,7 @@ class Store:
         block: StoredBlock,
         values: Mapping[bytes, bytes | None],
         nodes: Mapping[bytes, bytes | None],
-        step: Callable[[str], object] = lambda name: None,
+        step: Callable[[str], object] | None = None,
     ) -> None:
         """Append a block, whole or not at all. When this returns it is durable.
 
@@ -149,12 +153,13 @@ class Store:
             block: what is kept of it; its number follows that of the last one.
             values: what keys hold that it has changed; None: they are absent.
             nodes: nodes of the tree that it has changed, by place; None: they are gone.
-            step: called at each step with a name for it, which tests use to break off there.
+            step: called at each step with its name; an exception that it raises breaks off there.
 
         Raises:
             StoreError: another block is the next, or the block cannot be written.
         """
         environment = self._environment
+        step = step or _no_step
         step("begin")
         with naming(self.path):
             environment.lmdb.reader_check()  # of dead readers pages would be kept

@@ -31,6 +31,8 @@ MODULES: Final = (
     "blockstm.models",
     "blockstm.state",
     "blockstm.trees",
+    "blockstm.store",
+    "blockstm.settlement",
     "blockstm.simulate",
     "blockstm.pipeline",
     "blockstm.testing",
