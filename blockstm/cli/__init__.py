@@ -5,7 +5,7 @@
 - `receipts`, `timelines`: the files of `--receipts` and `--timeline`.
 - `blocks`, `accounts`: the block files that commands work on; the option `--accounts`.
 - `replay_figures`, `tables`: what the command `replay` reports, and how that is shown.
-- `replay_store`, `store_text`, `replay`: the same of blocks that are stored; the command `replay`.
+- `store_timeline`, `replay_store`, `store_text`, `replay`: the same of blocks that are stored; the command.
 - `inspection_text`, `inspect`: the command `inspect`.
 - `compare_text`, `compare`: the command `compare`.
 - `pipeline`, `simulate`: the command `simulate`: chains of whole blocks, the command.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -34,6 +35,7 @@ from blockstm.cli.receipts import receipt_lines
 from blockstm.cli.replay_figures import MeasuredBlock, Totals
 from blockstm.cli.replay_store import ChainRun, StoreOptions, run_chain
 from blockstm.cli.store_text import print_chain
+from blockstm.cli.store_timeline import StoreTimeline
 from blockstm.cli.tables import print_blocks, print_summary
 from blockstm.cli.timelines import timeline_file
 from blockstm.engine import Engine
@@ -41,6 +43,7 @@ from blockstm.errors import UsageError, printable, shown_path
 from blockstm.files.content import replace_file
 from blockstm.limits import MEMORY_LIMIT_BYTES_DEFAULT, WORKERS_MAX
 from blockstm.measure import measure, steps_of
+from blockstm.results.perfetto import writing_timelines
 from blockstm.schema.common import OptionsEntry
 from blockstm.schema.replay import ReplayOutput
 from blockstm.settlement.ledger import IN_FLIGHT_DEFAULT, IN_FLIGHT_MAX, Settle
@@ -160,7 +163,7 @@ def replay(
             raise UsageError(f"--timeline {shown_path(timeline)}: is the file of --receipts; name another")
     chosen = store_options(store, tree, settle, in_flight, tree_workers, resume)
     if chosen is not None:
-        refuse_with_store(repeat=repeat != 1, receipts=receipts, timeline=timeline, accounts=accounts)
+        refuse_with_store(repeat=repeat != 1, receipts=receipts, accounts=accounts)
     # All before the first run: bad input shows at once, not after minutes of work.
     loaded = [load_executable(file, evm) for file in block_files(blocks)]
     if accounts is not None:
@@ -179,8 +182,10 @@ def replay(
         programs=(programs, None),
     )
     if chosen is not None:
-        with engine, Progress(len(loaded)) as progress:
-            run = run_chain(loaded, engine, chosen, model=model, verify=verify, progress=progress)
+        with engine, store_timeline(timeline, model=model) as spans, Progress(len(loaded)) as progress:
+            run = run_chain(
+                loaded, engine, chosen, model=model, verify=verify, progress=progress, timeline=spans
+            )
         show_chain(run, options, as_json)
         return
     measured: list[MeasuredBlock] = []
@@ -258,6 +263,18 @@ def store_options(
                 f"{option} says how blocks are stored, and they are not: add --store, or leave it out"
             )
     return None
+
+
+@contextmanager
+def store_timeline(path: Path | None, model: str) -> Iterator[StoreTimeline | None]:
+    """Yield what takes the timeline of blocks that are stored; None where none is asked for."""
+    if path is None:
+        yield None
+        return
+    with writing_timelines(path, {"command": "replay", "model": model}, UsageError) as writer:
+        spans = StoreTimeline(path, writer)
+        yield spans
+        spans.end()
 
 
 def refuse_with_store(**given: object) -> None:

@@ -11,6 +11,7 @@ from blockstm.blocks.block_file import content_digest
 from blockstm.cli.blocks import LoadedBlock
 from blockstm.cli.options import named_in_errors
 from blockstm.cli.progress import Progress
+from blockstm.cli.store_timeline import StoreTimeline
 from blockstm.engine import Engine
 from blockstm.errors import StoreError, shown_path
 from blockstm.results.outcomes import Outcomes
@@ -138,6 +139,7 @@ def run_chain(
     model: str,
     verify: bool,
     progress: Progress,
+    timeline: StoreTimeline | None = None,
 ) -> ChainRun:
     """Execute blocks one after the other, and store them.
 
@@ -148,6 +150,7 @@ def run_chain(
         model: the model of execution.
         verify: whether each is compared with sequential execution.
         progress: what shows how far it is.
+        timeline: takes what workers and settlement did when; None for nobody.
 
     Raises:
         StoreError: the store cannot be used, or a block does not follow, or cannot be stored.
@@ -156,7 +159,7 @@ def run_chain(
     digests = [bytes.fromhex(content_digest(each.file)) for each in loaded]
     with open_store(options, loaded[0].block.chain) as store:
         first = left_to_do(store, loaded, digests)
-        run = _Run(store, model)
+        run = _Run(store, model, timeline)
         with Ledger(
             engine,
             store,
@@ -177,15 +180,24 @@ def run_chain(
 class _Run:
     """What is known while blocks are executed."""
 
-    def __init__(self, store: Store, model: str) -> None:
+    def __init__(self, store: Store, model: str, timeline: StoreTimeline | None) -> None:
         self._store = store
         self._model = model
+        self._timeline = timeline
         self._confirmed: dict[int, tuple[LoadedBlock, Confirmed]] = {}
         self.done: list[StoredFigures] = []
         self.disagrees = False
 
     def execute(self, ledger: Ledger, each: LoadedBlock, digest: bytes, verify: bool) -> None:
-        confirmed = ledger.execute(each.executable.block, self._model, digest=digest, verify=verify)
+        confirmed = ledger.execute(
+            each.executable.block,
+            self._model,
+            digest=digest,
+            verify=verify,
+            timeline=self._timeline is not None,
+        )
+        if self._timeline is not None:
+            self._timeline.add_block(each.file, confirmed)
         each.check(confirmed.result)
         self.disagrees = self.disagrees or bool(confirmed.differences) or each.has_header_equal is False
         self._confirmed[confirmed.number] = each, confirmed
@@ -194,6 +206,8 @@ class _Run:
     def hear(self, ledger: Ledger) -> None:
         for durable in ledger.durable():
             each, confirmed = self._confirmed.pop(durable.number)
+            if self._timeline is not None:
+                self._timeline.add_durable(durable)
             times = BlockTimes.of(confirmed, durable)
             outcomes = each.outcomes(confirmed.result)
             self.done.append(

@@ -11,8 +11,9 @@ from typing import Any
 from blockstm.errors import UsageError, printable, shown_path
 from blockstm.results.perfetto import writing_timelines
 from blockstm.results.result import Result
+from blockstm.results.timeline import Timeline
 
-__all__ = ["timeline_file"]
+__all__ = ["report_dropped", "timeline_file"]
 
 
 @contextmanager
@@ -38,11 +39,16 @@ def timeline_file(path: Path | None, **details: Any) -> Iterator[Callable[..., N
             timeline = result.timeline
             assert timeline is not None
             writer.add(name, timeline, of_run)
-            if timeline.dropped:
-                print(
-                    f"{shown_path(path)}: {timeline.dropped:,} spans of {printable(name)} are missing: "
-                    "a timeline takes at most an eighth of the memory limit; raise --memory-limit",
-                    file=sys.stderr,
-                )
+            report_dropped(path, name, timeline)
 
         yield add
+
+
+def report_dropped(path: Path, name: str, timeline: Timeline) -> None:
+    """Say on standard error if there was not enough memory for all of a timeline."""
+    if timeline.dropped:
+        print(
+            f"{shown_path(path)}: {timeline.dropped:,} spans of {printable(name)} are missing: "
+            "a timeline takes at most an eighth of the memory limit; raise --memory-limit",
+            file=sys.stderr,
+        )

@@ -24,6 +24,7 @@ from blockstm.report.sections.limits import hot_keys, limits
 from blockstm.report.sections.models import models
 from blockstm.report.sections.replays import replays
 from blockstm.report.sections.scaling import scaling
+from blockstm.report.sections.settlement import settlement
 from blockstm.report.sections.summary import summary
 from blockstm.report.sections.timeline import timeline
 from blockstm.report.series import all_series
@@ -47,6 +48,7 @@ def sections_of(inputs: Inputs, output: str) -> list[Section]:
     found = (
         summary(inputs, series),
         replays(inputs),
+        settlement(inputs),
         models(inputs),
         scaling(series),
         contention(series),

@@ -13,6 +13,7 @@ from blockstm.schema.compare import ComparedBlockEntry, CompareOutput
 from blockstm.schema.fields import Fields, check_cores
 from blockstm.schema.inspect import InspectOutput
 from blockstm.schema.replay import BlockEntry, ReplayOutput
+from blockstm.schema.settlement import StoreEntry
 from blockstm.schema.simulate import SimulatedRunEntry, SimulateOutput
 
 __all__ = ["BlockReplay", "ComparedBlock", "Comparison", "Inspection", "Replay", "Run", "Simulation"]
@@ -143,11 +144,13 @@ class Replay:
         source: the file.
         blocks: what it tells of each block.
         options: those of the command.
+        store: the store, where blocks were stored.
     """
 
     source: str
     blocks: tuple[BlockReplay, ...]
     options: OptionsEntry
+    store: StoreEntry | None = None
 
     @classmethod
     def of(cls, source: str, content: Fields) -> Self:
@@ -155,7 +158,7 @@ class Replay:
         told = ReplayOutput.read(content)
         blocks = tuple(map(BlockReplay.of, told.blocks))
         check_cores({block.run.cores for block in blocks})
-        return cls(source, blocks, told.options)
+        return cls(source, blocks, told.options, told.store)
 
 
 @dataclass(frozen=True)

@@ -19,18 +19,18 @@ from __future__ import annotations
 import json
 import os
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import count, islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from blockstm import __version__
 from blockstm.errors import BlockstmError
 from blockstm.files.content import replacing_file
 from blockstm.results.timeline import Kind, Span, Timeline
 
-__all__ = ["TimelineWriter", "writing_timelines"]
+__all__ = ["LaneSpan", "TimelineWriter", "writing_timelines"]
 
 THREADS_A_PROCESS: Final = 1000
 """More than there are workers in any run."""
@@ -71,6 +71,30 @@ ABORTED: Final = ("abort", "refusal")
 STALE: Final = ("abort", "doomed")
 
 
+class LaneSpan(NamedTuple):
+    """A span that is no worker's; times in ns, from the same moment as those of all else in the file."""
+
+    name: str
+    begin_ns: int
+    end_ns: int
+
+
+class _Later:
+    """The spans of a timeline that begins later than the file's time."""
+
+    def __init__(self, timeline: Timeline, begins_ns: int) -> None:
+        self._timeline = timeline
+        self._begins_ns = begins_ns
+
+    def __iter__(self) -> Iterator[Span]:
+        if not self._begins_ns:
+            return iter(self._timeline)
+        by = self._begins_ns
+        return (
+            replace(span, begin_ns=span.begin_ns + by, end_ns=span.end_ns + by) for span in self._timeline
+        )
+
+
 class TimelineWriter:
     """Writes the events of one run after the other.
 
@@ -85,18 +109,34 @@ class TimelineWriter:
         self._runs: list[dict[str, Any]] = []
         write(b'{"displayTimeUnit":"ns","traceEvents":[')
 
-    def add(self, name: str, timeline: Timeline, details: Mapping[str, Any]) -> None:
+    def add(self, name: str, timeline: Timeline, details: Mapping[str, Any], *, begins_ns: int = 0) -> None:
         """Write the events of a run, as a process of its own.
 
         Arguments:
             name: the process's name.
             timeline: what the workers did.
             details: what else is to be told of the run, in the file's ``otherData``.
+            begins_ns: when the run began, where several stand in one time.
         """
+        told = {**details, "spans_dropped": timeline.dropped}
+        self._put(name, told, lambda pid: _events(_Later(timeline, begins_ns), pid, name, self._flows))
+
+    def add_lanes(self, name: str, lanes: Mapping[str, Sequence[LaneSpan]]) -> None:
+        """Write spans of other kinds, as a process of its own, in which each lane is a thread.
+
+        Arguments:
+            name: the process's name.
+            lanes: the spans of each, by its name.
+        """
+        self._put(name, {}, lambda pid: _lane_events(lanes, pid, name))
+
+    def _put(
+        self, name: str, details: Mapping[str, Any], events_of: Callable[[int], Iterator[dict[str, Any]]]
+    ) -> None:
         pid = len(self._runs) + 1
         comma = b",\n" if self._runs else b"\n"
-        self._runs.append({"pid": pid, "name": name, **details, "spans_dropped": timeline.dropped})
-        events = _events(timeline, pid, name, self._flows)
+        self._runs.append({"pid": pid, "name": name, **details})
+        events = events_of(pid)
         while some := list(islice(events, EVENTS_A_PIECE)):
             self._write(comma + b",\n".join(map(_encoded, some)))
             comma = b",\n"
@@ -131,7 +171,27 @@ def _encoded(thing: Mapping[str, Any]) -> bytes:
     return ENCODER.encode(thing).encode()
 
 
-def _events(timeline: Timeline, pid: int, name: str, flows: Iterator[int]) -> Iterator[dict[str, Any]]:
+def _lane_events(lanes: Mapping[str, Sequence[LaneSpan]], pid: int, name: str) -> Iterator[dict[str, Any]]:
+    """Yield the events of lanes: names, and spans."""
+    yield _metadata("process_name", pid, 0, {"name": name})
+    yield _metadata("process_sort_index", pid, 0, {"sort_index": pid})
+    for thread, (lane, spans) in enumerate(lanes.items()):
+        yield _metadata("thread_name", pid, thread, {"name": lane})
+        yield _metadata("thread_sort_index", pid, thread, {"sort_index": thread})
+        for span in spans:
+            yield {
+                "ph": "X",
+                "name": span.name,
+                "cat": lane,
+                "pid": pid,
+                "tid": pid * THREADS_A_PROCESS + thread,
+                "ts": span.begin_ns / 1000,
+                "dur": (span.end_ns - span.begin_ns) / 1000,
+                "args": {},
+            }
+
+
+def _events(timeline: Iterable[Span], pid: int, name: str, flows: Iterator[int]) -> Iterator[dict[str, Any]]:
     """Yield the events of a run: names, spans, flows. A flow's events come after those that they bind to."""
     yield _metadata("process_name", pid, 0, {"name": name})
     yield _metadata("process_sort_index", pid, 0, {"sort_index": pid})
@@ -152,7 +212,7 @@ def _events(timeline: Timeline, pid: int, name: str, flows: Iterator[int]) -> It
             yield from _flow(source, span, pid, next(flows))
 
 
-def _history(timeline: Timeline, causes: Set[int | None]) -> dict[int | None, list[Span]]:
+def _history(timeline: Iterable[Span], causes: Set[int | None]) -> dict[int | None, list[Span]]:
     """Return what became of the incarnations of some transactions, in order of time."""
     history: dict[int | None, list[Span]] = {cause: [] for cause in causes}
     for span in timeline:

@@ -105,7 +105,7 @@ def test_options_that_do_not_fit_are_refused(refused: Refused, chain: Path, tmp_
         assert f"{option[0]} says how blocks are stored, and they are not: add --store" in refused(
             "replay", one, *option
         )
-    for option in (["--repeat", "2"], ["--receipts", "x"], ["--timeline", "x"]):
+    for option in (["--repeat", "2"], ["--receipts", "x"]):
         message = refused("replay", one, "--store", "state.lmdb", *option)
         assert f"{option[0]} does not go with --store" in message
     assert "nothing to resume" in refused("replay", one, "--store", "state.lmdb", "--resume")

@@ -3,6 +3,7 @@
 - `shared`: what several sections draw in the same way.
 - `summary`: the main figures, and what was run.
 - `replays`: replayed blocks: times, speed-up, and whether they are right.
+- `settlement`: blocks on a store: when each was confirmed, and when it was durable.
 - `scaling`: speed-up against cores, with the bounds.
 - `models`: models side by side, and which suits each block.
 - `aborts`: aborts and re-executions.

@@ -12,6 +12,7 @@ from blockstm.report.parts import Commands, Part, Section
 from blockstm.report.results import Comparison, Inspection, Replay, Simulation
 from blockstm.report.timelines import Timeline
 from blockstm.schema.replay import BlockEntry
+from blockstm.schema.settlement import StoreEntry
 
 __all__ = ["commands"]
 
@@ -60,8 +61,17 @@ def _replay(replay: Replay) -> Iterator[str]:
         words = ["replay", *(block.file for block in blocks), "--workers", str(workers), "--model", model]
         words += ["--repeat", str(runs)] if runs not in (None, 1) else []
         words += ["--verify"] if verified else []
+        words += _words_of_store(replay.store)
         words += words_of(replay.options)
         yield _to(_line(*words, "--json"), replay.source)
+
+
+def _words_of_store(store: StoreEntry | None) -> list[str]:
+    if store is None:
+        return []
+    words = ["--store", store.file, "--tree", store.tree, "--settle", store.settle]
+    words += ["--in-flight", str(store.in_flight), "--tree-workers", str(store.tree_workers)]
+    return [*words, "--resume"] if store.resumed else words
 
 
 def _simulate(simulation: Simulation) -> str:

@@ -31,7 +31,7 @@ ROOT_CHARACTERS: Final = 10
 
 def replays(inputs: Inputs) -> Section | None:
     """Return the section: a line for each replayed block."""
-    blocks = labelled_blocks(inputs)
+    blocks = [(label, block) for label, block in labelled_blocks(inputs) if block.told.settlement is None]
     if not blocks:
         return None
     runs = {block.told.runs for _, block in blocks}

@@ -15,6 +15,7 @@ from blockstm.report.numbers import count
 from blockstm.report.parts import Cell, Chart, Charts, Column, Table, cell, table, text_cell
 from blockstm.report.results import BlockReplay, Run
 from blockstm.report.series import Series, by_group, short_names
+from blockstm.schema.settlement import SettledEntry
 
 __all__ = [
     "ROWS_DRAWN_MAX",
@@ -26,6 +27,7 @@ __all__ = [
     "measure_parts",
     "series_table",
     "several_cores",
+    "stored_blocks",
 ]
 
 ROWS_DRAWN_MAX: Final = 40
@@ -154,6 +156,15 @@ def labelled_blocks(inputs: Inputs) -> list[tuple[str, BlockReplay]]:
         seen[label] += 1
         numbered.append(label if count[label] == 1 else f"{label} #{seen[label]}")
     return list(zip(numbered, blocks, strict=True))
+
+
+def stored_blocks(inputs: Inputs) -> list[tuple[str, BlockReplay, SettledEntry]]:
+    """Return the blocks that were stored, with their labels, and how they were."""
+    return [
+        (label, block, block.told.settlement)
+        for label, block in labelled_blocks(inputs)
+        if block.told.settlement is not None
+    ]
 
 
 def blocks_table(
