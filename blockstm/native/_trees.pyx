@@ -12,7 +12,7 @@ from blockstm.native.hashing.keccak cimport Digest, keccak_256_in_lanes, keccak_
 from blockstm.native.trees.page_hashes cimport Batch, hash_pages
 from blockstm.native.trees.pages cimport (
     NIBBLES, PATH_BYTES, PATH_NIBBLES, Child, Leaf, Page, Place, Slot, child_set, forget_below, leaf_add, leaf_drop,
-    leaf_put, nibble_at, page_free, page_new, slot_at, slot_close, slot_count, slot_open,
+    leaf_put, nibble_at, page_free, page_new, page_touch, slot_at, slot_close, slot_count, slot_open,
 )
 from blockstm.native.trees.stored_pages cimport is_page, page_bytes, page_read, place_bytes
 

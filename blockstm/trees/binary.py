@@ -17,7 +17,7 @@ EMPTY_ROOT: Final = bytes(ROOT_BYTES)
 ROOT_PLACE: Final = b"\x00"
 """Where the page at the root stands."""
 KEPT_NIBBLES: Final = 3
-"""Pages at paths of at most so many nibbles stay in memory: 4,369 of a kilobyte at most."""
+"""Pages at paths of at most so many nibbles stay in memory: 4,369 of at most 1.6 kilobytes."""
 AHEAD_NIBBLES: Final = 3
 """Pages at paths of at least so many nibbles are hashed ahead: a block changes few of them twice."""
 

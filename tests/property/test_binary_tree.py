@@ -62,12 +62,37 @@ def test_root_and_pages_depend_on_the_state_only(
         if then in ("go on", "ahead"):
             continue
         root, changed = tree.commit()
+        assert all(node is not None or place in nodes._nodes for place, node in changed.items())
         nodes.put(changed)
         assert root == tree.root == root_of(state)
         if then == "forget":
             tree._pages.forget(data.draw(st.integers(0, 2)))
         elif then == "open again":
             tree = BinaryTree(nodes, root)
+    nodes.put(tree.commit().nodes)
+    root, pages = whole(state)
+    assert tree.root == root == root_of(state)
+    assert nodes._nodes == pages
+
+
+@pytest.mark.parametrize("universe", [90, 700])
+def test_many_small_changes(universe: int) -> None:
+    """Of pages that are full, or nearly: what is kept of their hashes is right."""
+    chance, nodes = random.Random(universe), MemoryNodes()
+    keys = [b"key %d" % number for number in range(universe)]
+    state = {key: b"value" for key in keys}
+    tree = BinaryTree(nodes)
+    tree.update(state)
+    for number in range(40):
+        changes = {
+            key: chance.choice([None, b"", b"\0", b"\1"]) for key in chance.sample(keys, chance.randint(1, 9))
+        }
+        tree.update(changes)
+        state = after(state, changes)
+        tree._pages.hash_from(chance.randint(0, 2))
+        if chance.random() < 0.5:
+            nodes.put(tree.commit().nodes)
+            tree._pages.forget(number % 3)
     nodes.put(tree.commit().nodes)
     root, pages = whole(state)
     assert tree.root == root == root_of(state)

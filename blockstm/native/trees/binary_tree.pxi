@@ -295,7 +295,7 @@ cdef class BinaryPages:
             child_set(slot, NULL)
             memcpy(slot.child.digest, begin, sizeof(Digest))
             page.children |= 1 << nibble
-        page.is_hashed = page.is_handed_out = False
+        page_touch(page, nibble)
 
     def forget(self, int nibbles_kept):
         """Let go of pages that were handed out, but for those whose paths have at most so many nibbles."""

@@ -21,6 +21,7 @@ cdef enum:
     PATH_NIBBLES = 64
     NIBBLES = 16
     # Slots of a page.
+    ALL_STALE = 0xFFFF
 
 cdef struct Page
 
@@ -45,6 +46,11 @@ cdef struct Page:
     uint16_t leaves
     uint16_t children
     # Bits, by nibble: which slots are in use, and as what.
+    Digest* inner
+    # The digests of the subtrees above the slots that are nodes, by place less 1; NULL: they are not kept. The whole
+    # page is at place 1, what is below the one at place n at 2 n and 2 n + 1, the slots are at 16 to 31.
+    uint16_t stale
+    # Bits, by place: which of these are not right.
     uint8_t capacity
     uint8_t nibbles
     # The length of its path.
@@ -83,6 +89,7 @@ cdef inline Page* page_new(int nibbles) except NULL:
     if page == NULL:
         raise MemoryError
     page.nibbles = nibbles
+    page.stale = ALL_STALE
     return page
 
 
@@ -95,7 +102,15 @@ cdef inline void page_free(Page* page) noexcept nogil:
         if page.children >> place & 1:
             page_free(slot_at(page, place).child.page)
     free(page.slots)
+    free(page.inner)
     free(page)
+
+
+cdef inline void page_touch(Page* page, int nibble) noexcept nogil:
+    """Note that what is in a slot, or below it, has changed."""
+    cdef int place = NIBBLES + nibble
+    page.stale |= 1 << (place >> 1) | 1 << (place >> 2) | 1 << (place >> 3) | 1 << (place >> 4)
+    page.is_hashed = page.is_handed_out = False
 
 
 cdef inline Slot* slot_open(Page* page, int nibble) except NULL:
@@ -174,7 +189,7 @@ cdef inline bint leaf_put(Page* page, const uint8_t* path, const uint8_t* value)
         memcpy(slot.leaf.value, value, sizeof(Digest))
     else:
         return False
-    page.is_hashed = page.is_handed_out = False
+    page_touch(page, nibble)
     return True
 
 
@@ -204,7 +219,7 @@ cdef inline bint leaf_drop(Page* page, const uint8_t* path, vector[Place]* gone)
         slot_close(page, nibble)
     else:
         return False
-    page.is_hashed = page.is_handed_out = False
+    page_touch(page, nibble)
     return True
 
 
@@ -218,7 +233,7 @@ cdef inline void forget_below(Page* page, int nibbles_kept) noexcept nogil:
         child = &slot_at(page, nibble).child
         if child.page == NULL:
             continue
-        if page.nibbles >= nibbles_kept and child.page.is_handed_out and child.page.is_hashed:
+        if page.nibbles >= nibbles_kept and child.page.is_handed_out:
             page_free(child.page)
             child.page = NULL
         else:
