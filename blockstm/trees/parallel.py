@@ -6,8 +6,8 @@ import os
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import compress
-from typing import Final, NoReturn, Self
+from itertools import compress, islice
+from typing import Any, Final, NoReturn, Self
 
 import msgpack
 
@@ -15,7 +15,7 @@ from blockstm.errors import EngineError, UsageError, shown
 from blockstm.processes.connected import ConnectedProcess
 from blockstm.processes.messages import receive, send
 from blockstm.processes.pickling import dumps
-from blockstm.trees.state_tree import DividedTree, PartChanges, TreeChanges
+from blockstm.trees.state_tree import DividedTree, TreeChanges
 from blockstm.trees.tree_worker import Order, answered, message_of
 
 __all__ = ["TREE_WORKERS_MAX", "ParallelTree"]
@@ -24,6 +24,8 @@ TREE_WORKERS_MAX: Final = 16
 """As many as there are first nibbles."""
 KEYS_AT_ONCE: Final = 256
 """So many changes are sent together: to hand them over one by one would take longer than to apply them."""
+KEYS_AT_MOST: Final = 4096
+"""And so many at most: while the first are applied, the next are being sent."""
 END_SECONDS: Final = 2.0
 """How long a process whose connection is closed may take to end."""
 
@@ -55,6 +57,8 @@ class ParallelTree:
         self._top = open_tree()
         self._workers: list[ConnectedProcess] = []
         self._waiting: dict[bytes, bytes | None] = {}
+        self._nodes: dict[bytes, bytes | None] = {}
+        self._has_nodes_to_come = False
         # Whether a part, by its nibble, is that of a worker, for each worker.
         self._owned = [
             bytes(nibble * workers // TREE_WORKERS_MAX == number for nibble in range(TREE_WORKERS_MAX)).ljust(
@@ -69,7 +73,7 @@ class ParallelTree:
                 )
             _open.add(self)
             self._tell_all(message_of(Order.OPEN, dumps(open_tree)))
-            self._answers()
+            _ = [*self._answers()]
 
     @property
     def root(self) -> bytes:
@@ -88,10 +92,11 @@ class ParallelTree:
                 self._hand_over()
 
     def _hand_over(self) -> None:
-        """Send each worker what it is to know of the changes that wait."""
-        keys, values = [*self._waiting], [*self._waiting.values()]
-        self._waiting = {}
-        if keys:
+        """Send each worker what it is to know of the changes that wait, piece by piece, so that all can begin."""
+        waiting, self._waiting = self._waiting, {}
+        all_keys, all_values = iter(waiting), iter(waiting.values())
+        while keys := [*islice(all_keys, KEYS_AT_MOST)]:
+            values = [*islice(all_values, KEYS_AT_MOST)]
             nibbles = self._top.nibbles(keys)
             for number, owned in enumerate(self._owned):
                 mask = nibbles.translate(owned)
@@ -109,17 +114,34 @@ class ParallelTree:
 
         After each of these it is closed; open another one at the last root that was stored.
         """
+        return TreeChanges(self.commit_root(), self.changed_nodes())
+
+    def commit_root(self) -> bytes:
+        """Return the root only, as soon as it is known; it raises as `commit` does."""
         with self._closed_by_errors():
             self._hand_over()
             self._tell_all(message_of(Order.COMMIT))
             parts: dict[int, bytes] = {}
-            nodes: dict[bytes, bytes | None] = {}
             for answer in self._answers():
-                parts |= answer.parts
-                nodes |= answer.nodes
+                parts |= answer
+            self._has_nodes_to_come = True
             joined = self._top.join(parts)
-            nodes |= joined.nodes
-            return TreeChanges(joined.root, nodes)
+            self._nodes |= joined.nodes
+            return joined.root
+
+    def changed_nodes(self) -> dict[bytes, bytes | None]:
+        """Return the nodes that have changed up to the last `commit_root`; it raises as `commit` does."""
+        with self._closed_by_errors():
+            self._take_nodes()
+            nodes, self._nodes = self._nodes, {}
+            return nodes
+
+    def _take_nodes(self) -> None:
+        """Take the nodes that workers still have to say; until then they listen to nothing."""
+        if self._has_nodes_to_come:
+            self._has_nodes_to_come = False
+            for answer in self._answers():
+                self._nodes |= answer
 
     def forget(self) -> None:
         """Let go of nodes: all that have been handed out are stored now, where they can be read again.
@@ -138,14 +160,16 @@ class ParallelTree:
     def _tell(self, number: int, message: bytes) -> None:
         if not self._workers:
             raise EngineError("this tree is closed; open another one")
+        self._take_nodes()
         try:
             send(self._workers[number].connection, message)
         except OSError:
             self._report_end(number)
 
-    def _answers(self) -> list[PartChanges]:
-        """Return what each worker answers; they work at the same time."""
-        return [answered(self._answer(number)) for number in range(len(self._workers))]
+    def _answers(self) -> Iterator[Any]:
+        """Yield what each worker answers; they work at the same time."""
+        for number in range(len(self._workers)):
+            yield answered(self._answer(number))
 
     def _answer(self, number: int) -> bytes:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from blockstm.errors import BlockstmError, EngineError, TreeError, UsageError
 from blockstm.trees.binary import EMPTY_ROOT, BinaryTree
 from blockstm.trees.nodes import MemoryNodes
 from blockstm.trees.parallel import KEYS_AT_ONCE, ParallelTree
+from blockstm.trees.tree_worker import IDLE_SECONDS
 from tests.support.binary_tree import H, root_of
 
 pytestmark = pytest.mark.usefixtures("leaves_nothing")
@@ -49,6 +51,8 @@ def test_it_is_the_tree_of_one_process(workers: int, size: int) -> None:
                 tree.update({key: b"for a moment"})
                 tree.update({key: changes[key]})
             alone.update(changes)
+            if count == 3 * KEYS_AT_ONCE:
+                time.sleep(4 * IDLE_SECONDS)  # they hash ahead
             committed = tree.commit()
             expected = alone.commit()
             assert committed.root == tree.root == expected.root
@@ -98,6 +102,23 @@ class Forgetful(BinaryTree):
 
     def forget(self) -> None:
         self._pages.forget(0)
+
+
+def test_the_root_comes_before_the_nodes() -> None:
+    """More than a socket holds, which workers cannot hand over while this process sends changes."""
+    states = [{b"key %d" % key: b"%d" % value for key in range(6000)} for value in range(3)]
+    alone = BinaryTree(MemoryNodes())
+    with ParallelTree(partial(BinaryTree, MemoryNodes()), 2) as tree:
+        for state in states:
+            tree.update(state)
+            alone.update(state)
+            assert tree.commit_root() == tree.root == alone.commit().root
+        nodes = tree.changed_nodes()
+        assert len(nodes) > 1000
+        again = BinaryTree(MemoryNodes({place: node for place, node in nodes.items() if node}), tree.root)
+        again.update(dict.fromkeys(states[0]))
+        assert again.commit().root == EMPTY_ROOT
+        assert tree.changed_nodes() == {}
 
 
 def test_a_worker_that_dies_is_told_of_once() -> None:
