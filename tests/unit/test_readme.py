@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLE = re.compile(r"```python\n([^`]*)```\n\n((?:    [^\n]*\n)+)")
 EXAMPLES = [
     pytest.param(code, shown, id=f"{page}-{number}")
-    for page in ("README.md", "docs/how-to/python.md")
+    for page in ("README.md", "docs/how-to/python.md", "docs/how-to/state.md")
     for number, (code, shown) in enumerate(EXAMPLE.findall((ROOT / page).read_text()))
 ]
 
@@ -33,4 +33,6 @@ def test_each_page_has_its_examples() -> None:
         "docs/how-to/python.md-2",
         "docs/how-to/python.md-3",
         "docs/how-to/python.md-4",
+        "docs/how-to/state.md-0",
+        "docs/how-to/state.md-1",
     ]
