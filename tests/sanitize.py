@@ -32,6 +32,8 @@ WITH_PROCESSES = [
     "tests/unit/test_known_bugs.py",
     "tests/unit/test_memory_limit.py",
     "tests/unit/test_native_verbs.py",
+    "tests/unit/test_parallel_tree.py",
+    "tests/property/test_binary_tree.py",
     "tests/property/test_core.py",
     "tests/property/test_equivalence.py",
     "tests/property/test_kept_results.py",

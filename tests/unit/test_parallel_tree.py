@@ -34,7 +34,7 @@ def opened(state: dict[bytes, bytes]) -> tuple[MemoryNodes, bytes]:
     return nodes, root
 
 
-@pytest.mark.parametrize(("workers", "size"), [(1, 700), (3, 0), (3, 700)])
+@pytest.mark.parametrize(("workers", "size"), [(1, 0), (3, 700)])
 def test_it_is_the_tree_of_one_process(workers: int, size: int) -> None:
     chance = random.Random(workers)
     state = state_of(size)
