@@ -6,7 +6,8 @@ A block changes `--changed` keys of `--keys`. Its root is computed with all page
 `forget` leaves, the others being read from a dict and checked; and with none. These times include that the changed
 pages are handed out as bytes, that of the whole tree does not. Then the same state is kept by worker processes: the
 whole tree, blocks as above, and blocks of `--many` changed keys; told are the times from the first change to the
-root, and to the changed pages. Ways take turns; each figure is the least of the rounds.
+root, and to the changed pages, and the processor time that this process and the busiest worker took, which tells
+more where other programs run. Ways take turns; each figure is the least of the rounds.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from dataclasses import dataclass, fields
 from functools import partial
+from pathlib import Path
 
 from blockstm.trees import BinaryTree, MemoryNodes, ParallelTree, StateTree, state_root
 
@@ -80,9 +83,22 @@ def opened_and_committed(nodes: MemoryNodes, root: bytes, changes: Changes) -> N
     tree.commit()
 
 
+@dataclass(frozen=True)
+class Times:
+    """What a block took, in milliseconds."""
+
+    root: float
+    """From the first change to the root."""
+    pages: float
+    """And to the changed pages."""
+    here: float
+    worker: float
+    """Processor time of this process, and of the busiest worker."""
+
+
 def in_several(state: dict[bytes, bytes], changed: Iterable[int], workers: list[int], rounds: int) -> None:
     chance, keys = random.Random(3), [*state]
-    times: dict[tuple[str, int], list[tuple[float, float]]] = defaultdict(list)
+    times: dict[tuple[str, int], list[Times]] = defaultdict(list)
     with ExitStack() as stack:
         trees = {
             count: stack.enter_context(ParallelTree(partial(BinaryTree, MemoryNodes()), count))
@@ -96,20 +112,30 @@ def in_several(state: dict[bytes, bytes], changed: Iterable[int], workers: list[
                 for count, tree in trees.items():
                     times[f"{size:,} changed", count].append(rooted(tree, changes))
                 assert len({tree.root for tree in trees.values()}) == 1
-    for (name, count), pairs in times.items():
-        for what, place in (("root", 0), ("root and pages", 1)):
-            first = min(pair[place] for pair in times[name, workers[0]])
-            told(f"{name}, {count} worker processes, {what}", min(pair[place] for pair in pairs), first)
+    columns = [field.name for field in fields(Times)]
+    print(
+        f"| | workers | {' | '.join(columns)} | root against the first |\n|---|{'---:|' * (len(columns) + 2)}"
+    )
+    for (name, count), each in times.items():
+        least = [min(getattr(one, column) for one in each) for column in columns]
+        against = min(one.root for one in times[name, workers[0]]) / least[0]
+        print(f"| {name} | {count} | {' | '.join(f'{one:,.1f}' for one in least)} | {against:.2f} x |")
 
 
-def rooted(tree: ParallelTree, changes: Changes) -> tuple[float, float]:
-    """How long the root takes, and how long until the changed pages are here, too, in milliseconds."""
-    begin = time.perf_counter()
+def rooted(tree: ParallelTree, changes: Changes) -> Times:
+    begin, here, before = time.perf_counter(), time.process_time(), processor_milliseconds(tree)
     tree.update(changes)
     tree.commit_root()
     root = time.perf_counter()
     tree.changed_nodes()
-    return (root - begin) * 1e3, (time.perf_counter() - begin) * 1e3
+    pages = time.perf_counter()
+    taken = (after - each for each, after in zip(before, processor_milliseconds(tree), strict=True))
+    return Times((root - begin) * 1e3, (pages - begin) * 1e3, (time.process_time() - here) * 1e3, max(taken))
+
+
+def processor_milliseconds(tree: ParallelTree) -> list[float]:
+    """The processor time that each worker has taken so far."""
+    return [int(Path(f"/proc/{each.pid}/schedstat").read_text().split()[0]) / 1e6 for each in tree._workers]
 
 
 def main() -> None:
@@ -126,7 +152,6 @@ def main() -> None:
     state = {chance.randbytes(KEY_BYTES): chance.randbytes(VALUE_BYTES) for _ in range(arguments.keys)}
     print("| | ms | against the first |\n|---|---:|---:|")
     in_one_process(state, arguments.changed, arguments.rounds)
-    print("| | ms | against the first |\n|---|---:|---:|")
     in_several(state, (arguments.changed, arguments.many), arguments.workers, arguments.rounds)
 
 
