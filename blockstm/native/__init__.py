@@ -96,7 +96,7 @@ Storey by storey, each file after those that it is made of:
 - `hashing/keccak_lanes`, `hashing/keccak`: Keccak-256 of as many inputs as a vector has lanes; of as many as pay.
 - `trees/pages`, `trees/stored_pages`: the binary tree's pages, in memory and as bytes.
 - `trees/page_hashes`: the hashes of many pages at a time.
-- `trees/binary_tree`: the binary tree as Python sees it.
+- `trees/paths`, `trees/binary_tree`: paths of keys; the binary tree as Python sees it.
 - `_core`, `_workloads`, `_coretest`: the extension modules: the core, the workloads' programs, a face for tests.
 - `_trees`: the extension module of what commits to a state.
 

@@ -64,4 +64,5 @@ def keccak_256_many(inputs, size_t lanes=0):
     return [PyBytes_FromStringAndSize(<char*>place[index], sizeof(Digest)) for index in range(count)]
 
 
+include "trees/paths.pxi"
 include "trees/binary_tree.pxi"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockstm.errors import BlockstmError, TreeError
+from blockstm.errors import BlockstmError, TreeError, UsageError
 from blockstm.native._trees import first_nibbles
 from blockstm.trees.binary import EMPTY_ROOT, BinaryTree, state_root
 from blockstm.trees.nodes import PLACE_BYTES_MAX, MemoryNodes
@@ -225,6 +225,30 @@ def test_errors_of_nodes_come_through() -> None:
 
     with pytest.raises(OSError, match="the disk is gone"):
         BinaryTree(Failing(), H(b"something"))
+
+
+def test_a_tree_in_use_refuses_others() -> None:
+    """Nodes that ask the tree by which they are asked; another thread would be as bad."""
+
+    class Asking(MemoryNodes):
+        def get(self, place: bytes, digest: bytes, /) -> bytes | None:
+            if place != b"\x00":
+                for call in (tree.commit, tree.forget, tree.commit_parts, lambda: tree.join({}), again):
+                    with pytest.raises(UsageError, match="one thread at a time"):
+                        call()
+                asked.append(place)
+            return super().get(place, digest)
+
+    def again() -> None:
+        tree.update({b"key 2": None})
+
+    root, pages = stored_state()
+    asked: list[bytes] = []
+    tree = BinaryTree(Asking(pages), root)
+    tree.update({b"key 1": None})
+    assert asked
+    again()
+    assert tree.commit().root == root_of({b"key %d" % n: b"value" for n in range(500) if n not in (1, 2)})
 
 
 def test_bad_keys_values_and_roots_are_refused() -> None:

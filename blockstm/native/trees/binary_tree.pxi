@@ -1,16 +1,6 @@
 """The binary tree as Python sees it: opened on nodes, changed, hashed."""
 
 
-cdef struct Hash:
-    Digest bytes
-
-
-cdef struct Order:
-    # A change's path, for sorting: its first bytes, and where the rest stands.
-    uint64_t start
-    uint32_t place
-
-
 cdef struct Visit:
     # A subtree in which changes lie: those from `begin` to `end`, in the order of their paths.
     Child* child
@@ -22,10 +12,6 @@ cdef struct Fresh:
     # A page that has been read, and is not yet known to be what its parent says.
     Child* child
     Page* page
-
-
-cdef bint is_before(const Order& one, const Order& other) noexcept nogil:
-    return one.start < other.start
 
 
 @cython.final
@@ -43,6 +29,7 @@ cdef class BinaryPages:
     cdef vector[Order] order
     cdef object nodes
     cdef unsigned int touched
+    cdef bint is_busy
 
     def __cinit__(self, nodes, bytes root not None):
         if len(root) != sizeof(Digest):
@@ -69,10 +56,20 @@ cdef class BinaryPages:
     def update(self, list keys not None, list values not None):
         """Give keys values; None: no value. Each key is given once."""
         cdef size_t count = len(keys), place
-        self.take(keys, values, count)
-        self.read_pages(count, PATH_NIBBLES)
-        for place in range(count):
-            self.change(self.order[place].place, values[self.order[place].place] is None)
+        self.check_free()
+        self.is_busy = True
+        try:
+            self.take(keys, values, count)
+            self.read_pages(count, PATH_NIBBLES)
+            for place in range(count):
+                self.change(self.order[place].place, values[self.order[place].place] is None)
+        finally:
+            self.is_busy = False
+
+    cdef check_free(self):
+        """Refuse to be called by another thread meanwhile, or by the nodes that are asked."""
+        if self.is_busy:
+            raise UsageError("this tree is in use; use it in one thread at a time")
 
     cdef take(self, list keys, list values, size_t count):
         """Hash keys and values, and bring the changes into the order of their paths."""
@@ -219,26 +216,32 @@ cdef class BinaryPages:
         cdef vector[Hash] digests
         cdef int depth
         cdef size_t index
+        self.check_free()
         if self.top.page == NULL:
             return
         levels.resize(PATH_NIBBLES)
-        with nogil:
-            collect_changed(&self.top, levels)
-            for depth in range(PATH_NIBBLES - 1, nibbles - 1, -1):
-                pages.clear()
-                for index in range(levels[depth].size()):
-                    pages.push_back(levels[depth][index].page)
-                digests.resize(pages.size())
-                hash_pages(pages.data(), pages.size(), <Digest*>digests.data(), self.batch)
-                for index in range(pages.size()):
-                    memcpy(levels[depth][index].digest, digests[index].bytes, sizeof(Digest))
-                    pages[index].is_hashed = True
+        self.is_busy = True
+        try:
+            with nogil:
+                collect_changed(&self.top, levels)
+                for depth in range(PATH_NIBBLES - 1, nibbles - 1, -1):
+                    pages.clear()
+                    for index in range(levels[depth].size()):
+                        pages.push_back(levels[depth][index].page)
+                    digests.resize(pages.size())
+                    hash_pages(pages.data(), pages.size(), <Digest*>digests.data(), self.batch)
+                    for index in range(pages.size()):
+                        memcpy(levels[depth][index].digest, digests[index].bytes, sizeof(Digest))
+                        pages[index].is_hashed = True
+        finally:
+            self.is_busy = False
 
     def hand_out(self):
         """Return the pages that have changed since the last time, by place; None: gone. All are hashed."""
         cdef dict nodes = {}
         cdef uint8_t path[PATH_BYTES]
         cdef size_t index
+        self.check_free()
         for index in range(self.gone.size()):
             nodes[place_bytes(self.gone[index].path, self.gone[index].nibbles)] = None
         self.gone.clear()
@@ -256,6 +259,7 @@ cdef class BinaryPages:
         cdef dict found = {}
         cdef int nibble
         cdef Slot* slot
+        self.check_free()
         for nibble in range(NIBBLES):
             if not self.touched >> nibble & 1:
                 continue
@@ -273,6 +277,7 @@ cdef class BinaryPages:
         """Put what `parts` has returned elsewhere below the root's page here; the pages below are not in memory."""
         cdef bytes part
         cdef int nibble
+        self.check_free()
         if parts and self.top.page == NULL:
             self.top.page = page_new(0)
         for nibble, part in parts.items():
@@ -299,32 +304,9 @@ cdef class BinaryPages:
 
     def forget(self, int nibbles_kept):
         """Let go of pages that were handed out, but for those whose paths have at most so many nibbles."""
+        self.check_free()
         if self.top.page != NULL:
             forget_below(self.top.page, nibbles_kept)
-
-
-def first_nibbles(keys):
-    """Return the first nibble of each key's path, a byte each."""
-    cdef list held = list(keys)
-    cdef size_t count = len(held), place
-    cdef vector[const uint8_t*] inputs
-    cdef vector[size_t] lengths
-    cdef vector[Hash] paths
-    cdef bytes nibbles = PyBytes_FromStringAndSize(NULL, count)
-    cdef uint8_t* to = <uint8_t*>PyBytes_AS_STRING(nibbles)
-    inputs.resize(count)
-    lengths.resize(count)
-    paths.resize(count)
-    for place in range(count):
-        key = held[place]
-        check_state_key(key)
-        inputs[place] = <const uint8_t*>PyBytes_AS_STRING(key)
-        lengths[place] = PyBytes_GET_SIZE(key)
-    with nogil:
-        hash_many(inputs.data(), lengths.data(), count, <Digest*>paths.data())
-        for place in range(count):
-            to[place] = nibble_at(paths[place].bytes, 0)
-    return nibbles
 
 
 cdef void collect_changed(Child* child, vector[vector[Child*]]& levels) noexcept nogil:
@@ -356,11 +338,6 @@ cdef hand_out_page(Page* page, uint8_t* path, dict nodes):
                 path[half] = before & 0xF0 | nibble if page.nibbles & 1 else nibble << 4
                 hand_out_page(below, path, nodes)
     path[half] = before
-
-
-cdef inline check_state_key(key):
-    if not PyBytes_CheckExact(key) or PyBytes_GET_SIZE(key) > KEY_BYTES_MAX:
-        check_key(key, "state key")
 
 
 cdef str page_name(bytes place):
