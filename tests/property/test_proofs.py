@@ -131,6 +131,22 @@ def test_truncated_and_extended_proofs_are_refused() -> None:
         assert refuses(checked(encoded[:-8] + more), root)
 
 
+@pytest.mark.parametrize("depth", [255, 256, 257])
+def test_a_proof_as_deep_as_paths_are_and_deeper(depth: int) -> None:
+    """It is read to its end, and refused all the same."""
+    key = b"key 1"
+    path = int.from_bytes(H(key), "big")
+    rights = [path >> (255 - level) & 1 if level < 256 else 0 for level in range(depth)]
+    tokens = [token for right in rights for token in ((3, 1) if right else (3,))]
+    tokens += [0] + [1 for right in rights if not right]
+    tokens += [0] * (-len(tokens) % 4)
+    shape = bytes(sum(tokens[at + n] << (6 - 2 * n) for n in range(4)) for at in range(0, len(tokens), 4))
+    lie = Proof({key: None}, shape, H(b"any") * depth)
+    text = "not of 0x" if depth <= 256 else "does not fit"
+    with pytest.raises(ProofError, match=text):
+        decode_proof(encode_proof(lie)).verify(root_of(STATE))
+
+
 def test_each_proof_has_one_form() -> None:
     proof = prove(MappingState(STATE), [b"key 1", b"key 2"])
     claims = sorted([key, value] for key, value in proof.values.items())
