@@ -99,6 +99,34 @@ def test_what_a_person_sees(command: Command, chain: Path) -> None:
     assert max(map(len, shown.splitlines())) <= 80
 
 
+def test_a_timeline_has_workers_and_settlement_in_one_time(
+    told: Callable[..., Any], chain: Path, tmp_path: Path
+) -> None:
+    files = [chain / "01.block", chain / "02.block"]
+    output = told("replay", *files, "--store", "state.lmdb", "--timeline", "timeline.json")
+    content = json.loads((tmp_path / "timeline.json").read_text())
+    names = {
+        event["pid"]: event["args"]["name"]
+        for event in content["traceEvents"]
+        if event["name"] == "process_name"
+    }
+    assert names == {1: "01.block", 2: "02.block", 3: "settlement"}
+    spans = [event for event in content["traceEvents"] if event["ph"] == "X"]
+    settled = {(span["cat"], span["name"]): span for span in spans if span["pid"] == 3}
+    assert set(settled) == {
+        (lane, f"block {number}") for lane in ("execution", "root", "storing") for number in (1, 2)
+    }
+    for number, block in enumerate(output["blocks"], 1):
+        execution, storing = settled["execution", f"block {number}"], settled["storing", f"block {number}"]
+        assert execution["dur"] == pytest.approx(block["settlement"]["confirmed_seconds"] * 1e6)
+        stored = storing["ts"] + storing["dur"] - execution["ts"]
+        assert stored == pytest.approx(block["settlement"]["durable_seconds"] * 1e6)
+        of_workers = [span for span in spans if span["pid"] == number and span["cat"] == "commit"]
+        assert len(of_workers) == 60
+        end = max(span["ts"] + span["dur"] for span in of_workers)
+        assert execution["ts"] < end <= execution["ts"] + execution["dur"] + 1
+
+
 def test_options_that_do_not_fit_are_refused(refused: Refused, chain: Path, tmp_path: Path) -> None:
     one = chain / "01.block"
     for option in (["--resume"], ["--settle", "sync"], ["--in-flight", "2"], ["--tree", "none"]):

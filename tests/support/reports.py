@@ -47,6 +47,33 @@ def replay(name: str = "a.block", **changes: Any) -> dict[str, Any]:
     return {"schema": 1, "command": "replay", "blocks": [block | changes], "totals": {}}
 
 
+def stored() -> dict[str, Any]:
+    """The output of blocks that were stored."""
+    blocks = []
+    for number, (confirmed, durable) in enumerate([(0.012, 0.031), (0.011, 0.043)], 1):
+        settled = {
+            "number": number,
+            "waited_seconds": 0.0,
+            "confirmed_seconds": confirmed,
+            "durable_seconds": durable,
+            "root_seconds": 0.004,
+            "store_seconds": 0.0075,
+            "keys": 1234,
+            "nodes": 567,
+        }
+        block = replay(f"{number}.block")["blocks"][0] | {"settlement": settled}
+        blocks.append(
+            {name: value for name, value in block.items() if name not in ("speedup", "sequential_seconds")}
+        )
+    store = {
+        "file": "state.lmdb", "tree": "binary", "settle": "async", "in_flight": 3, "tree_workers": 2, "resumed": 1,
+        "head": 2, "state_root": "0x" + "cd" * 32,
+        "stages": {"execution_seconds": 0.023, "root_seconds": 0.008, "store_seconds": 0.015, "wall_seconds": 0.046},
+        "state_bytes": 1, "nodes_bytes": 2, "blocks_bytes": 3, "file_bytes": 4,
+    }  # fmt: skip
+    return {"schema": 1, "command": "replay", "blocks": blocks, "store": store}
+
+
 def simulation(name: str = "a.block", factor: float = 0.9) -> dict[str, Any]:
     results = [
         {

@@ -293,6 +293,28 @@ def test_a_comparison_in_real_time_is_repeated_with_workers(tmp_path: Path) -> N
     )
 
 
+def test_stored_blocks_have_a_section_of_their_own(tmp_path: Path) -> None:
+    found = sections(reports.write(tmp_path, "stored.json", reports.stored()))
+    assert "replays" not in found
+    stages, blocks = tables(found["settlement"])
+    assert [each.text for each in stages.rows[0]] == [
+        "state.lmdb", "async", "3", "up to 2", "0.02", "0.01", "0.01", "0.05", "2.00",
+    ]  # fmt: skip
+    assert [each.text for each in blocks.rows[1]] == [
+        "2.block", "2", "200", "0.00", "11.00", "4.00", "7.50", "43.00", "1,234", "567",
+    ]  # fmt: skip
+    (charts,) = [part for part in found["settlement"].parts if isinstance(part, Charts)]
+    drawn = charts.charts[0].specification["data"]["values"]
+    assert {(each["row"], each["kind"]): each["value"] for each in drawn} == {
+        ("1.block", "confirmed"): 12.0,
+        ("1.block", "durable"): 31.0,
+        ("2.block", "confirmed"): 11.0,
+        ("2.block", "durable"): 43.0,
+    }
+    words = "--store state.lmdb --tree binary --settle async --in-flight 3 --tree-workers 2 --resume"
+    assert words in str(found["commands"].parts)
+
+
 def test_a_heat_map_puts_numbers_into_classes(tmp_path: Path) -> None:
     found = sections(*reports.write_all(tmp_path))
     simulated, _ = tables(found["contention"])

@@ -16,7 +16,7 @@ from blockstm.schema.settlement import SettledEntry
 __all__ = ["settlement"]
 
 MILLISECONDS: Final = 1000
-DOTS: Final = (Symbol("confirmed", "●", "series-1"), Symbol("durable", "◆", "series-2"))
+DOTS: Final = (Symbol("confirmed", "●", "series-1"), Symbol("durable", "❙", "series-2"))
 COLUMNS: Final = (
     Column("block", is_number=False), Column("number"), Column("txns"), Column("waited (ms)"),
     Column("confirmed (ms)"), Column("root (ms)"), Column("storing (ms)"), Column("durable (ms)"), Column("keys"),
