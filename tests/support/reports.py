@@ -65,11 +65,11 @@ def stored() -> dict[str, Any]:
         blocks.append(
             {name: value for name, value in block.items() if name not in ("speedup", "sequential_seconds")}
         )
+    stages = {"execution_seconds": 0.023, "root_seconds": 0.008, "store_seconds": 0.015, "wall_seconds": 0.046}
     store = {
         "file": "state.lmdb", "tree": "binary", "settle": "async", "in_flight": 3, "tree_workers": 2, "resumed": 1,
         "head": 2, "state_root": "0x" + "cd" * 32,
-        "stages": {"execution_seconds": 0.023, "root_seconds": 0.008, "store_seconds": 0.015, "wall_seconds": 0.046},
-        "state_bytes": 1, "nodes_bytes": 2, "blocks_bytes": 3, "file_bytes": 4,
+        "stages": stages, "state_bytes": 1, "nodes_bytes": 2, "blocks_bytes": 3, "file_bytes": 4,
     }  # fmt: skip
     return {"schema": 1, "command": "replay", "blocks": blocks, "store": store}
 
