@@ -18,7 +18,7 @@ from blockstm.blocks.sections import unpack_access_list
 from blockstm.errors import UsageError, counted, shown, type_shown
 from blockstm.native._core import SlotRows, StateColumns
 from blockstm.programs.program import Program
-from blockstm.programs.transaction import Transaction
+from blockstm.programs.transaction import Transaction, named_keys_of
 from blockstm.state.source import StateSource
 from blockstm.tables.html import ROWS_SHOWN, HtmlTable, html_of
 
@@ -264,6 +264,17 @@ class Block(Sequence[Transaction]):
     def source(self) -> StateSource | None:
         """What is asked for the value of a key before the block; None where the state is there (`state`)."""
         return self._source
+
+    def named_keys(self) -> Iterable[bytes]:
+        """Return the keys that arguments of native programs name, each once, and maybe those of its state.
+
+        Most transactions touch these; which others they touch turns out when they run.
+        """
+        if isinstance(self._columns, FileRows):
+            return self._columns.rows.key_table()
+        if self._rows is not None:
+            return self._rows.keys
+        return named_keys_of(self.transactions)
 
     @property
     def known(self) -> Mapping[bytes, bytes | None]:

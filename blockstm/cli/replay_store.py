@@ -167,9 +167,12 @@ def run_chain(
             in_flight=options.in_flight,
             tree_workers=options.tree_workers,
         ) as ledger:
-            for each, digest in list(zip(loaded, digests, strict=True))[first:]:
+            for place in range(first, len(loaded)):
+                each = loaded[place]
+                if place + 1 < len(loaded):
+                    ledger.read_ahead(loaded[place + 1].executable.block)
                 with progress.step(each.file.name), named_in_errors(each.file):
-                    run.execute(ledger, each, digest, verify)
+                    run.execute(ledger, each, digests[place], verify)
                 if run.disagrees:
                     break  # what follows would start from a wrong state
             ledger.settle()

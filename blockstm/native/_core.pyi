@@ -190,6 +190,9 @@ class BlockContent:
     def items(self) -> ItemsView[bytes, bytes]:
         """Keys and values of the state; made when first asked for."""
 
+    def key_table(self) -> list[bytes]:
+        """The keys that its state and its transactions name."""
+
 class Arena:
     """The shared memory that a pool of workers executes blocks in."""
 

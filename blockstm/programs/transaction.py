@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, TypedDict, Unpack, cast
 
 from blockstm.errors import ProgramError, shown
 from blockstm.limits import U64_MAX
@@ -244,3 +244,17 @@ class Transaction:
         parts = [(name, getattr(self, name)) for name in names]
         told = "".join(f", {name}={shown(value)}" for name, value in parts if value is not None)
         return f"<Transaction {self._program.name}{shown(self._arguments)}{told}>"
+
+
+def named_keys_of(transactions: Iterable[Transaction]) -> dict[bytes, None]:
+    """Return the keys that arguments of native programs name, each once, in the order first named."""
+    named: dict[bytes, None] = {}
+    for transaction in transactions:
+        for parameter, argument in zip(
+            getattr(transaction.program, "parameters", ()), transaction.arguments, strict=False
+        ):
+            if parameter.kind == "key":
+                named[cast(bytes, argument)] = None
+            elif parameter.kind in ("keys", "adds"):
+                named.update(dict.fromkeys(cast("Iterable[bytes]", argument)))
+    return named

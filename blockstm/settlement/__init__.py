@@ -1,5 +1,6 @@
 """Settlement: blocks that follow each other on the state of a store, confirmed first and made durable after.
 
+- `read_ahead`: reading what a block will touch, while the blocks before it run.
 - `settler`: what makes one block durable: its values, its root, its record.
 - `settlement_main`: the process that drains committed changes and settles them.
 - `settlement`: that process, as the engine's process holds it.

@@ -13,6 +13,7 @@ from blockstm.engine.settings import whole_number
 from blockstm.errors import StoreError, UsageError, shown, shown_path
 from blockstm.models import BlockStm, Model, model_of, reference_of
 from blockstm.results.result import Result
+from blockstm.settlement.read_ahead import ReadAhead, Values
 from blockstm.settlement.settlement import Durable, Settlement
 from blockstm.settlement.settler import Announced
 from blockstm.store.store import Store
@@ -42,7 +43,7 @@ class Confirmed(NamedTuple):
     waited_ns: int
     """How long it waited, before it began, for blocks before it to become durable."""
     began_ns: int
-    """When it began, its loading included."""
+    """When it began: what it reads first, and its loading, included."""
     confirmed_ns: int
     """When its last transaction was final."""
     differences: tuple[str, ...] | None
@@ -95,9 +96,10 @@ class Ledger:
         self._is_sync = settle == "sync"
         self._in_flight_max = in_flight
         self._head = store.head
-        self._in_flight: deque[tuple[int, Mapping[bytes, bytes | None]]] = deque()
+        self._in_flight: deque[tuple[int, Values]] = deque()
         self._durable: deque[Durable] = deque()
         self._settlement = Settlement(store, engine.drain_descriptor, tree_workers)
+        self._read_ahead = ReadAhead(store)
 
     @property
     def head(self) -> int | None:
@@ -142,12 +144,15 @@ class Ledger:
         while self._hear(0.0):
             pass
         reference = None
+        began_ns = monotonic_ns()
         below = self._changes_in_flight()
         given = self._given(block, below)
-        placed = block.on(self._store.source, {**below, **given})
+        read = {} if self._head is None else self._read_ahead.take(block)
+        placed = block.on(self._store.source, {**read, **below, **given})
         if verify:
+            verifies_ns = monotonic_ns()
             reference = self._reference(placed, model_of(model))
-        began_ns = monotonic_ns()
+            began_ns += monotonic_ns() - verifies_ns  # that is none of what a block takes
         announced = Announced(0, number, digest, given)
         result = self._engine.execute(
             placed,
@@ -166,6 +171,17 @@ class Ledger:
         self._head = number
         return Confirmed(number, result, waited_ns, began_ns, confirmed_ns, differences)
 
+    def read_ahead(self, block: Block) -> None:
+        """Begin to read from the store what a block names, which is to be executed after the next one.
+
+        Blocks that are executed without that are read for before they begin.
+
+        Arguments:
+            block: the very object that `execute` will be given.
+        """
+        if self._head is not None:
+            self._read_ahead.begin(block)
+
     def run(self, blocks: Iterable[Block], model: Model | str = BLOCK_STM) -> Iterator[Confirmed | Durable]:
         """Execute blocks, and hand out of each that it is confirmed, and that it is durable, as that happens.
 
@@ -176,9 +192,15 @@ class Ledger:
         Raises:
             as `execute` does.
         """
-        for block in blocks:
+        coming = iter(blocks)
+        block = next(coming, None)
+        while block is not None:
+            following = next(coming, None)
+            if following is not None:
+                self.read_ahead(following)
             yield self.execute(block, model)
             yield from self.durable()
+            block = following
         self.settle()
         yield from self.durable()
 
@@ -228,7 +250,11 @@ class Ledger:
             if self._settlement.pid is not None:
                 self.settle()
         finally:
-            self._settlement.close()
+            self._end()
+
+    def _end(self) -> None:
+        self._read_ahead.close()
+        self._settlement.close()
 
     def __enter__(self) -> Self:
         """Return the ledger; it is closed at the end of the `with` statement."""
@@ -239,7 +265,7 @@ class Ledger:
         if kind is None:
             self.close()
         else:
-            self._settlement.close()
+            self._end()
 
     def __repr__(self) -> str:
         """Say how far it is."""
@@ -263,8 +289,9 @@ class Ledger:
         durable = self._settlement.next(timeout_seconds)
         if durable is None:
             return False
-        number, _ = self._in_flight.popleft()
+        number, changes = self._in_flight.popleft()
         assert number == durable.number
+        self._read_ahead.note_durable(changes)
         self._durable.append(durable)
         return True
 

@@ -7,9 +7,9 @@ from typing import Final
 from blockstm.errors import shown_path
 from blockstm.store.environment import Environment, environment_at
 
-__all__ = ["StoreSource", "StoredNodes", "key_stored", "value_of", "value_stored"]
+__all__ = ["KEY_PREFIX", "StoreSource", "StoredNodes", "key_stored", "value_of", "value_stored"]
 
-_KEY: Final = b"k"
+KEY_PREFIX: Final = b"k"
 """Stands before each key of the state: one may be empty, which LMDB's cannot."""
 _PRESENT: Final = b"\x01"
 _ABSENT: Final = b"\x00"
@@ -18,7 +18,7 @@ _ABSENT: Final = b"\x00"
 
 def key_stored(key: bytes) -> bytes:
     """Return what a key of the state is in the store."""
-    return _KEY + key
+    return KEY_PREFIX + key
 
 
 def value_stored(value: bytes | None) -> bytes:
@@ -53,7 +53,7 @@ class StoreSource:
         environment = self._environment
         if environment is None:
             environment = self._environment = environment_at(self._path)
-        return value_of(environment.get(environment.state, _KEY + key))
+        return value_of(environment.get(environment.state, KEY_PREFIX + key))
 
     def __eq__(self, other: object) -> bool:
         """Two are equal when their files are."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, Self
 
 from blockstm.errors import StoreError, shown, shown_path
 from blockstm.store.environment import Environment, environment_at, keep_open, naming
 from blockstm.store.record import StoredBlock, decode_object, encode_object, no_such_block
-from blockstm.store.source import StoredNodes, StoreSource, key_stored, value_of, value_stored
+from blockstm.store.source import KEY_PREFIX, StoredNodes, StoreSource, key_stored, value_of, value_stored
 
 __all__ = ["TREE_NONE", "Store"]
 
@@ -133,12 +133,26 @@ class Store:
             stored = self._environment.get(self._environment.state, key_stored(key))
         return stored is not None, value_of(stored)
 
+    def told_many(self, keys: Iterable[bytes]) -> dict[bytes, bytes | None]:
+        """Return what keys hold after the last block; None for each that is absent."""
+        wanted = list(keys)
+        told: dict[bytes, bytes | None] = dict.fromkeys(wanted)
+        environment = self._environment
+        with (
+            naming(self.path),
+            environment.lmdb.begin(db=environment.state) as transaction,
+            transaction.cursor() as cursor,
+        ):
+            for key, stored in cursor.getmulti(map(key_stored, wanted)):
+                told[key[len(KEY_PREFIX) :]] = value_of(stored)
+        return told
+
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Go through the state after the last block, in the order of the keys."""
         with naming(self.path), self._environment.lmdb.begin(db=self._environment.state) as transaction:
             for key, stored in transaction.cursor():
                 if (value := value_of(stored)) is not None:
-                    yield key[1:], value
+                    yield key[len(KEY_PREFIX) :], value
 
     def append(
         self,

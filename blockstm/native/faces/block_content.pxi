@@ -233,6 +233,11 @@ cdef class BlockContent:
                 self.decoded[self.keys.string(value.key)] = self.content[value.begin:value.begin + value.length]
         return self.decoded.items()
 
+    def key_table(self):
+        """The keys that its state and its transactions name."""
+        cdef Py_ssize_t index
+        return [self.keys.string(index) for index in range(self.key_count)]
+
     # --- laying it out ---
 
     cdef int lay_out(self, Local* local, list entries, bint has_state) except -1:
