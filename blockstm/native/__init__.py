@@ -93,7 +93,9 @@ Storey by storey, each file after those that it is made of:
 - `faces/worker`: a worker, and the context of Python programs.
 - `faces/controlled`, `faces/exploration`: virtual workers under a controller; what exploration asks of the core.
 - `faces/virtual_clock`, `faces/calibration`: virtual workers in modelled time; what calibration measures.
+- `hashing/keccak_lanes`, `hashing/keccak`: Keccak-256 of as many inputs as a vector has lanes; of as many as pay.
 - `_core`, `_workloads`, `_coretest`: the extension modules: the core, the workloads' programs, a face for tests.
+- `_trees`: the extension module of what commits to a state.
 
 Native programs of users cimport from here, as from `blockstm.native.verbs.context`; `include_directory` says where
 a compiler finds that (docs/how-to/native-programs.md).
