@@ -89,6 +89,10 @@ class StateSourceError(BlockstmError):
     """The source of a block's state cannot tell what a key holds, or does not reach a worker; names key and fix."""
 
 
+class TreeError(BlockstmError, ValueError):
+    """A node of a state tree is missing, damaged or not what its parent says; names its path, and the fix."""
+
+
 class UndeclaredAccessError(BlockstmError):
     """A transaction has touched a key that it had not declared, for which the block fails; names both."""
 

@@ -1,10 +1,19 @@
-"""What commits to a state, in compiled code: hashes of many inputs at once."""
+"""What commits to a state, in compiled code: hashes of many inputs at once, and Merkle Patricia tries."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport uint8_t
+from libc.stdint cimport uint8_t, uint32_t
+from libc.stdlib cimport free
+from libc.string cimport memcmp, memcpy, memset
 from libcpp.vector cimport vector
 
 from blockstm.native.hashing.keccak cimport Digest, keccak_256_in_lanes, keccak_256_many as hash_many, keccak_lanes_max
+from blockstm.native.trees.patricia_node cimport (
+    BRANCH, EXTENSION, HASH_BYTES, Kind, LEAF, NIBBLES_MAX, Node, PACKED_BYTES_MAX, UNRESOLVED, UNRESOLVED_BRANCH, clear_node,
+    common_nibbles, cut_path, prepend, set_value, unpack_path, write_node,
+)
+from blockstm.native.trees.rlp cimport Item, read_item, string_bytes, write_header, write_string
+
+from blockstm.errors import TreeError
 
 LANES_MAX = keccak_lanes_max()
 
@@ -43,3 +52,38 @@ def keccak_256_many(inputs, size_t lanes=0):
         else:
             hash_many(starts.data(), lengths.data(), count, place)
     return [PyBytes_FromStringAndSize(<char*>place[index], sizeof(Digest)) for index in range(count)]
+
+
+def encode_strings(items):
+    """Return the RLP of a list of bytes."""
+    cdef vector[uint8_t] written
+    cdef size_t length = 0
+    cdef bytes data
+    cdef list held = [<bytes?>data for data in items]
+    for data in held:
+        length += string_bytes(<const uint8_t*>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+    write_header(&written, length, 0xC0)
+    for data in held:
+        write_string(&written, <const uint8_t*>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+    return PyBytes_FromStringAndSize(<char*>written.data(), written.size())
+
+
+def decode_strings(bytes data not None):
+    """Return the list of bytes that has this RLP; None where it is damaged, or is not that."""
+    cdef const uint8_t* end = <const uint8_t*>PyBytes_AS_STRING(data) + PyBytes_GET_SIZE(data)
+    cdef Item whole, item
+    cdef list items = []
+    if not read_item(end - PyBytes_GET_SIZE(data), end, &whole) or not whole.is_list or whole.end != end:
+        return None
+    cdef const uint8_t* at = whole.payload
+    while at < end:
+        if not read_item(at, end, &item) or item.is_list:
+            return None
+        items.append(PyBytes_FromStringAndSize(<char*>item.payload, item.end - item.payload))
+        at = item.end
+    return items
+
+
+EMPTY_TRIE_ROOT = keccak_256(b"\x80")
+
+include "trees/patricia.pxi"
