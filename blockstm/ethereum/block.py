@@ -91,6 +91,8 @@ class EthereumBlock:
             EthereumInputError: something is missing or malformed, or the header is not that of the environment;
                 names the field, the transaction or the key, and the fix.
         """
+        for key, value in block.state.items():
+            check_entry(key, value)
         try:
             about = Fields(block.meta[_META_KEY], f"meta {_META_KEY}", _FIX)
             stated = Fields(about["header"], f"{about.place}: the header", _FIX)
@@ -111,8 +113,6 @@ class EthereumBlock:
         except ContentError as error:
             raise EthereumInputError(str(error)) from error
         _check_transactions(block)
-        for key, value in block.state.items():
-            check_entry(key, value)
         return made
 
 

@@ -108,21 +108,17 @@ class EthereumStateTree:
         Raises:
             TreeError: a node on the way to an account or a slot is missing or damaged; then nothing is changed.
         """
-        fields = [(key, value) for key, value in changes.items() if key[:1] in _ACCOUNT_KINDS]
-        slots = [(key, value) for key, value in changes.items() if key[:1] == _STORAGE_KIND]
+        fields, slots = [], []
+        for entry in changes.items():
+            kind = entry[0][:1]
+            if kind in _ACCOUNT_KINDS:
+                fields.append(entry)
+            elif kind == _STORAGE_KIND:
+                slots.append(entry)
         addresses = {key[_ADDRESS] for key, _ in (*fields, *slots)}
         accounts = {address: self._account(address, path) for address, path in self._paths(addresses).items()}
         wiped = {key[_ADDRESS]: decode_number(value) for key, value in fields if key[:1] == b"w"}
-        writes = []
-        paths = self._slot_paths(slots)
-        for key, value in slots:
-            account = accounts[key[_ADDRESS]]
-            incarnation = wiped.get(key[_ADDRESS], account.incarnation)
-            if incarnation is None or decode_number(key[_INCARNATION]) == incarnation:
-                path = paths[key[_SLOT]]
-                if key[_ADDRESS] not in wiped:
-                    self._tries.get(self._storage(account), path)
-                writes.append((account, path, value))
+        writes = self._writes(slots, accounts, wiped)
         for key, value in fields:
             self._set_field(accounts[key[_ADDRESS]], key[:1], value)
         for account, path, value in writes:
@@ -133,6 +129,26 @@ class EthereumStateTree:
                 self._tries.remove(trie, path)
             account.has_new_storage = True
         self._changed |= accounts
+
+    def _writes(
+        self,
+        slots: Sequence[tuple[bytes, bytes | None]],
+        accounts: Mapping[bytes, _Account],
+        wiped: Mapping[bytes, int],
+    ) -> list[tuple[_Account, bytes, bytes | None]]:
+        """Return the writes to slots that are not wiped, by account and path; the nodes on the way are read."""
+        numbers = list({key[_SLOT] for key, _ in slots})
+        paths = dict(zip(numbers, keccak_256_many(numbers), strict=True))
+        writes = []
+        for key, value in slots:
+            account = accounts[key[_ADDRESS]]
+            incarnation = wiped.get(key[_ADDRESS], account.incarnation)
+            if incarnation is None or decode_number(key[_INCARNATION]) == incarnation:
+                path = paths[key[_SLOT]]
+                if key[_ADDRESS] not in wiped:
+                    self._tries.get(self._storage(account), path)
+                writes.append((account, path, value))
+        return writes
 
     def hash_ahead(self) -> None:
         """Hash what is not likely to change again: storages in which nothing has been removed."""
@@ -218,10 +234,6 @@ class EthereumStateTree:
         found = {address: self._accounts[address].path for address in addresses if address in self._accounts}
         unknown = [address for address in addresses if address not in found]
         return found | dict(zip(unknown, keccak_256_many(unknown), strict=True))
-
-    def _slot_paths(self, slots: Iterable[tuple[bytes, bytes | None]]) -> dict[bytes, bytes]:
-        numbers = list({key[_SLOT] for key, _ in slots})
-        return dict(zip(numbers, keccak_256_many(numbers), strict=True))
 
     def _account(self, address: bytes, path: bytes) -> _Account:
         account = self._accounts.get(address)

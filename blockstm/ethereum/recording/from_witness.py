@@ -73,8 +73,8 @@ def accounts_proved(
 ) -> dict[bytes, Account | None]:
     """Return the accounts that a block accesses, exactly as a witness proves them; None for one that is not there.
 
-    Of an account's storage, the slots are found whose numbers are known. A code that the witness does not hold is
-    left out: it is that of an account of which only the balance is wanted.
+    Of an account's storage, the slots are found whose numbers are known. A code that nothing tells is left out: it
+    is that of an account of which only the balance is wanted.
 
     Arguments:
         witness: of the state before the block.
@@ -86,15 +86,16 @@ def accounts_proved(
     Raises:
         ContentError: the witness lacks a node, or is damaged, or something else is told than it says.
     """
-    tree = EthereumStateTree(StateWitness(root, witness.nodes), root, is_found_by_hash=True)
     of_protocol = slots_accessed(environment)
     slots = witness.slots.union(*of_protocol.values(), *(account.storage for account in told.values()))
     numbers = dict(zip(keccak_256_many(map(_slot_bytes, slots)), slots, strict=True))
     addresses = witness.addresses | told.keys() | of_protocol.keys() | _addresses_of(block)
+    codes = witness.codes | {keccak_256(account.code): account.code for account in told.values()}
     proved: dict[bytes, Account | None] = {}
     try:
+        tree = EthereumStateTree(StateWitness(root, witness.nodes), root, is_found_by_hash=True)
         for address in sorted(addresses):
-            proved[address] = _account(tree, address, numbers, witness.codes)
+            proved[address] = _account(tree, address, numbers, codes)
         for address, account in told.items():
             _check_told(tree, address, account, proved[address])
     except TreeError as error:
