@@ -86,4 +86,6 @@ def decode_strings(bytes data not None):
 
 EMPTY_TRIE_ROOT = keccak_256(b"\x80")
 
-include "trees/patricia.pxi"
+include "trees/patricia_nodes.pxi"
+include "trees/patricia_changes.pxi"
+include "trees/patricia_tries.pxi"
