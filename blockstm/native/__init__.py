@@ -95,8 +95,7 @@ Storey by storey, each file after those that it is made of:
 - `faces/virtual_clock`, `faces/calibration`: virtual workers in modelled time; what calibration measures.
 - `hashing/keccak_lanes`, `hashing/keccak`: Keccak-256 of as many inputs as a vector has lanes; of as many as pay.
 - `trees/rlp`, `trees/patricia_node`: RLP; a node of a Merkle Patricia trie, in memory and in RLP.
-- `trees/patricia_nodes`, `trees/patricia_changes`, `trees/patricia_tries`: its nodes, and where they are read from; what
-  changes in them; tries as Python sees them.
+- `trees/patricia_nodes`, `trees/patricia_changes`, `trees/patricia_tries`: many of them; changes; tries in Python.
 - `_core`, `_workloads`, `_coretest`: the extension modules: the core, the workloads' programs, a face for tests.
 - `_trees`: the extension module of what commits to a state.
 
