@@ -8,12 +8,12 @@ from libcpp.vector cimport vector
 
 from blockstm.native.hashing.keccak cimport Digest, keccak_256_in_lanes, keccak_256_many as hash_many, keccak_lanes_max
 from blockstm.native.trees.patricia_node cimport (
-    BRANCH, EXTENSION, HASH_BYTES, Kind, LEAF, NIBBLES_MAX, Node, PACKED_BYTES_MAX, UNRESOLVED, UNRESOLVED_BRANCH, clear_node,
-    common_nibbles, cut_path, prepend, set_value, unpack_path, write_node,
+    BRANCH, EXTENSION, HASH_BYTES, Kind, LEAF, NIBBLES_MAX, Node, PACKED_BYTES_MAX, UNRESOLVED, UNRESOLVED_BRANCH,
+    clear_node, common_nibbles, cut_path, prepend, set_value, unpack_path, write_node,
 )
 from blockstm.native.trees.rlp cimport Item, read_item, string_bytes, write_header, write_string
 
-from blockstm.errors import TreeError
+from blockstm.errors import TreeError, UsageError
 
 LANES_MAX = keccak_lanes_max()
 
@@ -59,8 +59,10 @@ def encode_strings(items):
     cdef vector[uint8_t] written
     cdef size_t length = 0
     cdef bytes data
-    cdef list held = [<bytes?>data for data in items]
+    cdef list held = list(items)
     for data in held:
+        if data is None:
+            raise TypeError("an item is None, not bytes")
         length += string_bytes(<const uint8_t*>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
     write_header(&written, length, 0xC0)
     for data in held:

@@ -62,6 +62,8 @@ class PatriciaTrie:
 
         Raises:
             TreeError: a node on the way to a key is missing or damaged; then nothing is changed.
+            UsageError: a key begins with another, is empty or too long, or a value is empty; the trie is of no use
+                any more.
         """
         for key in changes:
             self._tries.get(self._trie, key)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trie import HexaryTrie
 
-from blockstm.errors import TreeError
+from blockstm.errors import TreeError, UsageError
 from blockstm.native import _trees
 from blockstm.trees.nodes import MemoryNodes
 from blockstm.trees.patricia import EMPTY_TRIE_ROOT, PatriciaTrie
@@ -169,7 +169,7 @@ def test_a_node_that_is_rubbish_is_refused_or_read(
         tries.commit([trie])
     except TreeError as error:
         assert re.match(r"the trie: (the node at path|a path has)", str(error))
-    except ValueError as error:
+    except UsageError as error:
         assert "begins with another" in str(error)
 
 
@@ -204,14 +204,14 @@ def test_what_is_no_node_is_refused() -> None:
 def test_keys_and_values_that_no_trie_has_are_refused() -> None:
     trie = PatriciaTrie(MemoryNodes())
     for key in (b"", b"k" * 33):
-        with pytest.raises(ValueError, match="has 1 to 32 bytes"):
+        with pytest.raises(UsageError, match="has 1 to 32 bytes"):
             trie.update({key: b"value"})
-    with pytest.raises(ValueError, match="no empty values"):
+    with pytest.raises(UsageError, match="no empty values"):
         trie.update({b"key": b""})
     for pair in ({b"ab": b"1", b"abc": b"2"}, {b"abc": b"1", b"ab": b"2"}):
-        with pytest.raises(ValueError, match="begins with another"):
+        with pytest.raises(UsageError, match="begins with another"):
             PatriciaTrie(MemoryNodes()).update(pair)
-    with pytest.raises(ValueError, match="has 32 bytes"):
+    with pytest.raises(UsageError, match="has 32 bytes"):
         PatriciaTrie(MemoryNodes(), b"root")
 
 
@@ -223,3 +223,9 @@ def test_lists_of_strings_are_written_and_read_as_rlp(items: list[bytes]) -> Non
     assert _trees.decode_strings(written) == items
     assert _trees.decode_strings(written + b"\0") is None
     assert _trees.decode_strings(written[:-1]) is None
+
+
+@pytest.mark.parametrize("wrong", [None, "text", 5])
+def test_what_is_not_bytes_has_no_rlp(wrong: object) -> None:
+    with pytest.raises(TypeError):
+        _trees.encode_strings([b"", wrong])  # type: ignore[list-item]

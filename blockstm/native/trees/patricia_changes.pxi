@@ -37,7 +37,7 @@ cdef class PatriciaChanges(PatriciaNodes):
         node = &self._nodes[index]
         if node.kind == BRANCH:
             if depth == length:
-                raise ValueError("a key of a trie begins with another")
+                raise UsageError("a key of a trie begins with another")
             child = self._put(trie, node.children[key[depth]], key, length, depth + 1, value)
             self._nodes[index].children[key[depth]] = child
         else:
@@ -47,7 +47,7 @@ cdef class PatriciaChanges(PatriciaNodes):
                 return self._split(trie, index, common, key, length, depth, value)
             if node.kind == LEAF:
                 if depth + common < length:
-                    raise ValueError("a key of a trie begins with another")
+                    raise UsageError("a key of a trie begins with another")
                 self._set_value(node, value)
             else:
                 child = self._put(trie, node.children[0], key, length, depth + common, value)
@@ -65,7 +65,7 @@ cdef class PatriciaChanges(PatriciaNodes):
         cdef uint8_t nibble
         cdef Node* node
         if depth + common >= length:
-            raise ValueError("a key of a trie begins with another")
+            raise UsageError("a key of a trie begins with another")
         self._touch(trie, index, key, depth)
         leaf = self._leaf(key + depth + common + 1, length - depth - common - 1, value)
         branch = self._new(BRANCH)

@@ -71,7 +71,7 @@ cdef class PatriciaNodes:
 
     cdef uint32_t _unresolved(self, bytes digest, Kind kind) except 0:
         if PyBytes_GET_SIZE(digest) != HASH_BYTES:
-            raise ValueError(f"the hash of a node has {HASH_BYTES} bytes, and this one {len(digest)}")
+            raise UsageError(f"the hash of a node has {HASH_BYTES} bytes, and this one {len(digest)}")
         return self._referred(<const uint8_t*>PyBytes_AS_STRING(digest), kind)
 
     cdef uint32_t _referred(self, const uint8_t* digest, Kind kind) except 0:

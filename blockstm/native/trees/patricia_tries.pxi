@@ -15,7 +15,7 @@ cdef uint32_t nibbles_of(bytes key, uint8_t* nibbles) except 0xFFFFFFFF:
     cdef uint32_t length = <uint32_t>PyBytes_GET_SIZE(key), place
     cdef const uint8_t* data = <const uint8_t*>PyBytes_AS_STRING(key)
     if not 0 < PyBytes_GET_SIZE(key) <= NIBBLES_MAX // 2:
-        raise ValueError(f"a key of a trie has 1 to {NIBBLES_MAX // 2} bytes, and this one {PyBytes_GET_SIZE(key)}")
+        raise UsageError(f"a key of a trie has 1 to {NIBBLES_MAX // 2} bytes, and this one {PyBytes_GET_SIZE(key)}")
     for place in range(length):
         nibbles[2 * place] = data[place] >> 4
         nibbles[2 * place + 1] = data[place] & 15
@@ -182,7 +182,7 @@ cdef class PatriciaTries(PatriciaChanges):
         cdef uint8_t nibbles[NIBBLES_MAX]
         cdef uint32_t length = nibbles_of(key, nibbles)
         if not value:
-            raise ValueError("a trie holds no empty values")
+            raise UsageError("a trie holds no empty values")
         self._has_changed = False
         self._roots[trie] = self._put(trie, self._roots[trie], nibbles, length, self._depths[trie], value)
 
