@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import pytest
 import rlp
 from eth_hash.auto import keccak
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from blockstm import Block, Engine
 from blockstm.chains.checked import CheckedBlock
@@ -324,6 +326,17 @@ def test_what_is_no_witness_is_refused(
     assert "\n" not in str(refused.value)
 
 
+PIECES = [
+    b"\x00\x42\x00\x12\x41\x05",  # LEAF
+    b"\x01\x41\x05",  # EXTENSION
+    b"\x02\x03",  # BRANCH
+    b"\x03" + bytes(range(32)),  # HASH
+    b"\x04\x42\x60\x01",  # CODE
+    b"\x05\x42\x00\x12\x0c\x07\x41\x09",  # ACCOUNT_LEAF
+    b"\x06",  # EMPTY_ROOT
+]
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
@@ -353,6 +366,17 @@ def test_a_compact_witness_that_is_damaged_is_refused(data: bytes, message: str)
         ContentError, match=rf"^the compact witness is damaged at byte \d+: {re.escape(message)}"
     ):
         decode_compact(data)
+
+
+@given(st.lists(st.binary(max_size=40) | st.sampled_from(PIECES), max_size=12))
+@settings(deadline=None, max_examples=200)
+def test_a_compact_witness_of_any_bytes_is_refused_or_read(pieces: list[bytes]) -> None:
+    try:
+        witness = decode_compact(b"\x01" + b"".join(pieces))
+    except ContentError as error:
+        assert str(error).startswith("the compact witness is damaged at byte ")
+    else:
+        assert all(keccak(node) == digest for digest, node in witness.nodes.items())
 
 
 def test_states_that_differ_are_refused(made: Made, record: Callable[..., Block]) -> None:

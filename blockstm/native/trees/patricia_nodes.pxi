@@ -17,6 +17,7 @@ cdef class PatriciaNodes:
     cdef vector[Node] _nodes
     cdef vector[uint32_t] _free
     cdef list _prefixes, _names, _dead      # of each trie: its places' prefix; what it is called; keys to be removed
+    cdef list _closed                       # numbers of tries that are closed
     cdef vector[uint32_t] _roots
     cdef vector[uint32_t] _depths           # at which each trie begins: 1 for a part
     cdef vector[uint8_t] _first_nibbles     # of a part
@@ -28,7 +29,7 @@ cdef class PatriciaNodes:
         self._get = get
         self._is_found_by_hash = is_found_by_hash
         self._nodes.resize(1)
-        self._prefixes, self._names, self._dead, self._changes = [], [], [], {}
+        self._prefixes, self._names, self._dead, self._closed, self._changes = [], [], [], [], {}
 
     def __dealloc__(self):
         cdef size_t index

@@ -137,13 +137,18 @@ cdef class PatriciaTries(PatriciaChanges):
         return joined
 
     cdef object _opened(self, bytes prefix, str name, uint32_t index, uint32_t depth, uint8_t first_nibble):
-        self._prefixes.append(prefix)
-        self._names.append(name)
-        self._dead.append(set())
-        self._roots.push_back(index)
-        self._depths.push_back(depth)
-        self._first_nibbles.push_back(first_nibble)
-        return len(self._prefixes) - 1
+        cdef uint32_t trie
+        if not self._closed:
+            self._closed.append(len(self._names))
+            for listed in (self._prefixes, self._names, self._dead):
+                listed.append(None)
+            self._roots.push_back(0)
+            self._depths.push_back(0)
+            self._first_nibbles.push_back(0)
+        trie = self._closed.pop()
+        self._prefixes[trie], self._names[trie], self._dead[trie] = prefix, name, set()
+        self._roots[trie], self._depths[trie], self._first_nibbles[trie] = index, depth, first_nibble
+        return trie
 
     def clear(self, uint32_t trie):
         """Forget all that a trie holds: it is empty from there on. Nodes that were not looked at stay in the store."""
@@ -154,11 +159,12 @@ cdef class PatriciaTries(PatriciaChanges):
         self._dead[trie].clear()
 
     def close(self, uint32_t trie):
-        """Free what a trie takes, whose changes are committed; its number is used no more."""
+        """Free what a trie takes, whose changes are committed; its number is that of another one later."""
         cdef uint8_t path[NIBBLES_MAX]
         self._drop_all(trie, self._roots[trie], path, 0, False)
         self._roots[trie] = 0
         self._names[trie] = self._prefixes[trie] = self._dead[trie] = None
+        self._closed.append(trie)
 
     def root(self, uint32_t trie):
         """Return the root hash as of the last commit; of a part, its reference."""
