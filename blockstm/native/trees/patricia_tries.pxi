@@ -77,6 +77,8 @@ cdef class PatriciaTries(PatriciaChanges):
     def set_part(self, uint32_t part, bytes reference not None):
         """Replace a part by what a branch above it would hold: nothing, a hash, or a node that is shorter."""
         cdef uint8_t path[NIBBLES_MAX]
+        if reference == self.root(part):
+            return  # what is known of it stays known: it may stand at no place (see `_only_part`)
         memset(path, 0, sizeof(path))
         cdef uint32_t index = self._referenced(part, reference, path)
         self._drop_all(part, self._roots[part], path, 1, False)
