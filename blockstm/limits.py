@@ -59,6 +59,10 @@ SOLANA_JSON_BYTES_MAX: Final = 1 << 28
 """What getBlock answers, decompressed."""
 ETHEREUM_JSON_BYTES_MAX: Final = 1 << 28
 """The text of one file of a node's answers, decompressed, or of one answer over the network."""
+ETHEREUM_NODES_MAX: Final = 1 << 20
+"""Nodes of tries in one witness."""
+ETHEREUM_NODE_BYTES_MAX: Final = 576
+"""One node of a trie of Ethereum's state: a branch has 532 bytes, the leaf of an account at most 150."""
 ETHEREUM_EXPORT_BYTES_MAX: Final = 1 << 30
 """A file of blocks in RLP, decompressed."""
 ETHEREUM_RLP_BLOCK_BYTES_MAX: Final = 1 << 25

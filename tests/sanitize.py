@@ -25,7 +25,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 BUILD = ROOT / "build" / "sanitize"
-# The core by itself, its verbs, the engine, and all native programs.
+# The core by itself, its verbs, the engine, all native programs, and tries.
 WITH_PROCESSES = [
     "tests/unit/test_core_input.py",
     "tests/unit/test_engine_execute.py",
@@ -36,8 +36,11 @@ WITH_PROCESSES = [
     "tests/property/test_binary_tree.py",
     "tests/property/test_core.py",
     "tests/property/test_equivalence.py",
+    "tests/property/test_ethereum_state_tree.py",
+    "tests/property/test_hashing.py",
     "tests/property/test_kept_results.py",
     "tests/property/test_number.py",
+    "tests/property/test_patricia.py",
     "tests/property/test_workloads.py",
     "tests/crash/test_draining.py",
     "tests/stress/test_shapes.py",
@@ -76,6 +79,8 @@ class Kind:
             "LD_PRELOAD": runtime_path(self.runtime),
             "ASAN_OPTIONS": f"{common}:detect_leaks=0:allocator_may_return_null=1",
             "UBSAN_OPTIONS": common,
+            # AddressSanitizer ends a process that loads a library so, which this one does, unless told not to.
+            "PYCRYPTODOME_DISABLE_DEEPBIND": "1",
         }
 
 

@@ -1,6 +1,7 @@
 """Ethereum blocks: recorded from what a node says about them, and executed by revm or by py-evm.
 
 - `rules`: what Ethereum is: keys, forks, networks, what transactions see and leave.
+- `state_trie`: the tries of a state, and its root.
 - `native`, `senders`: what is done in compiled code: the EVM; who has signed transactions.
 - `node`: what nodes tell, in JSON and RLP, read strictly.
 - `block`: what a recorded block says of itself, checked without py-evm.

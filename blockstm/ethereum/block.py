@@ -21,17 +21,35 @@ from blockstm.ethereum.node.header import (
 )
 from blockstm.ethereum.node.nodejson import ADDRESS_BYTES, HASH_BYTES, Fields
 from blockstm.ethereum.rules.environment import Environment
-from blockstm.ethereum.rules.keys import ENVIRONMENT_KEY, check_entry
+from blockstm.ethereum.rules.keys import ENVIRONMENT_KEY, check_entry, trie_node_key
 from blockstm.files.content import ContentError
+from blockstm.native._trees import keccak_256_many
 
 if TYPE_CHECKING:
     from blockstm.ethereum.node.rpc import NodeBlock
 
-__all__ = ["EthereumBlock", "is_ethereum", "meta_of"]
+__all__ = ["EthereumBlock", "StateWitness", "is_ethereum", "meta_of"]
 
 _META_KEY: Final = "ethereum"
 _PROGRAM: Final = "blockstm.ethereum.program.evm"
 _FIX: Final = "record the block again"
+
+
+@dataclass(frozen=True, slots=True)
+class StateWitness:
+    """What proves a part of the state before a block; the `Nodes` of its tries.
+
+    Arguments:
+        root: the root hash of the state, 32 bytes.
+        nodes: of the tries of accounts and of storages, by hash.
+    """
+
+    root: bytes
+    nodes: Mapping[bytes, bytes]
+
+    def get(self, place: bytes, digest: bytes, /) -> bytes | None:
+        """Return a node by its hash."""
+        return self.nodes.get(digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +66,7 @@ class EthereumBlock:
         uncles: the headers of its uncles, as `read_header` returns them; None where it has some and does not tell.
         has_whole_state: whether the state holds all accounts of the chain.
         parent: the header of its parent, as `read_header` returns it; None where the block does not tell it.
+        witness: of the state before it; None where it has none.
     """
 
     block: Block
@@ -59,6 +78,7 @@ class EthereumBlock:
     uncles: tuple[Mapping[str, bytes], ...] | None
     has_whole_state: bool
     parent: Mapping[str, bytes] | None
+    witness: StateWitness | None
 
     @staticmethod
     def of(block: Block) -> EthereumBlock:
@@ -71,6 +91,8 @@ class EthereumBlock:
             EthereumInputError: something is missing or malformed, or the header is not that of the environment;
                 names the field, the transaction or the key, and the fix.
         """
+        for key, value in block.state.items():
+            check_entry(key, value)
         try:
             about = Fields(block.meta[_META_KEY], f"meta {_META_KEY}", _FIX)
             stated = Fields(about["header"], f"{about.place}: the header", _FIX)
@@ -85,13 +107,12 @@ class EthereumBlock:
                 _environment(block, about, header),
                 _uncles(about, uncle_count),
                 _has_whole_state(about),
-                _parent(about),
+                (parent := _parent(about)),
+                _witness(block, about, parent),
             )
         except ContentError as error:
             raise EthereumInputError(str(error)) from error
         _check_transactions(block)
-        for key, value in block.state.items():
-            check_entry(key, value)
         return made
 
 
@@ -107,13 +128,15 @@ def meta_of(
     parent_header: Mapping[str, str] | None = None,
     *,
     whole_state: bool = False,
+    witness_root: bytes | None = None,
 ) -> dict[str, object]:
     """Return the meta of a block's file, from which `EthereumBlock.of` reads it again.
 
     It has one key, `ethereum`: a dict of `fork`, `header` (every field of the block that is hex text, as the node
     gave it), `uncles` (hashes) and, from Shanghai on, `withdrawals`; where they are known, `uncle_headers` (one for
     each of the uncles, in the same form) and `parent_header`; `whole_state`, true, where the state holds all
-    accounts of the chain.
+    accounts of the chain; `witness_root`, the root hash of the state before the block, where nodes of its tries are
+    in the state.
     """
     about: dict[str, object] = {"fork": fork, "header": dict(block.fields), "uncles": list(block.uncles)}
     if block.withdrawals is not None:
@@ -124,6 +147,8 @@ def meta_of(
         about["parent_header"] = dict(parent_header)
     if whole_state:
         about["whole_state"] = True
+    if witness_root is not None:
+        about["witness_root"] = f"0x{witness_root.hex()}"
     return {_META_KEY: about}
 
 
@@ -140,6 +165,22 @@ def _parent(about: Fields) -> Mapping[str, bytes] | None:
     if not about.has("parent_header"):
         return None
     return read_header(Fields(about["parent_header"], f"{about.place}: the header of the parent", _FIX))
+
+
+def _witness(block: Block, about: Fields, parent: Mapping[str, bytes] | None) -> StateWitness | None:
+    if not about.has("witness_root"):
+        return None
+    root = about.data("witness_root", HASH_BYTES)
+    if parent is not None and parent["stateRoot"] != root:
+        about.refuse(f"field witness_root is not the state root of the parent, 0x{parent['stateRoot'].hex()}")
+    prefix = trie_node_key(b"")
+    nodes = {key[len(prefix) :]: node for key, node in block.state.items() if key.startswith(prefix)}
+    for digest, found in zip(nodes, keccak_256_many(nodes.values()), strict=True):
+        if digest != found:
+            about.refuse(
+                f"the state has a node with the hash 0x{digest.hex()}, and its own is 0x{found.hex()}"
+            )
+    return StateWitness(root, nodes)
 
 
 def _has_whole_state(about: Fields) -> bool:

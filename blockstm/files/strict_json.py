@@ -10,8 +10,8 @@ from typing import Any, Final, NoReturn
 from blockstm.errors import shown
 
 DEPTH_MAX: Final = 100
-_DIGITS_MAX: Final = 20
-"""No number of a trace or of a node is over 64 bits."""
+_DIGITS_MAX: Final = 78
+"""No number of a trace or of a node is over 256 bits."""
 _STRING_OR_BRACKET: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{\]}]', re.DOTALL)
 
 
@@ -23,7 +23,7 @@ def decode_json(text: str) -> Any:
 
     Raises:
         ValueError: it is not JSON, is nested deeper than DEPTH_MAX, names a key of an object twice, or holds
-            a whole number of more than 20 digits. The text says which and, where that is known, the column.
+            a whole number of more than 78 digits. The text says which and, where that is known, the column.
     """
     # The decoder's own check relies on the recursion limit, which libraries raise beyond what the stack holds.
     if text.count("[") + text.count("{") > DEPTH_MAX:

@@ -94,6 +94,8 @@ Storey by storey, each file after those that it is made of:
 - `faces/controlled`, `faces/exploration`: virtual workers under a controller; what exploration asks of the core.
 - `faces/virtual_clock`, `faces/calibration`: virtual workers in modelled time; what calibration measures.
 - `hashing/keccak_lanes`, `hashing/keccak`: Keccak-256 of as many inputs as a vector has lanes; of as many as pay.
+- `trees/rlp`, `trees/patricia_node`: RLP; a node of a Merkle Patricia trie, in memory and in RLP.
+- `trees/patricia_nodes`, `trees/patricia_changes`, `trees/patricia_tries`: many of them; changes; tries in Python.
 - `trees/pages`, `trees/stored_pages`: the binary tree's pages, in memory and as bytes.
 - `trees/page_hashes`: the hashes of many pages at a time.
 - `trees/paths`, `trees/binary_tree`: paths of keys; the binary tree as Python sees it.

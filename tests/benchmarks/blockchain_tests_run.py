@@ -130,8 +130,11 @@ def tests_of(folders: Iterable[Path], match: str, networks: set[str]) -> Iterato
             if not isinstance(content, dict):
                 continue
             for name, test in content.items():
-                if not isinstance(test, dict) or not {"blocks", "network", "pre"} <= test.keys():
-                    continue  # of another kind
+                if (
+                    not isinstance(test, dict)
+                    or not {"blocks", "network", "pre", "genesisRLP"} <= test.keys()
+                ):
+                    continue  # of another kind, or (one of them) without its genesis block
                 if not is_known(test["network"]) or (networks and test["network"] not in networks):
                     continue
                 if match in f"{path} :: {name}":

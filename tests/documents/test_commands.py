@@ -28,6 +28,7 @@ PAGES = [
     *sorted(page for page in (ROOT / "docs").rglob("*.md") if page.parent.name != "tutorial"),
 ]
 NODE_DATA = ROOT.parent / "shared" / "ethereum" / "116525"
+WITNESS = ROOT.parent / "shared" / "witness" / "22615247.json.zst"
 SOLANA_BLOCK = ROOT.parent / "shared" / "solana" / "254170887.json.zst"
 # Synopses have words in capitals for what a reader puts there, and say beside the command what it does. The sweep
 # of mine.toml takes half a minute; tests/unit/test_sweep_definition.py reads that sample.
@@ -124,6 +125,8 @@ def environment(tmp_path: Path, node_address: str) -> dict[str, str]:
     if NODE_DATA.is_dir():
         # What geth would export, which a page uses.
         (tmp_path / "chain.rlp.gz").write_bytes(gzip.compress(exported(stored("block"))))
+    if WITNESS.exists():
+        shutil.copy(WITNESS, tmp_path / "witness.json.zst")
     return {
         "no_proxy": "127.0.0.1",
         **os.environ,
@@ -156,7 +159,9 @@ def test_commands_of_a_page_work_as_they_stand(
     page: Path, tmp_path: Path, environment: dict[str, str], swept: Path
 ) -> None:
     commands = commands_of(page)
-    if any("$NODE" in command for command in commands) and not (NODE_DATA.is_dir() and SOLANA_BLOCK.exists()):
+    if any("$NODE" in command for command in commands) and not all(
+        path.exists() for path in (NODE_DATA, SOLANA_BLOCK, WITNESS)
+    ):
         pytest.skip("../shared, from which the test's node answers, is absent")
     for command in commands:
         if command == SWEEP and swept.is_dir():

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Final, NamedTuple
 
-from eth_hash.auto import keccak
 from eth_keys.exceptions import BadSignature
 from eth_utils.exceptions import ValidationError
 
@@ -14,10 +13,11 @@ from blockstm.errors import EthereumInputError, one_line
 from blockstm.ethereum.block import EthereumBlock
 from blockstm.ethereum.checking.closing import Closing, close_block
 from blockstm.ethereum.checking.finalaccounts import accounts_of
+from blockstm.ethereum.checking.roots import root_after
 from blockstm.ethereum.node.encoding import block_size, encoded_withdrawal, header_hash
 from blockstm.ethereum.node.parent import base_fee_after, can_follow
 from blockstm.ethereum.node.prestate import Account
-from blockstm.ethereum.node.tries import encode_rlp, ordered_trie_root, state_root
+from blockstm.ethereum.node.tries import encode_rlp, ordered_trie_root
 from blockstm.ethereum.py_evm.invalid import why_not_executed
 from blockstm.ethereum.py_evm.machine import decode_transaction
 from blockstm.ethereum.rules.blobs import GAS_PER_BLOB, blob_schedule, excess_blob_gas_after
@@ -39,6 +39,7 @@ from blockstm.ethereum.rules.networks import NETWORKS
 from blockstm.ethereum.rules.outcome import Outcome
 from blockstm.ethereum.rules.receipts import ChainReceipts, chain_receipts
 from blockstm.ethereum.senders import senders_confirmed
+from blockstm.native._trees import keccak_256
 from blockstm.results.result import Result
 
 __all__ = ["HEADER_CHECKS", "ExecutedBlock"]
@@ -80,7 +81,7 @@ class ExecutedBlock:
     def name_transaction(self, txn_idx: int) -> str:
         """Return words for a message that name a transaction and its sender."""
         raw, sender = self.raw(txn_idx)
-        return f"transaction {txn_idx} (0x{keccak(raw).hex()}) of sender 0x{sender.hex()}"
+        return f"transaction {txn_idx} (0x{keccak_256(raw).hex()}) of sender 0x{sender.hex()}"
 
     @cached_property
     def receipts(self) -> ChainReceipts:
@@ -119,17 +120,19 @@ class ExecutedBlock:
         return accounts_of(self.state_after)
 
     def state_root(self) -> bytes | None:
-        """Return the root of the state after the block; None where the state is not whole."""
-        if self.has_whole_state and not self.lacks_uncle_rewards:
-            return state_root(self.accounts_after)
-        return None
+        """Return the root of the state after the block; None where the state is neither whole nor has a witness.
+
+        Raises:
+            EthereumInputError: the witness lacks a node, or one is damaged.
+        """
+        return None if self.lacks_uncle_rewards else root_after(self._ethereum, self.state_after)
 
     def uncles_hash(self) -> bytes | None:
         """Return the hash of the uncles' headers; None where the block does not tell them."""
         return (
             None
             if self._uncles is None
-            else keccak(encode_rlp([[*uncle.values()] for uncle in self._uncles]))
+            else keccak_256(encode_rlp([[*uncle.values()] for uncle in self._uncles]))
         )
 
     @property
@@ -244,7 +247,7 @@ _SIZE_MAX: Final = 10 * (1 << 20) - 2 * (1 << 20)
 _GAS_LIMIT_MIN: Final = 5000
 _GAS_LIMIT_MAX: Final = 2**63 - 1
 _EXTRA_BYTES_MAX: Final = 32
-_NO_UNCLES: Final = keccak(encode_rlp([]))
+_NO_UNCLES: Final = keccak_256(encode_rlp([]))
 
 
 Compute = Callable[["ExecutedBlock"], "int | bytes | None"]

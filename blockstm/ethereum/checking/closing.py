@@ -19,8 +19,9 @@ from blockstm.ethereum.rules.environment import Environment
 from blockstm.ethereum.rules.forks import PRAGUE, is_at_least
 from blockstm.ethereum.rules.networks import deposit_contract
 from blockstm.ethereum.rules.outcome import Log
+from blockstm.ethereum.rules.system import REQUEST_CONTRACTS
 
-__all__ = ["REQUEST_CONTRACTS", "Closing", "close_block"]
+__all__ = ["Closing", "close_block"]
 
 _WEI_PER_GWEI: Final = 10**9
 _UNCLE_AGE_MAX: Final = 6
@@ -30,11 +31,6 @@ _SYSTEM_CALL_GAS: Final = 30_000_000
 _DEPOSIT_TOPIC: Final = bytes.fromhex("649bbc62d0e31342afea4e5cd82d4049e7e1ee912fc0889aa790803be39038c5")
 _DEPOSIT_FIELDS: Final = ((192, 240), (288, 320), (352, 360), (416, 512), (544, 552))
 """Where the data of a deposit's log holds key, withdrawal credentials, amount, signature and index (EIP-6110)."""
-REQUEST_CONTRACTS: Final = (
-    (b"\x01", Address(bytes.fromhex("00000961ef480eb55e80d19ad83579a64c007002"))),  # withdrawals, EIP-7002
-    (b"\x02", Address(bytes.fromhex("0000bbddc7ce488642fb579f8b00f3a590007251"))),  # EIP-7251
-)
-"""The kinds of requests that system contracts hand out after the last transaction, and the contracts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +73,12 @@ def close_block(
     if is_at_least(environment.fork, PRAGUE):
         requests = [b"\x00" + _deposits(logs, deposit_contract(environment.chain_id))]
         for kind, contract in REQUEST_CONTRACTS:
-            if closing.has_whole_state and not machine.state(context).get_code(contract):
+            if closing.has_whole_state and not machine.state(context).get_code(Address(contract)):
                 raise EthereumInputError(
                     f"system contract 0x{contract.hex()} has no code after the last transaction, with which no "
                     "block is valid (EIP-7002, EIP-7251); choose a valid block"
                 )
-            requests.append(kind + _system_call(machine.state(context), contract))
+            requests.append(kind + _system_call(machine.state(context), Address(contract)))
         requests_hash = _hash_of_requests(requests)
     final = machine.state(context)
     for withdrawal in closing.withdrawals:

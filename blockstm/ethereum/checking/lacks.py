@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from blockstm.ethereum.checking.checks import HEADER_CHECKS, ExecutedBlock
-from blockstm.ethereum.checking.closing import REQUEST_CONTRACTS
 from blockstm.ethereum.py_evm.dryrun import DryRun, dry_run
 from blockstm.ethereum.py_evm.machine import decode_transaction, precompiles_of
 from blockstm.ethereum.rules.forks import vm_class
 from blockstm.ethereum.rules.keys import STORAGE_WITHOUT_CODE, balance_key, code_key, existence_key
 from blockstm.ethereum.rules.outcome import Outcome
+from blockstm.ethereum.rules.system import REQUEST_CONTRACTS
 
 __all__ = ["what_lacks"]
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from eth_hash.auto import keccak
-
 from blockstm.ethereum.node.header import Withdrawal
 from blockstm.ethereum.node.tries import encode_rlp
 from blockstm.ethereum.rules.keys import encode_number
 from blockstm.ethereum.rules.receipts import transaction_type
+from blockstm.native._trees import keccak_256
 
 __all__ = ["block_size", "encoded_withdrawal", "header_hash"]
 
@@ -23,7 +22,7 @@ def header_hash(header: Mapping[str, bytes]) -> bytes:
     Arguments:
         header: its fields in their order, as `read_header` returns them.
     """
-    return keccak(encode_rlp([*header.values()]))
+    return keccak_256(encode_rlp([*header.values()]))
 
 
 def encoded_withdrawal(withdrawal: Withdrawal) -> bytes:

@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO, Final
 
-from eth_hash.auto import keccak
-
 from blockstm.errors import shown
 from blockstm.ethereum.node.header import HEADER_FIELDS, LATER_FIELDS
 from blockstm.ethereum.node.rlp_items import Item, concatenated, decode_rlp, first_of_list
@@ -23,8 +21,9 @@ from blockstm.ethereum.node.tries import encode_rlp
 from blockstm.files.content import ContentError, DamagedError, TooLargeError, content_pieces
 from blockstm.files.json_answers import problems_told
 from blockstm.limits import ETHEREUM_EXPORT_BYTES_MAX, ETHEREUM_RLP_BLOCK_BYTES_MAX
+from blockstm.native._trees import keccak_256
 
-__all__ = ["EXPORT_FIX", "exported_block", "is_rlp"]
+__all__ = ["EXPORT_FIX", "exported_block", "is_rlp", "told_header", "told_transaction"]
 
 EXPORT_FIX: Final = "export the block again"
 _STARTS: Final = (b"\xf9", b"\xfa", b"\xfb")
@@ -37,6 +36,7 @@ _TYPED_SIGNATURE: Final = ("yParity", "r", "s")
 _NUMBER: Final = [name for name, _ in HEADER_FIELDS].index("number")
 _NUMBER_BYTES_MAX: Final = 32
 _FIRST_OF_NO_TYPE: Final = 0x80
+_FIRST_OF_LIST: Final = b"\xc0"
 
 
 def is_rlp(file: BinaryIO) -> bool:
@@ -134,6 +134,36 @@ def _told(block: Item) -> tuple[dict[str, Any], list[dict[str, str]]]:
     return told, [_header(uncle, f"uncle {index}") for index, uncle in enumerate(uncles)]
 
 
+def told_header(raw: bytes, place: str) -> dict[str, str]:
+    """Return the header whose RLP this is, as a node tells it in JSON.
+
+    Arguments:
+        raw: the RLP.
+        place: what messages call it.
+
+    Raises:
+        ContentError: it is damaged, or not that of a header.
+    """
+    with _within(place):
+        item = decode_rlp(raw)
+    return {**_header(item, place), "hash": _hash(item)}
+
+
+def told_transaction(raw: bytes, index: int) -> dict[str, Any]:
+    """Return a transaction as a node tells it in JSON, but without its sender.
+
+    Arguments:
+        raw: the transaction as EIP-2718 encodes it.
+        index: its place in the block.
+
+    Raises:
+        ContentError: it is damaged, or no transaction.
+    """
+    with _within(f"transaction {index}"):
+        item: Item = decode_rlp(raw) if raw[:1] >= _FIRST_OF_LIST else raw
+    return _transaction(item, index)
+
+
 def _header(item: Item, place: str) -> dict[str, str]:
     fields = _list(item, place)
     if not len(HEADER_FIELDS) <= len(fields) <= len(_HEADER_FIELDS):
@@ -155,11 +185,11 @@ def _transaction(item: Item, index: int) -> dict[str, Any]:
         if kind == 0 or kind >= _FIRST_OF_NO_TYPE:
             raise ContentError(f"{place}: it is bytes that begin with no type from 0x1 to 0x7f (EIP-2718)")
         if kind not in CONTENTS:  # read_transaction says more of it
-            return {"hash": _data(keccak(raw), place), "type": hex(kind)}
+            return {"hash": _data(keccak_256(raw), place), "type": hex(kind)}
         with _within(place):
             values = _list(decode_rlp(raw[1:]), "what follows its type")
     names = (*CONTENTS[kind], *(_SIGNATURE if kind == 0 else _TYPED_SIGNATURE))
-    return {**_fields(values, names, place), "hash": _data(keccak(raw), place), "type": hex(kind)}
+    return {**_fields(values, names, place), "hash": _data(keccak_256(raw), place), "type": hex(kind)}
 
 
 @contextmanager
@@ -223,7 +253,7 @@ def _authorizations(item: Item, place: str) -> list[dict[str, Any]]:
 
 
 def _hash(item: Item) -> str:
-    return f"0x{keccak(encode_rlp(item)).hex()}"
+    return f"0x{keccak_256(encode_rlp(item)).hex()}"
 
 
 _TELLERS: Final[dict[str, Callable[[Item, str], Any]]] = {

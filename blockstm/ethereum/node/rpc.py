@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Final
 
-from eth_hash.auto import keccak
-
 from blockstm.errors import EthereumInputError, shown
 from blockstm.ethereum.node.batches import batch_of, only_block
-from blockstm.ethereum.node.exports import EXPORT_FIX, exported_block, is_rlp
+from blockstm.ethereum.node.exports import EXPORT_FIX, exported_block, is_rlp, told_transaction
 from blockstm.ethereum.node.header import Withdrawal, read_header, read_uncles, read_withdrawals
 from blockstm.ethereum.node.nodejson import HASH_BYTES, Fields, decode_answer, named, quantity, read_json
 from blockstm.ethereum.node.transactions import SignedTransaction, read_transactions
 from blockstm.ethereum.node.tries import encode_rlp
 from blockstm.files.content import ContentError, open_input
 from blockstm.limits import U64_MAX
+from blockstm.native._trees import keccak_256
 
 _BLOCK_FIX: Final = "save again what eth_getBlockByNumber(number, true) answers"
 _HASHES_FIX: Final = 'write {"block number": "0x and its hash", ...}'
@@ -70,7 +69,9 @@ class NodeBlock:
         return next((txn.chain_id for txn in self.transactions if txn.chain_id is not None), 1)
 
 
-def read_block(path: str | os.PathLike[str], number: int | None = None) -> NodeBlock:
+def read_block(
+    path: str | os.PathLike[str], number: int | None = None, raw_transactions: Sequence[bytes] | None = None
+) -> NodeBlock:
     """Return a block that a node answered `eth_getBlockByNumber(number, true)` with, or that it exported in RLP.
 
     Hash and sender of every transaction and the transactions' chain id are checked here.
@@ -79,6 +80,7 @@ def read_block(path: str | os.PathLike[str], number: int | None = None) -> NodeB
         path: the answer, with or without the JSON-RPC envelope, or a batch of answers among which it is; or
             blocks in RLP, one after the other. Plain, or compressed with zstd or gzip.
         number: that of the block; None where the file holds only one.
+        raw_transactions: the block's, as EIP-2718 encodes them; a node's answer then needs only tell their hashes.
 
     Raises:
         EthereumInputError: the file cannot be read, a field is missing or malformed, fields contradict each other,
@@ -90,6 +92,8 @@ def read_block(path: str | os.PathLike[str], number: int | None = None) -> NodeB
         answer = decode_answer(file)
         if (batch := batch_of(answer)) is not None:
             answer = only_block(batch, number)
+        if raw_transactions is not None:
+            return _with_transactions(answer, number, raw_transactions)
         return block_of(answer, number)
 
 
@@ -110,6 +114,32 @@ def block_of(answer: object, number: int | None = None, chain_id: int | None = N
     if block.values.get("hash", "") is None:
         block.refuse("field hash is null: the block is still pending")
     made = _block(block, chain_id=chain_id)
+    if number is not None and made.number != number:
+        block.refuse(f"it is block {made.number}, not {number}")
+    return made
+
+
+def told_block(answer: Mapping[str, object], fix: str) -> NodeBlock:
+    """Return a block that is told as by a node, but without senders, which its signatures tell.
+
+    Raises:
+        ContentError: a field is missing or malformed, or fields contradict each other.
+    """
+    return _block(Fields(answer, "the block", fix), states_senders=False)
+
+
+def _with_transactions(answer: object, number: int | None, raws: Sequence[bytes]) -> NodeBlock:
+    if isinstance(answer, list) and len(answer) == 1:
+        (answer,) = answer
+    block = Fields(answer, "the block", _BLOCK_FIX)
+    hashes = [
+        told if isinstance(told, str) else Fields(told, "a transaction", _BLOCK_FIX)["hash"]
+        for told in block.array("transactions")
+    ]
+    told = [told_transaction(raw, index) for index, raw in enumerate(raws)]
+    if hashes != [transaction["hash"] for transaction in told]:
+        block.refuse(f"its {len(hashes)} transactions are not the {len(told)} of the witness")
+    made = told_block({**block.values, "transactions": told}, _BLOCK_FIX)
     if number is not None and made.number != number:
         block.refuse(f"it is block {made.number}, not {number}")
     return made
@@ -220,7 +250,7 @@ def earlier_block(answer: object) -> tuple[int, bytes]:
     fields = Fields(answer, "an earlier block", _BLOCK_FIX)
     header = read_header(fields)
     number, stated = fields.quantity("number"), fields.data("hash", HASH_BYTES)
-    if (found := keccak(encode_rlp([*header.values()]))) != stated:
+    if (found := keccak_256(encode_rlp([*header.values()]))) != stated:
         fields.place = f"block {number}"
         fields.refuse(f"its fields give the hash 0x{found.hex()}, but it says 0x{stated.hex()}")
     return number, found

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import coincurve
-from eth_hash.auto import keccak
 
 from blockstm.errors import shown
 from blockstm.ethereum.node.nodejson import ADDRESS_BYTES, HASH_BYTES, Fields
@@ -20,6 +19,7 @@ from blockstm.ethereum.node.tries import encode_rlp
 from blockstm.ethereum.rules.keys import encode_number
 from blockstm.ethereum.senders import senders_confirmed
 from blockstm.files.content import ContentError
+from blockstm.native._trees import keccak_256
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class SignedTransaction:
 
 def contract_address(creator: bytes, nonce: int) -> bytes:
     """Return the address of the contract that an account creates by a transaction or CREATE at that nonce."""
-    return keccak(encode_rlp([creator, encode_number(nonce)]))[-ADDRESS_BYTES:]
+    return keccak_256(encode_rlp([creator, encode_number(nonce)]))[-ADDRESS_BYTES:]
 
 
 def read_transactions(
@@ -124,7 +124,7 @@ class _Unproved:
             )
         except ValueError:
             self.fields.refuse("nobody can have signed it: r, s and v are not a signature")
-        return keccak(key.format(compressed=False)[1:])[-ADDRESS_BYTES:]
+        return keccak_256(key.format(compressed=False)[1:])[-ADDRESS_BYTES:]
 
 
 def _read_transaction(value: object, index: int, fix: str, states_sender: bool) -> _Unproved:
@@ -143,18 +143,18 @@ def _read_transaction(value: object, index: int, fix: str, states_sender: bool) 
         parity, chain_id = _typed_parity(fields), fields.quantity("chainId", 256)
         raw = bytes([kind]) + encode_rlp([*contents, encode_number(parity), *signature])
         signed = bytes([kind]) + encode_rlp(contents)
-    if keccak(raw) != stated_hash:
+    if keccak_256(raw) != stated_hash:
         absent = [name for name in _MAY_BE_ABSENT if name in CONTENTS[kind] and not fields.has(name)]
         without = f", without {' and '.join(absent)}," if absent else ""
         fields.refuse(
-            f"its fields{without} give the hash 0x{keccak(raw).hex()}: one of them is wrong or missing"
+            f"its fields{without} give the hash 0x{keccak_256(raw).hex()}: one of them is wrong or missing"
         )
     sender = fields.data("from", ADDRESS_BYTES) if states_sender else b""
     to = fields.data("to", ADDRESS_BYTES) if fields.has("to") else None
     named = {**dict(zip(CONTENTS[kind], contents, strict=True)), "s": signature[1]}
     nonce = fields.quantity("nonce")
     transaction = SignedTransaction(fields.place, raw, stated_hash, sender, to, nonce, chain_id, kind, named)
-    return _Unproved(transaction, fields, keccak(signed), signature, parity)
+    return _Unproved(transaction, fields, keccak_256(signed), signature, parity)
 
 
 def _kind(fields: Fields) -> int:

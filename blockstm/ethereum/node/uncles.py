@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from eth_hash.auto import keccak
-
 from blockstm.ethereum.node.header import read_header
 from blockstm.ethereum.node.nodejson import HASH_BYTES, Fields, data, named, read_json
 from blockstm.ethereum.node.rpc import NodeBlock
 from blockstm.ethereum.node.tries import encode_rlp
 from blockstm.files.content import ContentError
+from blockstm.native._trees import keccak_256
 
 __all__ = ["read_uncle_headers", "uncle_headers_of"]
 
@@ -53,7 +52,7 @@ def _header(value: object, index: int, stated: str) -> dict[str, str]:
     if fields.has("result"):
         fields = Fields(fields["result"], fields.place, _FIX)
     header = read_header(fields)
-    found = keccak(encode_rlp([*header.values()]))
+    found = keccak_256(encode_rlp([*header.values()]))
     if found != data(stated, HASH_BYTES):
         fields.refuse(f"its fields give the hash 0x{found.hex()}, and the block's uncle is {stated}")
     return {name: fields[name] for name in header}

@@ -16,7 +16,6 @@ from eth.abc import AccountDatabaseAPI, AtomicDatabaseAPI, MetaWitnessAPI
 from eth.constants import BLANK_ROOT_HASH, EMPTY_SHA3
 from eth.db.journal import get_next_checkpoint
 from eth.typing import JournalDBCheckpoint
-from eth_hash.auto import keccak
 from eth_typing import Address, Hash32
 
 from blockstm.ethereum.py_evm.codes import known_code
@@ -32,6 +31,7 @@ from blockstm.ethereum.rules.keys import (
     nonce_key,
     storage_key,
 )
+from blockstm.native._trees import keccak_256
 
 __all__ = ["ContextAccounts", "StateContext"]
 
@@ -221,7 +221,7 @@ class ContextAccounts(AccountDatabaseAPI):
 
     def set_code(self, address: Address, code: bytes) -> None:
         """Set an account's code."""
-        self._set(self._codes, address, (keccak(code), code) if code else _NO_CODE)
+        self._set(self._codes, address, (keccak_256(code), code) if code else _NO_CODE)
         self.touch_account(address)
 
     def delete_code(self, address: Address) -> None:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from eth_hash.auto import keccak
 from eth_typing import Hash32
 from lru import LRU
 
 from blockstm.errors import EthereumInputError
+from blockstm.native._trees import keccak_256
 
 __all__ = ["jump_positions", "known_code"]
 
@@ -37,7 +37,7 @@ def known_code(value: bytes) -> tuple[Hash32, bytes]:
     known = _codes.get(code_hash)
     if known is None:
         code = value[_HASH_BYTES:]
-        if keccak(code) == code_hash:
+        if keccak_256(code) == code_hash:
             known = _codes[code_hash] = (Hash32(code_hash), code)
             return known
     elif len(value) == _HASH_BYTES + len(known[1]) and value.endswith(known[1]):

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from eth_hash.auto import keccak
 from eth_typing import Address
 
 from blockstm.blocks.block import Block
 from blockstm.ethereum.py_evm.machine import decode_transaction, machine_for
 from blockstm.ethereum.py_evm.mappingcontext import MappingContext
 from blockstm.ethereum.rules.keys import block_hash_key, code_key
+from blockstm.native._trees import keccak_256
 
 __all__ = ["Accesses", "DryRun", "dry_run", "missing_block_hashes"]
 
@@ -141,7 +141,7 @@ class _Context(MappingContext):
         self._reads.setdefault(key, value)
         if value is None and key[:1] == _HASH_KEY[:1] and len(key) == len(_HASH_KEY):
             self.missing_block_hashes.add(int.from_bytes(key[1:], "big"))
-            return keccak(key)
+            return keccak_256(key)
         return value
 
 

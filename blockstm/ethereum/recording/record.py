@@ -5,47 +5,45 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Final
-
-from eth_hash.auto import keccak
 
 from blockstm.blocks.block import Block
 from blockstm.errors import EthereumInputError, LimitError, ProgramError, UsageError, shown, shown_path
-from blockstm.ethereum.block import meta_of
+from blockstm.ethereum.block import StateWitness, meta_of
 from blockstm.ethereum.node.header import contradiction
-from blockstm.ethereum.node.nodejson import ADDRESS_BYTES, named
-from blockstm.ethereum.node.parent import read_parent_header
+from blockstm.ethereum.node.nodejson import named
+from blockstm.ethereum.node.parent import parent_header_of, read_parent_header
 from blockstm.ethereum.node.prestate import Account, read_accounts, read_prestate
-from blockstm.ethereum.node.rpc import NodeBlock, read_block, read_block_hashes
+from blockstm.ethereum.node.rpc import NodeBlock, read_block, read_block_hashes, told_block
 from blockstm.ethereum.node.uncles import read_uncle_headers
+from blockstm.ethereum.node.witness import Witness, read_witness
+from blockstm.ethereum.recording.account_keys import add_account
+from blockstm.ethereum.recording.from_witness import (
+    FIRST_PRECOMPILES,
+    accounts_proved,
+    hashes_told,
+    root_before,
+)
 from blockstm.ethereum.recording.validity import broken_rule
 from blockstm.ethereum.rules.environment import Environment
 from blockstm.ethereum.rules.forks import FORKS, SPURIOUS_DRAGON, is_at_least
 from blockstm.ethereum.rules.keys import (
     ENVIRONMENT_KEY,
     EXISTS,
-    EXISTS_EMPTY,
-    STORAGE_WITHOUT_CODE,
-    balance_key,
     block_hash_key,
-    code_key,
-    encode_number,
     existence_key,
-    nonce_key,
-    storage_key,
+    trie_node_key,
 )
 from blockstm.ethereum.rules.networks import chain_name, fork_at
 from blockstm.ethereum.rules.system import before_transactions, is_dao_fork, move_dao_ether
 from blockstm.files.content import ContentError
 
-_FIRST_PRECOMPILES: Final = tuple(number.to_bytes(ADDRESS_BYTES, "big") for number in range(1, 5))
-
 
 def record_ethereum(
-    block_path: str | os.PathLike[str],
-    prestate_path: str | os.PathLike[str],
+    block_path: str | os.PathLike[str] | None,
+    prestate_path: str | os.PathLike[str] | None,
     output_path: str | os.PathLike[str],
     *,
+    witness_path: str | os.PathLike[str] | None = None,
     block_hashes_path: str | os.PathLike[str] | None = None,
     accounts_path: str | os.PathLike[str] | None = None,
     uncles_path: str | os.PathLike[str] | None = None,
@@ -58,10 +56,13 @@ def record_ethereum(
 
     Arguments:
         block_path: the answer to `eth_getBlockByNumber(number, true)`, or blocks in RLP; the other files are
-            JSON. All are plain, or compressed with zstd or gzip, and may have a JSON-RPC envelope.
+            JSON. All are plain, or compressed with zstd or gzip, and may have a JSON-RPC envelope. None where the
+            witness has the block.
         prestate_path: what geth's `prestateTracer` tells: the state before the block, or before each of its
-            transactions (see `blockstm.ethereum.node.prestate`).
+            transactions (see `blockstm.ethereum.node.prestate`). None for what the witness proves.
         output_path: the .block file; an existing one is replaced.
+        witness_path: nodes of the tries of the state before the block (see `blockstm.ethereum.node.witness`), so
+            that the root of the state after it can be compared with the header's.
         block_hashes_path: `{"number": "0xhash", ...}`, for the opcode BLOCKHASH; the parent's hash is known
             without.
         accounts_path: accounts that are exactly as this file says, whatever the pre-state says of them, in the
@@ -86,6 +87,7 @@ def record_ethereum(
     block = read_ethereum(
         block_path,
         prestate_path,
+        witness_path=witness_path,
         block_hashes_path=block_hashes_path,
         accounts_path=accounts_path,
         uncles_path=uncles_path,
@@ -94,7 +96,16 @@ def record_ethereum(
         whole_state=whole_state,
         number=number,
     )
-    for path in (block_path, prestate_path, block_hashes_path, accounts_path, uncles_path, parent_path):
+    paths = (
+        block_path,
+        prestate_path,
+        witness_path,
+        block_hashes_path,
+        accounts_path,
+        uncles_path,
+        parent_path,
+    )
+    for path in paths:
         if path is not None and os.path.exists(output_path) and os.path.samefile(path, output_path):
             raise UsageError(f"{shown_path(output_path)}: is one of the inputs; name another output file")
     block.save(output_path)
@@ -102,9 +113,10 @@ def record_ethereum(
 
 
 def read_ethereum(
-    block_path: str | os.PathLike[str],
-    prestate_path: str | os.PathLike[str],
+    block_path: str | os.PathLike[str] | None,
+    prestate_path: str | os.PathLike[str] | None,
     *,
+    witness_path: str | os.PathLike[str] | None = None,
     block_hashes_path: str | os.PathLike[str] | None = None,
     accounts_path: str | os.PathLike[str] | None = None,
     uncles_path: str | os.PathLike[str] | None = None,
@@ -120,22 +132,36 @@ def read_ethereum(
         dao_fork: the DAO's ether is moved before the first transaction (EIP-779); None for as on the mainnet.
     """
     check_fork(fork)
-    block = read_block(block_path, number)
-    with named(block_path):
+    if whole_state and witness_path is not None:
+        raise UsageError("a whole state needs no witness; leave one of --whole-state and --witness out")
+    witness = None if witness_path is None else read_witness(witness_path)
+    block, told_by = _block(block_path, witness_path, witness, number)
+    with named(told_by):
         fork = fork_of(block, fork)
-    accounts = read_prestate(prestate_path, block, whole_state=whole_state)
-    stated = {} if accounts_path is None else read_accounts(accounts_path)
-    with named(block_path):
-        check_rules(block, accounts | stated, fork)
-    with named(prestate_path):
-        check_senders(block, accounts | stated, fork)
-    hashes = {} if block_hashes_path is None else read_block_hashes(block_hashes_path, block)
-    uncle_headers = block.uncle_headers if uncles_path is None else read_uncle_headers(uncles_path, block)
+    told = {} if prestate_path is None else read_prestate(prestate_path, block, whole_state=whole_state)
     parent_header = None if parent_path is None else read_parent_header(parent_path, block)
-    with named(block_path):
+    stated = {} if accounts_path is None else read_accounts(accounts_path)
+    hashes: dict[int, bytes] = {}
+    proof = None
+    if witness is not None and witness_path is not None:
+        with named(witness_path):
+            if parent_header is None and (header := witness.headers.get(block.values["parentHash"])):
+                parent_header = parent_header_of(header, block)
+            proof = StateWitness(root_before(witness, block, parent_header), witness.nodes)
+            environment = Environment.of_header(fork, block.chain_id, block.values)
+            stated = accounts_proved(witness, proof.root, block, environment, told) | stated
+            hashes = hashes_told(witness, block)
+    with named(told_by):
+        check_rules(block, told | stated, fork)
+    with named(prestate_path or witness_path or told_by):
+        check_senders(block, told | stated, fork)
+    if block_hashes_path is not None:
+        hashes = read_block_hashes(block_hashes_path, block)
+    uncle_headers = block.uncle_headers if uncles_path is None else read_uncle_headers(uncles_path, block)
+    with named(told_by):
         return make_block(
             block,
-            accounts,
+            told,
             hashes,
             fork,
             stated=stated,
@@ -143,7 +169,27 @@ def read_ethereum(
             parent_header=parent_header,
             whole_state=whole_state,
             dao_fork=dao_fork,
+            witness=proof,
         )
+
+
+def _block(
+    block_path: str | os.PathLike[str] | None,
+    witness_path: str | os.PathLike[str] | None,
+    witness: Witness | None,
+    number: int | None,
+) -> tuple[NodeBlock, str | os.PathLike[str]]:
+    """Return the block, and the file that tells it."""
+    if block_path is not None:
+        return read_block(
+            block_path, number, None if witness is None else witness.raw_transactions
+        ), block_path
+    if witness is None or witness_path is None:
+        raise UsageError("neither a block nor a witness is given; give --block or --witness")
+    with named(witness_path):
+        if witness.block is None:
+            raise ContentError("the block is not in it; give it, too (--block)")
+        return told_block(witness.block, "save the witness again, with its block"), witness_path
 
 
 def make_block(
@@ -157,6 +203,7 @@ def make_block(
     parent_header: Mapping[str, str] | None = None,
     whole_state: bool = False,
     dao_fork: bool | None = None,
+    witness: StateWitness | None = None,
 ) -> Block:
     """Return a block whose transactions are run by `blockstm.ethereum.program.evm`.
 
@@ -174,6 +221,7 @@ def make_block(
         parent_header: as `read_parent_header` returns it, None where it is not known.
         whole_state: as for `record_ethereum`.
         dao_fork: as for `read_ethereum`.
+        witness: of the state before the block; None where there is none.
 
     Raises:
         ContentError: a code, a transaction or the header is larger than a block file holds.
@@ -184,27 +232,31 @@ def make_block(
     state = {ENVIRONMENT_KEY: environment.encoded()}
     for address, account in accounts.items():
         if address not in stated:
-            _add_account(state, address, account, fork, exists=whole_state or not account.empty)
+            add_account(state, address, account, fork, exists=whole_state or not account.empty)
     if not whole_state and not is_at_least(fork, SPURIOUS_DRAGON):
         state.update(
-            (existence_key(address), EXISTS) for address in _FIRST_PRECOMPILES if address not in stated
+            (existence_key(address), EXISTS) for address in FIRST_PRECOMPILES if address not in stated
         )
     for address, exact in stated.items():
         if exact is not None:
-            _add_account(state, address, exact, fork, exists=True)
+            add_account(state, address, exact, fork, exists=True)
     state.update((block_hash_key(number), block_hash) for number, block_hash in block_hashes.items())
     if block.number:
         state[block_hash_key(block.number - 1)] = block.values["parentHash"]
     if is_dao_fork(environment, block.values["extraData"]) if dao_fork is None else dao_fork:
         move_dao_ether(state)
     before_transactions(environment, block.fields, state)
+    if witness is not None:
+        state.update((trie_node_key(digest), node) for digest, node in witness.nodes.items())
+    root = None if witness is None else witness.root
+    meta = meta_of(block, fork, uncle_headers, parent_header, whole_state=whole_state, witness_root=root)
     try:
         return Block(
             [evm.txn(txn.raw, txn.sender) for txn in block.transactions],
             state,
             chain=chain_name(block.chain_id),
             number=block.number,
-            meta=meta_of(block, fork, uncle_headers, parent_header, whole_state=whole_state),
+            meta=meta,
         )
     except (LimitError, ProgramError, UsageError) as error:
         raise ContentError(f"cannot be kept in a block file: {error}") from error
@@ -272,23 +324,3 @@ def check_senders(block: NodeBlock, accounts: Mapping[bytes, Account | None], fo
                 f"0x{txn.sender.hex()}, {has}; give the state before block {block.number}"
             )
         seen.add(txn.sender)
-
-
-def _add_account(
-    state: dict[bytes, bytes], address: bytes, account: Account, fork: str, *, exists: bool
-) -> None:
-    stored = any(account.storage.values())
-    if exists or stored:
-        has_eip_161 = is_at_least(fork, SPURIOUS_DRAGON)
-        state[existence_key(address)] = EXISTS_EMPTY if account.empty and has_eip_161 else EXISTS
-    if account.nonce:
-        state[nonce_key(address)] = encode_number(account.nonce)
-    if account.balance:
-        state[balance_key(address)] = encode_number(account.balance)
-    if account.code:
-        state[code_key(address)] = keccak(account.code) + account.code
-    elif stored:
-        state[code_key(address)] = STORAGE_WITHOUT_CODE
-    for slot, value in account.storage.items():
-        if value:
-            state[storage_key(address, slot)] = encode_number(value)

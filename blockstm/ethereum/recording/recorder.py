@@ -28,6 +28,12 @@ _OPTIONS: Final = (
         "PRESTATE.json",
         "What geth's prestateTracer answers, for the whole block or for each transaction.",
     ),
+    RecorderOption(
+        "witness",
+        Path,
+        "WITNESS.json",
+        "What debug_executionWitness or eth_getProof answers: compare the state root, too.",
+    ),
     RecorderOption("rpc", str, "URL", "In place of both: a node, which is asked for all that is needed."),
     RecorderOption("number", str, "N", "Which block, of a node or of a file that holds several."),
     RecorderOption(
@@ -61,7 +67,7 @@ _OPTIONS: Final = (
         "fork", str, "NAME", "The fork whose rules apply; known for mainnet, Sepolia, Holesky and Hoodi."
     ),
 )
-_OF_FILES: Final = ("block", "prestate", "blockhashes", "uncles", "parent", "whole_state")
+_OF_FILES: Final = ("block", "prestate", "witness", "blockhashes", "uncles", "parent", "whole_state")
 """The options that do not go with a node, which is asked itself."""
 _HELP: Final = "blockstm record ethereum --help tells more"
 _NUMBER: Final = re.compile(r"[0-9]{1,20}|0x[0-9a-fA-F]{1,16}")
@@ -96,6 +102,7 @@ def _from_files(
     *,
     block: Path | None,
     prestate: Path | None,
+    witness: Path | None,
     blockhashes: Path | None,
     uncles: Path | None,
     parent: Path | None,
@@ -103,7 +110,7 @@ def _from_files(
     accounts: Path | None,
     fork: str | None,
 ) -> RecordedBlock:
-    if block is None or prestate is None:
+    if witness is None and (block is None or prestate is None):
         raise UsageError(f"give two files, --block and --prestate, or a node, --rpc and --number; {_HELP}")
     from blockstm.ethereum.recording.notes import notes_of
     from blockstm.ethereum.recording.record import record_ethereum
@@ -112,6 +119,7 @@ def _from_files(
         block,
         prestate,
         output,
+        witness_path=witness,
         block_hashes_path=blockhashes,
         accounts_path=accounts,
         uncles_path=uncles,

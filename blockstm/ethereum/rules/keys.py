@@ -14,6 +14,8 @@ belongs to:
                                   the incarnation follows as 2 more bytes
     b"h" + number                 the hash of the block of that number (8 bytes), for BLOCKHASH
     b"H"                          the block's environment
+    b"t" + hash                   the node of that hash of the tries of the state before the block, in RLP: for its
+                                  witness; no transaction reads it
 
 Numbers inside keys are big-endian. Addresses have 20 bytes.
 """
@@ -23,7 +25,7 @@ from __future__ import annotations
 from typing import Final
 
 from blockstm.errors import EthereumInputError, shown
-from blockstm.limits import VALUE_BYTES_MAX
+from blockstm.limits import ETHEREUM_NODE_BYTES_MAX, VALUE_BYTES_MAX
 
 ENVIRONMENT_KEY: Final = b"H"
 EXISTS: Final = b"\x01"
@@ -48,6 +50,7 @@ _FORMS: Final = {
     b"w": ("a storage incarnation", (21,), 1, 2),
     b"s": ("a storage slot", (53, 55), 1, 32),
     b"h": ("a block hash", (9,), 32, 32),
+    b"t": ("a node of a trie", (33,), 1, ETHEREUM_NODE_BYTES_MAX),
 }
 
 
@@ -114,6 +117,11 @@ def storage_key(address: bytes, slot: int, incarnation: int = 0) -> bytes:
 def block_hash_key(number: int) -> bytes:
     """Return the key of the hash of the block of that number, below 2**64."""
     return b"h" + number.to_bytes(8, "big")
+
+
+def trie_node_key(digest: bytes) -> bytes:
+    """Return the key of the node of that hash (32 bytes) in the witness of the state before the block."""
+    return b"t" + digest
 
 
 def encode_number(number: int) -> bytes:

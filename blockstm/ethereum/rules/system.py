@@ -1,6 +1,7 @@
 """What the protocol itself writes before a block's first transaction: EIP-4788, EIP-2935, and once EIP-779.
 
 The first two have the client call a contract. What the contracts then do is fixed, so it is done here at once.
+Those that are called after the last transaction are executed (`blockstm.ethereum.checking.closing`).
 """
 
 from __future__ import annotations
@@ -26,6 +27,13 @@ BEACON_ROOTS_LENGTH: Final = 8191
 HISTORY_ADDRESS: Final = bytes.fromhex("0000f90827f1c53a10cb7a02335b175320002935")
 """EIP-2935: the contract that keeps the hashes of blocks, from Prague on."""
 HISTORY_LENGTH: Final = 8191
+REQUEST_CONTRACTS: Final = (
+    (b"\x01", bytes.fromhex("00000961ef480eb55e80d19ad83579a64c007002")),  # withdrawals, EIP-7002
+    (b"\x02", bytes.fromhex("0000bbddc7ce488642fb579f8b00f3a590007251")),  # EIP-7251
+)
+"""The kinds of requests that system contracts hand out after the last transaction, and the contracts."""
+REQUEST_SLOTS: Final = 4
+"""How many slots of such a contract count its requests; what is queued follows them."""
 DAO_FORK_NUMBER: Final = 1_920_000
 """The block of the main network before whose transactions the DAO's ether was moved (EIP-779)."""
 DAO_FORK_EXTRA_DATA: Final = b"dao-hard-fork"
@@ -82,6 +90,23 @@ def before_transactions(
     if fork >= FORKS.index("prague") and environment.number and code_key(HISTORY_ADDRESS) in state:
         slot = (environment.number - 1) % HISTORY_LENGTH
         _write(state, HISTORY_ADDRESS, slot, int(header["parentHash"], 16))
+
+
+def slots_accessed(environment: Environment) -> dict[bytes, set[int]]:
+    """Return the slots that the protocol accesses in each block, by contract; what requests are queued aside.
+
+    Arguments:
+        environment: the block's.
+    """
+    accessed: dict[bytes, set[int]] = {}
+    fork = FORKS.index(environment.fork)
+    if fork >= FORKS.index("cancun"):
+        slot = environment.timestamp % BEACON_ROOTS_LENGTH
+        accessed[BEACON_ROOTS_ADDRESS] = {slot, slot + BEACON_ROOTS_LENGTH}
+    if fork >= FORKS.index("prague"):
+        accessed[HISTORY_ADDRESS] = {(environment.number - 1) % HISTORY_LENGTH}
+        accessed |= {contract: set(range(REQUEST_SLOTS)) for _, contract in REQUEST_CONTRACTS}
+    return accessed
 
 
 def _write(state: dict[bytes, bytes], address: bytes, slot: int, value: int) -> None:
