@@ -59,6 +59,9 @@ class ChainBlock:
     has_accounts: ClassVar[bool] = False
     """Whether `accounts_after` knows the accounts after a block."""
 
+    changes_state_itself: ClassVar[bool] = False
+    """Whether the block changes its state beside its transactions, before or after them, as withdrawals do."""
+
     def header_checks(
         self, result: Result, earlier: Mapping[str, bool | None] | None = None
     ) -> dict[str, bool | None] | None:

@@ -13,7 +13,7 @@ from blockstm.cli.options import named_in_errors
 from blockstm.cli.progress import Progress
 from blockstm.cli.store_timeline import StoreTimeline
 from blockstm.engine import Engine
-from blockstm.errors import StoreError, shown_path
+from blockstm.errors import StoreError, UsageError, shown_path
 from blockstm.results.outcomes import Outcomes
 from blockstm.results.result import percentiles
 from blockstm.schema.common import LatencyEntry
@@ -153,9 +153,16 @@ def run_chain(
         timeline: takes what workers and settlement did when; None for nobody.
 
     Raises:
+        UsageError: a block changes its state beside its transactions.
         StoreError: the store cannot be used, or a block does not follow, or cannot be stored.
         BlockstmError: a block cannot be executed.
     """
+    for each in loaded:
+        if each.chain_block is not None and each.chain_block.changes_state_itself:
+            raise UsageError(
+                f"--store: {shown_path(each.file)} changes its state beside its transactions (withdrawals, rewards, "
+                "calls of the system), and a store takes what transactions change; leave out --store"
+            )
     digests = [bytes.fromhex(content_digest(each.file)) for each in loaded]
     with open_store(options, loaded[0].block.chain) as store:
         first = left_to_do(store, loaded, digests)

@@ -34,6 +34,7 @@ class EthereumChainBlock(ChainBlock):
     """
 
     has_accounts: ClassVar[bool] = True
+    changes_state_itself: ClassVar[bool] = True
 
     def __init__(self, block: Block) -> None:
         """Check what the block says of itself."""

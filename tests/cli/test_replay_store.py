@@ -137,6 +137,9 @@ def test_options_that_do_not_fit_are_refused(refused: Refused, chain: Path, tmp_
         message = refused("replay", one, "--store", "state.lmdb", *option)
         assert f"{option[0]} does not go with --store" in message
     assert "nothing to resume" in refused("replay", one, "--store", "state.lmdb", "--resume")
+    ethereum = Path(__file__).parents[2] / "scenarios" / "mainnet-116525.block"
+    message = refused("replay", ethereum, "--store", "state.lmdb")
+    assert "mainnet-116525.block changes its state beside its transactions" in message
     (tmp_path / "empty").mkdir()
     assert "empty: has no file that ends in .block" in refused("replay", "empty")
     assert list(tmp_path.iterdir()) == [tmp_path / "empty"]

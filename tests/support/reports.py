@@ -65,7 +65,12 @@ def stored() -> dict[str, Any]:
         blocks.append(
             {name: value for name, value in block.items() if name not in ("speedup", "sequential_seconds")}
         )
-    stages = {"execution_seconds": 0.023, "root_seconds": 0.008, "store_seconds": 0.015, "wall_seconds": 0.046}
+    stages = {
+        "execution_seconds": 0.023,
+        "root_seconds": 0.008,
+        "store_seconds": 0.015,
+        "wall_seconds": 0.046,
+    }
     store = {
         "file": "state.lmdb", "tree": "binary", "settle": "async", "in_flight": 3, "tree_workers": 2, "resumed": 1,
         "head": 2, "state_root": "0x" + "cd" * 32,
