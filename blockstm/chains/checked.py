@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -63,6 +64,11 @@ class CheckedBlock:
     def outcomes(self, result: Result) -> Outcomes:
         """Count how the transactions ended, in a run that `check` has let pass."""
         return Outcomes.of(result, self.chain_block)
+
+    @property
+    def stage_seconds(self) -> Mapping[str, float]:
+        """How long each stage of the block beside execution took, by name; empty where its chain tells of none."""
+        return {} if self.chain_block is None else self.chain_block.stage_seconds
 
     @property
     def has_header_equal(self) -> bool | None:

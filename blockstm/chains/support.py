@@ -62,6 +62,11 @@ class ChainBlock:
     changes_state_itself: ClassVar[bool] = False
     """Whether the block changes its state beside its transactions, before or after them, as withdrawals do."""
 
+    @property
+    def stage_seconds(self) -> Mapping[str, float]:
+        """How long each stage beside execution took, by name, when a header was last compared with; see there."""
+        return {}
+
     def header_checks(
         self, result: Result, earlier: Mapping[str, bool | None] | None = None
     ) -> dict[str, bool | None] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ class MeasuredBlock:
         chain, number: what it says of itself.
         state_root: of the state after it.
         figures: what was measured.
+        stage_seconds: how long stages of the block beside execution took, by name.
     """
 
     file: Path
@@ -31,6 +32,7 @@ class MeasuredBlock:
     number: int | None
     state_root: bytes
     figures: Measurement
+    stage_seconds: Mapping[str, float]
 
     @staticmethod
     def of(loaded: LoadedBlock, measurement: Measurement) -> MeasuredBlock:
@@ -42,6 +44,7 @@ class MeasuredBlock:
             number=block.number,
             state_root=measurement.result.state_root,
             figures=measurement.without_result(),
+            stage_seconds=dict(loaded.stage_seconds),
         )
 
     def entry(self) -> BlockEntry:
@@ -71,6 +74,7 @@ class MeasuredBlock:
             verified=figures.verified,
             differences=figures.differences or (),
             header_checks=figures.header_checks,
+            stage_seconds=self.stage_seconds or None,
         )
 
 

@@ -160,8 +160,8 @@ def run_chain(
     for each in loaded:
         if each.chain_block is not None and each.chain_block.changes_state_itself:
             raise UsageError(
-                f"--store: {shown_path(each.file)} changes its state beside its transactions (withdrawals, rewards, "
-                "calls of the system), and a store takes what transactions change; leave out --store"
+                f"--store: {shown_path(each.file)} changes its state beside its transactions (withdrawals, "
+                "rewards, calls of the system), and a store takes what transactions change; leave out --store"
             )
     digests = [bytes.fromhex(content_digest(each.file)) for each in loaded]
     with open_store(options, loaded[0].block.chain) as store:

@@ -60,6 +60,11 @@ def summary(measured: MeasuredBlock) -> dict[str, str | Sequence[str]]:
     }
     if figures.header_checks is not None:
         rates = (figures.mgas_per_second, figures.sequential_mgas_per_second)
+        if measured.stage_seconds:
+            rows["beside execution"] = ", ".join(
+                f"{name.replace('_', ' ')} {duration(seconds)}"
+                for name, seconds in measured.stage_seconds.items()
+            )
         rows["gas per second"] = "{} million, sequential {} million".format(*map(rate, rates))
         rows |= {
             f"header {name.replace('_', ' ')}": equality(is_equal)

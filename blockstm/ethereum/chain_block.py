@@ -39,6 +39,12 @@ class EthereumChainBlock(ChainBlock):
     def __init__(self, block: Block) -> None:
         """Check what the block says of itself."""
         self._ethereum = EthereumBlock.of(block)
+        self._stage_seconds: dict[str, float] = {}
+
+    @property
+    def stage_seconds(self) -> Mapping[str, float]:
+        """How long senders and the roots took, by name, when the header was last compared with."""
+        return self._stage_seconds
 
     def executable(self, block: Block, virtual_machine: str | None = None) -> Executable:
         """Return what is executed of the block; see `blockstm.chains.ChainBlock`.
@@ -74,6 +80,7 @@ class EthereumChainBlock(ChainBlock):
         if earlier is None:
             executed.check_senders()
         checks = executed.header_checks(earlier)
+        self._stage_seconds |= executed.stage_seconds
         if False in checks.values() and (lack := what_lacks(executed, checks)) is not None:
             raise EthereumInputError(lack)
         return {name: is_equal and (earlier or checks)[name] for name, is_equal in checks.items()}

@@ -35,6 +35,7 @@ class BlockEntry(Entry):
         verified: whether all runs agree with sequential execution.
         differences: where they do not, a line each.
         header_checks: whether all runs came to what the header says, by name; null for what it does not say.
+        stage_seconds: how long stages beside execution took, where its chain tells: ``senders``, and roots.
         settlement: how it became durable, where it was stored.
     """
 
@@ -61,6 +62,7 @@ class BlockEntry(Entry):
     verified: bool | None = None
     differences: Annotated[tuple[str, ...], Mark.LEFT_OUT_IF_EMPTY] = ()
     header_checks: Mapping[str, bool | None] | None = None
+    stage_seconds: Mapping[str, float] | None = None
     settlement: SettledEntry | None = None
 
     @property

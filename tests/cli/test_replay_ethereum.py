@@ -143,6 +143,8 @@ def test_json_has_the_checks_and_the_speed(command: Command, record: Record, inp
     assert entry["verified"] is parsed["totals"]["verified"] is True
     assert entry["gas_used"] == parsed["totals"]["gas_used"] == int(inputs.block["gasUsed"], 16)
     assert entry["mgas_per_second"] == pytest.approx(entry["gas_used"] / 1e6 / entry["wall_seconds"])
+    assert set(entry["stage_seconds"]) == {"senders", "transactions_root", "receipts_root"}
+    assert all(seconds > 0 for seconds in entry["stage_seconds"].values())
 
 
 def test_receipts_tell_what_came_of_transactions(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Final, NamedTuple
@@ -44,6 +45,9 @@ from blockstm.results.result import Result
 
 __all__ = ["HEADER_CHECKS", "ExecutedBlock"]
 
+STAGES: Final = ("transactions_root", "receipts_root", "state_root")
+"""Checks that take what a node that validates the block takes; `senders` is one stage more."""
+
 
 class ExecutedBlock:
     """An Ethereum block that has been executed.
@@ -63,6 +67,8 @@ class ExecutedBlock:
         self.result = result
         self._ethereum = ethereum
         self._uncles = ethereum.uncles
+        self.stage_seconds: dict[str, float] = {}
+        """How long stages of the block took that nodes have, too, by name."""
         self.stated: Mapping[str, bytes] = {**ethereum.header, "hash": ethereum.hash}
         """The header's fields, and the block's hash as it is stated."""
         for receipt in result.receipts:
@@ -151,10 +157,16 @@ class ExecutedBlock:
         Raises:
             EthereumInputError: a signature gives no sender.
         """
-        return {
-            name: self._check(check) if earlier is None or check.depends_on_run else earlier[name]
-            for name, check in HEADER_CHECKS.items()
-        }
+        checks: dict[str, bool | None] = {}
+        for name, check in HEADER_CHECKS.items():
+            if earlier is not None and not check.depends_on_run:
+                checks[name] = earlier[name]
+                continue
+            began = time.perf_counter()
+            checks[name] = self._check(check)
+            if name in STAGES and checks[name] is not None:
+                self.stage_seconds[name] = time.perf_counter() - began
+        return checks
 
     def _check(self, check: HeaderCheck) -> bool | None:
         if check.field not in self.stated or not is_at_least(self.environment.fork, check.since):
@@ -211,6 +223,11 @@ class ExecutedBlock:
         Raises:
             EthereumInputError: one is not its sender's.
         """
+        began = time.perf_counter()
+        self._check_senders()
+        self.stage_seconds["senders"] = time.perf_counter() - began
+
+    def _check_senders(self) -> None:
         vm = vm_class(self.environment.fork)
         signed = [self.raw(txn_idx) for txn_idx in range(len(self.block))]
         # All at once where that can be had. What it does not confirm is looked at again, for the message.
