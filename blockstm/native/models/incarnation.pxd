@@ -6,8 +6,9 @@ from libc.string cimport memset
 from blockstm.native.memory.atomics cimport load_acquire, store_release, unlikely_true
 from blockstm.native.memory.layout cimport OUTCOME_FAILED, OUTCOME_SUCCESS, OUTCOME_UNKNOWN, Record, Txn, WorkerSlot
 from blockstm.native.memory.local cimport (
-    ABORT_NONE, ABORT_UNKNOWN, Local, Touched, address, now_ns, release_retired, txn_at,
+    ABORT_NONE, ABORT_UNKNOWN, STEP_CLEAN, Local, Touched, address, now_ns, release_retired, step, txn_at,
 )
+from blockstm.native.instruments.virtual_time cimport charge_execution
 from blockstm.native.programs.c_interface cimport run_entry
 from blockstm.native.programs.native_program cimport ProgramEntry
 from blockstm.native.verbs.context cimport decide
@@ -97,3 +98,20 @@ cdef inline void note_running(Local* local, uint32_t txn_idx, uint32_t incarnati
     store_release[uint32_t](&slot.live_read_count, 0)
     slot.reads_are_final = load_acquire[uint64_t](&local.header.commit_index) == txn_idx
     store_release[uint64_t](&slot.running, (<uint64_t>(txn_idx + 1) << 32) | incarnation)
+
+
+cdef inline void run_incarnation(Local* local) noexcept nogil:
+    """Run the program of an incarnation that has begun: a clean point, as it holds nothing over yet."""
+    step(local, STEP_CLEAN, (<uint64_t>(local.txn_idx + 1) << 32) | local.incarnation)
+    charge_execution(local)
+    run_timed(local)
+
+
+cdef inline void run_on_final_reads(Local* local, uint32_t txn_idx, uint32_t incarnation) noexcept nogil:
+    """Run a transaction that this worker has claimed, whose reads are final whatever commit_index says: so the death of the
+    worker is held against it.
+    """
+    note_running(local, txn_idx, incarnation)
+    local.slot.reads_are_final = 1
+    begin_incarnation(local, txn_idx, incarnation)
+    run_incarnation(local)

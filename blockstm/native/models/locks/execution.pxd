@@ -12,15 +12,14 @@ from blockstm.native.memory.layout cimport (
     COMMITTED, EXECUTED, Header, OUTCOME_SUCCESS, SPAN_COMMIT, SPAN_EXECUTION, SPAN_SUSPENDED, Txn, WriteSet,
 )
 from blockstm.native.memory.local cimport (
-    ABORT_NONE, Local, STEP_CLEAN, STEP_COMMIT, STEP_PUBLISH, STEP_STATUS, address, now_ns, step, txn_at,
+    ABORT_NONE, Local, STEP_COMMIT, STEP_PUBLISH, STEP_STATUS, address, now_ns, step, txn_at,
 )
 from blockstm.native.instruments.mutants cimport (
     MUTANT_LOCK_NOT_AWAITED, MUTANT_LOCK_OF_READER_NOT_AWAITED, MUTANT_LOCKS_GIVEN_BACK_EARLY, mutant,
 )
 from blockstm.native.instruments.timeline cimport CAUSE_VERSION, pack_cause, span_begin, span_end
-from blockstm.native.instruments.virtual_time cimport charge_execution
 from blockstm.native.models.in_place cimport apply_write, settle_write_set
-from blockstm.native.models.incarnation cimport begin_incarnation, note_running, run_timed
+from blockstm.native.models.incarnation cimport run_on_final_reads
 from blockstm.native.models.locks.state cimport AFTER_READER, own, shared
 from blockstm.native.models.outcome cimport list_writes, store_read_set, store_receipt, write_set_items
 from blockstm.native.models.progress cimport fail_for, never_final, say_done, tell_progress, txn_at_place
@@ -105,12 +104,7 @@ cdef inline void execute(Local* local, uint32_t txn_idx, uint32_t incarnation) n
         wait_for(local, txn_idx, incarnation, holder)
         span_end(local, SPAN_SUSPENDED, begin_ns, txn_idx, incarnation, pack_cause(CAUSE_VERSION, holder))
         return
-    note_running(local, txn_idx, incarnation)
-    local.slot.reads_are_final = 1
-    begin_incarnation(local, txn_idx, incarnation)
-    step(local, STEP_CLEAN, (<uint64_t>(txn_idx + 1) << 32) | incarnation)
-    charge_execution(local)
-    run_timed(local)
+    run_on_final_reads(local, txn_idx, incarnation)
     location = touched_unpromised(local)
     if location != 0:
         end_undeclared(local, location, shared(local).on_undeclared)

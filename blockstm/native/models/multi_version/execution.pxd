@@ -10,11 +10,11 @@ from blockstm.native.memory.layout cimport (
     SPAN_VALIDATION, SUSPENDED, TXN_AFTER_COMMIT, Txn, WorkerSlot,
 )
 from blockstm.native.memory.local cimport (
-    ABORT_NONE, ABORT_STOPPED, ABORT_SUSPENDED, Local, STEP_CLEAN, STEP_STATUS, STEP_WAIT, address, step, txn_at,
+    ABORT_NONE, ABORT_STOPPED, ABORT_SUSPENDED, Local, STEP_STATUS, STEP_WAIT, address, step, txn_at,
 )
 from blockstm.native.instruments.mutants cimport MUTANT_OWN_VALIDATION_LOST, MUTANT_PROMISE_UNCHECKED, mutant
 from blockstm.native.instruments.timeline cimport CAUSE_ESTIMATE, CAUSE_NONE, pack_cause, span_begin, span_end
-from blockstm.native.instruments.virtual_time cimport charge_execution, charge_validation
+from blockstm.native.instruments.virtual_time cimport charge_validation
 from blockstm.native.models.multi_version.guesses cimport guesses_are_outdated
 from blockstm.native.models.multi_version.aborting cimport keep_intents, try_abort
 from blockstm.native.models.multi_version.at_once cimport close_stretch, is_ordinary, make_final, may_commit_at_once, take_place
@@ -25,7 +25,7 @@ from blockstm.native.models.multi_version.publication cimport finish_execution
 from blockstm.native.models.multi_version.readers cimport is_told
 from blockstm.native.models.multi_version.scheduler cimport index_part, wave_part
 from blockstm.native.models.multi_version.state cimport DISCIPLINE_PUSH, Own, has_waves, note_surprise, own, shared
-from blockstm.native.models.incarnation cimport begin_incarnation, note_running, run_timed
+from blockstm.native.models.incarnation cimport begin_incarnation, note_running, run_incarnation, run_on_final_reads
 from blockstm.native.models.outcome cimport read_set_items
 from blockstm.native.models.promises cimport (
     UNDECLARED_IGNORE, UNDECLARED_WAIT, end_undeclared, touched_unpromised, unpromised_write,
@@ -112,10 +112,8 @@ cdef inline void execute(Local* local, uint32_t txn_idx, uint32_t incarnation) n
             shared(local).on_undeclared == UNDECLARED_WAIT
             and slot.reads_are_final and txn_at(local, txn_idx).flags & TXN_AFTER_COMMIT
         )
-        step(local, STEP_CLEAN, (<uint64_t>(txn_idx + 1) << 32) | incarnation)
-        charge_execution(local)
         started_ns = time_program(local)
-        run_timed(local)
+        run_incarnation(local)
         if shared(local).on_undeclared != UNDECLARED_IGNORE and must_wait_for_promise(local):
             span_end(local, SPAN_SUSPENDED, begin_ns, txn_idx, incarnation, CAUSE_NONE)
             break
@@ -166,12 +164,7 @@ cdef inline bint run_next(Local* local, uint32_t txn_idx, uint32_t incarnation, 
     """Run a transaction that this worker, in the collector's place, has claimed, and make it final; False where it may not be,
     or the block is stopped.
     """
-    note_running(local, txn_idx, incarnation)
-    local.slot.reads_are_final = 1
-    begin_incarnation(local, txn_idx, incarnation)
-    step(local, STEP_CLEAN, (<uint64_t>(txn_idx + 1) << 32) | incarnation)
-    charge_execution(local)
-    run_timed(local)
+    run_on_final_reads(local, txn_idx, incarnation)
     if local.abort != ABORT_NONE:
         return False
     store_relaxed[uint64_t](&local.slot.executions, local.slot.executions + 1)

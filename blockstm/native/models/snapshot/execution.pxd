@@ -7,12 +7,11 @@ from blockstm.native.memory.layout cimport (
     EXECUTED, EXECUTING, OUTCOME_SUCCESS, READY, SPAN_EXECUTION, SUSPENDED, WriteSet,
 )
 from blockstm.native.memory.local cimport (
-    ABORT_NONE, Local, STEP_CLEAN, STEP_STATUS, STEP_TAKE, step, txn_at,
+    ABORT_NONE, Local, STEP_STATUS, STEP_TAKE, step, txn_at,
 )
 from blockstm.native.instruments.mutants cimport MUTANT_RESERVED_LATE, MUTANT_SENT_BACK_TAKEN_FOR_STRAY, mutant
 from blockstm.native.instruments.timeline cimport span_begin, span_end
-from blockstm.native.instruments.virtual_time cimport charge_execution
-from blockstm.native.models.incarnation cimport begin_incarnation, note_running, run_timed
+from blockstm.native.models.incarnation cimport run_on_final_reads
 from blockstm.native.models.outcome cimport list_writes, store_read_set, store_receipt
 from blockstm.native.models.snapshot.reservations cimport reserve_all
 from blockstm.native.models.snapshot.state cimport Batch, Member, members
@@ -57,12 +56,7 @@ cdef inline uint32_t place_of(Batch* batch, uint32_t txn_idx) noexcept nogil:
 cdef inline void execute(Local* local, Batch* batch, uint32_t txn_idx, uint32_t incarnation) noexcept nogil:
     """Run a transaction that this worker has claimed. The snapshot does not change under it, so its death counts."""
     cdef uint64_t begin_ns = span_begin(local)
-    note_running(local, txn_idx, incarnation)
-    local.slot.reads_are_final = 1
-    begin_incarnation(local, txn_idx, incarnation)
-    step(local, STEP_CLEAN, (<uint64_t>(txn_idx + 1) << 32) | incarnation)
-    charge_execution(local)
-    run_timed(local)
+    run_on_final_reads(local, txn_idx, incarnation)
     if local.abort == ABORT_NONE:
         store_relaxed[uint64_t](&local.slot.executions, local.slot.executions + 1)
         if finish_execution(local, batch, place_of(batch, txn_idx)):
