@@ -502,6 +502,10 @@ class VirtualClock:
         """How often each kind of work was charged in the last run, by its name."""
 
     @property
+    def transfers(self) -> dict[str, float]:
+        """How often a core fetched cache lines of each kind from another in the last run."""
+
+    @property
     def charged_ns(self) -> float:
         """All that was charged in the last run."""
 

@@ -26,7 +26,7 @@ def open_clock(attached: Attached, prices: Mapping[str, float], program_ns: byte
 
 def run_clock(
     attached: Attached, cores: int, source: PackedSource | None
-) -> tuple[dict[str, float], float, tuple[int, int, int]]:
+) -> tuple[dict[str, float], dict[str, float], float, tuple[int, int, int]]:
     """Run the block that has been started on a number of cores.
 
     Arguments:
@@ -35,12 +35,13 @@ def run_clock(
         source: where the state before the block is read from; None if it is in memory.
 
     Returns:
-        how often each kind of work was charged, by its price's name; what was charged in all, in ns; and what the
-        source did, as `VirtualClock.source_use` says it.
+        how often each kind of work was charged, by its price's name; how often a core fetched cache lines of
+        each kind from another; what was charged in all, in ns; and what the source did, as
+        `VirtualClock.source_use` says it.
     """
     clock, program_ns = attached.kept
     clock.run(cores, program_ns, source)
-    return clock.counts, clock.charged_ns, clock.source_use
+    return clock.counts, clock.transfers, clock.charged_ns, clock.source_use
 
 
 def _make_greenlet(run: Callable[[], object]) -> greenlet.greenlet:

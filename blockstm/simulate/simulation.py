@@ -188,6 +188,7 @@ class Simulation:
         self._recorded_seconds = recorded_seconds
         self._hosted = HostedRun(block, cores_max, memory_limit_bytes, hosted.__name__)
         self._counts: dict[str, float] = dict.fromkeys(PRICES, 0.0)
+        self._transfers: dict[str, float] = {}
         self._charged_ns = 0.0
         self._source_use = SourceUse(0, 0.0, 0.0)
 
@@ -252,6 +253,15 @@ class Simulation:
     def counts(self) -> dict[str, float]:
         """Return how often each kind of work was charged in the last run, by the name of its price."""
         return self._counts
+
+    def transfers(self) -> dict[str, float]:
+        """Return how often a core fetched a cache line from another in the last run, by what stands there.
+
+        The names are those of the scheduler's counters (``execution index``, ``validation index``,
+        ``commit index``, ``sleepers``), and ``keys``, ``transactions``, ``readers``; only the model push has the
+        last.
+        """
+        return self._transfers
 
     def figures(self, cores: int, *, model: Model | str | None = None) -> Figures:
         """Execute the block on that many cores, and return its figures.
@@ -323,7 +333,7 @@ class Simulation:
             if not run.is_open:
                 run.call(hosted.open_clock, self._costs.prices(), self._program_ns)
             packed = None if source is None else source.packed()
-            self._counts, self._charged_ns, use = run.call(hosted.run_clock, workers, packed)
+            self._counts, self._transfers, self._charged_ns, use = run.call(hosted.run_clock, workers, packed)
             self._source_use = SourceUse(use[0], use[1] / NS, use[2] / NS)
         return run.result("simulating the block")
 

@@ -103,6 +103,17 @@ def test_dear_cache_lines_slow_down_many_cores_and_not_one(model: CostModel) -> 
         assert usual.run(8).stats.wall_seconds < slower.run(8).stats.wall_seconds
 
 
+def test_each_cache_line_that_is_fetched_is_something(model: CostModel) -> None:
+    with Simulation(transfers(10, 1000, 100), model, 8) as simulation:
+        simulation.run(1)
+        assert not any(simulation.transfers().values())
+        simulation.run(8)
+        fetched = simulation.transfers()
+        assert sum(fetched.values()) == simulation.counts()["line_transfer"]
+    assert all(fetched[name] > 0 for name in ("execution index", "validation index", "keys", "transactions"))
+    assert fetched["readers"] == 0
+
+
 def test_gas_of_python_programs_takes_time(model: CostModel) -> None:
     block = Block([counting.txn(b"%d" % (index % 50)) for index in range(100)])
     with Simulation(block, replace(model, gas=100), 4) as simulation:

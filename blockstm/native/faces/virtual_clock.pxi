@@ -5,6 +5,8 @@ cdef enum:
 
 COST_NAMES = tuple(names_of(Cost, "COST_"))[:COST_PROGRAM]  # the price of the last, 1 ns a ns, is no user's to set
 
+LINE_NAMES = ("execution index", "validation index", "commit index", "sleepers", "keys", "transactions", "readers")
+
 
 cdef void take_turns(void* state, uint32_t kind, uint64_t what) noexcept nogil:
     """The step hook under the virtual clock: charge for the step, and wait until all that are earlier are past it.
@@ -87,6 +89,11 @@ cdef class VirtualClock:
         return {name: self.clock.counts[cost] for cost, name in enumerate(COST_NAMES)}
 
     @property
+    def transfers(self):
+        """How often a core fetched cache lines of each kind from another in the last run."""
+        return {name: self.clock.transfers[kind] for kind, name in enumerate(LINE_NAMES)}
+
+    @property
     def charged_ns(self):
         """All that was charged in the last run."""
         return sum(self.clock.counts[cost] * self.clock.costs[cost] for cost in range(COSTS))
@@ -145,6 +152,7 @@ cdef class VirtualClock:
         self.clock.line_count = 0
         self.switches = 0
         memset(self.clock.counts, 0, sizeof(self.clock.counts))
+        memset(self.clock.transfers, 0, sizeof(self.clock.transfers))
         free(self.clock.lines)
         self.clock.lines = <Line*>calloc(1024, sizeof(Line))
         self.clock.line_mask = 1023 if self.clock.lines != NULL else 0

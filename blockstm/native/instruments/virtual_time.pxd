@@ -33,6 +33,8 @@ cdef enum:
     COUNTER_VALIDATION = 1
     COUNTER_COMMIT = 2
     COUNTER_SLEEPERS = 3
+    COUNTERS = 4
+    LINE_KINDS = COUNTERS + LINE_READERS - LINE_KEY + 1     # the counters, each by itself, and the classes after them
 
 cdef enum:
     SHARER_WORDS = 4            # for WORKERS_MAX workers
@@ -61,6 +63,7 @@ cdef struct Source:             # the source of the state before the block, as a
 cdef struct Clock:              # one for all virtual workers of a run
     double costs[COSTS]
     double counts[COSTS]        # how often each was charged
+    double transfers[LINE_KINDS]    # how often lines of each kind were fetched from another core
     const uint64_t* program_ns  # how long each transaction's program runs; NULL = by rounds and gas
     Line* lines
     uint64_t line_mask
@@ -126,6 +129,13 @@ cdef inline bint grow_lines(Clock* clock) noexcept nogil:
     return True
 
 
+cdef inline void charge_transfer(Local* local, uint32_t line_class, uint64_t number) noexcept nogil:
+    """Charge for fetching a line from another core."""
+    cdef uint64_t kind = number if line_class == LINE_COUNTERS else COUNTERS + line_class - LINE_KEY
+    charge(local, COST_LINE_TRANSFER, 1)
+    time_of(local).clock.transfers[kind] += 1
+
+
 cdef inline void touch_line(Local* local, uint32_t line_class, uint64_t number, bint change) noexcept nogil:
     """Charge for fetching a cache line, where this worker's core does not have it (or not alone).
 
@@ -152,9 +162,9 @@ cdef inline void touch_line(Local* local, uint32_t line_class, uint64_t number, 
         for word in range(SHARER_WORDS):
             others = others or (line.sharers[word] & ~(bit if word == own else 0)) != 0
         if others:
-            charge(local, COST_LINE_TRANSFER, 1)
+            charge_transfer(local, line_class, number)
     elif not line.sharers[own] & bit:
-        charge(local, COST_LINE_TRANSFER, 1)
+        charge_transfer(local, line_class, number)
     if change:
         for word in range(SHARER_WORDS):
             line.sharers[word] = 0
