@@ -10,6 +10,7 @@ import os
 import struct
 import threading
 import weakref
+from heapq import heappop, heappush
 from types import MappingProxyType, MemberDescriptorType
 
 cimport cython
@@ -71,7 +72,7 @@ from blockstm.native.models.snapshot.model cimport snapshot_model
 from blockstm.native.verbs.reads cimport read_value
 from blockstm.native.models.deaths cimport condemn, count_death, recover
 from blockstm.native.models.status cimport NO_TXN
-from blockstm.native.models.waking cimport wake_sleepers
+from blockstm.native.models.waking cimport wake_sleepers, wake_to_block
 from blockstm.native.verbs.model cimport MODEL_CAPSULE_NAME, Model, model_of, take_up
 from blockstm.native.instruments.timeline cimport cause_kind, cause_txn, span_items
 from blockstm.native.verbs.touched cimport append

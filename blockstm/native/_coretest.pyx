@@ -42,6 +42,7 @@ from blockstm.native.instruments.virtual_time cimport COST_PAUSE, charge
 from blockstm.native.memory.atomics cimport (
     fence_sc, fetch_add_sc, futex_wait, load_acquire, load_relaxed, load_sc, spin_pause, store_sc, unlikely_true,
 )
+from blockstm.native.models.deaths cimport recover as core_recover
 from blockstm.native.models.multi_version.model cimport block_stm_model
 from blockstm.native.models.incarnation cimport begin_incarnation, note_running, run_timed
 from blockstm.native.models.progress cimport say_done, tell_progress
@@ -49,6 +50,7 @@ from blockstm.native.models.sequential.in_order cimport run_in_order
 from blockstm.native.models.sequential.model cimport sequential_model
 from blockstm.native.models.ready_set cimport ready_add, ready_lowest, ready_remove
 from blockstm.native.models.status cimport NO_TXN
+from blockstm.native.models.waking cimport wake_to_block as core_wake_to_block
 from blockstm.native.verbs.model cimport MODEL_CAPSULE_NAME, Model, take_up
 from blockstm.native.verbs.work cimport whole_units as core_whole_units
 
@@ -215,6 +217,29 @@ cdef class Memory:
         if worker >= self.workers:
             raise IndexError(worker)
         return &self.locals[worker]
+
+    def call(self, worker):
+        """Call all workers to a block, and wake them, as one of them that is up."""
+        cdef uint32_t each
+        self.header.active_workers = self.workers
+        for each in range(self.workers):
+            fetch_add_sc[uint32_t](&slot_at(self.locals, each).run_epoch, 1)
+        core_wake_to_block(self._local(worker))
+
+    def begin_to_wake(self):
+        """What one that dies just then leaves: it has said that it wakes the next, and has not done so."""
+        self.header.woken += 1
+
+    def recover(self, worker):
+        """Recover from the death of a worker in a block that is done."""
+        self.header.done = 1
+        core_recover(self._local(worker))
+
+    def sleep_until_called(self, worker, uint64_t seconds):
+        """Sleep as a worker does that has not been called yet, so long at most."""
+        cdef uint32_t* word = &self._local(worker).slot.run_epoch
+        with nogil:
+            futex_wait(word, 0, seconds * <uint64_t>1000000000)
 
     def begin_steps(self):
         """Let what stands in `interruptions` happen at the steps from here on."""

@@ -103,6 +103,19 @@ def test_dear_cache_lines_slow_down_many_cores_and_not_one(model: CostModel) -> 
         assert usual.run(8).stats.wall_seconds < slower.run(8).stats.wall_seconds
 
 
+def test_workers_that_are_up_help_to_wake_the_others(model: CostModel) -> None:
+    """By hand: the supervisor's calls end after 10, 20, ... us; the second worker, up at 65, makes the last."""
+    prices = replace(model, wake_call=10_000, wake_up=45_000)
+    with Simulation(transfers(1000, 100_000, 64), prices, 8) as simulation:
+        timeline = simulation.run(8, timeline=True).timeline
+    assert timeline is not None
+    begins: dict[int, int] = {}
+    for span in timeline:
+        begins[span.worker] = min(span.begin_ns, begins.get(span.worker, span.begin_ns))
+    woken = [begins[worker] / 1000 for worker in range(8)]
+    assert woken == pytest.approx([55, 75, 75, 85, 95, 105, 115, 120], abs=1)
+
+
 def test_each_cache_line_that_is_fetched_is_something(model: CostModel) -> None:
     with Simulation(transfers(10, 1000, 100), model, 8) as simulation:
         simulation.run(1)

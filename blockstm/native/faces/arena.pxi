@@ -464,8 +464,10 @@ cdef class Arena:
             header.end_ns = header.start_ns
             store_sc[uint32_t](&header.done, 1)
             return
+        header.woken = 0
         for worker in range(first_worker, first_worker + active_workers):
-            self.activate(worker)
+            fetch_add_sc[uint32_t](&slot_at(&self.local, worker).run_epoch, 1)
+        wake_to_block(&self.local)
 
     cdef int _lay_out_model(self, model) except -1:
         """Have the model lay out what it keeps, and say in the arena which it is."""

@@ -119,13 +119,14 @@ cdef class VirtualClock:
         """
         cdef uint32_t index
         cdef Worker worker
+        cdef list begin_ns = self._when_woken(active)
         self._reset(program_ns)
         self._set_source(source)
         self.greenlets = []
         for index in range(active):
             worker = self.workers[index]
             worker.local.virtual_time = &self.times[index]
-            begin_virtually(&worker.local, index)
+            begin_virtually(&worker.local, begin_ns[index])
             worker.local.step_hook = take_turns
             worker.local.step_state = &self.times[index]
             self.greenlets.append(self.make_greenlet(worker.run_virtually))
@@ -140,6 +141,23 @@ cdef class VirtualClock:
                 worker.local.virtual_time = NULL
                 worker.local.virtual_ns = 0
             self.greenlets = []
+
+    cdef list _when_woken(self, uint32_t active):
+        """When each worker begins with a block before which all sleep: see wake_to_block."""
+        cdef double call_ns = self.clock.costs[<uint32_t>COST_WAKE_CALL]
+        cdef double wake_up_ns = self.clock.costs[<uint32_t>COST_WAKE_UP]
+        cdef list begin_ns = [0.0] * active
+        cdef list wakers = [(1.0, -1)]      # from when on each can wake another: the supervisor, and workers
+        for index in range(active):
+            free_ns, waker = heappop(wakers)
+            free_ns += call_ns
+            heappush(wakers, (free_ns, waker))
+            if waker >= 0:
+                begin_ns[waker] = free_ns
+            begin_ns[index] = free_ns + wake_up_ns
+            if index > 0:                   # the first does not help
+                heappush(wakers, (begin_ns[index], index))
+        return begin_ns
 
     cdef int _reset(self, program_ns) except -1:
         cdef uint32_t index

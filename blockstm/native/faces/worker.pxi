@@ -187,6 +187,8 @@ cdef class Worker:
                     spin_pause()
                 else:
                     futex_wait(&slot.run_epoch, epoch, <uint64_t>1000000000)
+            if self.local.worker != self.local.header.first_worker:    # that one is to begin
+                wake_to_block(&self.local)
         self.seen_epoch = epoch
         return self.local.header.shutdown == 0
 

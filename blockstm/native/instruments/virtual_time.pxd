@@ -230,12 +230,10 @@ cdef inline void wake_virtually(Local* local, uint32_t count) noexcept nogil:
         count -= 1
 
 
-cdef inline void begin_virtually(Local* local, uint32_t before) noexcept nogil:
-    """Call a worker to the block: all sleep, and the supervisor wakes one after the other."""
-    cdef VirtualTime* time = time_of(local)
-    cdef double begin_ns = 1 + cost_ns(time, COST_WAKE_CALL) * (before + 1) + cost_ns(time, COST_WAKE_UP)
+cdef inline void begin_virtually(Local* local, double begin_ns) noexcept nogil:
+    """Let a worker begin with the block at a time."""
     local.virtual_ns = <uint64_t>begin_ns
-    time.fraction = begin_ns - local.virtual_ns
+    time_of(local).fraction = begin_ns - local.virtual_ns
 
 
 # --- what is charged where ----------------------------------------------------------------------

@@ -213,7 +213,9 @@ cdef struct Header:
     uint64_t _pad5[14]
     uint32_t wake_epoch         # futex of workers without a task
     uint32_t sleepers
-    uint64_t _pad6[15]
+    uint32_t woken              # how many of the workers that take part somebody has begun to wake for the block
+    uint32_t _pad11
+    uint64_t _pad6[14]
 
 cdef struct Preparation:               # what a model knows of the transactions before any runs
     uint64_t access_begins      # offset of uint32[txn_count + 1]: where the accesses of each begin

@@ -13,9 +13,9 @@
 // layout of Local and of the arena, what a model must say, and what the verbs that are compiled into them do. The
 // digest is that of the layout. Where it does not agree with the structures, the core does not compile: count the
 // number up, and put the digest here that the compiler names as computed.
-#define BLOCKSTM_CAPSULE_NAME "blockstm.program.10"
-#define BLOCKSTM_MODEL_CAPSULE_NAME "blockstm.model.10"
-#define BLOCKSTM_LAYOUT_DIGEST 3501527040892781845ull
+#define BLOCKSTM_CAPSULE_NAME "blockstm.program.11"
+#define BLOCKSTM_MODEL_CAPSULE_NAME "blockstm.model.11"
+#define BLOCKSTM_LAYOUT_DIGEST 18385933056687689339ull
 
 // For rules between constants, as a statement in Cython code.
 #define BLOCKSTM_REQUIRE(condition) static_assert(condition)
@@ -94,7 +94,7 @@ template <typename T> constexpr uint64_t fold_Header() {
         offsetof(T, done), offsetof(T, stop), offsetof(T, failure_reason), offsetof(T, failed_txn),
         offsetof(T, failure), offsetof(T, want_progress), offsetof(T, end_ns), offsetof(T, commit_index),
         offsetof(T, collector), offsetof(T, bump), offsetof(T, timeline_bytes), offsetof(T, wake_epoch),
-        offsetof(T, sleepers),
+        offsetof(T, sleepers), offsetof(T, woken),
     });
 }
 

@@ -2,11 +2,11 @@
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from blockstm.native.memory.atomics cimport fetch_or_sc, load_acquire, store_release
+from blockstm.native.memory.atomics cimport fetch_or_sc, load_acquire, store_release, store_sc
 from blockstm.native.memory.layout cimport DEATHS_MAX, TXN_AFTER_COMMIT, Txn
 from blockstm.native.memory.local cimport Local, txn_at
 from blockstm.native.models.status cimport NO_TXN
-from blockstm.native.models.waking cimport wake_sleepers
+from blockstm.native.models.waking cimport wake_sleepers, wake_to_block
 from blockstm.native.versions.multi_version cimport make_record
 from blockstm.native.verbs.model cimport model_of
 
@@ -45,8 +45,11 @@ cdef inline void count_death(Local* local) noexcept nogil:
 cdef inline void recover(Local* local) noexcept nogil:
     """Recover from the death of this slot's worker, which has been reaped.
 
-    It may have died between saying that the block is over and waking those that sleep.
+    It may have died between saying that the block is over and waking those that sleep; or between saying that it wakes
+    another to the block and doing so.
     """
+    store_sc[uint32_t](&local.header.woken, 0)
+    wake_to_block(local)
     if local.header.done or local.header.stop:
         store_release[uint64_t](&local.slot.running, 0)
         wake_sleepers(local, 0xFFFFFFFF)
