@@ -101,7 +101,8 @@ cdef class KeptView(RunView):
     cdef uint32_t keep_bytes(self, const uint8_t* data, uint32_t length) except 0:
         cdef uint64_t offset = self.take(sizeof(KeptBytes) + length)
         (<KeptBytes*>(self.data + offset)).length = length
-        memcpy(self.data + offset + sizeof(KeptBytes), data, length)
+        if length != 0:         # no bytes may come from nowhere, which memcpy does not allow
+            memcpy(self.data + offset + sizeof(KeptBytes), data, length)
         return <uint32_t>(offset >> 3)
 
     cdef uint32_t keep_key(self, Location* location) except 0:
