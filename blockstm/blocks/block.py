@@ -199,6 +199,10 @@ class Block(Sequence[Transaction]):
             )
         checked_state({key: value for key, value in known.items() if value is not None})
         checked_state({key: b"" for key, value in known.items() if value is None})
+        return self._on(source, known)
+
+    def _on(self, source: StateSource, known: Mapping[bytes, bytes | None]) -> Block:
+        """As `on`, of values that were checked before: they have been in a state."""
         block = Block.__new__(Block)
         block.__dict__.update(self.__dict__)
         block._source = source

@@ -385,6 +385,13 @@ class Drainage:
             EngineError: the model of the block is not to be found in this process.
         """
 
+    def merged(self, first: int, end: int) -> tuple[int, dict[bytes, bytes | None]]:
+        """What transactions from `first` up to `end` have changed together, and how many of them are committed.
+
+        Raises:
+            EngineError: as `changes`.
+        """
+
     def outcomes(self) -> list[tuple[int, int, str | None, list[bytes]]]:
         """How each transaction of a block has ended that is done, in the preset order.
 

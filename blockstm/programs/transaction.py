@@ -249,12 +249,16 @@ class Transaction:
 def named_keys_of(transactions: Iterable[Transaction]) -> dict[bytes, None]:
     """Return the keys that arguments of native programs name, each once, in the order first named."""
     named: dict[bytes, None] = {}
+    places: dict[Program, tuple[list[int], list[int]]] = {}
     for transaction in transactions:
-        for parameter, argument in zip(
-            getattr(transaction.program, "parameters", ()), transaction.arguments, strict=False
-        ):
-            if parameter.kind == "key":
-                named[cast(bytes, argument)] = None
-            elif parameter.kind in ("keys", "adds"):
-                named.update(dict.fromkeys(cast("Iterable[bytes]", argument)))
+        program, arguments = transaction.program, transaction.arguments
+        if program not in places:
+            kinds = [parameter.kind for parameter in getattr(program, "parameters", ())]
+            of_one = [place for place, kind in enumerate(kinds) if kind == "key"]
+            places[program] = of_one, [place for place, kind in enumerate(kinds) if kind in ("keys", "adds")]
+        of_one, of_several = places[program]
+        for place in of_one:
+            named[cast(bytes, arguments[place])] = None
+        for place in of_several:
+            named.update(dict.fromkeys(cast("Iterable[bytes]", arguments[place])))
     return named

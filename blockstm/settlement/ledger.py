@@ -148,7 +148,7 @@ class Ledger:
         below = self._changes_in_flight()
         given = self._given(block, below)
         read = {} if self._head is None else self._read_ahead.take(block)
-        placed = block.on(self._store.source, {**read, **below, **given})
+        placed = block._on(self._store.source, {**read, **below, **given})
         if verify:
             verifies_ns = monotonic_ns()
             reference = self._reference(placed, model_of(model))

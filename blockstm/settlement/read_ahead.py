@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from blockstm.blocks.block import Block
 from blockstm.store.store import Store
 
 __all__ = ["ReadAhead", "Values"]
+
+READINGS_MAX: Final = 2
+"""The block that is executed next, and the one after it."""
 
 Values = dict[bytes, bytes | None]
 
@@ -21,7 +25,7 @@ class _Reading(NamedTuple):
 
 
 class ReadAhead:
-    """Reads the keys that a block names, in a thread of its own. Close it.
+    """Reads the keys that blocks name, in a thread of its own. Close it.
 
     Arguments:
         store: where.
@@ -31,17 +35,16 @@ class ReadAhead:
         """Read nothing yet."""
         self._store = store
         self._executor = ThreadPoolExecutor(1, "blockstm-read-ahead")
-        self._reading: _Reading | None = None
+        self._readings: deque[_Reading] = deque(maxlen=READINGS_MAX)
 
     def begin(self, block: Block) -> None:
-        """Begin to read what a block names; what was being read for another one is not wanted any more."""
-        future = self._executor.submit(lambda: self._store.told_many(block.named_keys()))
-        self._reading = _Reading(block, future, [])
+        """Begin to read what a block names."""
+        self._readings.append(_Reading(block, self._executor.submit(self._read, block), []))
 
     def note_durable(self, changes: Values) -> None:
         """Hear of what a block has changed that is durable now, and so not among what is in flight."""
-        if self._reading is not None:
-            self._reading.settled_since.append(changes)
+        for reading in self._readings:
+            reading.settled_since.append(changes)
 
     def take(self, block: Block) -> Values:
         """Return what was read for a block, brought up to date; reads it now if nothing was begun.
@@ -51,13 +54,17 @@ class ReadAhead:
         Raises:
             StoreError: the store cannot be read.
         """
-        reading, self._reading = self._reading, None
-        if reading is None or reading.block is not block:
-            return self._store.told_many(block.named_keys())
-        values = reading.values.result()
-        for changes in reading.settled_since:
-            values.update(changes)
-        return values
+        for reading in self._readings:
+            if reading.block is block:
+                self._readings.remove(reading)
+                values = reading.values.result()
+                for changes in reading.settled_since:
+                    values.update(changes)
+                return values
+        return self._read(block)
+
+    def _read(self, block: Block) -> Values:
+        return self._store.told_many(block.named_keys())
 
     def close(self) -> None:
         """Read no more."""

@@ -12,10 +12,10 @@ import socket
 import threading
 import traceback
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from queue import SimpleQueue
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from blockstm.errors import BlockstmError
 from blockstm.processes import child
@@ -32,11 +32,7 @@ from blockstm.trees.state_tree import StateTree
 
 __all__ = ["main"]
 
-CHANGES_AT_ONCE: Final = 64
-"""Transactions whose changes are handed to the thread that settles together."""
-
-Changes: TypeAlias = "dict[bytes, bytes | None]"
-Drained: TypeAlias = "Announced | Changes | Sequence[Outcome] | None"
+Drained: TypeAlias = "Announced | Mapping[bytes, bytes | None] | Sequence[Outcome] | None"
 """A block, its changes, and at its end how its transactions ended; None: there will be no more."""
 
 
@@ -71,7 +67,7 @@ def _settle(connection: socket.socket, drain: Drain, settler: Settler) -> None:
     while (each := drained.get()) is not None:
         if isinstance(each, Announced):
             settler.begin(each)
-        elif isinstance(each, dict):
+        elif isinstance(each, Mapping):
             settler.add(each)
         else:
             send(connection, dumps(settler.end(each)))
@@ -114,15 +110,8 @@ def _hear(connection: socket.socket, announced: deque[Announced]) -> bool:
 def _hand_over(block: DrainedBlock, announced: Announced, drained: SimpleQueue[Drained]) -> bool:
     """Put a block in the queue; return whether it has come to its end."""
     drained.put(announced)
-    changes: Changes = {}
-    for txn_idx, of_transaction in block:
-        changes.update(of_transaction)
-        if txn_idx % CHANGES_AT_ONCE == CHANGES_AT_ONCE - 1:
-            drained.put(changes)
-            changes = {}
-    if not block.is_complete:
-        return False
-    if changes:
+    for changes in block.merged():
         drained.put(changes)
-    drained.put(block.outcomes)
-    return True
+    if block.is_complete:
+        drained.put(block.outcomes)
+    return block.is_complete

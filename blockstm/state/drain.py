@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Final, Self
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, Self, TypeVar
 
 from blockstm.errors import UsageError, shown
 from blockstm.native._core import Drainage
 
 __all__ = ["Drain", "DrainedBlock"]
+
+Taken = TypeVar("Taken")
 
 TRANSACTIONS_AT_ONCE: Final = 256
 """How many are decoded before the first of them is handed out."""
@@ -123,13 +125,41 @@ class DrainedBlock:
         deleted the key. A transaction that was reverted or failed has changed nothing. Ends after the last one, or
         where the engine has given the block up: it has failed, was stopped, or the engine is gone.
         """
-        while self._is_held():
-            epoch = self._drainage.epoch
-            is_given_up = self._drainage.is_given_up or self._drainage.is_over
-            changes = self._drainage.changes(self.drained, self.drained + TRANSACTIONS_AT_ONCE)
+
+        def take(end: int) -> list[dict[bytes, bytes | None]] | None:
+            return self._drainage.changes(self.drained, end) or None
+
+        for changes in self._taken(take):
             for change in changes:
                 self.drained += 1
                 yield self.drained - 1, change
+                if not self._is_held():
+                    return
+
+    def merged(self) -> Iterator[Mapping[bytes, bytes | None]]:
+        """Yield what transactions have changed, as many of them together as are final by then.
+
+        Each is a mapping of keys and values, None for a deleted key. It ends where iterating does.
+        """
+
+        def take(end: int) -> dict[bytes, bytes | None] | None:
+            count, changes = self._drainage.merged(self.drained, end)
+            self.drained += count
+            return changes if count else None
+
+        yield from self._taken(take)
+
+    def _taken(self, take: Callable[[int], Taken | None]) -> Iterator[Taken]:
+        """Yield what `take` gives, called with the place up to which it may go, until the block is over.
+
+        It gives None where no transaction has become final since.
+        """
+        while self._is_held():
+            epoch = self._drainage.epoch
+            is_given_up = self._drainage.is_given_up or self._drainage.is_over
+            taken = take(self.drained + TRANSACTIONS_AT_ONCE)
+            if taken is not None:
+                yield taken
                 if not self._is_held():
                     return
             if self.drained == self._drainage.txn_count:
@@ -137,9 +167,9 @@ class DrainedBlock:
                     self.outcomes = self._drainage.outcomes()
                 self.is_complete = True
                 self.let_go()
-            elif not changes and is_given_up:
+            elif taken is None and is_given_up:
                 self.let_go()
-            elif not changes:
+            elif taken is None:
                 self._drainage.wait(epoch)
 
     def _is_held(self) -> bool:

@@ -143,7 +143,7 @@ class Store:
             environment.lmdb.begin(db=environment.state) as transaction,
             transaction.cursor() as cursor,
         ):
-            for key, stored in cursor.getmulti(map(key_stored, wanted)):
+            for key, stored in cursor.getmulti([KEY_PREFIX + key for key in wanted]):
                 told[key[len(KEY_PREFIX) :]] = value_of(stored)
         return told
 

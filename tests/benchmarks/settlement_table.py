@@ -1,9 +1,9 @@
 """What a chain of blocks takes on a store: confirmed and durable latency, and the whole run over its longest stage.
 
-    python -m tests.benchmarks.settlement_table [--blocks 100] [--transactions 2000] [--turns 3]
+    python -m tests.benchmarks.settlement_table [--blocks 100] [--transactions 2000] [--turns 3] [--workers 1]
 
-Each way is run by turns on the same chain, without a store first: then each block starts from the last one's state in
-memory. Latencies count from a block's beginning, its loading included, until its last transaction was final.
+Each way is run by turns on the same chain, without a store first: then each block starts from the last one's state
+in memory. Latencies count from a block's beginning, its loading included, until its last transaction was final.
 """
 
 from __future__ import annotations
@@ -37,6 +37,12 @@ WAYS = (
     ("async", 4, "none"),
     ("async", 4, "binary"),
 )
+
+
+HEAD = """\
+| way | confirmed p50 (ms) | p99 (ms) | over without, p50 / p99 | durable p50 (ms) | execution (s) | root (s)\
+ | storing (s) | all (s) | over the longest stage |
+|---|---|---|---|---|---|---|---|---|---|"""
 
 
 class Run(NamedTuple):
@@ -112,6 +118,7 @@ def main() -> None:
     parser.add_argument("--transactions", type=int, default=2000)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--work", type=int, nargs="*", default=[0, 5_000, 20_000], help="ns a transaction")
+    parser.add_argument("--workers", type=int, default=1, help="one less than cores leaves one to settlement")
     parser.add_argument("--folder", type=Path, help="where stores are put; a temporary folder")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
@@ -119,7 +126,7 @@ def main() -> None:
             text = SCENARIO.format(transactions=options.transactions, work=work)
             blocks = list(scenario_from_text(text, "chain.toml").chain(options.blocks + WARM_BLOCKS))
             runs: dict[str, list[Run]] = {}
-            with Engine() as engine:
+            with Engine(options.workers) as engine:
                 for _ in range(options.turns):
                     runs.setdefault("without a store", []).append(without_store(engine, blocks))
                     for settle, in_flight, tree in WAYS:
@@ -128,11 +135,9 @@ def main() -> None:
                         runs.setdefault(name, []).append(
                             on_store(engine, blocks, path, settle, in_flight, tree)
                         )
-            print(f"\n{options.transactions} transfers a block, {work / 1000:g} us of work each\n")
-            print(
-                "| way | confirmed p50 (ms) | p99 (ms) | over without, p50 / p99 | durable p50 (ms) | execution (s) | "
-                "root (s) | storing (s) | all (s) | over the longest stage |\n|---|---|---|---|---|---|---|---|---|---|"
-            )
+            shape = f"{options.transactions} transfers a block, {work / 1000:g} us of work each"
+            print(f"\n{shape}, {options.workers} workers\n")
+            print(HEAD)
             for name, of_way in runs.items():
                 print(line(name, of_way, runs["without a store"]), flush=True)
 

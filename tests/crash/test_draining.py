@@ -65,6 +65,33 @@ def check(drained: list[tuple[int, dict[bytes, bytes | None]]], block: Block, re
     assert state == run_in_order(Block(block.transactions, before)).state == result.state
 
 
+@pytest.mark.parametrize("model", ["block-stm", "sequential", "auto:3"])
+def test_changes_are_drained_merged_while_workers_are_killed(model: str) -> None:
+    block = traces(1, 1500, 12, 2000)
+    merged: dict[bytes, bytes | None] = {}
+    outcomes = []
+
+    def drain_merged(drain: Drain) -> None:
+        for drained in drain:
+            for changes in drained.merged():
+                merged.update(changes)
+            assert (drained.is_complete, drained.drained) == (True, len(block))
+            outcomes.extend(drained.outcomes)
+            return
+
+    with Engine(3, active_workers=3) as engine, Drain(engine.drain_descriptor, outcomes=True) as drain:
+        thread = threading.Thread(target=drain_merged, args=(drain,))
+        thread.start()
+        with killer(engine, 5, kills=2, within_seconds=0.05):
+            result = engine.execute(block, model)
+        thread.join()
+    assert merged == dict(result.changes)
+    statuses = ("success", "reverted", "failed")
+    assert [(statuses[status], gas, error, list(events)) for status, gas, error, events in outcomes] == [
+        (each.status, each.gas_used, each.error, list(each.events)) for each in result.receipts
+    ]
+
+
 @pytest.mark.parametrize("model", ["block-stm", "sequential"])
 def test_a_thread_drains_blocks_while_they_run_and_workers_are_killed(model: str) -> None:
     blocks = [traces(1, 1500, 12, 2000), transfers(2, 1500, 10, 2000), traces(3, 800, 5, 3000)]

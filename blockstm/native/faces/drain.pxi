@@ -153,6 +153,28 @@ cdef class Drainage:
         changes = [self._changes_of(txn_at_place(&self.local, <uint32_t>place)) for place in range(first, committed)]
         return changes if load_sc[uint32_t](&header.restarts) == restarts else []
 
+    def merged(self, uint64_t first, uint64_t end):
+        """What transactions from `first` up to `end` have changed together, and how many of them are committed.
+
+        Returns: that number, and a dict of keys and values (None: deleted).
+
+        Raises:
+            EngineError: as `changes`.
+        """
+        cdef Header* header = self._header()
+        cdef uint32_t restarts = load_sc[uint32_t](&header.restarts)
+        cdef uint64_t committed = min(end, load_sc[uint64_t](&header.commit_index))
+        cdef uint64_t place
+        cdef dict merged = {}
+        if committed <= first:
+            return 0, merged
+        self._take_up_model()
+        for place in range(first, committed):
+            self._add_changes(txn_at_place(&self.local, <uint32_t>place), merged)
+        if load_sc[uint32_t](&header.restarts) != restarts:
+            return 0, {}
+        return committed - first, merged
+
     cdef int _take_up_model(self) except -1:
         """Find the model of the block, which has been started. Invariant: the engine does not start another meanwhile."""
         if self.taken_up != self.local.header.block_number:
@@ -161,12 +183,17 @@ cdef class Drainage:
         return 0
 
     cdef dict _changes_of(self, uint32_t txn_idx):
+        cdef dict changes = {}
+        self._add_changes(txn_idx, changes)
+        return changes
+
+    cdef int _add_changes(self, uint32_t txn_idx, dict changes) except -1:
+        """Put what a transaction has changed into `changes`."""
         cdef uint64_t offset = load_acquire[uint64_t](&txn_at(&self.local, txn_idx).write_set)
         cdef WriteSet* write_set = <WriteSet*>address(&self.local, offset)
         cdef Write* write
         cdef Record* record
         cdef uint32_t index
-        cdef dict changes = {}
         for index in range(write_set.count if offset != 0 else 0):
             write = write_set_items(write_set) + index
             if write.kind == WORD_DELETE:
@@ -174,7 +201,7 @@ cdef class Drainage:
                 continue
             record = record_at(&self.local, write.record if write.kind == WORD_VALUE else settled_value(write))
             changes[key_at(&self.local, write.location)] = record_to_bytes(record)
-        return changes
+        return 0
 
     def outcomes(self):
         """How each transaction of a block has ended that is done, in the preset order.
