@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import resource
 import signal
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from blockstm import Block, Engine, Ledger, Store, StoreError, UsageError
+from blockstm import Block, Engine, Ledger, Store, StoreError, Transaction, UsageError
 from blockstm.models import MODELS
 from blockstm.programs import trace, transfer
 from blockstm.settlement import Confirmed, Durable
@@ -135,6 +136,39 @@ def test_keys_go_and_come_back_while_their_blocks_are_in_flight(tmp_path: Path, 
         assert dict(store.items()) == {b"a": b"\1", b"b": b"\7", b"new": b"x"}
         assert store.root == state_root(dict(store.items()))
         assert store.told(b"c") == (True, None)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_random_blocks_come_to_what_executing_them_in_order_comes_to(
+    tmp_path: Path, engine: Engine, seed: int
+) -> None:
+    chance = random.Random(seed)
+    keys = [b"key %d" % number for number in range(12)]
+
+    def transaction() -> Transaction:
+        some = chance.sample(keys, 3)
+        if chance.random() < 0.3:
+            return remove.txn(some[0])
+        return trace.txn(some[:1], some[1:2], {some[2]: chance.randrange(9)}, 0)
+
+    state = {key: b"\1" for key in keys[:6]}
+    blocks = [Block([transaction() for _ in range(8)], {} if place else state) for place in range(25)]
+    with (
+        Store.create(tmp_path / "state.lmdb", tree="binary") as store,
+        Ledger(engine, store, in_flight=chance.randint(1, 6), tree_workers=chance.randint(1, 2)) as ledger,
+    ):
+        for place, block in enumerate(blocks):
+            if chance.random() < 0.7 and place + 1 < len(blocks):
+                ledger.read_ahead(blocks[place + 1])
+            if chance.random() < 0.2:
+                ledger.settle()
+            result = ledger.execute(block).result
+            expected = run_in_order(Block(block.transactions, state))
+            assert [result.reads(txn_idx) for txn_idx in range(len(block))] == [each.reads for each in expected.outcomes]
+            state = dict(expected.state)
+        ledger.settle()
+        assert dict(store.items()) == state
+        assert store.root == state_root(state)
 
 
 @pytest.mark.parametrize("in_flight", [1, 8])
