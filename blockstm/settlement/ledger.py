@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from time import monotonic_ns
 from typing import Final, Literal, NamedTuple, Self
 
 from blockstm.blocks.block import Block
-from blockstm.engine.engine import Engine
+from blockstm.engine.engine import Engine, OnStart
 from blockstm.engine.settings import whole_number
-from blockstm.errors import StoreError, UsageError, shown, shown_path
+from blockstm.errors import BlockstmError, StoreError, UsageError, shown, shown_path
 from blockstm.models import BlockStm, Model, model_of, reference_of
-from blockstm.results.result import Result
+from blockstm.results.result import Receipt, Result
 from blockstm.settlement.read_ahead import ReadAhead, Values
 from blockstm.settlement.settlement import Durable, Settlement
 from blockstm.settlement.settler import Announced
@@ -48,6 +49,19 @@ class Confirmed(NamedTuple):
     """When its last transaction was final."""
     differences: tuple[str, ...] | None
     """Where it disagrees with sequential execution, a line each; None where it was not compared."""
+
+
+class _Begun(NamedTuple):
+    """A block that may start."""
+
+    placed: Block
+    """On the state that the last block has left."""
+    announced: Announced
+    """What settlement is told of it, but for the number that drains know it by."""
+    reference: Result | None
+    """What came of executing it sequentially."""
+    waited_ns: int
+    began_ns: int
 
 
 class Ledger:
@@ -136,6 +150,37 @@ class Ledger:
                 state than the store does; or a block cannot be made durable, and then this one is not confirmed.
             as `Engine.execute` does; afterwards the ledger takes no more blocks.
         """
+        begun = self._begin(block, model_of(model), digest, verify=verify)
+        with self._executing(begun) as on_start:
+            result = self._engine.execute(
+                begun.placed, model, timed=timed, timeline=timeline, on_start=on_start
+            )
+        return self._confirmed(begun, result)
+
+    def stream(
+        self, block: Block, model: Model | str = BLOCK_STM, *, digest: bytes | None = None
+    ) -> Iterator[Receipt | Confirmed]:
+        """Execute the next block, and hand out its receipts, each as soon as it is final, and at last the block.
+
+        Once a receipt is handed out its outcome cannot change, but it is not durable yet. An iterator that is closed before its end stops the block, and the ledger takes no more.
+
+        Arguments:
+            block, model, digest: as for `execute`.
+
+        Raises:
+            as `execute` does.
+        """
+        begun = self._begin(block, model_of(model), digest, verify=False)
+        with (
+            self._executing(begun) as on_start,
+            self._engine.stream(begun.placed, model, on_start=on_start) as running,
+        ):
+            yield from running
+            result = running.result()
+        yield self._confirmed(begun, result)
+
+    def _begin(self, block: Block, model: Model, digest: bytes | None, *, verify: bool) -> _Begun:
+        """Wait until the next block may begin, and put it on the state that the last one has left."""
         number = self.number_of(block)
         waits_ns = monotonic_ns()
         while len(self._in_flight) >= self._in_flight_max:
@@ -143,33 +188,48 @@ class Ledger:
         waited_ns = monotonic_ns() - waits_ns
         while self._hear(0.0):
             pass
-        reference = None
         began_ns = monotonic_ns()
         below = self._changes_in_flight()
         given = self._given(block, below)
         read = {} if self._head is None else self._read_ahead.take(block)
         placed = block._on(self._store.source, {**read, **below, **given})
+        reference = None
         if verify:
             verifies_ns = monotonic_ns()
-            reference = self._reference(placed, model_of(model))
+            reference = self._reference(placed, model)
             began_ns += monotonic_ns() - verifies_ns  # that is none of what a block takes
-        announced = Announced(0, number, digest, given)
-        result = self._engine.execute(
-            placed,
-            model,
-            timed=timed,
-            timeline=timeline,
-            on_start=lambda drained_as: self._settlement.announce(announced._replace(drained_as=drained_as)),
-        )
-        confirmed_ns = result._snapshot.end_ns
-        differences = None if reference is None else tuple(result.diff(reference))
+        return _Begun(placed, Announced(0, number, digest, given), reference, waited_ns, began_ns)
+
+    @contextmanager
+    def _executing(self, begun: _Begun) -> Iterator[OnStart]:
+        """Yield what is called when the block starts. If it comes to no end, the ledger takes no more blocks."""
+        is_announced = False
+
+        def announce(drained_as: int) -> None:
+            nonlocal is_announced
+            self._settlement.announce(begun.announced._replace(drained_as=drained_as))
+            is_announced = True
+
+        try:
+            yield announce
+        except BaseException:
+            if is_announced:  # the settlement waits for its end in vain
+                self._end()
+            raise
+
+    def _confirmed(self, begun: _Begun, result: Result) -> Confirmed:
+        """Take note of a block that has been executed; with settle="sync", wait until it is durable."""
+        number, given = begun.announced.number, begun.announced.given
+        differences = None if begun.reference is None else tuple(result.diff(begun.reference))
         self._in_flight.append((number, {**given, **result.changes}))
         while self._hear(0.0):  # where an earlier block cannot be stored, this one is not confirmed
             pass
         while self._is_sync and self._in_flight:
             self._hear(None)
         self._head = number
-        return Confirmed(number, result, waited_ns, began_ns, confirmed_ns, differences)
+        return Confirmed(
+            number, result, begun.waited_ns, begun.began_ns, result._snapshot.end_ns, differences
+        )
 
     def read_ahead(self, block: Block) -> None:
         """Begin to read from the store what a block names, which is to be executed after the next one.
@@ -253,7 +313,10 @@ class Ledger:
             self._end()
 
     def _end(self) -> None:
+        """Make durable what is confirmed, as far as that can be, and end the settlement process."""
         self._read_ahead.close()
+        with suppress(BlockstmError):
+            self.settle()
         self._settlement.close()
 
     def __enter__(self) -> Self:
@@ -261,7 +324,7 @@ class Ledger:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
-        """Close it; after an exception, without waiting."""
+        """Close it; after an exception, no other is raised."""
         if kind is None:
             self.close()
         else:

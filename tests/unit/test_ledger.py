@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from blockstm import Block, Engine, Ledger, Store, StoreError, Transaction, UsageError
+from blockstm import Block, Engine, EngineError, Ledger, Store, StoreError, Transaction, UsageError
 from blockstm.models import MODELS
 from blockstm.programs import trace, transfer
 from blockstm.settlement import Confirmed, Durable
@@ -164,11 +164,55 @@ def test_random_blocks_come_to_what_executing_them_in_order_comes_to(
                 ledger.settle()
             result = ledger.execute(block).result
             expected = run_in_order(Block(block.transactions, state))
-            assert [result.reads(txn_idx) for txn_idx in range(len(block))] == [each.reads for each in expected.outcomes]
+            assert [result.reads(txn_idx) for txn_idx in range(len(block))] == [
+                each.reads for each in expected.outcomes
+            ]
             state = dict(expected.state)
         ledger.settle()
         assert dict(store.items()) == state
         assert store.root == state_root(state)
+
+
+def test_receipts_are_handed_out_as_they_become_final_and_the_block_at_last(
+    tmp_path: Path, engine: Engine, chain: list[Block], states: list[dict[bytes, bytes]]
+) -> None:
+    with Store.create(tmp_path / "state.lmdb", chain="scenario") as store, Ledger(engine, store) as ledger:
+        for block in chain:
+            *receipts, confirmed = ledger.stream(block)
+            assert isinstance(confirmed, Confirmed)
+            assert receipts == list(confirmed.result.receipts)
+        ledger.settle()
+        assert dict(store.items()) == states[-1]
+
+
+def test_what_is_confirmed_becomes_durable_when_a_later_block_fails(
+    tmp_path: Path, engine: Engine, chain: list[Block], states: list[dict[bytes, bytes]]
+) -> None:
+    with Store.create(tmp_path / "state.lmdb", chain="scenario") as store:
+        ledger = Ledger(engine, store, in_flight=8)
+        for block in chain[:3]:
+            ledger.execute(block)
+        stopped = ledger.stream(chain[3])
+        next(stopped)
+        stopped.close()  # type: ignore[attr-defined]
+        with pytest.raises(EngineError, match="the settlement has ended: make a new ledger"):
+            ledger.execute(chain[3])
+        assert (store.head, dict(store.items())) == (3, states[2])
+        ledger.close()
+        with Ledger(engine, store) as again:
+            list(again.run(chain[3:]))
+        assert dict(store.items()) == states[-1]
+
+
+def test_an_exception_inside_loses_nothing_that_is_confirmed(
+    tmp_path: Path, engine: Engine, chain: list[Block], states: list[dict[bytes, bytes]]
+) -> None:
+    with Store.create(tmp_path / "state.lmdb", chain="scenario") as store:
+        with pytest.raises(ZeroDivisionError), Ledger(engine, store, in_flight=8) as ledger:
+            for block in chain[:3]:
+                ledger.execute(block)
+            raise ZeroDivisionError
+        assert (store.head, dict(store.items())) == (3, states[2])
 
 
 @pytest.mark.parametrize("in_flight", [1, 8])
