@@ -162,7 +162,8 @@ class Ledger:
     ) -> Iterator[Receipt | Confirmed]:
         """Execute the next block, and hand out its receipts, each as soon as it is final, and at last the block.
 
-        Once a receipt is handed out its outcome cannot change, but it is not durable yet. An iterator that is closed before its end stops the block, and the ledger takes no more.
+        Once a receipt is handed out its outcome cannot change, but it is not durable yet. An iterator that is
+        closed before its end stops the block, and the ledger takes no more.
 
         Arguments:
             block, model, digest: as for `execute`.
