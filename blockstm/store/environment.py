@@ -118,6 +118,8 @@ def naming(path: str) -> Iterator[None]:
 
 def is_store(path: str | os.PathLike[str]) -> bool:
     """Tell whether a file looks like an LMDB environment, by its first page."""
+    if not os.path.isfile(path):  # whoever opens a pipe waits for its writer
+        return False
     try:
         with open(path, "rb") as file:
             return file.read(MAGIC_AT + len(MAGIC))[MAGIC_AT:] == MAGIC

@@ -23,6 +23,8 @@ COMMANDS = [
     ("sweep", "INPUT", "-o", "out"),
     ("report", "INPUT", "-o", "x.html"),
     ("prove", "INPUT", "key", "-o", "x.proof"),
+    ("state", "info", "INPUT"),
+    ("state", "restore", "INPUT", "-o", "x.lmdb"),
     ("verify-proof", "INPUT", "--root", "00" * 32),
     ("record", "trace", "INPUT", "-o", "x.block"),
     ("record", "trace", "--from", "INPUT", "-o", "x.jsonl"),
