@@ -17,7 +17,7 @@ from blockstm.cli.options import JsonOption, check_output_path
 from blockstm.errors import shown_path
 from blockstm.schema.state import StateOutput
 from blockstm.store.environment import is_store
-from blockstm.store.snapshot import restore, root_of_values, take_snapshot
+from blockstm.store.snapshot import is_sound, restore, take_snapshot
 from blockstm.store.snapshot_file import SnapshotHeader, read_header
 from blockstm.store.store import Store
 
@@ -49,7 +49,7 @@ FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A store or a
 VerifyOption = Annotated[
     bool,
     typer.Option(
-        "--verify", help="Compute the root of a store's values anew, and compare (status 1: differs)."
+        "--verify", help="Compute root and tree of a store's values anew, and compare (status 1: differs)."
     ),
 ]
 
@@ -87,14 +87,14 @@ def restore_command(
 def info(file: FileArgument, verify: VerifyOption = False, as_json: JsonOption = False) -> None:
     """Show what a store or a snapshot holds.
 
-    Exit status: 0 done, 1 the root of a store's values is another one than it says, 2 bad usage or bad input.
+    Exit status: 0 done, 1 a store does not hold what it says, 2 bad usage or bad input.
     """
     if not is_store(file):
         show(_told_of_snapshot(file, read_header(file), None), as_json)
         return
     with Store(file) as store:
         began = time.perf_counter()
-        verified = root_of_values(store) == store.root if verify else None
+        verified = is_sound(store) if verify else None
         told = _told_of_store(
             file, store, verified=verified, seconds=time.perf_counter() - began if verify else None
         )

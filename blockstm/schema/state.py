@@ -28,7 +28,7 @@ class StateOutput(Output):
         keys: how many the state has; of changes, how many have changed.
         bytes: the size of the file.
         state_bytes, nodes_bytes, blocks_bytes: of a store, what the content of each kind takes.
-        verified: whether the root of the values is the one that the store says, where that was asked for.
+        verified: whether the store holds the root, the tree and the blocks that it says, where that was asked for.
         seconds: how long making or verifying it took.
     """
 

@@ -42,11 +42,16 @@ class StoredBlock:
 
     @cached_property
     def outcomes(self) -> list[Outcome]:
-        """How its transactions ended, in the preset order."""
-        packed = zstandard.ZstdDecompressor().decompress(
-            self.packed_outcomes, max_output_size=OUTCOMES_BYTES_MAX
-        )
-        return [tuple(outcome) for outcome in msgpack.unpackb(packed)]
+        """How its transactions ended, in the preset order. It raises a StoreError where that is damaged."""
+        try:
+            packed = zstandard.ZstdDecompressor().decompress(
+                self.packed_outcomes, max_output_size=OUTCOMES_BYTES_MAX
+            )
+            return [tuple(outcome) for outcome in msgpack.unpackb(packed)]
+        except (zstandard.ZstdError, msgpack.UnpackException, ValueError, TypeError) as error:
+            raise StoreError(
+                f"block {self.number}: what came of its transactions is damaged ({error}); make the store anew"
+            ) from error
 
     def encode(self) -> bytes:
         """Return it as bytes."""

@@ -22,7 +22,7 @@ from blockstm.store.state_trees import new_tree, open_tree
 from blockstm.store.store import Store
 from blockstm.trees.state_tree import StateTree
 
-__all__ = ["read_state", "restore", "root_of_values", "take_snapshot"]
+__all__ = ["is_sound", "read_state", "restore", "take_snapshot"]
 
 KEYS_AT_ONCE: Final = 10_000
 """Keys that a tree is given together."""
@@ -119,9 +119,20 @@ def restore(files: Sequence[str | os.PathLike[str]], path: str | os.PathLike[str
     return store
 
 
-def root_of_values(store: Store) -> bytes | None:
-    """Return the root of the values of a store, computed anew; None where it has no tree."""
-    return _tree_of(new_tree(store), store.items())[0]
+def is_sound(store: Store) -> bool:
+    """Tell whether a store holds what it says: the root of its values, each node of their tree, every block.
+
+    All of it is computed anew, in memory.
+
+    Raises:
+        StoreError: it is damaged.
+    """
+    for block in store.blocks():
+        if len(block.outcomes) not in (0, block.transactions):
+            return False
+    root, nodes = _tree_of(new_tree(store), store.items())
+    stored = dict(store.all_nodes())
+    return root == store.root and stored == {place: node for place, node in nodes.items() if node is not None}
 
 
 def _tree_of(

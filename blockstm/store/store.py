@@ -154,6 +154,11 @@ class Store:
                 if (value := value_of(stored)) is not None:
                     yield key[len(KEY_PREFIX) :], value
 
+    def all_nodes(self) -> Iterator[tuple[bytes, bytes]]:
+        """Go through the nodes of the tree, by their places."""
+        with naming(self.path), self._environment.lmdb.begin(db=self._environment.nodes) as transaction:
+            yield from transaction.cursor()
+
     def append(
         self,
         block: StoredBlock,

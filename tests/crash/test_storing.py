@@ -7,14 +7,19 @@ and ``python -m tests.crash.power_loss FOLDER BLOCKS``.
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from blockstm import BlockstmError, Store
+from blockstm.store.snapshot import is_sound
 from tests.crash import power_loss
+from tests.crash.storing import faults_of, in_child, store_blocks
 
 pytestmark = pytest.mark.timeout(120)
 ROOT = Path(__file__).parents[2]
@@ -65,3 +70,31 @@ def test_a_planted_fault_is_found(
     before, events = record
     _, found = power_loss.bad_images(tmp_path, before, power_loss.with_fault(events, fault), stop_at=1)
     assert found
+
+
+def test_a_flipped_bit_is_found_wherever_it_counts(tmp_path: Path) -> None:
+    path, flipped = tmp_path / "good.lmdb", tmp_path / "flipped.lmdb"
+    Store.create(path, tree="binary").close()
+    store_blocks(path, 1, 6, lambda name: None, lambda number: None)
+    good = path.read_bytes()
+    chance = random.Random(1)
+
+    def look(write: int) -> None:
+        try:
+            with Store(flipped) as store:
+                verdict = "same" if is_sound(store) else "unsound"
+            if verdict == "same" and faults_of(flipped, 5):
+                verdict = "missed"
+        except BlockstmError:
+            verdict = "refused"
+        os.write(write, verdict.encode())
+
+    verdicts = Counter[str]()
+    for _ in range(120):
+        content = bytearray(good)
+        content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+        flipped.write_bytes(content)
+        ended, verdict = in_child(look)
+        verdicts[verdict.decode() or f"killed ({ended})"] += 1
+    # Most of a file is pages that are free, or old.
+    assert {"same", "unsound"} <= set(verdicts) <= {"same", "unsound", "refused"}, verdicts
