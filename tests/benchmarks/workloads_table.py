@@ -29,7 +29,7 @@ HEADINGS = (
     *(f"{n} cores" for n in CORES),
     "bound: chain",
 )
-TABLE = re.compile(rf"^\| {HEADINGS[0]} \|.*?(?=\n\n)", re.MULTILINE | re.DOTALL)
+TABLE = re.compile(rf"^\| {HEADINGS[0]} \| {HEADINGS[1]} \|.*?(?=\n\n)", re.MULTILINE | re.DOTALL)
 
 
 def row(engine: blockstm.Engine, path: Path, rounds: int) -> list[str]:
