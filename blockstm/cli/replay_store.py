@@ -19,9 +19,9 @@ from blockstm.results.result import percentiles
 from blockstm.schema.common import LatencyEntry
 from blockstm.schema.replay import BlockEntry
 from blockstm.schema.settlement import SettledEntry, StagesEntry, StoreEntry
+from blockstm.settlement.events import Confirmed, Durable
 from blockstm.settlement.figures import BlockTimes, stages_of
-from blockstm.settlement.ledger import FIRST_NUMBER, Confirmed, Ledger, Settle
-from blockstm.settlement.settlement import Durable
+from blockstm.settlement.ledger import FIRST_NUMBER, Ledger, Settle
 from blockstm.store.store import Store
 
 __all__ = ["ChainRun", "StoreOptions", "StoredFigures", "open_store", "run_chain"]

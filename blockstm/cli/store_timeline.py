@@ -7,8 +7,7 @@ from typing import Final
 
 from blockstm.cli.timelines import report_dropped
 from blockstm.results.perfetto import LaneSpan, TimelineWriter
-from blockstm.settlement.ledger import Confirmed
-from blockstm.settlement.settlement import Durable
+from blockstm.settlement.events import Confirmed, Durable
 
 __all__ = ["StoreTimeline"]
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from blockstm.settlement.ledger import Confirmed
-from blockstm.settlement.settlement import Durable
+from blockstm.settlement.events import Confirmed, Durable
 
 __all__ = ["BlockTimes", "Stages", "stages_of"]
 

@@ -14,13 +14,13 @@ from blockstm.engine.settings import whole_number
 from blockstm.errors import BlockstmError, StoreError, UsageError, shown, shown_path
 from blockstm.models import BlockStm, Model, model_of, reference_of
 from blockstm.results.result import Receipt, Result
+from blockstm.settlement.events import Announced, Confirmed, Durable
 from blockstm.settlement.read_ahead import ReadAhead, Values
-from blockstm.settlement.settlement import Durable, Settlement
-from blockstm.settlement.settler import Announced
+from blockstm.settlement.settlement import Settlement
 from blockstm.store.store import Store
 from blockstm.trees.parallel import TREE_WORKERS_MAX
 
-__all__ = ["IN_FLIGHT_DEFAULT", "IN_FLIGHT_MAX", "Confirmed", "Ledger", "Settle"]
+__all__ = ["IN_FLIGHT_DEFAULT", "IN_FLIGHT_MAX", "Ledger", "Settle"]
 
 Settle = Literal["sync", "async"]
 BLOCK_STM: Final = BlockStm()
@@ -29,26 +29,6 @@ FIRST_NUMBER: Final = 1
 """Of the first block of a store, where that says none; 0 is the state before it."""
 IN_FLIGHT_MAX: Final = 64
 """Changes of so many blocks may be on their way to the store; each of them is in memory twice."""
-
-
-class Confirmed(NamedTuple):
-    """A block whose transactions are all final, in their order; it may not be durable yet.
-
-    Times are those of the monotonic clock, in ns.
-    """
-
-    number: int
-    """Its number on its chain."""
-    result: Result
-    """What came of it."""
-    waited_ns: int
-    """How long it waited, before it began, for blocks before it to become durable."""
-    began_ns: int
-    """When it began: what it reads first, and its loading, included."""
-    confirmed_ns: int
-    """When its last transaction was final."""
-    differences: tuple[str, ...] | None
-    """Where it disagrees with sequential execution, a line each; None where it was not compared."""
 
 
 class _Begun(NamedTuple):

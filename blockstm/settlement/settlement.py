@@ -11,12 +11,11 @@ from blockstm.processes.connected import ConnectedProcess
 from blockstm.processes.interpreter import HASH_SEED
 from blockstm.processes.messages import receive, send
 from blockstm.processes.pickling import dumps, loads
-from blockstm.settlement.settler import Announced, Settled
+from blockstm.settlement.events import Announced, Durable
 from blockstm.store.store import Store
 
-__all__ = ["Durable", "Settlement"]
+__all__ = ["Settlement"]
 
-Durable = Settled
 END_SECONDS: Final = 5.0
 """How long the process may take to end by itself once nothing is left for it to do."""
 
@@ -77,7 +76,7 @@ class Settlement:
         if not select.select([connection], [], [], timeout_seconds)[0]:
             return None
         durable = self._receive()
-        assert isinstance(durable, Settled)
+        assert isinstance(durable, Durable)
         self._head = durable.number
         return durable
 

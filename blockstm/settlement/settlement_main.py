@@ -22,7 +22,8 @@ from blockstm.processes import child
 from blockstm.processes.connected import Settings
 from blockstm.processes.messages import receive, send
 from blockstm.processes.pickling import dumps, loads
-from blockstm.settlement.settler import Announced, Settler
+from blockstm.settlement.events import Announced
+from blockstm.settlement.settler import Settler
 from blockstm.state.drain import Drain, DrainedBlock
 from blockstm.store.record import Outcome
 from blockstm.store.state_trees import open_tree, tree_opener
@@ -32,8 +33,8 @@ from blockstm.trees.state_tree import StateTree
 
 __all__ = ["main"]
 
-Drained: TypeAlias = "Announced | Mapping[bytes, bytes | None] | Sequence[Outcome] | None"
-"""A block, its changes, and at its end how its transactions ended; None: there will be no more."""
+Drained: TypeAlias = "Announced | Mapping[bytes, bytes | None] | Sequence[Outcome] | Exception | None"
+"""A block, its changes, and at its end how its transactions ended; why there will be no more, or None."""
 
 
 def main(settings: Settings) -> None:
@@ -65,6 +66,8 @@ def _settle(connection: socket.socket, drain: Drain, settler: Settler) -> None:
     drained: SimpleQueue[Drained] = SimpleQueue()
     threading.Thread(target=_drain, args=(connection, drain, drained), daemon=True).start()
     while (each := drained.get()) is not None:
+        if isinstance(each, Exception):
+            raise each
         if isinstance(each, Announced):
             settler.begin(each)
         elif isinstance(each, Mapping):
@@ -93,6 +96,8 @@ def _drain(connection: socket.socket, drain: Drain, drained: SimpleQueue[Drained
                 block.let_go()
             elif not _hand_over(block, announced.popleft(), drained):
                 return
+    except Exception as error:
+        drained.put(error)
     finally:
         drained.put(None)
 

@@ -4,45 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic_ns
-from typing import NamedTuple
 
+from blockstm.settlement.events import Announced, Durable
 from blockstm.store.record import Outcome, StoredBlock, encode_outcomes
 from blockstm.store.store import Store
 from blockstm.trees.state_tree import StateTree
 
-__all__ = ["Announced", "Settled", "Settler"]
-
-
-class Announced(NamedTuple):
-    """A block that is to be settled, as it is known before it starts."""
-
-    drained_as: int
-    """The number that drains know it by."""
-    number: int
-    """Its number on its chain."""
-    digest: bytes | None
-    """What tells its content from that of other blocks."""
-    given: Mapping[bytes, bytes | None]
-    """Values that it has brought with it and that the store does not know."""
-
-
-class Settled(NamedTuple):
-    """A block that is durable, and how long that took. Times are those of the monotonic clock, in ns."""
-
-    number: int
-    root: bytes | None
-    transactions: int
-    keys: int
-    """How many keys it has changed."""
-    nodes: int
-    """How many nodes of the tree have changed."""
-    drained_ns: int
-    """When all of its changes were here."""
-    rooted_ns: int
-    """When its root was known."""
-    durable_ns: int
-    updating_ns: int
-    """How long the tree took for changes as they came in, most of which goes on while the block runs."""
+__all__ = ["Settler"]
 
 
 class Settler:
@@ -78,7 +46,7 @@ class Settler:
             self._tree.update(changes)
             self._updating_ns += monotonic_ns() - began_ns
 
-    def end(self, outcomes: Sequence[Outcome]) -> Settled:
+    def end(self, outcomes: Sequence[Outcome]) -> Durable:
         """Make the block durable.
 
         Arguments:
@@ -97,7 +65,7 @@ class Settler:
         self._store.append(record, self._values, nodes, self._step)
         if self._tree is not None:
             self._tree.forget()
-        return Settled(
+        return Durable(
             block.number,
             root,
             len(outcomes),

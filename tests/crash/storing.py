@@ -14,7 +14,8 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from blockstm.settlement.settler import Announced, Settler
+from blockstm.settlement.events import Announced
+from blockstm.settlement.settler import Settler
 from blockstm.store.record import Outcome
 from blockstm.store.state_trees import open_tree
 from blockstm.store.store import Store
