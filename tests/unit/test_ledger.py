@@ -205,10 +205,11 @@ def test_what_is_confirmed_becomes_durable_when_a_later_block_fails(
         stopped.close()  # type: ignore[attr-defined]
         with pytest.raises(EngineError, match="the settlement has ended: make a new ledger"):
             ledger.execute(chain[3])
-        assert (store.head, dict(store.items())) == (3, states[2])
+        assert store.head in (3, 4)  # the last one may have been through before it was stopped
+        assert dict(store.items()) == states[store.head - 1]
         ledger.close()
         with Ledger(engine, store) as again:
-            list(again.run(chain[3:]))
+            list(again.run(chain[store.head :]))
         assert dict(store.items()) == states[-1]
 
 
