@@ -143,8 +143,8 @@ class Ledger:
         """Execute the next block, and hand out its receipts, each as soon as it is final, and at last the block.
 
         Once a receipt is handed out its outcome cannot change, but it is not durable yet. An iterator that is
-        closed before its end stops the block, and the ledger takes no more; if all of its transactions were final by
-        then, it is stored nevertheless.
+        closed before its end stops the block, and the ledger takes no more; if all of its transactions were final
+        by then, it is stored nevertheless.
 
         Arguments:
             block, model, digest: as for `execute`.
