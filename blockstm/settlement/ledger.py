@@ -191,6 +191,7 @@ class Ledger:
             nonlocal is_announced
             self._settlement.announce(begun.announced._replace(drained_as=drained_as))
             is_announced = True
+            self._read_ahead.begin()
 
         try:
             yield announce
@@ -214,7 +215,7 @@ class Ledger:
         )
 
     def read_ahead(self, block: Block) -> None:
-        """Begin to read from the store what a block names, which is to be executed after the next one.
+        """Have read from the store what a block names that comes after the next one, while that one runs.
 
         Blocks that are executed without that are read for before they begin.
 
@@ -222,7 +223,7 @@ class Ledger:
             block: the very object that `execute` will be given.
         """
         if self._head is not None:
-            self._read_ahead.begin(block)
+            self._read_ahead.want(block)
 
     def run(self, blocks: Iterable[Block], model: Model | str = BLOCK_STM) -> Iterator[Confirmed | Durable]:
         """Execute blocks, and hand out of each that it is confirmed, and that it is durable, as that happens.

@@ -35,11 +35,18 @@ class ReadAhead:
         """Read nothing yet."""
         self._store = store
         self._executor = ThreadPoolExecutor(1, "blockstm-read-ahead")
+        self._wanted: deque[Block] = deque(maxlen=READINGS_MAX)
         self._readings: deque[_Reading] = deque(maxlen=READINGS_MAX)
 
-    def begin(self, block: Block) -> None:
-        """Begin to read what a block names."""
-        self._readings.append(_Reading(block, self._executor.submit(self._read, block), []))
+    def want(self, block: Block) -> None:
+        """Have read what a block names, once another one has started."""
+        self._wanted.append(block)
+
+    def begin(self) -> None:
+        """Begin to read: a block has started, and this process has nothing to do until it ends."""
+        while self._wanted:
+            block = self._wanted.popleft()
+            self._readings.append(_Reading(block, self._executor.submit(self._read, block), []))
 
     def note_durable(self, changes: Values) -> None:
         """Hear of what a block has changed that is durable now, and so not among what is in flight."""

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from queue import SimpleQueue
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from blockstm.errors import BlockstmError
 from blockstm.processes import child
@@ -33,6 +33,11 @@ from blockstm.trees.state_tree import StateTree
 
 __all__ = ["main"]
 
+PAUSE_SECONDS: Final = 0.002
+"""A block becomes durable that much later at the most."""
+NICENESS: Final = 10
+"""Where both want a core, workers have it: what is stored late catches up, what is confirmed late does not."""
+
 Drained: TypeAlias = "Announced | Mapping[bytes, bytes | None] | Sequence[Outcome] | Exception | None"
 """A block, its changes, and at its end how its transactions ended; why there will be no more, or None."""
 
@@ -40,6 +45,7 @@ Drained: TypeAlias = "Announced | Mapping[bytes, bytes | None] | Sequence[Outcom
 def main(settings: Settings) -> None:
     """Settle blocks until the parent closes the connection, or one cannot be settled."""
     child.begin(settings["lifeline"], settings["core"])
+    os.nice(NICENESS)
     connection = socket.socket(fileno=settings["channel"])
     message, (descriptor,) = receive(connection)
     try:
@@ -115,7 +121,7 @@ def _hear(connection: socket.socket, announced: deque[Announced]) -> bool:
 def _hand_over(block: DrainedBlock, announced: Announced, drained: SimpleQueue[Drained]) -> bool:
     """Put a block in the queue; return whether it has come to its end."""
     drained.put(announced)
-    for changes in block.merged():
+    for changes in block.merged(PAUSE_SECONDS):
         drained.put(changes)
     if block.is_complete:
         drained.put(block.outcomes)
