@@ -31,6 +31,7 @@ META_PAGES: Final = 2
 SUBSETS_OF_MAX: Final = 12
 """Of so many unsynced writes every subset is tried; of more, random ones."""
 RANDOM_SUBSETS: Final = 64
+IMAGES_AT_ONCE: Final = 50
 SOURCE: Final = Path(__file__).with_name("recorded_writes.c")
 FAULTS: Final = ("no-sync", "sync-before-write", "meta-first")
 
@@ -181,35 +182,36 @@ def bad_images(
         before, events: the record.
         stop_at: how many bad ones are enough.
     """
-    seen: set[tuple[bytes, int]] = set()
+    different = list(dict.fromkeys(images(before, events, random.Random(0))))
     found: list[str] = []
-    path = folder / "image.lmdb"
-    lock = folder / "image.lmdb-lock"
-    for image, durable in images(before, events, random.Random(0)):
-        if (key := (image, durable)) in seen:
-            continue
-        seen.add(key)
-        path.write_bytes(image)
-        lock.unlink(missing_ok=True)
-        if (fault := fault_of(path, durable)) is not None:
-            found.append(fault)
-        if len(found) == stop_at:
-            break
-    return len(seen), found
+    begin = 0
+    while begin < len(different) and (stop_at is None or len(found) < stop_at):
+        looked_at, faults = faults_in(folder, different[begin : begin + IMAGES_AT_ONCE])
+        begin += looked_at
+        found += faults
+    return len(different), found
 
 
-def fault_of(path: Path, durable: int) -> str | None:
-    """Return what is wrong with an image, None after a good one; in a fork, as a bad one may kill who reads it."""
+def faults_in(folder: Path, some: Sequence[tuple[bytes, int]]) -> tuple[int, list[str]]:
+    """Look at images in a fork, as a bad one may kill whoever reads it; return how many, and what is wrong."""
+    path, lock = folder / "image.lmdb", folder / "image.lmdb-lock"
 
     def look(write: int) -> None:
-        try:
-            faults = faults_of(path, durable)
-        except (StoreError, TreeError) as error:
-            faults = [str(error)]
-        os.write(write, "".join(faults[:1]).encode())
+        for image, durable in some:
+            path.write_bytes(image)
+            lock.unlink(missing_ok=True)
+            try:
+                faults = faults_of(path, durable)
+            except (StoreError, TreeError) as error:
+                faults = [str(error)]
+            os.write(write, "".join(faults[:1]).encode() + b"\0")
 
     ended, told = in_child(look)
-    return told.decode() or (f"whoever reads it is killed ({ended})" if ended else None)
+    each = told.decode().split("\0")[:-1]
+    faults = list(filter(None, each))
+    if len(each) == len(some):
+        return len(some), faults
+    return len(each) + 1, [*faults, f"whoever reads it is killed ({ended})"]
 
 
 def main() -> int:
