@@ -61,9 +61,13 @@ class ReadAhead:
         Raises:
             StoreError: the store cannot be read.
         """
-        for reading in self._readings:
+        for place, wanted in enumerate(self._wanted):
+            if wanted is block:
+                del self._wanted[place]
+                return self._read(block)
+        for place, reading in enumerate(self._readings):
             if reading.block is block:
-                self._readings.remove(reading)
+                del self._readings[place]
                 values = reading.values.result()
                 for changes in reading.settled_since:
                     values.update(changes)
