@@ -60,7 +60,6 @@ Storey by storey, each file after those that it is made of:
 - `models/multi_version/state`: what the models keep that have a version of each write.
 - `models/multi_version/scheduler`: which transaction runs or is validated next.
 - `models/multi_version/pace`: how many workers take part.
-- `models/multi_version/lookout`: which worker looks for a task while others sleep.
 - `models/multi_version/intents`: writes foreseen, and announced before they are made.
 - `models/multi_version/guesses`: whether an add stays within its bounds, before that is known.
 - `models/multi_version/expectations`: what a transaction is known to touch before it runs.

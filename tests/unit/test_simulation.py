@@ -103,14 +103,6 @@ def test_dear_cache_lines_slow_down_many_cores_and_not_one(model: CostModel) -> 
         assert usual.run(8).stats.wall_seconds < slower.run(8).stats.wall_seconds
 
 
-def test_many_cores_do_not_slow_a_chain_down(model: CostModel) -> None:
-    """Those that have nothing to do sleep, and are not called for what one that is awake will do."""
-    with Simulation(transfers(10, 10_000, 500), model, 32) as simulation:
-        few, many = simulation.figures(4), simulation.figures(32)
-        assert simulation.counts()["wake_call"] < 100  # one for two of three transactions without a lookout
-    assert few.seconds == pytest.approx(many.seconds, rel=0.1)
-
-
 def test_workers_that_are_up_help_to_wake_the_others(model: CostModel) -> None:
     """By hand: the supervisor's calls end after 10, 20, ... us; the second worker, up at 65, makes the last."""
     prices = replace(model, wake_call=10_000, wake_up=45_000)

@@ -16,7 +16,6 @@ from blockstm.native.instruments.mutants cimport (
 )
 from blockstm.native.models.multi_version.collector cimport announce_progress, commit_ready
 from blockstm.native.models.multi_version.aborting cimport finish_abort, keep_intents, try_abort
-from blockstm.native.models.multi_version.lookout cimport replace_lookout
 from blockstm.native.models.multi_version.pace cimport take_part_all
 from blockstm.native.models.multi_version.readers cimport is_told
 from blockstm.native.models.ready_set cimport ready_add
@@ -89,7 +88,6 @@ cdef inline void recover(Local* local) noexcept nogil:
     half done; the collector's place is given up before anything tries to commit. The worker may have died
     between the last commit and saying that the block is done.
     """
-    replace_lookout(local)
     take_part_all(local)
     rewind_all(local)
     abort_owned(local)

@@ -62,8 +62,6 @@ cdef struct Shared:             # each group that workers change on a pair of ca
     uint32_t claims_kept        # of the first claims: which were followed by a write
     uint32_t claims_cleared     # ... and which came to nothing
     uint32_t _pad5[30]
-    uint32_t lookout            # the worker, + 1, that looks for a task and is awake (see lookout); 0 = none says so
-    uint32_t _pad6[31]
     Pace pace
 
 cdef struct Own:
@@ -77,7 +75,6 @@ cdef struct Own:
     uint32_t took_part          # it did when it looked for a task last
     uint32_t may_break_promises # the running transaction may touch whatever it wants
     uint32_t queued_at          # the leading key at which the running transaction has met an ESTIMATE; 0 = none
-    uint32_t looks              # how often it has looked for a task in vain, since it had one or slept
 
 
 cdef inline Shared* shared(Local* local) noexcept nogil:

@@ -9,7 +9,6 @@ from blockstm.native.memory.local cimport LeadingKeys, Local, address, location_
 from blockstm.native.models.multi_version.collector cimport commit_ready, may_commit
 from blockstm.native.models.multi_version.execution cimport execute, execute_in_order, validate
 from blockstm.native.models.ready_set cimport ready_lowest
-from blockstm.native.models.multi_version.lookout cimport call_for_help, look_out, look_out_no_more
 from blockstm.native.models.multi_version.pace cimport begin_pace, come_in, is_alone, takes_part, withdraw
 from blockstm.native.models.multi_version.scheduler cimport (
     front_is_executed, index_part, past_final, take_chunk, take_fresh, take_validations, validations_end,
@@ -18,6 +17,7 @@ from blockstm.native.models.multi_version.state cimport Own, has_waves, own, sha
 from blockstm.native.models.schedule cimport schedule
 from blockstm.native.models.status cimport NO_TXN
 from blockstm.native.models.waiting cimport take_ready
+from blockstm.native.models.waking cimport wake_sleepers
 from blockstm.native.instruments.virtual_time cimport charge_look
 
 cdef enum:
@@ -67,9 +67,8 @@ cdef inline bint validate_front(Local* local, bint skip) noexcept nogil:
     cdef uint32_t count = take_validations(local, VALIDATIONS_TAKEN_MAX, skip, &first, &wave)
     if count == 0:
         return False
-    look_out_no_more(local)
     if count == VALIDATIONS_TAKEN_MAX and not is_alone(local) and front_is_executed(local, first + count - 1):
-        call_for_help(local)
+        wake_sleepers(local, 1)
     for index in range(first, first + count):
         validate(local, index, wave)
     return True
@@ -80,9 +79,8 @@ cdef inline bint execute_ready(Local* local, uint32_t txn_idx) noexcept nogil:
     cdef uint32_t incarnation = 0
     if take_ready(local, txn_idx, &incarnation) == NO_TXN:
         return False
-    look_out_no_more(local)
-    if load_relaxed[uint32_t](&local.header.sleepers) != 0 and not is_alone(local) and ready_lowest(local) != NO_TXN:
-        call_for_help(local)
+    if load_sc[uint32_t](&local.header.sleepers) != 0 and not is_alone(local) and ready_lowest(local) != NO_TXN:
+        wake_sleepers(local, 1)
     execute(local, txn_idx, incarnation)
     return True
 
@@ -121,7 +119,6 @@ cdef inline bint execute_fresh(Local* local) noexcept nogil:
     txn_idx = take_fresh(local, &incarnation)
     if txn_idx == NO_TXN:
         return False
-    look_out_no_more(local)
     prefetch_fresh(local)
     execute(local, txn_idx, incarnation)
     return True
@@ -157,10 +154,9 @@ cdef inline bint do_task(Local* local) noexcept nogil:
         return True
     if ready != NO_TXN:
         return execute_ready(local, ready)
-    if execute_fresh(local) or validate_front(local, True):
+    if execute_fresh(local):
         return True
-    look_out(local)
-    return False
+    return validate_front(local, True)
 
 
 cdef inline bint has_task(Local* local) noexcept nogil:
@@ -194,7 +190,6 @@ cdef inline void begin_block(Local* local) noexcept nogil:
 
 cdef inline void before_sleep(Local* local) noexcept nogil:
     """Have a last look at what may be committed, too."""
-    look_out_no_more(local)
     own(local).may_commit = 1
 
 
