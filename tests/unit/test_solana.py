@@ -159,7 +159,8 @@ def test_whatever_is_told_is_taken_or_refused(encoding: str, data: st.DataObject
     else:
         inside[name] = data.draw(some_json)
     with TemporaryDirectory() as folder, suppress(SolanaInputError):
-        assert len(recorded(told, Path(folder))) in (4, 5)
+        # A list without transactions is a block without any.
+        assert len(recorded(told, Path(folder))) in ((4, 5) if told.get("transactions") else (0,))
 
 
 @given(st.binary(max_size=64))
