@@ -25,7 +25,6 @@ WIDTH_COLUMNS_MIN: Final = 40
 TEXT_COLUMNS_MIN: Final = 11
 """No text is shortened to less."""
 GAP: Final = "  "
-INDENT: Final = "  "
 ELLIPSIS: Final = "..."
 
 

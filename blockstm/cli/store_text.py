@@ -74,10 +74,8 @@ def _latency(latency: LatencyEntry) -> str:
 
 
 def _stages(stages: StagesEntry) -> str:
-    settling = stages.root_seconds + stages.store_seconds
-    longest = max(stages.execution_seconds, settling)
     return (
         f"execution {duration(stages.execution_seconds)}, root {duration(stages.root_seconds)}, "
         f"storing {duration(stages.store_seconds)}; all {duration(stages.wall_seconds)}, "
-        f"{times(stages.wall_seconds / longest if longest else None)} the longest"
+        f"{times(stages.over_longest)} the longest"
     )

@@ -392,11 +392,8 @@ class Drainage:
             EngineError: as `changes`.
         """
 
-    def outcomes(self) -> list[tuple[int, int, str | None, list[bytes]]]:
-        """How each transaction of a block has ended that is done, in the preset order.
-
-        Raises:
-            EngineError: not all are final.
+    def outcomes(self) -> list[tuple[int, int, str | None, list[bytes]]] | None:
+        """How each transaction of the block has ended, in the preset order; None before the block is done.
 
         Returns:
             status (0 success, 1 reverted, 2 failed), gas used, error or None, events.

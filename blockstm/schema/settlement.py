@@ -49,6 +49,12 @@ class StagesEntry(Entry):
     store_seconds: float
     wall_seconds: float
 
+    @property
+    def over_longest(self) -> float | None:
+        """The whole run over the longest stage: the root and storing are one, as one process does both."""
+        longest = max(self.execution_seconds, self.root_seconds + self.store_seconds)
+        return self.wall_seconds / longest if longest else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class StoreEntry(Entry):

@@ -48,14 +48,6 @@ class Stages(NamedTuple):
     store_seconds: float
     wall_seconds: float
 
-    @property
-    def longest_seconds(self) -> float:
-        """What the longest stage took: the least that the run can take.
-
-        Roots and storing are one stage, as one process does both.
-        """
-        return max(self.execution_seconds, self.root_seconds + self.store_seconds)
-
 
 def stages_of(blocks: Sequence[BlockTimes]) -> Stages:
     """Sum up what blocks took; there is at least one."""

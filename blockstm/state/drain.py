@@ -169,15 +169,19 @@ class DrainedBlock:
                 yield taken
                 if not self._is_held():
                     return
-            if self.drained == self._drainage.txn_count:
-                if self._wants_outcomes:
-                    self.outcomes = self._drainage.outcomes()
+            if self.drained == self._drainage.txn_count and self._has_outcomes():
                 self.is_complete = True
                 self.let_go()
             elif taken is None and is_given_up:
                 self.let_go()
             elif taken is None:
                 self._drainage.wait(epoch)
+
+    def _has_outcomes(self) -> bool:
+        """Take the outcomes, if they are wanted; tell whether they are there."""
+        outcomes = self._drainage.outcomes() if self._wants_outcomes else []
+        self.outcomes = outcomes or []
+        return outcomes is not None
 
     def _is_held(self) -> bool:
         return not self._has_let_go

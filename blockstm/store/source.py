@@ -31,7 +31,34 @@ def value_of(stored: bytes | None) -> bytes | None:
     return None if stored is None or stored == _ABSENT else stored[1:]
 
 
-class StoreSource:
+class _Opened:
+    """A store that is opened when it is first asked, in each process that this is pickled to.
+
+    It is pickled as its path: for each block that is the same, so workers keep what they have open.
+    """
+
+    __slots__ = ("_environment", "_path")
+
+    def __init__(self, path: str) -> None:
+        """Refer to the store."""
+        self._path = path
+        self._environment: Environment | None = None
+
+    def _open(self) -> Environment:
+        if self._environment is None:
+            self._environment = environment_at(self._path)
+        return self._environment
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the path."""
+        return type(self), (self._path,)
+
+    def __repr__(self) -> str:
+        """Say which store it is."""
+        return f"<{type(self).__name__} {shown_path(self._path)}>"
+
+
+class StoreSource(_Opened):
     """The state of a store as a source of blocks. Workers read it each through an environment of its own.
 
     It answers from the last block that is durable. What blocks above that have changed, the block that is executed
@@ -41,19 +68,12 @@ class StoreSource:
         path: the store's file.
     """
 
-    __slots__ = ("_environment", "_path")
-
-    def __init__(self, path: str) -> None:
-        """Refer to the store; opens it when first asked."""
-        self._path = path
-        self._environment: Environment | None = None
+    __slots__ = ()
 
     def get(self, key: bytes) -> bytes | None:
         """Return what the key holds; None where it is absent."""
-        environment = self._environment
-        if environment is None:
-            environment = self._environment = environment_at(self._path)
-        return value_of(environment.get(environment.state, KEY_PREFIX + key))
+        environment = self._open()
+        return value_of(environment.get(environment.state, key_stored(key)))
 
     def __eq__(self, other: object) -> bool:
         """Two are equal when their files are."""
@@ -61,36 +81,17 @@ class StoreSource:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __reduce__(self) -> tuple[object, ...]:
-        """Pickle the path only: for each block it is the same, so workers keep what they have open."""
-        return StoreSource, (self._path,)
 
-    def __repr__(self) -> str:
-        """Say which store it is."""
-        return f"<StoreSource {shown_path(self._path)}>"
-
-
-class StoredNodes:
+class StoredNodes(_Opened):
     """The nodes of a store's tree, by their places, as the last durable block left them.
 
     Arguments:
         path: the store's file.
     """
 
-    __slots__ = ("_environment", "_path")
-
-    def __init__(self, path: str) -> None:
-        """Refer to the store; opens it when first asked."""
-        self._path = path
-        self._environment: Environment | None = None
+    __slots__ = ()
 
     def get(self, place: bytes, digest: bytes, /) -> bytes | None:
         """Return the node at a place; None where there is none. `digest` is of no use here."""
-        environment = self._environment
-        if environment is None:
-            environment = self._environment = environment_at(self._path)
+        environment = self._open()
         return environment.get(environment.nodes, place)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        """Pickle the path only: each process that shares a tree has the store open itself."""
-        return StoredNodes, (self._path,)

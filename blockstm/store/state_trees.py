@@ -12,11 +12,9 @@ from blockstm.trees.binary import EMPTY_ROOT, BinaryTree
 from blockstm.trees.nodes import MemoryNodes, Nodes
 from blockstm.trees.state_tree import DividedTree
 
-__all__ = ["TREES", "TREE_BINARY", "StoredState", "new_tree", "open_tree", "tree_opener"]
+__all__ = ["TREE_BINARY", "StoredState", "new_tree", "open_tree", "tree_opener"]
 
 TREE_BINARY: Final = "binary"
-TREES: Final = (TREE_BINARY, TREE_NONE)
-"""The kinds of trees that a store may have."""
 
 
 def tree_opener(store: Store) -> Callable[[], DividedTree] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -82,6 +83,18 @@ def text_of(stream: TextIOWrapper) -> str:
     """What was written to a stream of bytes in memory."""
     stream.seek(0)
     return stream.read()
+
+
+@pytest.fixture
+def told(command: Command) -> Callable[..., Any]:
+    """Run a command with --json, and return what it prints."""
+
+    def run(*arguments: object) -> Any:
+        done = command(*arguments, "--json")
+        assert (done.returncode, done.stderr) == (0, "")
+        return json.loads(done.stdout)
+
+    return run
 
 
 @pytest.fixture

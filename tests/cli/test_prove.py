@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -18,18 +17,6 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 Refused = Callable[..., str]
 
 pytestmark = pytest.mark.usefixtures("one_engine")
-
-
-@pytest.fixture
-def told(command: Command) -> Callable[..., Any]:
-    """Run a command with --json, and return what it prints."""
-
-    def run(*arguments: object) -> Any:
-        done = command(*arguments, "--json")
-        assert (done.returncode, done.stderr) == (0, "")
-        return json.loads(done.stdout)
-
-    return run
 
 
 def test_before_and_after_a_block(

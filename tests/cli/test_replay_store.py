@@ -37,18 +37,6 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "chain"
 
 
-@pytest.fixture
-def told(command: Command) -> Callable[..., Any]:
-    """Run a command with --json, and return what it prints."""
-
-    def run(*arguments: object) -> Any:
-        done = command(*arguments, "--json")
-        assert (done.returncode, done.stderr) == (0, "")
-        return json.loads(done.stdout)
-
-    return run
-
-
 def state_after(chain: Path, blocks: int) -> dict[bytes, bytes]:
     state: dict[bytes, bytes] = {}
     for number in range(1, blocks + 1):

@@ -11,8 +11,41 @@ import zstandard
 
 from blockstm.blocks.block import Block
 from blockstm.errors import BlockFileError
+from blockstm.programs.built_in import trace, transfer
+from blockstm.programs.parameters import Parameter
+from blockstm.programs.program import NativeProgram, program
+from blockstm.programs.transaction import Recorded, Transaction
 
 OPTIONAL_SECTIONS = ("declared", "hints", "arrival_nanoseconds", "access_list")
+
+
+@program
+def note(ctx: Any, *values: object) -> None:
+    """Takes anything."""
+
+
+raw = NativeProgram("tests.blockfile.raw", (Parameter("raw", "bytes"),), "some.module:capsule")
+
+
+def varied_block() -> Block:
+    """Return a block with native, Python and foreign programs, arguments of many types, and a record."""
+    recorded = Recorded(
+        gas_used=21_000, seconds=0.25, reads=(b"a", b"z"), writes=(b"a",), adds={b"e": 1 << 70}
+    )
+    return Block(
+        [
+            transfer.txn(b"a", b"b", 5, gas_limit=9),
+            transfer.txn(b"b", b"c", 1 << 255, work=3),
+            trace.txn([b"a", b"a"], [b"d"], {b"e": 1 << 64, b"a": 1}, 21_000),
+            note.txn(1, [2, {"x": 1 << 200}], None),
+            raw.txn(bytes(range(256)) * 512),
+            Transaction(trace, ([], [], {}, 0), None, recorded),
+        ],
+        {b"a": b"\x05", b"only in state": b"\x01\x02"},
+        chain="test",
+        number=7,
+        meta={"fork": "x"},
+    )
 
 
 def content_of(path: Path) -> bytes:

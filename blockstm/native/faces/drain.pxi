@@ -204,10 +204,9 @@ cdef class Drainage:
         return 0
 
     def outcomes(self):
-        """How each transaction of a block has ended that is done, in the preset order.
+        """How each transaction of the block has ended, in the preset order; None before the block is done.
 
-        Raises:
-            EngineError: not all are final.
+        All may have been drained before: the sequential model may still begin anew then, to come to the same.
 
         Returns: tuples of status (0 success, 1 reverted, 2 failed), gas used, error or None, events.
         """
@@ -215,8 +214,8 @@ cdef class Drainage:
         cdef Outcome outcome
         cdef uint32_t txn_idx
         cdef list outcomes = []
-        if load_sc[uint64_t](&header.commit_index) != header.txn_count:
-            raise EngineError("the outcomes of a block can be had when all of its transactions are final")
+        if load_sc[uint32_t](&header.done) == 0 or load_sc[uint64_t](&header.commit_index) != header.txn_count:
+            return None
         for txn_idx in range(header.txn_count):
             read_outcome(&self.local, txn_idx, &outcome)
             outcomes.append((outcome.outcome, outcome.gas_used, error_of(&outcome), events_of(&outcome)))

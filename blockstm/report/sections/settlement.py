@@ -61,23 +61,17 @@ def _stores(inputs: Inputs) -> Table:
 
 
 def _store_rows(inputs: Inputs) -> Iterator[list[Cell]]:
-    for replay in inputs.replays:
-        store = replay.store
-        if store is None:
+    for store in (replay.store for replay in inputs.replays):
+        if store is None or store.stages is None:
             continue
         stages = store.stages
-        settling = None if stages is None else stages.root_seconds + stages.store_seconds
-        longest = None if stages is None or settling is None else max(stages.execution_seconds, settling)
+        seconds = (stages.execution_seconds, stages.root_seconds, stages.store_seconds, stages.wall_seconds)
         yield [
             text_cell(store.file),
             text_cell(store.settle),
             cell(store.in_flight, count),
             text_cell(NONE if store.head is None else f"up to {store.head}"),
-            cell(None if stages is None else stages.execution_seconds, two_digits),
-            cell(None if stages is None else stages.root_seconds, two_digits),
-            cell(None if stages is None else stages.store_seconds, two_digits),
-            cell(None if stages is None else stages.wall_seconds, two_digits),
-            cell(stages.wall_seconds / longest if stages is not None and longest else None, two_digits),
+            *(cell(each, two_digits) for each in (*seconds, stages.over_longest)),
         ]
 
 
